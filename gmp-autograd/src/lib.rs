@@ -1,0 +1,1 @@
+//! A small, allocation-free, tape-based reverse mode over matrices.

@@ -1,0 +1,181 @@
+//! The two floating-point types that everything is generic over.
+
+use std::fmt::{Debug, Display, LowerExp};
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// `f32` or `f64`; sealed, so that kernels may rely on IEEE 754 semantics.
+///
+/// Only what the workspace needs is here: this is not a general numeric tower.
+///
+/// ```
+/// use gmp_math::Scalar;
+/// fn hypotenuse<T: Scalar>(a: T, b: T) -> T {
+///     a.mul_add(a, b * b).sqrt()
+/// }
+/// assert_eq!(hypotenuse(3.0_f32, 4.0), 5.0);
+/// assert_eq!(hypotenuse(3.0_f64, 4.0), 5.0);
+/// ```
+pub trait Scalar:
+    sealed::Sealed
+    + Copy
+    + Default
+    + Debug
+    + Display
+    + LowerExp
+    + PartialEq
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + Sum
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// π rounded to this type.
+    const PI: Self;
+    /// Distance from 1 to the next larger number.
+    const EPSILON: Self;
+    /// Smallest positive normal number.
+    const MIN_POSITIVE: Self;
+    /// The name users know: `"f32"` or `"f64"`.
+    const NAME: &'static str;
+
+    /// Rounds a double to this type.
+    fn from_f64(x: f64) -> Self;
+    /// Widens to a double, exactly.
+    fn to_f64(self) -> f64;
+    /// Rounds a count to this type.
+    fn from_usize(n: usize) -> Self {
+        Self::from_f64(n as f64)
+    }
+    /// `self · a + b` with one rounding.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// e to the power of `self`.
+    fn exp(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// ln(1 + `self`), accurate near 0.
+    fn ln_1p(self) -> Self;
+    /// Sine of an angle in radians, from the platform's library.
+    fn sin(self) -> Self;
+    /// Cosine of an angle in radians, from the platform's library.
+    fn cos(self) -> Self;
+    /// Angle of the point (x = `other`, y = `self`), in (−π, π].
+    fn atan2(self, other: Self) -> Self;
+    /// √(`self`² + `other`²) without overflow or underflow on the way.
+    fn hypot(self, other: Self) -> Self;
+    /// Rounds to the nearest integer, halves to even.
+    fn round_ties_even(self) -> Self;
+    /// The larger of the two, as one machine instruction: `other` where either is NaN.
+    #[inline(always)]
+    fn larger(self, other: Self) -> Self {
+        if self > other { self } else { other }
+    }
+    /// `self` raised to an integer power.
+    fn powi(self, n: i32) -> Self;
+    /// Neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+    /// Magnitude of `self` with the sign of `sign`.
+    fn copysign(self, sign: Self) -> Self;
+}
+
+macro_rules! scalar {
+    ($t:ident, $name:literal) => {
+        impl Scalar for $t {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const PI: Self = std::$t::consts::PI;
+            const EPSILON: Self = $t::EPSILON;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
+            const NAME: &'static str = $name;
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                $t::mul_add(self, a, b)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $t::sqrt(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $t::abs(self)
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                $t::exp(self)
+            }
+            #[inline(always)]
+            fn ln(self) -> Self {
+                $t::ln(self)
+            }
+            #[inline(always)]
+            fn ln_1p(self) -> Self {
+                $t::ln_1p(self)
+            }
+            #[inline(always)]
+            fn sin(self) -> Self {
+                $t::sin(self)
+            }
+            #[inline(always)]
+            fn cos(self) -> Self {
+                $t::cos(self)
+            }
+            #[inline(always)]
+            fn atan2(self, other: Self) -> Self {
+                $t::atan2(self, other)
+            }
+            #[inline(always)]
+            fn hypot(self, other: Self) -> Self {
+                $t::hypot(self, other)
+            }
+            #[inline(always)]
+            fn round_ties_even(self) -> Self {
+                $t::round_ties_even(self)
+            }
+            #[inline(always)]
+            fn powi(self, n: i32) -> Self {
+                $t::powi(self, n)
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                $t::is_finite(self)
+            }
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                $t::copysign(self, sign)
+            }
+        }
+    };
+}
+scalar!(f32, "f32");
+scalar!(f64, "f64");

@@ -1,0 +1,1 @@
+//! Layers and ReLU networks under standard, weight, batch and geometric parameterization.

@@ -1,0 +1,1 @@
+//! Datasets, optimizers, schedules and one training loop.

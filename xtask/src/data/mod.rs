@@ -1,0 +1,1 @@
+//! Finding, fetching and converting the data sets of the paper.

