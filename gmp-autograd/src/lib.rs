@@ -1,1 +1,14 @@
-//! A small, allocation-free, tape-based reverse mode over matrices.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod check;
+mod matrix;
+pub mod op;
+mod rule;
+mod tape;
+mod var;
+
+pub use matrix::{Mat, MatMut};
+pub use rule::{Accumulator, Pullback, Rule};
+pub use tape::Tape;
+pub use var::{Shape, Var};

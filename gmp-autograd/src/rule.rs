@@ -1,0 +1,127 @@
+//! How an operation is differentiated.
+
+use crate::tape::Node;
+use crate::{Mat, MatMut};
+use gmp_math::Scalar;
+
+/// The backward half of an operation: a stateless object that lives next to the forward function.
+///
+/// Constants of the operation (a slope, an ϵ) are kept among its saved numbers, so one `static` serves
+/// every node of the kind and recording a node allocates nothing.
+pub trait Rule<T: Scalar>: Sync {
+    /// The operation's name, as users see it in panics and in [`Tape::trace`](crate::Tape::trace).
+    fn name(&self) -> &'static str;
+    /// Adds the vector–Jacobian product with the output's gradient to the gradients of the inputs.
+    fn backward(&self, pull: &mut Pullback<'_, T>);
+}
+
+/// Everything that a [`Rule`] may read and write while gradients flow through one node.
+pub struct Pullback<'t, T: 'static> {
+    pub(crate) node: &'t Node<T>,
+    pub(crate) values: &'t [T],
+    pub(crate) saved: &'t [T],
+    pub(crate) outgoing: &'t mut [T],
+    pub(crate) below: &'t mut [T],
+    pub(crate) touched: &'t mut [bool],
+}
+
+impl<'t, T: Scalar> Pullback<'t, T> {
+    /// The value of input `i`.
+    pub fn value(&self, i: usize) -> Mat<'t, T> {
+        let input = &self.node.inputs()[i];
+        Mat::new(&self.values[input.range()], input.rows(), input.cols())
+    }
+    /// The value that the operation computed.
+    pub fn output(&self) -> Mat<'t, T> {
+        let out = &self.node.out;
+        Mat::new(&self.values[out.range()], out.rows(), out.cols())
+    }
+    /// What the forward pass kept.
+    pub fn saved(&self) -> &'t [T] {
+        self.saved
+    }
+    /// Whether anyone wants the gradient of input `i`.
+    pub fn needs(&self, i: usize) -> bool {
+        self.node.inputs()[i].needs_gradient
+    }
+    /// The gradient of the output, which the rule may overwrite: nobody reads it afterwards. An operation
+    /// that needs a work area of its output's size has one here.
+    pub fn gradient_mut(&mut self) -> MatMut<'_, T> {
+        MatMut::new(self.outgoing, self.node.out.rows(), self.node.out.cols())
+    }
+    /// The gradient of the output beside the accumulator for input `i`; nothing where nobody wants it.
+    pub fn wrt(&mut self, i: usize) -> Option<(Mat<'_, T>, Accumulator<'_, T>)> {
+        let (gradient, [accumulator]) = self.wrt_each([i]);
+        let (rows, cols) = (gradient.rows(), gradient.cols());
+        accumulator.map(|accumulator| (Mat::new(gradient.into_data(), rows, cols), accumulator))
+    }
+    /// The gradient of the output, writable, beside the accumulators of several inputs at once: for
+    /// fused operations that fill all of them in one pass.
+    ///
+    /// # Panics
+    /// If two of the inputs are the same variable; visit those one after the other with [`Pullback::wrt`].
+    pub fn wrt_each<const K: usize>(
+        &mut self,
+        inputs: [usize; K],
+    ) -> (MatMut<'_, T>, [Option<Accumulator<'_, T>>; K]) {
+        let node = self.node;
+        // Inputs that nobody wants lend an empty range, which overlaps nothing.
+        let ranges = inputs.map(|i| if self.needs(i) { node.inputs()[i].range() } else { 0..0 });
+        let fresh = inputs.map(|i| {
+            let index = node.inputs()[i].node as usize;
+            match self.touched.get_mut(index) {
+                Some(touched) if node.inputs()[i].needs_gradient => !std::mem::replace(touched, true),
+                _ => false, // parameters, whose gradients were cleared before the pass
+            }
+        });
+        let gradient = MatMut::new(self.outgoing, node.out.rows(), node.out.cols());
+        let Ok(slices) = self.below.get_disjoint_mut(ranges) else {
+            panic!("{}: one variable is used as two inputs; differentiate them one at a time", node.name())
+        };
+        let mut slices = slices.into_iter();
+        let accumulators = std::array::from_fn(|k| {
+            let data = slices.next().expect("as many slices as inputs");
+            let input = &node.inputs()[inputs[k]];
+            input.needs_gradient.then(|| Accumulator {
+                grad: MatMut::new(data, input.rows(), input.cols()),
+                is_fresh: fresh[k],
+            })
+        });
+        (gradient, accumulators)
+    }
+}
+
+/// Where the gradient of one input is collected. Rules add, since a variable may be used many times;
+/// the first to arrive may assign, which saves clearing the memory first.
+pub struct Accumulator<'p, T> {
+    grad: MatMut<'p, T>,
+    is_fresh: bool,
+}
+
+impl<'p, T: Scalar> Accumulator<'p, T> {
+    /// Adds one number an element, in row-major order.
+    #[inline(always)]
+    pub fn add_each(mut self, numbers: impl Iterator<Item = T>) {
+        let data = self.grad.data_mut();
+        if self.is_fresh {
+            for (d, x) in data.iter_mut().zip(numbers) {
+                *d = x;
+            }
+        } else {
+            for (d, x) in data.iter_mut().zip(numbers) {
+                *d += x;
+            }
+        }
+    }
+    /// The gradient so far, zero where nothing arrived yet, to be added to in place.
+    pub fn into_zeroed(mut self) -> MatMut<'p, T> {
+        if self.is_fresh {
+            self.grad.data_mut().fill(T::ZERO);
+        }
+        self.grad
+    }
+    /// The memory, and whether it is *fresh*: holds nothing yet and must be assigned, not added to.
+    pub fn into_parts(self) -> (MatMut<'p, T>, bool) {
+        (self.grad, self.is_fresh)
+    }
+}

@@ -1,0 +1,69 @@
+//! Handles to matrices on a tape.
+
+use std::fmt;
+
+/// Rows and columns of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Samples, or input coordinates of a weight matrix.
+    pub rows: usize,
+    /// Units.
+    pub cols: usize,
+}
+
+impl Shape {
+    /// A `rows × cols` shape.
+    pub const fn new(rows: usize, cols: usize) -> Self {
+        Self { rows, cols }
+    }
+    /// Number of elements.
+    pub const fn len(self) -> usize {
+        self.rows * self.cols
+    }
+    /// Whether there are no elements.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}×{}", self.rows, self.cols)
+    }
+}
+
+/// A matrix on a [`Tape`](crate::Tape): a small number that is copied freely.
+///
+/// It is valid until the tape's next [`begin`](crate::Tape::begin), which later uses check.
+#[derive(Clone, Copy, Debug)]
+pub struct Var {
+    pub(crate) at: usize,
+    pub(crate) shape: Shape,
+    /// Index of the node that computed it, or [`Var::PARAMETER`].
+    pub(crate) node: u32,
+    pub(crate) generation: u32,
+    pub(crate) needs_gradient: bool,
+}
+
+impl Var {
+    pub(crate) const PARAMETER: u32 = u32::MAX;
+
+    /// Rows and columns.
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+    /// Number of rows.
+    #[inline]
+    pub fn rows(&self) -> usize {
+        self.shape.rows
+    }
+    /// Number of columns.
+    #[inline]
+    pub fn cols(&self) -> usize {
+        self.shape.cols
+    }
+    pub(crate) fn range(&self) -> std::ops::Range<usize> {
+        self.at..self.at + self.shape.len()
+    }
+}

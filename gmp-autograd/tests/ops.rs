@@ -1,0 +1,161 @@
+//! Every built-in operation against central differences, and the algebra of the tape.
+
+use gmp_autograd::{Tape, Var, check, op};
+use proptest::prelude::*;
+
+type Program = fn(&mut Tape<f64>, &[Var]) -> Var;
+
+type Shapes = fn(usize, usize) -> Vec<(usize, usize)>;
+
+/// Name, program and the shapes of its inputs for a rows × cols matrix. A new operation is one line here.
+const OPS: &[(&str, Program, Shapes)] = &[
+    ("add", |t, v| op::add(t, v[0], v[1]), two),
+    ("sub", |t, v| op::sub(t, v[0], v[1]), two),
+    ("mul", |t, v| op::mul(t, v[0], v[1]), two),
+    ("add_row", |t, v| op::add_row(t, v[0], v[1]), with_row),
+    ("mul_row", |t, v| op::mul_row(t, v[0], v[1]), with_row),
+    ("relu", |t, v| op::relu(t, v[0]), one),
+    ("scale", |t, v| op::scale(t, v[0], -1.7), one),
+    ("sum", |t, v| op::sum(t, v[0]), one),
+    ("mean", |t, v| op::mean(t, v[0]), one),
+    ("mean_absolute_error", |t, v| against_target(t, v[0], op::mean_absolute_error), one),
+    ("mean_squared_error", |t, v| against_target(t, v[0], op::mean_squared_error), one),
+    ("binary_cross_entropy", |t, v| against_target(t, v[0], op::binary_cross_entropy_with_logits), one),
+];
+
+fn one(r: usize, c: usize) -> Vec<(usize, usize)> {
+    vec![(r, c)]
+}
+fn two(r: usize, c: usize) -> Vec<(usize, usize)> {
+    vec![(r, c), (r, c)]
+}
+fn with_row(r: usize, c: usize) -> Vec<(usize, usize)> {
+    vec![(r, c), (1, c)]
+}
+fn against_target(tape: &mut Tape<f64>, x: Var, loss: fn(&mut Tape<f64>, Var, Var) -> Var) -> Var {
+    let target: Vec<f64> = (0..x.shape().len()).map(|i| (i % 2) as f64).collect();
+    let target = tape.input(&target, x.rows(), x.cols());
+    loss(tape, x, target)
+}
+
+/// Away from the kinks of relu (0) and of the absolute error (0 and 1) by more than the step of the differences.
+fn number() -> impl Strategy<Value = f64> {
+    (-3.0..3.0_f64).prop_filter("kink", |x| x.abs() > 1e-3 && (x - 1.0).abs() > 1e-3)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn every_op_passes_the_gradient_check(rows in 1..6usize, cols in 1..6usize, pool in prop::collection::vec(number(), 100)) {
+        for (name, program, shapes) in OPS {
+            let mut at = 0;
+            let inputs: Vec<(usize, usize, &[f64])> = shapes(rows, cols).into_iter().map(|(r, c)| {
+                at += r * c;
+                (r, c, &pool[at - r * c..at])
+            }).collect();
+            if let Err(mismatch) = check::gradients(&inputs, program) {
+                panic!("{name} on {rows}×{cols}: {mismatch}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_variable_used_many_times_collects_every_use(x in prop::collection::vec(number(), 6)) {
+        // y = x∘x + 3x + relu(x), all from one variable: assignment of the first and addition of the rest.
+        check::gradients(&[(2, 3, &x)], |t, v| {
+            let square = op::mul(t, v[0], v[0]);
+            let triple = op::scale(t, v[0], 3.0);
+            let kink = op::relu(t, v[0]);
+            let y = op::add(t, square, triple);
+            op::add(t, y, kink)
+        }).unwrap();
+    }
+
+    #[test]
+    fn single_precision_follows_double(x in prop::collection::vec(number(), 12)) {
+        fn gradient<T: gmp_math::Scalar>(x: &[f64]) -> (f64, Vec<f64>) {
+            let x: Vec<T> = x.iter().map(|&x| T::from_f64(x)).collect();
+            let mut tape = Tape::new();
+            tape.begin(&x);
+            let (a, b) = (tape.parameter(0, 2, 3), tape.parameter(6, 2, 3));
+            let y = op::mul(&mut tape, a, b);
+            let y = op::relu(&mut tape, y);
+            let zero = tape.input(&[T::ZERO; 6], 2, 3);
+            let loss = op::mean_squared_error(&mut tape, y, zero);
+            tape.backward(loss);
+            (tape.value(loss).data()[0].to_f64(), tape.parameter_gradients().iter().map(|g| g.to_f64()).collect())
+        }
+        let ((single, gs), (double, gd)) = (gradient::<f32>(&x), gradient::<f64>(&x));
+        prop_assert!((single - double).abs() <= 1e-4 * (1.0 + double.abs()));
+        for (s, d) in gs.iter().zip(&gd) {
+            prop_assert!((s - d).abs() <= 1e-4 * (1.0 + d.abs()), "{s} {d}");
+        }
+    }
+}
+
+#[test]
+fn constants_get_no_gradient_and_unreached_variables_none() {
+    let mut tape = Tape::new();
+    tape.begin(&[2.0]);
+    let p = tape.parameter(0, 1, 1);
+    let constant = tape.input(&[5.0], 1, 1);
+    let (used, unused) = (tape.variable(&[3.0], 1, 1), tape.variable(&[4.0], 1, 1));
+    let y = op::mul(&mut tape, p, constant);
+    let loss = op::mul(&mut tape, y, used);
+    let _dead = op::mul(&mut tape, unused, used);
+    tape.backward(loss);
+    assert_eq!(tape.parameter_gradients(), [15.0]);
+    assert_eq!(tape.gradient(used).unwrap().data(), [10.0]);
+    assert!(tape.gradient(unused).is_none());
+    assert!(tape.gradient(constant).is_none());
+}
+
+#[test]
+fn a_second_pass_reuses_the_memory_of_the_first() {
+    let mut tape = Tape::new();
+    let mut capacity = 0;
+    for pass in 0..10 {
+        tape.begin(&[0.5; 100]);
+        let p = tape.parameter(0, 10, 10);
+        let y = op::scale(&mut tape, p, 2.0);
+        let y = op::relu(&mut tape, y);
+        let loss = op::sum(&mut tape, y);
+        tape.backward(loss);
+        assert_eq!(tape.parameter_gradients(), [2.0; 100]);
+        if pass == 0 {
+            capacity = tape.capacity();
+        }
+        assert_eq!(tape.capacity(), capacity);
+    }
+}
+
+#[test]
+fn the_first_broken_number_is_named() {
+    let mut tape = Tape::new();
+    tape.begin(&[1.0]);
+    let p = tape.parameter(0, 1, 1);
+    let fine = op::scale(&mut tape, p, 2.0);
+    let broken = op::scale(&mut tape, fine, f64::INFINITY);
+    op::relu(&mut tape, broken);
+    assert_eq!(tape.first_non_finite(), Some(("scale", 1)));
+}
+
+#[test]
+#[should_panic(expected = "add: shapes 2×3 and 3×2 differ")]
+fn mismatched_shapes_panic_with_both() {
+    let mut tape = Tape::<f64>::new();
+    tape.begin(&[]);
+    let (a, b) = (tape.input(&[0.0; 6], 2, 3), tape.input(&[0.0; 6], 3, 2));
+    op::add(&mut tape, a, b);
+}
+
+#[test]
+#[should_panic(expected = "a variable of an earlier pass")]
+fn a_stale_variable_panics() {
+    let mut tape = Tape::new();
+    tape.begin(&[1.0]);
+    let old = tape.parameter(0, 1, 1);
+    tape.begin(&[1.0]);
+    op::scale(&mut tape, old, 1.0);
+}
