@@ -1,1 +1,9 @@
-//! Layers and ReLU networks under standard, weight, batch and geometric parameterization.
+//! Layers and ReLU networks.
+#![deny(unsafe_code)]
+
+pub mod gemm;
+mod named;
+mod random;
+
+pub use named::{Entry, Named, Role, Slot};
+pub use random::Rng;

@@ -1,0 +1,102 @@
+//! Products with few columns, and outer products: memory-bound loops that a blocked kernel would only slow down.
+
+use super::View;
+use gmp_autograd::MatMut;
+use gmp_math::Scalar;
+use gmp_math::simd::{Kernel, dispatch};
+
+/// Up to this many columns a dot product a column is faster than a blocked kernel.
+pub(super) const MAX_COLUMNS: usize = 4;
+
+pub(super) fn gemm<T: Scalar>(a: View<'_, T>, b: View<'_, T>, c: MatMut<'_, T>, accumulate: bool) {
+    dispatch(Narrow { a, b, c, accumulate });
+}
+
+struct Narrow<'a, T> {
+    a: View<'a, T>,
+    b: View<'a, T>,
+    c: MatMut<'a, T>,
+    accumulate: bool,
+}
+
+impl<T: Scalar> Kernel for Narrow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let (a, b, n) = (self.a, self.b, self.b.cols);
+        if !self.accumulate {
+            self.c.data_mut().fill(T::ZERO);
+        }
+        let c = self.c.data_mut();
+        if b.col_stride == 1 && (a.cols == 1 || n > 1) || n > MAX_COLUMNS {
+            // Row i of c collects a_ip times row p of b.
+            for (i, c) in c.chunks_exact_mut(n).enumerate() {
+                for p in 0..a.cols {
+                    let x = a.at(i, p);
+                    if b.col_stride == 1 {
+                        for (c, &b) in c.iter_mut().zip(&b.data[p * b.row_stride..][..n]) {
+                            *c = x.mul_add(b, *c);
+                        }
+                    } else {
+                        for (j, c) in c.iter_mut().enumerate() {
+                            *c = x.mul_add(b.at(p, j), *c);
+                        }
+                    }
+                }
+            }
+            return;
+        }
+        for j in 0..n {
+            if a.col_stride == 1 && b.row_stride == 1 {
+                // Contiguous rows of a and columns of b: a dot product each.
+                let column = &b.data[j * b.col_stride..][..a.cols];
+                for i in 0..a.rows {
+                    c[i * n + j] += dot(&a.data[i * a.row_stride..][..a.cols], column);
+                }
+            } else if a.row_stride == 1 {
+                // Contiguous columns of a: c's column collects them; n = 1 keeps it contiguous.
+                for p in 0..a.cols {
+                    let x = b.at(p, j);
+                    let column = &a.data[p * a.col_stride..][..a.rows];
+                    for (c, &a) in c[j..].iter_mut().step_by(n).zip(column) {
+                        *c = a.mul_add(x, *c);
+                    }
+                }
+            } else {
+                for i in 0..a.rows {
+                    let mut sum = T::ZERO;
+                    for p in 0..a.cols {
+                        sum = a.at(i, p).mul_add(b.at(p, j), sum);
+                    }
+                    c[i * n + j] += sum;
+                }
+            }
+        }
+    }
+}
+
+/// Four registers of four lanes: enough independent sums to hide the latency of the additions.
+#[inline(always)]
+fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
+    const LANES: usize = 16;
+    let mut sums = [T::ZERO; LANES];
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ys, y_rest) = y.as_chunks::<LANES>();
+    for (x, y) in xs.iter().zip(ys) {
+        for l in 0..LANES {
+            sums[l] = x[l].mul_add(y[l], sums[l]);
+        }
+    }
+    for (l, (&x, &y)) in x_rest.iter().zip(y_rest).enumerate() {
+        sums[l] = x.mul_add(y, sums[l]);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            sums[l] += sums[l + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
