@@ -15,7 +15,7 @@ use rand::{Rng as _, SeedableRng};
 /// assert_eq!(Rng::new(7, "split").uniform(), split.uniform()); // same seed and purpose
 /// assert_ne!(Rng::new(7, "noise").uniform(), Rng::new(7, "split").uniform()); // an independent stream
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Rng {
     integers: ChaCha8Rng,
     /// The polar method makes normals in pairs.

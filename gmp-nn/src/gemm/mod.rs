@@ -80,11 +80,7 @@ pub fn gemm<T: Element>(a: View<'_, T>, b: View<'_, T>, mut c: MatMut<'_, T>, ac
     }
     if k == 1 || n <= narrow::MAX_COLUMNS {
         narrow::gemm(a, b, c, accumulate);
-    } else if b.col_stride == 1
-        && k * n
-            <= tile::MAX_NUMBERS_OF_B
-                .max(tile::MAX_NUMBERS_OF_C * usize::from(m * n <= tile::MAX_NUMBERS_OF_C))
-    {
+    } else if b.col_stride == 1 && tile::suits(m, k, n) {
         tile::gemm(a, b, c, accumulate);
     } else {
         panel::gemm(a, b, c, accumulate);

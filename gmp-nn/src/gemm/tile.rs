@@ -8,10 +8,13 @@ use gmp_autograd::MatMut;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
-/// Largest b (k·n numbers) that is worth keeping unpacked in cache.
-pub(super) const MAX_NUMBERS_OF_B: usize = 1 << 13;
-/// Largest c (m·n numbers) for which b may be long, as in the gradient of a small weight matrix.
-pub(super) const MAX_NUMBERS_OF_C: usize = usize::MAX;
+/// Whether this kernel beats packing: b, or the part of it that a chunk of the inner index meets, stays in
+/// cache while the rows of c pass over it.
+pub(super) fn suits(m: usize, k: usize, n: usize) -> bool {
+    k * n <= MAX_NUMBERS || m * n <= MAX_NUMBERS
+}
+/// Measured: beyond it `matrixmultiply` is faster in f64 and about equal in f32.
+const MAX_NUMBERS: usize = 1 << 14;
 
 const ROWS: usize = 6;
 /// Inner indices summed at a time: the gathered rows of a take at most 6·CHUNK numbers of the stack.

@@ -1,0 +1,200 @@
+//! Characteristic activation boundaries: where a ReLU unit switches.
+//!
+//! The unit ReLU(w·x + b) is active on one side of the hyperplane B = {x : w·x + b = 0}. Its spatial location
+//! φ = −b w/‖w‖² is the point of B nearest the origin, at distance |b|/‖w‖.
+
+use crate::Scalar;
+use crate::sphere::{expect_shape, rows};
+
+/// The boundary {x : normal·x + offset = 0} of one unit, which is active where normal·x + offset > 0.
+///
+/// ```
+/// use gmp_math::boundary::Boundary;
+/// let boundary = Boundary::new(vec![3.0, 4.0], -10.0);
+/// assert_eq!(boundary.spatial_location(), Some(vec![1.2, 1.6]));
+/// assert_eq!(boundary.signed_distance(&[0.0, 0.0]), Some(-2.0));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Boundary<T> {
+    /// The weights w: any length but zero gives the same boundary if `offset` scales along.
+    pub normal: Vec<T>,
+    /// The offset b, in units of ‖w‖ times the inputs' unit.
+    pub offset: T,
+}
+
+impl<T: Scalar> Boundary<T> {
+    /// The boundary normal·x + offset = 0.
+    pub fn new(normal: Vec<T>, offset: T) -> Self {
+        Self { normal, offset }
+    }
+
+    /// The unit normal w/‖w‖, towards the active side; none where all weights are zero or one is not finite.
+    pub fn direction(&self) -> Option<Vec<T>> {
+        let (direction, _) = self.unit_form()?;
+        Some(direction)
+    }
+
+    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; none where there is no direction.
+    pub fn spatial_location(&self) -> Option<Vec<T>> {
+        let (mut location, offset) = self.unit_form()?;
+        for x in &mut location {
+            // Adding zero leaves no −0 for a boundary through the origin.
+            *x = -offset * *x + T::ZERO;
+        }
+        Some(location)
+    }
+
+    /// Distance of `point` from the boundary, positive on the active side: (w·x + b)/‖w‖.
+    ///
+    /// # Panics
+    /// Unless the point has as many coordinates as the normal.
+    #[track_caller]
+    pub fn signed_distance(&self, point: &[T]) -> Option<T> {
+        expect_shape("point", point.len(), self.normal.len(), 1);
+        let (direction, offset) = self.unit_form()?;
+        Some(direction.iter().zip(point).fold(offset, |sum, (u, x)| u.mul_add(*x, sum)))
+    }
+
+    /// In one dimension, the input at which the unit switches: −b/w. None in more, or where w = 0.
+    pub fn crossing(&self) -> Option<T> {
+        match self.normal[..] {
+            [weight] if weight != T::ZERO => Some(-self.offset / weight + T::ZERO),
+            _ => None,
+        }
+    }
+
+    /// Whether the boundary passes through the axis-aligned box between `lower` and `upper`: whether its corners
+    /// lie on both sides.
+    ///
+    /// Only the two corners furthest along ±w need a look, so the cost is O(n), not 2ⁿ.
+    ///
+    /// # Panics
+    /// Unless both corners have as many coordinates as the normal.
+    #[track_caller]
+    pub fn intersects_box(&self, lower: &[T], upper: &[T]) -> bool {
+        expect_shape("lower", lower.len(), self.normal.len(), 1);
+        expect_shape("upper", upper.len(), self.normal.len(), 1);
+        let (mut least, mut most) = (self.offset, self.offset);
+        for ((weight, lower), upper) in self.normal.iter().zip(lower).zip(upper) {
+            let (near, far) = if *weight > T::ZERO { (*lower, *upper) } else { (*upper, *lower) };
+            least = weight.mul_add(near, least);
+            most = weight.mul_add(far, most);
+        }
+        least <= T::ZERO && most >= T::ZERO
+    }
+
+    /// In two dimensions, the two ends of the part of the line inside the box, for drawing.
+    ///
+    /// None where the line misses the box, the unit has another dimension, or there is no direction.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// let diagonal = Boundary::new(vec![1.0, -1.0], 0.0);
+    /// assert_eq!(diagonal.clip_to_box([-1.0, -2.0], [3.0, 2.0]), Some([[-1.0, -1.0], [2.0, 2.0]]));
+    /// ```
+    pub fn clip_to_box(&self, lower: [T; 2], upper: [T; 2]) -> Option<[[T; 2]; 2]> {
+        let (direction, offset) = self.unit_form()?;
+        let [u, v] = direction[..] else { return None };
+        // Liang and Barsky: the line is φ + t·(v, −u); each pair of sides bounds t.
+        let start = [-offset * u, -offset * v];
+        let along = [v, -u];
+        let (mut from, mut to) = (None::<T>, None::<T>);
+        for axis in 0..2 {
+            if along[axis] == T::ZERO {
+                if start[axis] < lower[axis] || start[axis] > upper[axis] {
+                    return None;
+                }
+                continue;
+            }
+            let a = (lower[axis] - start[axis]) / along[axis];
+            let b = (upper[axis] - start[axis]) / along[axis];
+            let (a, b) = if a < b { (a, b) } else { (b, a) };
+            from = Some(from.map_or(a, |from| from.larger(a)));
+            to = Some(to.map_or(b, |to| if to < b { to } else { b }));
+        }
+        let (from, to) = (from?, to?);
+        if from > to {
+            return None;
+        }
+        let inside = |t: T, axis: usize| {
+            let x = along[axis].mul_add(t, start[axis]);
+            // Rounding may step over the side that the end lies on.
+            if x < lower[axis] {
+                lower[axis]
+            } else if x > upper[axis] {
+                upper[axis]
+            } else {
+                x
+            }
+        };
+        let mut ends = [from, to].map(|t| [inside(t, 0), inside(t, 1)]);
+        if (ends[1][0], ends[1][1]) < (ends[0][0], ends[0][1]) {
+            ends.swap(0, 1);
+        }
+        Some(ends)
+    }
+
+    /// w/‖w‖ and b/‖w‖.
+    fn unit_form(&self) -> Option<(Vec<T>, T)> {
+        let norm = self.normal.iter().fold(0.0_f64, |norm, w| norm.hypot(w.to_f64()));
+        (norm > 0.0 && norm.is_finite()).then(|| {
+            let unit = |x: T| T::from_f64(x.to_f64() / norm);
+            (self.normal.iter().map(|w| unit(*w)).collect(), unit(self.offset))
+        })
+    }
+}
+
+/// Writes the spatial locations φ = −b w/‖w‖² of all units.
+///
+/// `weights` and `locations` are n × h, `offsets` is a row of h. A column without a direction (zero or not finite) gets
+/// NaN, which plots leave out.
+///
+/// ```
+/// let mut locations = [0.0; 4];
+/// gmp_math::boundary::spatial_locations(&[3.0, 0.0, 4.0, 2.0], &[-10.0, 1.0], 2, &mut locations);
+/// assert_eq!(locations, [1.2, 0.0, 1.6, -0.5]);
+/// ```
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, locations: &mut [T]) {
+    let inputs = rows("weights", weights.len(), units);
+    expect_shape("offsets", offsets.len(), 1, units);
+    expect_shape("locations", locations.len(), inputs, units);
+    for (unit, offset) in offsets.iter().enumerate() {
+        let column = (0..inputs).map(|input| input * units + unit);
+        let norm = column.clone().fold(0.0_f64, |norm, at| norm.hypot(weights[at].to_f64()));
+        let norm = if norm > 0.0 && norm.is_finite() { norm } else { f64::NAN };
+        for at in column {
+            // Two divisions, since the square of the norm may leave the range.
+            locations[at] = T::from_f64(-(offset.to_f64() / norm) * (weights[at].to_f64() / norm) + 0.0);
+        }
+    }
+}
+
+/// The angle between two vectors in radians, in [0, π], accurate to a few ulp also where it is tiny or nearly π.
+///
+/// Kahan: 2 atan2(‖a/‖a‖ − b/‖b‖‖, ‖a/‖a‖ + b/‖b‖‖). The arc cosine of the inner product would lose half of
+/// the digits of a small angle. NaN where a vector is zero or not finite.
+///
+/// ```
+/// let angle = gmp_math::boundary::angle_between(&[1.0, 0.0], &[1.0, 1e-20]);
+/// assert_eq!(angle, 1e-20);
+/// ```
+///
+/// # Panics
+/// Unless both vectors have one length.
+#[track_caller]
+pub fn angle_between<T: Scalar>(a: &[T], b: &[T]) -> T {
+    expect_shape("b", b.len(), a.len(), 1);
+    let norm = |x: &[T]| x.iter().fold(0.0_f64, |norm, x| norm.hypot(x.to_f64()));
+    let (norm_a, norm_b) = (norm(a), norm(b));
+    let (mut difference, mut sum) = (0.0_f64, 0.0_f64);
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (a.to_f64() / norm_a, b.to_f64() / norm_b);
+        difference = difference.hypot(a - b);
+        sum = sum.hypot(a + b);
+    }
+    T::from_f64(2.0 * difference.atan2(sum))
+}

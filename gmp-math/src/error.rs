@@ -1,0 +1,31 @@
+//! What can be wrong with the numbers that a caller hands in.
+
+/// A weight column that has no direction, or whose length its type cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Every weight of the unit is zero, so that it points nowhere.
+    #[error("unit {unit}: all {inputs} weights are zero; a direction needs at least one that is not")]
+    ZeroVector {
+        /// Column of the unit, from 0.
+        unit: usize,
+        /// Number of weights in the column.
+        inputs: usize,
+    },
+    /// A weight is infinite or NaN.
+    #[error("unit {unit}: weight {input} is infinite or NaN; expected finite weights")]
+    NonFinite {
+        /// Column of the unit, from 0.
+        unit: usize,
+        /// Row of the weight, from 0.
+        input: usize,
+    },
+    /// The weights are finite but their norm is larger than the largest number of the type.
+    #[error("unit {unit}: the norm of its weights overflows {scalar}; scale the weights down")]
+    NormOverflow {
+        /// Column of the unit, from 0.
+        unit: usize,
+        /// Name of the type.
+        scalar: &'static str,
+    },
+}

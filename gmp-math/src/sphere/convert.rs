@@ -1,0 +1,170 @@
+//! Weights to angles and radii, and back.
+
+use super::{directions, expect_shape, rows};
+use crate::{Error, Scalar};
+
+/// Writes the angles and the radius of every column, keeping every sign.
+///
+/// With the tail norms T_k = ‖(w_k, …, wₙ)‖: θ_k = atan2(T_{k+1}, w_k) ∈ [0, π] for k < n−1,
+/// θₙ₋₁ = atan2(wₙ, wₙ₋₁) ∈ [0, 2π), r = T₁. [`to_cartesian`] returns the weights to a few ulp of ‖w‖.
+///
+/// `weights` is n × h, `angles` (n−1) × h, `radius` h. Arithmetic is in double precision, scaled so that
+/// neither huge nor denormal weights lose digits. Where a tail is zero its angles are 0: at such a pole
+/// they do not move the direction. For n = 1, r = |w| and the sign is had from [`signs`].
+///
+/// ```
+/// use gmp_math::sphere::{to_cartesian, to_spherical};
+/// let weights = [1.0, -2.0, -2.0];
+/// let (mut angles, mut radius, mut back) = ([0.0; 2], [0.0], [0.0; 3]);
+/// to_spherical(&weights, 1, &mut angles, &mut radius)?;
+/// assert_eq!(radius, [3.0]);
+/// to_cartesian(&angles, &radius, 1, &mut back);
+/// assert!(back.iter().zip(&weights).all(|(b, w): (&f64, _)| (b - w).abs() < 1e-14));
+/// # Ok::<(), gmp_math::Error>(())
+/// ```
+///
+/// # Errors
+/// A column of zeros, a weight that is not finite, or a norm too large for `T`, naming the unit. The outputs
+/// then hold unspecified values.
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn to_spherical<T: Scalar>(
+    weights: &[T],
+    units: usize,
+    angles: &mut [T],
+    radius: &mut [T],
+) -> Result<(), Error> {
+    convert(weights, units, angles, radius, |last, before| {
+        let angle = last.atan2(before);
+        if angle < 0.0 { angle + 2.0 * std::f64::consts::PI } else { angle }
+    })
+}
+
+/// The conversion that the paper's authors released: as [`to_spherical`], but the last angle is folded into
+/// [0, π], so that the sign of the last coordinate is lost.
+///
+/// Their arccot of wₙ₋₁ over a non-negative square root cannot tell wₙ from −wₙ: the round trip gives |wₙ|, and initial
+/// directions cover half of the sphere. It is here so that the effect of that can be measured.
+///
+/// ```
+/// use gmp_math::sphere::{half_sphere_angles, to_cartesian};
+/// let (mut angles, mut radius, mut back) = ([0.0_f64; 1], [0.0], [0.0; 2]);
+/// half_sphere_angles(&[3.0, -4.0], 1, &mut angles, &mut radius)?;
+/// to_cartesian(&angles, &radius, 1, &mut back);
+/// assert!((back[0] - 3.0).abs() < 1e-14 && (back[1] - 4.0).abs() < 1e-14);
+/// # Ok::<(), gmp_math::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`to_spherical`].
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn half_sphere_angles<T: Scalar>(
+    weights: &[T],
+    units: usize,
+    angles: &mut [T],
+    radius: &mut [T],
+) -> Result<(), Error> {
+    convert(weights, units, angles, radius, |last, before| last.abs().atan2(before))
+}
+
+/// The sign of every weight of a layer with one input: −1 where it is negative, +1 elsewhere.
+///
+/// A direction in one dimension has no angle, so this sign is all there is of it; it is stored, not trained.
+///
+/// # Panics
+/// Unless both slices have one length.
+#[track_caller]
+pub fn signs<T: Scalar>(weights: &[T], signs: &mut [T]) {
+    expect_shape("signs", signs.len(), 1, weights.len());
+    for (sign, weight) in signs.iter_mut().zip(weights) {
+        *sign = if *weight < T::ZERO { -T::ONE } else { T::ONE };
+    }
+}
+
+/// Writes w = r·u(θ) for every unit: the inverse of [`to_spherical`].
+///
+/// `angles` is (n−1) × h, `radius` h, `weights` n × h. A negative radius points the other way.
+/// With n = 1, w = r.
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn to_cartesian<T: Scalar>(angles: &[T], radius: &[T], units: usize, weights: &mut [T]) {
+    expect_shape("radius", radius.len(), 1, units);
+    directions(angles, units, weights);
+    for row in weights.chunks_exact_mut(units.max(1)) {
+        for (weight, radius) in row.iter_mut().zip(radius) {
+            *weight *= *radius;
+        }
+    }
+}
+
+#[track_caller]
+fn convert<T: Scalar>(
+    weights: &[T],
+    units: usize,
+    angles: &mut [T],
+    radius: &mut [T],
+    last_angle: impl Fn(f64, f64) -> f64,
+) -> Result<(), Error> {
+    let inputs = rows("weights", weights.len(), units);
+    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
+    expect_shape("radius", radius.len(), 1, units);
+    // Below π and 2π also in single precision, where the nearest numbers lie above and would flip the sine's sign.
+    let (half_turn, full_turn) = (at_most(std::f64::consts::PI), at_most(2.0 * std::f64::consts::PI));
+    for unit in 0..units {
+        // Adding zero turns −0 into +0, of which atan2 makes no half turn.
+        let weight = |input: usize| weights[input * units + unit].to_f64() + 0.0;
+        let scale = scale_of(inputs, unit, weight)?;
+        let scaled = |input: usize| scale * weight(input);
+        let mut tail = scaled(inputs - 1).abs();
+        for input in (0..inputs - 1).rev() {
+            let (angle, limit) = if input + 2 == inputs {
+                (last_angle(scaled(inputs - 1), scaled(input)), full_turn)
+            } else {
+                (tail.atan2(scaled(input)), half_turn)
+            };
+            let rounded = T::from_f64(angle);
+            angles[input * units + unit] = if rounded > limit { limit } else { rounded };
+            tail = tail.hypot(scaled(input));
+        }
+        radius[unit] = T::from_f64(tail / scale);
+        if !radius[unit].is_finite() {
+            return Err(Error::NormOverflow { unit, scalar: T::NAME });
+        }
+    }
+    Ok(())
+}
+
+/// A power of two that brings a column to where no norm overflows and no digit is lost to denormals.
+fn scale_of(inputs: usize, unit: usize, weight: impl Fn(usize) -> f64) -> Result<f64, Error> {
+    let mut largest = 0.0_f64;
+    for input in 0..inputs {
+        let magnitude = weight(input).abs();
+        if !magnitude.is_finite() {
+            return Err(Error::NonFinite { unit, input });
+        }
+        largest = largest.max(magnitude);
+    }
+    if largest == 0.0 {
+        return Err(Error::ZeroVector { unit, inputs });
+    }
+    Ok(if largest > 1e300 {
+        (-64.0_f64).exp2()
+    } else if largest < 1e-250 {
+        128.0_f64.exp2()
+    } else {
+        1.0
+    })
+}
+
+/// The largest `T` not above `x` > 0.
+pub(super) fn at_most<T: Scalar>(x: f64) -> T {
+    let nearest = T::from_f64(x);
+    if nearest.to_f64() > x { T::from_f64(x - x * T::EPSILON.to_f64() / 2.0) } else { nearest }
+}

@@ -1,0 +1,35 @@
+//! Hyperspherical coordinates of the columns of a matrix.
+//!
+//! A layer of h units with n inputs is an n × h matrix of weights, row-major: rows are input coordinates,
+//! columns are units. One column w = r·u(θ) has a radius r = ‖w‖ and n − 1 angles in radians:
+//!
+//! u₁ = cos θ₁,  u_k = (∏_{j<k} sin θ_j) cos θ_k for 1 < k < n,  uₙ = ∏_{j≤n−1} sin θ_j.
+//!
+//! The angles of a layer are an (n−1) × h matrix, the radii a row of h. A single vector is h = 1.
+//! For n = 1 there is no angle: the direction is the fixed sign +1 or −1 (see [`signs`]).
+
+mod convert;
+mod directions;
+
+pub use convert::{half_sphere_angles, signs, to_cartesian, to_spherical};
+pub use directions::{directions, directions_saving, directions_vjp, saved_len};
+
+/// Number of rows of a matrix with `units` columns.
+#[track_caller]
+pub(crate) fn rows(what: &str, len: usize, units: usize) -> usize {
+    assert!(
+        if units == 0 { len == 0 } else { len.is_multiple_of(units) },
+        "{what}: {len} values do not fill rows of {units} units"
+    );
+    len.checked_div(units).unwrap_or(0)
+}
+
+/// Panics unless the matrix called `what` is `rows` × `units`.
+#[track_caller]
+pub(crate) fn expect_shape(what: &str, len: usize, rows: usize, units: usize) {
+    assert!(
+        len == rows * units,
+        "{what}: {len} values; expected {rows} rows × {units} units = {}",
+        rows * units
+    );
+}
