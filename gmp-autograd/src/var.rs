@@ -63,6 +63,11 @@ impl Var {
     pub fn cols(&self) -> usize {
         self.shape.cols
     }
+    /// Whether the backward pass will reach it: operations may save less where it does not.
+    #[inline]
+    pub fn needs_gradient(&self) -> bool {
+        self.needs_gradient
+    }
     pub(crate) fn range(&self) -> std::ops::Range<usize> {
         self.at..self.at + self.shape.len()
     }

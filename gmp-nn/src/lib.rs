@@ -1,9 +1,23 @@
-//! Layers and ReLU networks.
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+mod boundaries;
+mod error;
 pub mod gemm;
+pub mod init;
+mod layer;
 mod named;
+mod network;
+pub mod op;
+pub mod parameterization;
 mod random;
 
+pub use boundaries::Boundaries;
+pub use error::Error;
+pub use gemm::Element;
+pub use layer::{Forward, Layer, Statistics};
 pub use named::{Entry, Named, Role, Slot};
+pub use network::{Mlp, Network};
+pub use op::Activation;
+pub use parameterization::{Directions, Parameterization};
 pub use random::Rng;

@@ -102,10 +102,10 @@ mod tests {
         rng.shuffle(&mut items);
         assert_eq!(items, GOLDEN_ORDER);
     }
-    const GOLDEN_BITS: [u64; 3] = [0, 0, 0];
-    const GOLDEN_UNIFORM: [u64; 2] = [0, 0];
-    const GOLDEN_NORMAL: [u64; 3] = [0, 0, 0];
-    const GOLDEN_ORDER: [usize; 8] = [0; 8];
+    const GOLDEN_BITS: [u64; 3] = [15382348721276730008, 1017457822497400767, 12366247774649059463];
+    const GOLDEN_UNIFORM: [u64; 2] = [4603807892172127744, 4600276394801918048];
+    const GOLDEN_NORMAL: [u64; 3] = [13817197427712041633, 4612143867281100103, 13805891948960411085];
+    const GOLDEN_ORDER: [usize; 8] = [0, 4, 7, 2, 6, 1, 3, 5];
 
     /// The key layout above over the ChaCha8 block function, written out from the standard (RFC 8439 with 8
     /// rounds, a 64-bit counter and stream 0).

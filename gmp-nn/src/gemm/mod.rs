@@ -72,11 +72,11 @@ pub fn gemm<T: Element>(a: View<'_, T>, b: View<'_, T>, mut c: MatMut<'_, T>, ac
         c.rows(),
         c.cols()
     );
-    if m == 0 || n == 0 {
+    if m * k * n == 0 {
+        if !accumulate {
+            c.data_mut().fill(T::ZERO);
+        }
         return;
-    }
-    if !accumulate && k == 0 {
-        return c.data_mut().fill(T::ZERO);
     }
     if k == 1 || n <= narrow::MAX_COLUMNS {
         narrow::gemm(a, b, c, accumulate);
@@ -85,6 +85,21 @@ pub fn gemm<T: Element>(a: View<'_, T>, b: View<'_, T>, mut c: MatMut<'_, T>, ac
     } else {
         panel::gemm(a, b, c, accumulate);
     }
+}
+
+/// How many rows of an m×n result to finish before the next pass over them, so that the pass finds them in
+/// the first-level cache: for fused operations. All of them where the product wants big panels.
+pub(crate) fn rows_at_a_time<T>(m: usize, k: usize, n: usize) -> usize {
+    if n <= narrow::MAX_COLUMNS || k == 1 || tile::suits(m, k, n) {
+        (24 * 1024 / (n.max(1) * size_of::<T>())).max(6) / 6 * 6
+    } else {
+        m.max(1)
+    }
+}
+
+/// Whether `a·bᵀ` is faster with a transposed copy of b: where the kernel for small products then takes it.
+pub(crate) fn wants_transposed_copy(k: usize, n: usize) -> bool {
+    k > 1 && n > narrow::MAX_COLUMNS && tile::suits(usize::MAX >> 32, k, n)
 }
 
 /// A scalar that `matrixmultiply` multiplies: `f32` and `f64`.

@@ -25,42 +25,26 @@ impl<T: Scalar> Kernel for Narrow<'_, T> {
     #[inline(always)]
     fn run(mut self) {
         let (a, b, n) = (self.a, self.b, self.b.cols);
-        if !self.accumulate {
-            self.c.data_mut().fill(T::ZERO);
-        }
         let c = self.c.data_mut();
-        if b.col_stride == 1 && (a.cols == 1 || n > 1) || n > MAX_COLUMNS {
-            // Row i of c collects a_ip times row p of b.
-            for (i, c) in c.chunks_exact_mut(n).enumerate() {
-                for p in 0..a.cols {
-                    let x = a.at(i, p);
-                    if b.col_stride == 1 {
-                        for (c, &b) in c.iter_mut().zip(&b.data[p * b.row_stride..][..n]) {
-                            *c = x.mul_add(b, *c);
-                        }
-                    } else {
-                        for (j, c) in c.iter_mut().enumerate() {
-                            *c = x.mul_add(b.at(p, j), *c);
-                        }
-                    }
-                }
-            }
-            return;
+        if a.cols == 1 {
+            return outer(a, b, c, self.accumulate);
+        }
+        if !self.accumulate {
+            c.fill(T::ZERO);
         }
         for j in 0..n {
+            let column = b.data[j * b.col_stride..].iter().step_by(b.row_stride);
             if a.col_stride == 1 && b.row_stride == 1 {
                 // Contiguous rows of a and columns of b: a dot product each.
                 let column = &b.data[j * b.col_stride..][..a.cols];
                 for i in 0..a.rows {
                     c[i * n + j] += dot(&a.data[i * a.row_stride..][..a.cols], column);
                 }
-            } else if a.row_stride == 1 {
-                // Contiguous columns of a: c's column collects them; n = 1 keeps it contiguous.
-                for p in 0..a.cols {
-                    let x = b.at(p, j);
-                    let column = &a.data[p * a.col_stride..][..a.rows];
-                    for (c, &a) in c[j..].iter_mut().step_by(n).zip(column) {
-                        *c = a.mul_add(x, *c);
+            } else if a.row_stride == 1 && n == 1 {
+                // Contiguous columns of a are added up into the only column of c.
+                for (a, &b) in a.data.chunks(a.col_stride).zip(column).take(a.cols) {
+                    for (c, &a) in c.iter_mut().zip(a) {
+                        *c = a.mul_add(b, *c);
                     }
                 }
             } else {
@@ -71,6 +55,27 @@ impl<T: Scalar> Kernel for Narrow<'_, T> {
                     }
                     c[i * n + j] += sum;
                 }
+            }
+        }
+    }
+}
+
+/// c_ij (+)= a_i · b_j.
+#[inline(always)]
+fn outer<T: Scalar>(a: View<'_, T>, b: View<'_, T>, c: &mut [T], accumulate: bool) {
+    for (i, c) in c.chunks_exact_mut(b.cols).enumerate() {
+        let x = a.at(i, 0);
+        if b.col_stride == 1 && accumulate {
+            for (c, &b) in c.iter_mut().zip(b.data) {
+                *c = x.mul_add(b, *c);
+            }
+        } else if b.col_stride == 1 {
+            for (c, &b) in c.iter_mut().zip(b.data) {
+                *c = x * b;
+            }
+        } else {
+            for (j, c) in c.iter_mut().enumerate() {
+                *c = x.mul_add(b.at(0, j), if accumulate { *c } else { T::ZERO });
             }
         }
     }

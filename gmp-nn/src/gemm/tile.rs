@@ -16,8 +16,9 @@ pub(super) fn suits(m: usize, k: usize, n: usize) -> bool {
 /// Measured: beyond it `matrixmultiply` is faster in f64 and about equal in f32.
 const MAX_NUMBERS: usize = 1 << 14;
 
+/// Rows of c in registers; with two registers a row, twelve sums, which leaves the other four for operands.
 const ROWS: usize = 6;
-/// Inner indices summed at a time: the gathered rows of a take at most 6·CHUNK numbers of the stack.
+/// Inner indices summed at a time: the gathered rows of a take at most ROWS·CHUNK numbers of the stack.
 const CHUNK: usize = 64;
 
 pub(super) fn gemm<T: Scalar>(a: View<'_, T>, b: View<'_, T>, c: MatMut<'_, T>, accumulate: bool) {
@@ -41,40 +42,22 @@ impl<T: Scalar, const COLS: usize> Kernel for Tiles<'_, T, COLS> {
 
     #[inline(always)]
     fn run(mut self) {
-        let (a, b) = (self.a, self.b);
-        let (m, k, n) = (a.rows, a.cols, b.cols);
-        let c = self.c.data_mut();
-        let mut gathered = [[T::ZERO; ROWS]; CHUNK];
+        let (m, k, n) = (self.a.rows, self.a.cols, self.b.cols);
         // A chunk of b should stay in the first-level cache while all rows of c pass over it.
         let chunk = (24 * 1024 / (n * size_of::<T>())).clamp(16, CHUNK);
         for start in (0..k).step_by(chunk) {
-            let depth = chunk.min(k - start);
-            let add = self.accumulate || start > 0;
-            let b = &b.data[start * b.row_stride..];
-            let stride = self.b.row_stride;
+            let depth = start..k.min(start + chunk);
             let mut i = 0;
             while i < m {
-                let rows = ROWS.min(m - i);
-                for (p, gathered) in gathered[..depth].iter_mut().enumerate() {
-                    for r in 0..ROWS {
-                        // Rows past the end repeat the last one; their sums are not stored.
-                        gathered[r] = a.at(i + r.min(rows - 1), start + p);
-                    }
-                }
-                let a = &gathered[..depth];
-                let c = &mut c[i * n..][..rows * n];
-                let mut j = 0;
-                while j + COLS <= n {
-                    tile::<T, COLS>(a, b, stride, c, n, j, add);
-                    j += COLS;
-                }
-                while j + 4 <= n {
-                    tile::<T, 4>(a, b, stride, c, n, j, add);
-                    j += 4;
-                }
-                while j < n {
-                    tile::<T, 1>(a, b, stride, c, n, j, add);
-                    j += 1;
+                // Rows are shared evenly: 13 is 5 + 4 + 4, since a tile of one row wastes the multipliers.
+                let rows = (m - i).div_ceil((m - i).div_ceil(ROWS));
+                match rows {
+                    1 => self.rows::<1>(i, depth.clone()),
+                    2 => self.rows::<2>(i, depth.clone()),
+                    3 => self.rows::<3>(i, depth.clone()),
+                    4 => self.rows::<4>(i, depth.clone()),
+                    5 => self.rows::<5>(i, depth.clone()),
+                    _ => self.rows::<ROWS>(i, depth.clone()),
                 }
                 i += rows;
             }
@@ -82,9 +65,41 @@ impl<T: Scalar, const COLS: usize> Kernel for Tiles<'_, T, COLS> {
     }
 }
 
+impl<T: Scalar, const COLS: usize> Tiles<'_, T, COLS> {
+    /// Adds the products over the inner indices `depth` to `R` rows of c, from row `i` on.
+    #[inline(always)]
+    fn rows<const R: usize>(&mut self, i: usize, depth: std::ops::Range<usize>) {
+        let n = self.b.cols;
+        let mut gathered = [[T::ZERO; R]; CHUNK];
+        let add = self.accumulate || depth.start > 0;
+        let b = &self.b.data[depth.start * self.b.row_stride..];
+        let a = &mut gathered[..depth.len()];
+        for (p, a) in depth.zip(a.iter_mut()) {
+            for r in 0..R {
+                a[r] = self.a.at(i + r, p);
+            }
+        }
+        let stride = self.b.row_stride;
+        let c = &mut self.c.data_mut()[i * n..][..R * n];
+        let mut j = 0;
+        while j + COLS <= n {
+            tile::<T, R, COLS>(a, b, stride, c, n, j, add);
+            j += COLS;
+        }
+        while j + 4 <= n {
+            tile::<T, R, 4>(a, b, stride, c, n, j, add);
+            j += 4;
+        }
+        while j < n {
+            tile::<T, R, 1>(a, b, stride, c, n, j, add);
+            j += 1;
+        }
+    }
+}
+
 #[inline(always)]
-fn tile<T: Scalar, const COLS: usize>(
-    a: &[[T; ROWS]],
+fn tile<T: Scalar, const R: usize, const COLS: usize>(
+    a: &[[T; R]],
     b: &[T],
     stride: usize,
     c: &mut [T],
@@ -92,10 +107,10 @@ fn tile<T: Scalar, const COLS: usize>(
     j: usize,
     add: bool,
 ) {
-    let mut sums = [[T::ZERO; COLS]; ROWS];
+    let mut sums = [[T::ZERO; COLS]; R];
     for (a, b) in a.iter().zip(b[j..].chunks(stride)) {
         let Some(b) = b.first_chunk::<COLS>() else { unreachable!("a row of b has {COLS} more numbers") };
-        for r in 0..ROWS {
+        for r in 0..R {
             for l in 0..COLS {
                 sums[r][l] = a[r].mul_add(b[l], sums[r][l]);
             }

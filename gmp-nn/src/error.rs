@@ -1,0 +1,31 @@
+//! What can go wrong when a network is described.
+
+/// A description that no network can be built from.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A layer without inputs or units.
+    #[error("{layer}: needs at least one input and one unit, got {inputs} inputs and {units} units")]
+    EmptyLayer {
+        /// The layer.
+        layer: String,
+        /// Its inputs.
+        inputs: usize,
+        /// Its units.
+        units: usize,
+    },
+    /// Sampled weights that have no direction (a column of zeros).
+    #[error("{layer}: {source}")]
+    Direction {
+        /// The layer.
+        layer: String,
+        /// Which unit, and why.
+        source: gmp_math::Error,
+    },
+    /// A name that is no parameterization's.
+    #[error("unknown parameterization \"{name}\"; expected SP, WN, BN or GmP")]
+    UnknownParameterization {
+        /// What was given.
+        name: String,
+    },
+}

@@ -1,0 +1,15 @@
+//! Initial weights.
+
+use crate::Rng;
+use gmp_math::Scalar;
+
+/// Uniform on ±√(6/(inputs + units)), drawn in row-major order.
+///
+/// Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+/// AISTATS 2010, Eq. 16.
+pub fn glorot_uniform<T: Scalar>(rng: &mut Rng, inputs: usize, units: usize, weights: &mut [T]) {
+    let limit = (6.0 / (inputs + units) as f64).sqrt();
+    for w in weights {
+        *w = T::from_f64((2.0 * rng.uniform() - 1.0) * limit);
+    }
+}

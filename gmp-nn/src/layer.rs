@@ -1,0 +1,46 @@
+//! What a layer is: an immutable description that reads its numbers from a slot.
+
+use crate::named::Slot;
+use crate::{Boundaries, Element};
+use gmp_autograd::{Tape, Var};
+
+/// Where normalizations take their statistics from.
+#[derive(Debug)]
+pub enum Statistics<'a, T> {
+    /// From the batch, which also moves the running ones: training.
+    Batch(&'a mut [T]),
+    /// From what training left in the buffers: evaluation.
+    Running(&'a [T]),
+}
+
+/// What a layer needs for one forward pass.
+pub struct Forward<'a, T: 'static> {
+    /// Begun with the network's parameters.
+    pub tape: &'a mut Tape<T>,
+    /// The network's buffers.
+    pub statistics: Statistics<'a, T>,
+}
+
+impl<T: Element> Forward<'_, T> {
+    /// A parameter as a variable.
+    pub fn parameter(&self, slot: Slot) -> Var {
+        self.tape.parameter(slot.offset, slot.rows, slot.cols)
+    }
+    /// A buffer as a constant.
+    pub fn buffer(&mut self, slot: Slot) -> Var {
+        let buffers: &[T] = match &self.statistics {
+            Statistics::Batch(buffers) => buffers,
+            Statistics::Running(buffers) => buffers,
+        };
+        self.tape.input(&buffers[slot.range()], slot.rows, slot.cols)
+    }
+}
+
+/// A layer owns whole neurons, its activation included, since parameterizations differ in what surrounds it.
+pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
+    /// Maps samples×inputs to samples×units.
+    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var;
+
+    /// Writes the effective (w, b) of every unit, in the space of the layer's own input.
+    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>);
+}

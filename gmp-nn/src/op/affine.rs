@@ -1,0 +1,223 @@
+//! The affine map of a dense layer, fused with what surrounds it: bias, rectifier and output scale.
+//!
+//! Separate operations would carry every activation through memory three more times in each direction.
+//! Here a few rows at a time are multiplied, shifted, rectified and scaled while they are in the first-level
+//! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
+
+use super::Activation;
+use crate::gemm::{Element, View, gemm, rows_at_a_time, wants_transposed_copy};
+use gmp_autograd::{Mat, MatMut, Pullback, Rule, Shape, Tape, Var};
+use gmp_math::simd::{Kernel, dispatch};
+
+/// `g(x·w + b)`: x is samples×n, w is n×units, b is 1×units, the result samples×units.
+///
+/// # Panics
+/// If the shapes do not fit, or two of the operands are the same variable and need gradients.
+#[track_caller]
+pub fn affine<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, b: Var, activation: Activation) -> Var {
+    match activation {
+        Activation::Identity => record(tape, &Affine::<false, false>, [x, w, b]),
+        Activation::Relu => record(tape, &Affine::<true, false>, [x, w, b]),
+    }
+}
+
+/// `r ∘ g(x·w + b)`: as [`affine`], each unit then scaled by its entry of the 1×units row r.
+///
+/// The scale is outside the rectifier, as in the paper's geometric units, and may be negative.
+///
+/// # Panics
+/// If the shapes do not fit, or two of the operands are the same variable and need gradients.
+#[track_caller]
+pub fn scaled_affine<T: Element>(
+    tape: &mut Tape<T>,
+    x: Var,
+    w: Var,
+    b: Var,
+    r: Var,
+    activation: Activation,
+) -> Var {
+    match activation {
+        Activation::Identity => record(tape, &Affine::<false, true>, [x, w, b, r]),
+        Activation::Relu => record(tape, &Affine::<true, true>, [x, w, b, r]),
+    }
+}
+
+#[track_caller]
+fn record<T: Element, const RELU: bool, const SCALED: bool, const K: usize>(
+    tape: &mut Tape<T>,
+    rule: &'static Affine<RELU, SCALED>,
+    operands: [Var; K],
+) -> Var {
+    let [x, w, rows @ ..] = operands.as_slice() else { unreachable!("affine has at least three operands") };
+    let (m, k, n) = (x.rows(), w.rows(), w.cols());
+    assert!(
+        x.cols() == k && rows.iter().all(|row| row.shape() == Shape::new(1, n)),
+        "{}: x {}, weights {}, rows {:?}",
+        Rule::<T>::name(rule),
+        x.shape(),
+        w.shape(),
+        rows.iter().map(|row| row.shape().to_string()).collect::<Vec<_>>()
+    );
+    // Kept for the backward pass: the activations before scaling, and the transpose of small weights.
+    let unscaled = if SCALED { m * n } else { 0 };
+    let transposed = if x.needs_gradient() && wants_transposed_copy(n, k) { k * n } else { 0 };
+    tape.record(rule, operands, Shape::new(m, n), unscaled + transposed, |operands, mut y, saved| {
+        let (x, w, b) = (operands[0], operands[1], operands[2]);
+        let (saved, transpose) = saved.split_at_mut(unscaled);
+        if !transpose.is_empty() {
+            for i in 0..k {
+                for (j, &w) in w.row(i).iter().enumerate() {
+                    transpose[j * k + i] = w;
+                }
+            }
+        }
+        let step = rows_at_a_time::<T>(m, k, n);
+        for start in (0..m).step_by(step) {
+            let rows = step.min(m - start);
+            let y = &mut y.data_mut()[start * n..][..rows * n];
+            gemm(slice(x, start, rows).into(), w.into(), MatMut::new(y, rows, n), false);
+            let (kept, r) = if SCALED {
+                (&mut saved[start * n..][..rows * n], operands[K - 1].data())
+            } else {
+                (&mut [][..], &[][..])
+            };
+            dispatch(Finish::<T, RELU, SCALED> { y, b: b.data(), r, kept });
+        }
+    })
+}
+
+fn slice<T: Element>(m: Mat<'_, T>, start: usize, rows: usize) -> Mat<'_, T> {
+    Mat::new(&m.data()[start * m.cols()..][..rows * m.cols()], rows, m.cols())
+}
+
+/// y ← r·g(y + b), keeping g(y + b) where it is scaled.
+struct Finish<'a, T, const RELU: bool, const SCALED: bool> {
+    y: &'a mut [T],
+    b: &'a [T],
+    r: &'a [T],
+    kept: &'a mut [T],
+}
+
+impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for Finish<'_, T, RELU, SCALED> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let n = self.b.len();
+        // A NaN stays a NaN: it must not pass for an inactive unit.
+        let activate = |z: T| if RELU && z < T::ZERO { T::ZERO } else { z };
+        if SCALED {
+            for (y, kept) in self.y.chunks_exact_mut(n).zip(self.kept.chunks_exact_mut(n)) {
+                for (((y, kept), &b), &r) in y.iter_mut().zip(kept).zip(self.b).zip(self.r) {
+                    *kept = activate(*y + b);
+                    *y = r * *kept;
+                }
+            }
+        } else {
+            for y in self.y.chunks_exact_mut(n) {
+                for (y, &b) in y.iter_mut().zip(self.b) {
+                    *y = activate(*y + b);
+                }
+            }
+        }
+    }
+}
+
+struct Affine<const RELU: bool, const SCALED: bool>;
+
+impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Affine<RELU, SCALED> {
+    fn name(&self) -> &'static str {
+        match (RELU, SCALED) {
+            (false, false) => "affine",
+            (true, false) => "affine_relu",
+            (false, true) => "scaled_affine",
+            (true, true) => "scaled_affine_relu",
+        }
+    }
+
+    fn backward(&self, pull: &mut Pullback<'_, T>) {
+        let (x, w) = (pull.value(0), pull.value(1));
+        let (m, k, n) = (x.rows(), w.rows(), w.cols());
+        let (activated, transpose) = pull.saved().split_at(if SCALED { m * n } else { 0 });
+        let activated = if SCALED { activated } else { pull.output().data() };
+        let r = if SCALED { pull.value(3).data() } else { &[] };
+        // Where there is no scale, the fourth accumulator is the third's unused twin: an index that needs nothing.
+        let (mut dy, [dx, dw, db, dr]) = if SCALED {
+            pull.wrt_each([0, 1, 2, 3])
+        } else {
+            let (dy, [dx, dw, db]) = pull.wrt_each([0, 1, 2]);
+            (dy, [dx, dw, db, None])
+        };
+        let mut db = db.map(|db| db.into_zeroed());
+        let mut dr = dr.map(|dr| dr.into_zeroed());
+        let mut dw = dw.map(|dw| dw.into_parts());
+        let mut dx = dx.map(|dx| dx.into_parts());
+        let step = rows_at_a_time::<T>(m, k, n);
+        for start in (0..m).step_by(step) {
+            let rows = step.min(m - start);
+            let range = start * n..(start + rows) * n;
+            let dz = &mut dy.data_mut()[range.clone()];
+            dispatch(PreActivation::<T, RELU, SCALED> {
+                dz,
+                activated: &activated[range],
+                r,
+                db: db.as_mut().map_or(&mut [], |db| db.data_mut()),
+                dr: dr.as_mut().map_or(&mut [], |dr| dr.data_mut()),
+                n,
+            });
+            let dz = Mat::new(dz, rows, n);
+            if let Some((dw, fresh)) = &mut dw {
+                let dw = MatMut::new(dw.data_mut(), k, n);
+                gemm(View::from(slice(x, start, rows)).t(), dz.into(), dw, !(*fresh && start == 0));
+            }
+            if let Some((dx, fresh)) = &mut dx {
+                let dx = MatMut::new(&mut dx.data_mut()[start * k..][..rows * k], rows, k);
+                let wt =
+                    if transpose.is_empty() { View::from(w).t() } else { Mat::new(transpose, n, k).into() };
+                gemm(dz.into(), wt, dx, !*fresh);
+            }
+        }
+        // No samples: nothing was assigned above.
+        if let Some((dw, true)) = &mut dw
+            && m == 0
+        {
+            dw.data_mut().fill(T::ZERO);
+        }
+    }
+}
+
+/// dy → dz in place, with the gradients of the bias and of the scale on the way.
+struct PreActivation<'a, T, const RELU: bool, const SCALED: bool> {
+    dz: &'a mut [T],
+    activated: &'a [T],
+    r: &'a [T],
+    /// Empty where nobody wants it.
+    db: &'a mut [T],
+    dr: &'a mut [T],
+    n: usize,
+}
+
+impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for PreActivation<'_, T, RELU, SCALED> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let rows = self.dz.chunks_exact_mut(self.n).zip(self.activated.chunks_exact(self.n));
+        for (dz, a) in rows {
+            for (dr, (&dy, &a)) in self.dr.iter_mut().zip(dz.iter().zip(a)) {
+                *dr = dy.mul_add(a, *dr);
+            }
+            if SCALED {
+                for (dz, &r) in dz.iter_mut().zip(self.r) {
+                    *dz *= r;
+                }
+            }
+            if RELU {
+                for (dz, &a) in dz.iter_mut().zip(a) {
+                    *dz = if a > T::ZERO { *dz } else { T::ZERO };
+                }
+            }
+            for (db, &dz) in self.db.iter_mut().zip(dz.iter()) {
+                *db += dz;
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The operations of layers: one file each, forward and backward side by side.
+
+mod affine;
+mod batch_norm;
+mod direction;
+mod weight_norm;
+
+pub use affine::{affine, scaled_affine};
+pub use batch_norm::batch_norm;
+pub use direction::direction;
+pub use weight_norm::weight_norm;
+
+use serde::{Deserialize, Serialize};
+
+/// What follows the affine map of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// max(·, 0), with derivative 0 at 0.
+    Relu,
+}

@@ -1,0 +1,84 @@
+//! Batch normalization: g(γ (w·x + b − μ)/√(σ²+ϵ) + β).
+
+use super::Initial;
+use crate::layer::Statistics;
+use crate::op::{self, Activation};
+use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
+use gmp_autograd::{Var, op as basic};
+
+/// Keras' defaults, which the paper's experiments use.
+const MOMENTUM: f64 = 0.99;
+const EPSILON: f64 = 1e-3;
+
+#[derive(Debug)]
+struct BatchNorm {
+    weights: Slot,
+    bias: Slot,
+    gain: Slot,
+    shift: Slot,
+    mean: Slot,
+    variance: Slot,
+    activation: Activation,
+}
+
+pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
+    let (zeros, ones) = (vec![T::ZERO; init.units], vec![T::ONE; init.units]);
+    Ok(Box::new(BatchNorm {
+        weights: init.parameter("weights", Role::Weight, init.weights, init.inputs),
+        bias: init.row("bias", Role::Bias, T::ZERO),
+        gain: init.row("gain", Role::Gain, T::ONE),
+        shift: init.row("shift", Role::Shift, T::ZERO),
+        mean: init.buffer("running_mean", &zeros),
+        variance: init.buffer("running_variance", &ones),
+        activation: init.activation,
+    }))
+}
+
+impl<T: Element> Layer<T> for BatchNorm {
+    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+        let (w, b) = (pass.parameter(self.weights), pass.parameter(self.bias));
+        let (gain, shift) = (pass.parameter(self.gain), pass.parameter(self.shift));
+        let z = op::affine(pass.tape, x, w, b, Activation::Identity);
+        match &mut pass.statistics {
+            Statistics::Batch(running) => {
+                let momentum = T::from_f64(MOMENTUM);
+                let mix = |running: &mut [T], batch: &[T]| {
+                    for (running, &batch) in running.iter_mut().zip(batch) {
+                        *running = momentum * *running + (T::ONE - momentum) * batch;
+                    }
+                };
+                let (slots, epsilon) = ([self.mean, self.variance], T::from_f64(EPSILON));
+                op::batch_norm(pass.tape, [z, gain, shift], epsilon, self.activation, |mean, variance| {
+                    mix(&mut running[slots[0].range()], mean);
+                    mix(&mut running[slots[1].range()], variance);
+                })
+            }
+            Statistics::Running(running) => {
+                let minus_mean = running[self.mean.range()].iter().map(|&mean| -mean);
+                let inverse = running[self.variance.range()]
+                    .iter()
+                    .map(|&v| T::ONE / (v + T::from_f64(EPSILON)).sqrt());
+                let (minus_mean, inverse): (Vec<T>, Vec<T>) = minus_mean.zip(inverse).unzip();
+                let minus_mean = pass.tape.input(&minus_mean, 1, self.mean.cols);
+                let inverse = pass.tape.input(&inverse, 1, self.mean.cols);
+                let mut y = basic::add_row(pass.tape, z, minus_mean);
+                y = basic::mul_row(pass.tape, y, inverse);
+                y = basic::mul_row(pass.tape, y, gain);
+                y = basic::add_row(pass.tape, y, shift);
+                match self.activation {
+                    Activation::Identity => y,
+                    Activation::Relu => basic::relu(pass.tape, y),
+                }
+            }
+        }
+    }
+
+    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>) {
+        boundaries.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
+        let (gain, shift) = (&parameters[self.gain.range()], &parameters[self.shift.range()]);
+        let (mean, variance) = (&buffers[self.mean.range()], &buffers[self.variance.range()]);
+        for (j, offset) in boundaries.offsets.iter_mut().enumerate() {
+            *offset += shift[j] * (variance[j] + T::from_f64(EPSILON)).sqrt() / gain[j] - mean[j];
+        }
+    }
+}

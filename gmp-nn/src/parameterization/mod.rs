@@ -1,0 +1,113 @@
+//! The parameterizations of a ReLU unit: one choice, one file each.
+//!
+//! | | unit | trained | effective boundary (w, b) |
+//! |---|---|---|---|
+//! | [`standard`] | g(w·x + b) | w, b | (w, b) |
+//! | [`weight_norm`] | g(ℓ (v/‖v‖)·x + b) | v, ℓ, b | (ℓ v/‖v‖, b) |
+//! | [`batch_norm`] | g(γ (w·x + b − μ)/√(σ²+ϵ) + β) | w, b, γ, β | (w, b − μ + β√(σ²+ϵ)/γ) |
+//! | [`geometric`] | r g(u(θ)·x + λ) | θ, λ, r | (u(θ), λ) |
+//!
+//! A new one is a file with a [`Layer`] and a `build`, and its line in [`Parameterization`].
+
+mod batch_norm;
+mod geometric;
+mod standard;
+mod weight_norm;
+
+use crate::op::Activation;
+use crate::{Element, Error, Layer, Named};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How the weights of a layer are expressed in the numbers that are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Parameterization {
+    /// SP: weights and biases themselves.
+    #[serde(rename = "SP")]
+    Standard,
+    /// WN: a direction vector of any length, and a length (Salimans & Kingma 2016).
+    #[serde(rename = "WN")]
+    WeightNorm,
+    /// BN: standard, normalized over the batch before the activation (Ioffe & Szegedy 2015).
+    #[serde(rename = "BN")]
+    BatchNorm,
+    /// GmP: hyperspherical angles, offset and radius (Chen & Ge 2024).
+    #[serde(rename = "GmP")]
+    Geometric,
+}
+
+impl Parameterization {
+    /// All of them, in the paper's order.
+    pub const ALL: [Self; 4] = [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric];
+
+    /// The paper's short name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "SP",
+            Self::WeightNorm => "WN",
+            Self::BatchNorm => "BN",
+            Self::Geometric => "GmP",
+        }
+    }
+
+    pub(crate) fn build<T: Element>(self, init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
+        match self {
+            Self::Standard => standard::build(init),
+            Self::WeightNorm => weight_norm::build(init),
+            Self::BatchNorm => batch_norm::build(init),
+            Self::Geometric => geometric::build(init),
+        }
+    }
+}
+
+impl fmt::Display for Parameterization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Parameterization {
+    type Err = Error;
+    /// Reads the paper's short name, in any case.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(name));
+        found.ok_or_else(|| Error::UnknownParameterization { name: name.to_owned() })
+    }
+}
+
+/// How geometric units take their first direction from the sampled weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Directions {
+    /// The direction of the weights.
+    #[default]
+    Exact,
+    /// As the authors' code has it: the last coordinate loses its sign, so that directions cover half a sphere.
+    HalfSphere,
+}
+
+/// The standard weights that a layer starts from, whatever its parameterization, and where it puts its numbers.
+pub(crate) struct Initial<'a, T> {
+    pub(crate) name: &'a str,
+    /// n×units.
+    pub(crate) weights: &'a [T],
+    pub(crate) inputs: usize,
+    pub(crate) units: usize,
+    pub(crate) activation: Activation,
+    pub(crate) directions: Directions,
+    pub(crate) parameters: &'a mut Named<T>,
+    pub(crate) buffers: &'a mut Named<T>,
+}
+
+impl<T: Element> Initial<'_, T> {
+    /// Appends a parameter of one number a unit.
+    fn row(&mut self, name: &str, role: crate::Role, value: T) -> crate::Slot {
+        self.parameter(name, role, &vec![value; self.units], 1)
+    }
+    fn parameter(&mut self, name: &str, role: crate::Role, numbers: &[T], rows: usize) -> crate::Slot {
+        self.parameters.push(format!("{}.{name}", self.name), role, numbers, rows, self.units)
+    }
+    fn buffer(&mut self, name: &str, numbers: &[T]) -> crate::Slot {
+        self.buffers.push(format!("{}.{name}", self.name), crate::Role::Buffer, numbers, 1, self.units)
+    }
+}
