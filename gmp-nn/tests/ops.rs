@@ -6,10 +6,11 @@ use gmp_nn::op::{self, Activation};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
+type Case = (&'static str, Program, Vec<(usize, usize)>);
 type Program = Box<dyn Fn(&mut Tape<f64>, &[Var]) -> Var>;
 
 /// Name, program, and shapes of the inputs for m samples, k inputs, n units. A new operation is one line here.
-fn ops(m: usize, k: usize, n: usize) -> Vec<(&'static str, Program, Vec<(usize, usize)>)> {
+fn ops(m: usize, k: usize, n: usize) -> Vec<Case> {
     use Activation::{Identity, Relu};
     let dense = vec![(m, k), (k, n), (1, n)];
     let scaled = vec![(m, k), (k, n), (1, n), (1, n)];

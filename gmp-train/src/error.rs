@@ -1,0 +1,68 @@
+//! What can go wrong between the data and a trained network.
+
+/// Data that no network can be trained on, settings that make no sense, or numbers that broke.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Lengths that do not fit together.
+    #[error("{what}: {got} numbers, expected {rows} samples × {cols} = {}", rows * cols)]
+    Shape {
+        /// Which matrix.
+        what: &'static str,
+        /// Its length.
+        got: usize,
+        /// Expected samples.
+        rows: usize,
+        /// Expected columns.
+        cols: usize,
+    },
+    /// A NaN or an infinity among the data.
+    #[error("{what}: {value} at sample {row}, column {col}; every number must be finite")]
+    NotFinite {
+        /// Which matrix.
+        what: &'static str,
+        /// The number.
+        value: f64,
+        /// Sample, from 0.
+        row: usize,
+        /// Column, from 0.
+        col: usize,
+    },
+    /// Fewer samples than are needed.
+    #[error("{what}: {got} samples, at least {needed} are needed")]
+    TooFewSamples {
+        /// Which set.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+        /// How many there must be.
+        needed: usize,
+    },
+    /// A setting outside its range.
+    #[error("{setting} is {value}, expected {expected}")]
+    Setting {
+        /// Which setting.
+        setting: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range.
+        expected: &'static str,
+    },
+    /// The monitored quantity needs a validation set and there is none.
+    #[error("the monitored metric needs a validation set, and none was given")]
+    NoValidation,
+    /// A training loss that is NaN or infinite.
+    #[error(
+        "the loss is {loss} at step {step} (epoch {epoch}); the first broken result is that of {operation}"
+    )]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// Optimizer steps before it.
+        step: usize,
+        /// Epoch, from 0.
+        epoch: usize,
+        /// The operation that first gave a NaN or an infinity.
+        operation: &'static str,
+    },
+}

@@ -1,0 +1,214 @@
+//! Watching a run without touching it: what every unit's activation boundary does.
+
+use gmp_math::boundary::angle_between;
+use gmp_nn::{Boundaries, Element, Network};
+use std::ops::ControlFlow;
+
+/// What an observer sees after an epoch.
+#[derive(Debug)]
+pub struct Epoch<'a, T> {
+    /// Epoch, from 0.
+    pub index: usize,
+    /// Mean loss over the epoch's batches.
+    pub training_loss: f64,
+    /// The monitored validation metric, where one is monitored.
+    pub validation: Option<f64>,
+    /// Learning rate of this epoch.
+    pub learning_rate: f64,
+    /// The network after the epoch.
+    pub network: &'a Network<T>,
+}
+
+/// Sees every epoch of a run. `()` is the observer that looks away; a pair is two observers.
+pub trait Observer<T> {
+    /// Called after every epoch; `Break` ends the run.
+    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()>;
+}
+
+impl<T> Observer<T> for () {
+    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl<T, A: Observer<T>, B: Observer<T>> Observer<T> for (A, B) {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
+        self.0.on_epoch(epoch)?;
+        self.1.on_epoch(epoch)
+    }
+}
+
+impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
+        (**self).on_epoch(epoch)
+    }
+}
+
+/// Mean, median and maximum over the units of one quantity at one epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// Mean over units.
+    pub mean: f64,
+    /// Median over units (the upper one of an even number).
+    pub median: f64,
+    /// Maximum over units.
+    pub max: f64,
+}
+
+impl Change {
+    /// NaN where there are no finite values.
+    fn of(values: &mut Vec<f64>) -> Self {
+        values.retain(|x| x.is_finite());
+        if values.is_empty() {
+            return Self { mean: f64::NAN, median: f64::NAN, max: f64::NAN };
+        }
+        let middle = values.len() / 2;
+        let median = *values.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Self { mean, median, max: values.iter().copied().fold(0.0, f64::max) }
+    }
+}
+
+/// Records how far every unit's boundary of one layer moves from epoch to epoch.
+///
+/// `location` is ‖φ_t − φ_{t−1}‖ of the spatial location φ = −b w/‖w‖²; `direction` is the angle between the
+/// normals before and after, in radians. Values that are not finite (a unit whose weights are zero) are left out.
+#[derive(Debug)]
+pub struct BoundaryChanges<T> {
+    layer: usize,
+    /// Movement of the spatial location, per epoch.
+    pub location: Vec<Change>,
+    /// Turn of the normal, per epoch, in radians.
+    pub direction: Vec<Change>,
+    /// Unit-epochs whose location did not move at all.
+    pub unmoved: usize,
+    before: Snapshot<T>,
+    after: Snapshot<T>,
+    values: Vec<f64>,
+}
+
+#[derive(Debug, Default)]
+struct Snapshot<T> {
+    boundaries: Boundaries<T>,
+    locations: Vec<T>,
+}
+
+impl<T: Element> Snapshot<T> {
+    fn take(&mut self, network: &Network<T>, layer: usize) {
+        network.boundaries(layer, &mut self.boundaries);
+        self.locations.resize(self.boundaries.normals.len(), T::ZERO);
+        self.boundaries.spatial_locations(&mut self.locations);
+    }
+}
+
+impl<T: Element> BoundaryChanges<T> {
+    /// Watches `layer` of a network that has not been trained yet.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn new(network: &Network<T>, layer: usize) -> Self {
+        let mut before = Snapshot::default();
+        before.take(network, layer);
+        let (location, direction) = (Vec::new(), Vec::new());
+        Self {
+            layer,
+            location,
+            direction,
+            unmoved: 0,
+            before,
+            after: Snapshot::default(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl<T: Element> Observer<T> for BoundaryChanges<T> {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
+        self.after.take(epoch.network, self.layer);
+        let (before, after) = (&self.before, &self.after);
+        let (units, inputs) = (after.boundaries.units(), after.boundaries.inputs());
+        let column = |numbers: &[T], j: usize, i: usize| numbers[i * units + j].to_f64();
+        self.values.clear();
+        self.values.extend((0..units).map(|j| {
+            let moved = |i| column(&after.locations, j, i) - column(&before.locations, j, i);
+            (0..inputs).fold(0.0, |norm: f64, i| norm.hypot(moved(i)))
+        }));
+        self.unmoved += self.values.iter().filter(|x| **x == 0.0).count();
+        self.location.push(Change::of(&mut self.values));
+        self.values.clear();
+        self.values.extend((0..units).map(|j| {
+            let of = |numbers, i| column(numbers, j, i);
+            let (a, b) = (&before.boundaries.normals, &after.boundaries.normals);
+            match inputs {
+                1 => {
+                    if of(a, 0) * of(b, 0) < 0.0 {
+                        std::f64::consts::PI
+                    } else {
+                        0.0
+                    }
+                }
+                2 => angle_between(&[of(a, 0), of(a, 1)], &[of(b, 0), of(b, 1)]),
+                _ => {
+                    let gather = |numbers| (0..inputs).map(|i| of(numbers, i)).collect::<Vec<_>>();
+                    angle_between(&gather(a), &gather(b))
+                }
+            }
+        }));
+        self.direction.push(Change::of(&mut self.values));
+        std::mem::swap(&mut self.before, &mut self.after);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Keeps the spatial locations of a layer's units at evenly spaced epochs, however long the run turns out.
+///
+/// When there are twice as many as wanted, every other one is dropped and the spacing doubles. The initial
+/// ones are always the first.
+#[derive(Debug)]
+pub struct BoundarySnapshots<T> {
+    layer: usize,
+    wanted: usize,
+    spacing: usize,
+    /// Epochs carried out and spatial locations φ (inputs×units) after them; 0 epochs is the start.
+    pub locations: Vec<(usize, Vec<T>)>,
+    latest: Snapshot<T>,
+    latest_epoch: usize,
+}
+
+impl<T: Element> BoundarySnapshots<T> {
+    /// Watches `layer` of a network that has not been trained yet; keeps between `wanted` and 2·`wanted` epochs.
+    ///
+    /// # Panics
+    /// If there is no such layer or `wanted` is 0.
+    pub fn new(network: &Network<T>, layer: usize, wanted: usize) -> Self {
+        assert!(wanted > 0, "at least one snapshot");
+        let mut latest = Snapshot::default();
+        latest.take(network, layer);
+        let locations = vec![(0, latest.locations.clone())];
+        Self { layer, wanted, spacing: 1, locations, latest, latest_epoch: 0 }
+    }
+
+    /// The kept epochs, the last one of the run included.
+    pub fn finish(mut self) -> Vec<(usize, Vec<T>)> {
+        if self.locations.last().is_some_and(|(epoch, _)| *epoch != self.latest_epoch) {
+            self.locations.push((self.latest_epoch, self.latest.locations));
+        }
+        self.locations
+    }
+}
+
+impl<T: Element> Observer<T> for BoundarySnapshots<T> {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
+        self.latest_epoch = epoch.index + 1;
+        self.latest.take(epoch.network, self.layer);
+        if self.latest_epoch.is_multiple_of(self.spacing) {
+            self.locations.push((self.latest_epoch, self.latest.locations.clone()));
+        }
+        if self.locations.len() > 2 * self.wanted {
+            self.spacing *= 2;
+            let spacing = self.spacing;
+            self.locations.retain(|(epoch, _)| epoch.is_multiple_of(spacing));
+        }
+        ControlFlow::Continue(())
+    }
+}

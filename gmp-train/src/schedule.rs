@@ -1,0 +1,130 @@
+//! When to lower the learning rate, and when to stop: the rules of Keras' callbacks.
+
+use serde::{Deserialize, Serialize};
+
+/// Which way a monitored quantity improves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Smaller is better.
+    Minimize,
+    /// Larger is better.
+    Maximize,
+}
+
+impl Goal {
+    /// Whether `current` is better than `best` by more than `margin`; a NaN never is.
+    fn improves(self, current: f64, best: f64, margin: f64) -> bool {
+        match self {
+            Self::Minimize => current < best - margin,
+            Self::Maximize => current > best + margin,
+        }
+    }
+    fn worst(self) -> f64 {
+        match self {
+            Self::Minimize => f64::INFINITY,
+            Self::Maximize => f64::NEG_INFINITY,
+        }
+    }
+}
+
+/// Multiplies the learning rate by a factor when the monitored quantity has not improved for a while.
+///
+/// As Keras' `ReduceLROnPlateau`. Its margin is *absolute*: where the quantity itself is smaller, no
+/// improvement ever registers and the rate falls at every patience.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReduceOnPlateau {
+    /// What the rate is multiplied by.
+    pub factor: f64,
+    /// Epochs without improvement before that.
+    pub patience: usize,
+    /// Smallest change that counts as improvement.
+    pub margin: f64,
+}
+
+impl ReduceOnPlateau {
+    /// A tenfold reduction with Keras' margin of 1e-4.
+    pub fn new(patience: usize) -> Self {
+        Self { factor: 0.1, patience, margin: 1e-4 }
+    }
+}
+
+/// Stops training when the monitored quantity has not improved for a while. As Keras' `EarlyStopping`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStopping {
+    /// Epochs without improvement before that.
+    pub patience: usize,
+    /// Smallest change that counts as improvement.
+    pub margin: f64,
+    /// Whether the weights of the best epoch come back.
+    pub restore: Restore,
+}
+
+/// When the weights of the best epoch are put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restore {
+    /// Never.
+    Never,
+    /// Only where early stopping ended the run: TensorFlow before November 2023, which the paper's authors used.
+    WhenStoppedEarly,
+    /// Always.
+    Always,
+}
+
+/// A rule's memory: the best value so far and the epochs since.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Patience {
+    goal: Goal,
+    margin: f64,
+    patience: usize,
+    best: f64,
+    wait: usize,
+}
+
+impl Patience {
+    pub(crate) fn new(goal: Goal, margin: f64, patience: usize) -> Self {
+        Self { goal, margin, patience, best: goal.worst(), wait: 0 }
+    }
+    /// Takes the value of one more epoch; says whether it is the best, and whether patience has run out.
+    pub(crate) fn observe(&mut self, value: f64) -> (bool, bool) {
+        if self.goal.improves(value, self.best, self.margin) {
+            (self.best, self.wait) = (value, 0);
+            return (true, false);
+        }
+        self.wait += 1;
+        (false, self.wait >= self.patience)
+    }
+    /// Starts waiting anew.
+    pub(crate) fn reset(&mut self) {
+        self.wait = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn margins_are_absolute_and_nan_is_no_improvement() {
+        let mut plateau = Patience::new(Goal::Minimize, 1e-4, 3);
+        assert_eq!(plateau.observe(1.0), (true, false));
+        assert_eq!(plateau.observe(0.99995), (false, false)); // within the margin
+        assert_eq!(plateau.observe(f64::NAN), (false, false));
+        assert_eq!(plateau.observe(0.99991), (false, true));
+        plateau.reset();
+        assert_eq!(plateau.observe(0.5), (true, false));
+        // Where values are smaller than the margin, nothing ever improves.
+        let mut tiny = Patience::new(Goal::Minimize, 1e-4, 2);
+        assert_eq!([4e-6, 3e-6, 1e-6].map(|x| tiny.observe(x).1), [false, false, true]);
+    }
+
+    #[test]
+    fn maximizing() {
+        let mut stop = Patience::new(Goal::Maximize, 0.0, 2);
+        assert_eq!(
+            [0.5, 0.5, 0.6, 0.6, 0.6].map(|x| stop.observe(x)),
+            [(true, false), (false, false), (true, false), (false, false), (false, true)]
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! The training loop as a user meets it: it learns, it is Keras' loop, it repeats itself to the last bit.
+
+use gmp_nn::{Mlp, Network, Parameterization, Rng};
+use gmp_train::{
+    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss, Metric,
+    Monitor, Observer, ReduceOnPlateau, Restore, Sgd, Trainer,
+};
+use std::ops::ControlFlow;
+
+fn sine(samples: usize, seed: u64) -> Dataset<f64> {
+    let mut rng = Rng::new(seed, "points");
+    let x: Vec<f64> = (0..samples).map(|_| 6.0 * rng.uniform() - 3.0).collect();
+    let y = x.iter().map(|x| x.sin()).collect();
+    Dataset::new(x, 1, y, 1).unwrap()
+}
+
+fn trainer() -> Trainer {
+    Trainer {
+        loss: Loss::MeanAbsoluteError,
+        batch_size: 16,
+        epochs: 200,
+        learning_rate: 0.01,
+        monitor: Monitor::TrainingLoss,
+        plateau: None,
+        early_stopping: None,
+        seed: 1,
+    }
+}
+
+fn train(trainer: &Trainer, form: Parameterization) -> (Network<f64>, gmp_train::Fit) {
+    let mut network = Mlp::new(1, &[30], 1, form).build(3).unwrap();
+    let (data, validation) = (sine(60, 1), sine(40, 2));
+    let fit = trainer.fit(&mut network, &mut Adam::default(), &data, Some(&validation), &mut ()).unwrap();
+    (network, fit)
+}
+
+#[test]
+fn every_parameterization_learns() {
+    for form in Parameterization::ALL {
+        let (network, fit) = train(&trainer(), form);
+        let error = Metric::MeanAbsoluteError.evaluate(&network, &sine(40, 2));
+        assert!(error < 0.2, "{form}: {error}"); // 0.6 before training
+        assert_eq!((fit.epochs, fit.steps, fit.end), (200, 800, End::Epochs));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_at_any_thread_count() {
+    for form in Parameterization::ALL {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| train(&Trainer { epochs: 20, ..trainer() }, form).0.parameters)
+        };
+        let one = run(1);
+        for threads in [1, 2, 3, 4] {
+            assert_eq!(run(threads), one, "{form} at {threads} threads");
+        }
+        let other = train(&Trainer { epochs: 20, seed: 2, ..trainer() }, form).0.parameters;
+        assert_ne!(other, one, "{form}: the seed of the shuffles changes nothing");
+    }
+}
+
+/// Notes the monitored values, and the parameters after the best of them.
+struct Best(Vec<f64>, Vec<f64>);
+impl Observer<f64> for Best {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
+        let value = epoch.validation.unwrap_or(epoch.training_loss);
+        if self.0.iter().all(|v| value < *v) {
+            self.1 = epoch.network.parameters.values().to_vec();
+        }
+        self.0.push(value);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn early_stopping_ends_after_its_patience_and_restores_the_best_epoch() {
+    let monitor = Monitor::Validation(Metric::MeanSquaredError, Goal::Minimize);
+    let stopping = |restore| Some(EarlyStopping { patience: 5, margin: 0.0, restore });
+    let run = |epochs, restore| {
+        let trainer =
+            Trainer { epochs, monitor, learning_rate: 0.1, early_stopping: stopping(restore), ..trainer() };
+        let mut network = Mlp::new(1, &[30], 1, Parameterization::Standard).build(3).unwrap();
+        let mut best = Best(Vec::new(), Vec::new());
+        let fit = trainer
+            .fit(&mut network, &mut Adam::default(), &sine(60, 1), Some(&sine(40, 2)), &mut best)
+            .unwrap();
+        (network, fit, best)
+    };
+    let (network, fit, best) = run(1000, Restore::WhenStoppedEarly);
+    assert_eq!(fit.end, End::EarlyStopping);
+    assert_eq!(fit.best_epoch, Some(fit.epochs - 6));
+    assert_eq!(network.parameters.values(), best.1, "the weights of the best epoch");
+    assert_eq!(Metric::MeanSquaredError.evaluate(&network, &sine(40, 2)), best.0[fit.best_epoch.unwrap()]);
+
+    // Cut off before patience runs out: Keras of the time kept the last weights, Keras of today restores.
+    let cut = fit.epochs - 2;
+    let (kept, fit, best) = run(cut, Restore::WhenStoppedEarly);
+    assert_eq!((fit.end, fit.epochs), (End::Epochs, cut));
+    assert_ne!(kept.parameters.values(), best.1);
+    let (restored, ..) = run(cut, Restore::Always);
+    assert_eq!(restored.parameters.values(), best.1);
+}
+
+#[test]
+fn the_plateau_rule_lowers_the_rate_tenfold() {
+    // A margin that nothing can beat after the first epoch: the rate falls at every patience.
+    let plateau = Some(ReduceOnPlateau { factor: 0.1, patience: 3, margin: 1e9 });
+    let mut rates = Vec::new();
+    struct Rates<'a>(&'a mut Vec<f64>);
+    impl Observer<f64> for Rates<'_> {
+        fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
+            self.0.push(epoch.learning_rate);
+            if epoch.index == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    let mut network = Mlp::new(1, &[3], 1, Parameterization::Standard).build(1).unwrap();
+    let trainer = Trainer { plateau, learning_rate: 1.0, ..trainer() };
+    let fit =
+        trainer.fit(&mut network, &mut Sgd::new(0.9), &sine(20, 1), None, &mut Rates(&mut rates)).unwrap();
+    assert_eq!((fit.end, fit.epochs), (End::Observer, 10));
+    let expected = [1.0, 1.0, 1.0, 1.0, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01];
+    for (rate, expected) in rates.iter().zip(expected) {
+        assert!((rate - expected).abs() < 1e-12, "{rates:?}");
+    }
+}
+
+#[test]
+fn errors_say_what_was_wrong() {
+    let fit = |trainer: Trainer, validation: Option<&Dataset<f64>>| {
+        let mut network = Mlp::new(1, &[3], 1, Parameterization::Standard).build(1).unwrap();
+        trainer.fit(&mut network, &mut Adam::default(), &sine(20, 1), validation, &mut ()).unwrap_err()
+    };
+    assert_eq!(
+        fit(Trainer { learning_rate: -0.1, ..trainer() }, None).to_string(),
+        "learning rate is -0.1, expected a positive number"
+    );
+    assert_eq!(
+        fit(Trainer { batch_size: 0, ..trainer() }, None).to_string(),
+        "batch size is 0, expected at least 1"
+    );
+    let monitor = Monitor::Validation(Metric::MeanSquaredError, Goal::Minimize);
+    assert_eq!(fit(Trainer { monitor, ..trainer() }, None), Error::NoValidation);
+    let error = fit(Trainer { learning_rate: 1e300, loss: Loss::MeanSquaredError, ..trainer() }, None);
+    assert!(
+        matches!(
+            error,
+            Error::Diverged { epoch: 0, operation: "affine_relu" | "affine" | "mean_squared_error", .. }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_changes_of_boundaries_are_those_between_snapshots() {
+    for form in Parameterization::ALL {
+        let mut network = Mlp::new(2, &[7], 1, form).build::<f64>(2).unwrap();
+        let mut rng = Rng::new(4, "plane");
+        let x: Vec<f64> = (0..80).map(|_| rng.normal()).collect();
+        let y = x.chunks(2).map(|x| x[0] * x[1]).collect();
+        let data = Dataset::new(x, 2, y, 1).unwrap();
+        let mut observers = (BoundaryChanges::new(&network, 0), BoundarySnapshots::new(&network, 0, 64));
+        let trainer = Trainer { epochs: 40, ..trainer() };
+        trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut observers).unwrap();
+        let snapshots = observers.1.finish();
+        assert_eq!(
+            snapshots.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(),
+            (0..=40).collect::<Vec<_>>()
+        );
+        for (change, pair) in observers.0.location.iter().zip(snapshots.windows(2)) {
+            let moved: Vec<f64> = (0..7)
+                .map(|j| (pair[1].1[j] - pair[0].1[j]).hypot(pair[1].1[7 + j] - pair[0].1[7 + j]))
+                .collect();
+            let mean = moved.iter().sum::<f64>() / 7.0;
+            assert!(
+                (change.mean - mean).abs() <= 1e-12 * mean.max(1.0),
+                "{form}: {} for {mean}",
+                change.mean
+            );
+            assert_eq!(change.max, moved.iter().copied().fold(0.0, f64::max));
+        }
+    }
+}
+
+#[test]
+fn snapshots_stay_few_and_evenly_spaced() {
+    let mut network = Mlp::new(1, &[3], 1, Parameterization::Geometric).build::<f64>(2).unwrap();
+    let mut snapshots = BoundarySnapshots::new(&network, 0, 10);
+    let trainer = Trainer { epochs: 333, ..trainer() };
+    trainer.fit(&mut network, &mut Adam::default(), &sine(20, 1), None, &mut snapshots).unwrap();
+    let epochs: Vec<usize> = snapshots.finish().iter().map(|(epoch, _)| *epoch).collect();
+    assert_eq!((epochs[0], *epochs.last().unwrap()), (0, 333));
+    assert!((10..=21).contains(&epochs.len()), "{epochs:?}");
+    let spacing = epochs[1];
+    assert!(epochs[..epochs.len() - 1].windows(2).all(|pair| pair[1] - pair[0] == spacing), "{epochs:?}");
+}
