@@ -60,7 +60,7 @@ const CLOUDS: [Cloud; 4] = [
 /// A generated stand-in for the fetched set: `points` rows of two inputs and a class, 45 % of them 1.
 ///
 /// Like KEEL's it has roughly zero means and unit deviations, a best possible accuracy of about 0.90, and a best linear
-/// one of about 0.59; its numbers are not comparable with KEEL's beyond that. `uniform` draws from [0, 1), four times a
+/// one of about 0.65; its numbers are not comparable with KEEL's beyond that. `uniform` draws from [0, 1), four times a
 /// point, so that the caller's generator and seed decide everything.
 ///
 /// # Panics
