@@ -1,6 +1,9 @@
 //! The first sheet of an `.xls` or `.xlsx` file as rows of optional numbers.
 
-use std::io::{self, Cursor, Read};
+use std::{
+    io::{self, Cursor, Read},
+    panic::catch_unwind,
+};
 
 use calamine::{Data, Reader, Xls, Xlsx};
 
@@ -8,6 +11,8 @@ use super::error::{CellProblem, DataError, shorten};
 
 /// Columns beyond this one are refused: no data set here is that wide, and a stray cell far out must not cost memory.
 const COLUMN_LIMIT: usize = 256;
+/// Cells held at most, empty ones before a filled one included: 4 Mi, twenty times the largest data set here.
+const CELL_LIMIT: usize = 1 << 22;
 /// What a zip archive, or the parts of a spreadsheet together, may unpack to: 256 MiB.
 pub(super) const UNPACKED_LIMIT: u64 = 256 << 20;
 
@@ -21,8 +26,18 @@ pub(super) type Row = (usize, Vec<Cell>);
 ///
 /// Trailing rows and columns that are merely formatted are left out, as people see no data there either.
 pub(super) fn first_sheet(file: &str, bytes: &[u8]) -> Result<Vec<Row>, DataError> {
+    // The reader's promise is an error for a damaged file, but some damage to .xls files makes it panic.
+    catch_unwind(|| read_first_sheet(file, bytes)).unwrap_or_else(|_| {
+        Err(DataError::Workbook {
+            file: file.to_string(),
+            cause: "the reader gave up on its contents".to_string(),
+        })
+    })
+}
+
+fn read_first_sheet(file: &str, bytes: &[u8]) -> Result<Vec<Row>, DataError> {
     let damaged = |cause: String| DataError::Workbook { file: file.to_string(), cause };
-    let mut sheet = Sheet { file, rows: Vec::new() };
+    let mut sheet = Sheet { file, rows: Vec::new(), held: 0 };
     if bytes.starts_with(b"PK") {
         check_unpacked_size(file, bytes)?;
         let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|cause| damaged(cause.to_string()))?;
@@ -50,6 +65,7 @@ pub(super) fn first_sheet(file: &str, bytes: &[u8]) -> Result<Vec<Row>, DataErro
 struct Sheet<'a> {
     file: &'a str,
     rows: Vec<Row>,
+    held: usize,
 }
 
 impl Sheet<'_> {
@@ -73,8 +89,13 @@ impl Sheet<'_> {
             self.rows.push((line, Vec::new()));
         }
         if let Some((_, cells)) = self.rows.last_mut() {
-            cells.resize(cells.len().max(column), Err(CellProblem::Empty));
-            cells.push(cell);
+            self.held += (column + 1).saturating_sub(cells.len());
+            if self.held > CELL_LIMIT {
+                let cause = format!("more than {CELL_LIMIT} cells");
+                return Err(DataError::Workbook { file: self.file.to_string(), cause });
+            }
+            cells.resize(cells.len().max(column + 1), Err(CellProblem::Empty));
+            cells[column] = cell;
         }
         Ok(())
     }
@@ -103,7 +124,7 @@ mod tests {
 
     #[test]
     fn gaps_are_empty_cells_and_blanks_are_no_cells() -> Result<(), DataError> {
-        let mut sheet = Sheet { file: "a.xls", rows: Vec::new() };
+        let mut sheet = Sheet { file: "a.xls", rows: Vec::new(), held: 0 };
         sheet.push(2, 0, &Data::Float(1.5))?;
         sheet.push(2, 2, &Data::String(" 7 ".to_string()))?;
         sheet.push(2, 3, &Data::String("  ".to_string()))?;
@@ -118,5 +139,20 @@ mod tests {
         let far = sheet.push(9, 16383, &Data::Int(1)).unwrap_err();
         assert_eq!(far.to_string(), "a.xls, line 10: 16384 cells; expected 256, one for each column");
         Ok(())
+    }
+
+    #[test]
+    fn no_more_cells_are_held_than_the_limit() {
+        let mut sheet = Sheet { file: "a.xls", rows: Vec::new(), held: 0 };
+        let far = COLUMN_LIMIT as u32 - 1;
+        let refused = (0..).find_map(|row| sheet.push(row, far, &Data::Int(1)).err());
+        assert_eq!(
+            refused.map(|error| error.to_string()),
+            Some(
+                "a.xls: not a readable spreadsheet (more than 4194304 cells); expected an .xls or .xlsx file (a \
+                 cut-off download?)"
+                    .to_string()
+            )
+        );
     }
 }
