@@ -86,7 +86,7 @@ fn the_banana_set_is_loaded_if_it_is_there_and_right() -> Result<(), Box<dyn std
     fs::write(&path, "x,y\n1,2\n3,4\n")?;
     assert_eq!(
         banana::load(folder.path()).unwrap_err().to_string(),
-        format!("{}: columns x, y; expected two inputs and the class", path.display())
+        format!("{}: 2 columns; expected 3, two inputs and the class", path.display())
     );
     Ok(())
 }

@@ -18,8 +18,8 @@ pub fn load(dir: impl AsRef<Path>) -> Result<Option<Table>, DataError> {
         other => other?,
     };
     if table.cols != 3 {
-        let (file, found) = (table.path.display().to_string(), table.columns.join(", "));
-        return Err(DataError::Columns { file, found, expected: "two inputs and the class".to_string() });
+        let (file, found) = (table.path.display().to_string(), format!("{} columns", table.cols));
+        return Err(DataError::Columns { file, found, expected: "3, two inputs and the class".to_string() });
     }
     check_classes(&table)?;
     Ok(Some(table))

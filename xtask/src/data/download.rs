@@ -2,7 +2,7 @@
 
 use std::{io::Read, time::Duration};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use ureq::{Agent, Timeout};
 
 use super::error::DataError;
@@ -83,7 +83,6 @@ impl Client {
                 return Err(too_large());
             }
         }
-        bar.finish_and_clear();
         match announced {
             Some(length) if length != bytes.len() as u64 => Err(DataError::CutOff {
                 url: url.to_string(),
@@ -122,5 +121,6 @@ fn progress_bar(name: &str, length: Option<u64>) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.with_prefix(name.to_string())
+    // Whatever happens, no half-drawn bar is left above the next line.
+    bar.with_prefix(name.to_string()).with_finish(ProgressFinish::AndClear)
 }

@@ -166,13 +166,13 @@ pub enum DataError {
         expected: usize,
     },
     /// A converted file whose columns are not those of the data set.
-    #[error("{file}: columns {found}; expected {expected}")]
+    #[error("{file}: {found}; expected {expected}")]
     Columns {
         /// The file or URL.
         file: String,
-        /// Column names found.
+        /// The first column that differs, or how many there are.
         found: String,
-        /// Column names of the data set.
+        /// What should be there.
         expected: String,
     },
     /// A zip archive that cannot be read.

@@ -40,9 +40,17 @@ pub fn convert(dataset: &Dataset, origin: &str, bytes: &[u8]) -> Result<Table, D
 /// The first difference found.
 pub fn check(dataset: &Dataset, table: &Table) -> Result<(), DataError> {
     let file = table.path.display().to_string();
-    if table.columns != dataset.columns {
-        let (found, expected) = (shorten(&table.columns.join(", ")), shorten(&dataset.columns.join(", ")));
-        return Err(DataError::Columns { file, found, expected });
+    for index in 0..dataset.columns.len().max(table.cols) {
+        let name = |column: Option<&str>| {
+            column.map_or(format!("no column {}", index + 1), |name| {
+                format!("column {} {:?}", index + 1, shorten(name))
+            })
+        };
+        let found = name(table.columns.get(index).map(String::as_str));
+        let expected = name(dataset.columns.get(index).copied());
+        if found != expected {
+            return Err(DataError::Columns { file, found, expected });
+        }
     }
     if table.rows != dataset.rows {
         return Err(DataError::Rows { file, found: table.rows, expected: dataset.rows });

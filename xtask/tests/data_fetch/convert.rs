@@ -79,6 +79,20 @@ fn changed_originals_are_refused_with_the_place() -> Outcomes {
 }
 
 #[test]
+fn converted_files_are_checked_column_by_column() -> Outcomes {
+    let check = |header: &str| -> Result<String, Box<dyn std::error::Error>> {
+        let row = vec!["1"; header.split(',').count()].join(",");
+        let table = Table::parse_csv("p.csv", format!("{header}\n{row}\n{row}\n").as_bytes())?;
+        Ok(original::check(dataset("power"), &table).expect_err("must be refused").to_string())
+    };
+    assert_eq!(check("AT,V,AP,Rh,PE")?, "p.csv: column 4 \"Rh\"; expected column 4 \"RH\"");
+    assert_eq!(check("AT,V,AP,RH")?, "p.csv: no column 5; expected column 5 \"PE\"");
+    assert_eq!(check("AT,V,AP,RH,PE,x")?, "p.csv: column 6 \"x\"; expected no column 6");
+    assert_eq!(check("AT,V,AP,RH,PE")?, "p.csv: 2 rows; expected 9568 (a cut-off or changed file?)");
+    Ok(())
+}
+
+#[test]
 fn archives_that_unpack_without_end_are_refused() -> Outcomes {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file("data.txt", SimpleFileOptions::default().compression_level(Some(1)))?;
