@@ -1,10 +1,14 @@
 //! Hyperspherical coordinates, their Jacobians and the geometry of ReLU activation boundaries.
 
 pub mod boundary;
+mod columns;
 mod error;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 mod scalar;
 pub mod simd;
 pub mod sphere;
+mod split;
 pub mod trig;
 
 pub use error::Error;

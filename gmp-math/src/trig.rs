@@ -5,8 +5,9 @@
 //! for sine and cosine on [−π/4, π/4]. There is no branch for one angle to take and another not,
 //! so the loop runs eight `f32` or four `f64` abreast.
 //!
-//! For |θ| ≤ [`LIMIT`] the largest error measured is 0.88 ulp in `f32` and 0.83 ulp in `f64`
-//! (`tests/trig.rs` asserts 0.9). A block of 64 angles that holds a larger one, an infinity or a NaN
+//! For |θ| ≤ [`LIMIT`] the largest error measured is 0.924 ulp in `f32`, over all 2.4·10⁹ of them, and 0.83 ulp in `f64`, over a
+//! million
+//! (`tests/trig.rs` asserts 0.93). A block of 64 angles that holds a larger one, an infinity or a NaN
 //! goes to the platform's library.
 
 use crate::Scalar;

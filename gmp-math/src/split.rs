@@ -1,0 +1,90 @@
+//! Batch kernels: the same work on every column, in blocks of columns, in turn or on several threads.
+
+use crate::columns::{Columns, ColumnsMut};
+use crate::simd::{Kernel, dispatch};
+
+/// Most columns that a kernel gets at once, so that its work space fits on the stack and in the first caches.
+pub(crate) const WIDEST: usize = 512;
+
+/// What a kernel does with its columns. Columns must not mix.
+pub(crate) trait Body<T, const R: usize, const W: usize>: Copy + Send {
+    /// Reads and writes `width` ≤ [`WIDEST`] columns of matrices that belong to layers with `inputs` ≥ 1.
+    /// Mark it `#[inline(always)]`, as every vector kernel.
+    fn run(self, inputs: usize, width: usize, reads: [Columns<'_, T>; R], writes: [ColumnsMut<'_, T>; W]);
+}
+
+/// A kernel with its operands: row-major matrices with one column for each unit.
+pub(crate) struct Batch<'a, T, B, const R: usize, const W: usize> {
+    body: B,
+    inputs: usize,
+    width: usize,
+    reads: [Columns<'a, T>; R],
+    writes: [ColumnsMut<'a, T>; W],
+}
+
+impl<'a, T: Send + Sync, B: Body<T, R, W>, const R: usize, const W: usize> Batch<'a, T, B, R, W> {
+    pub(crate) fn new(
+        body: B,
+        inputs: usize,
+        units: usize,
+        reads: [&'a [T]; R],
+        writes: [&'a mut [T]; W],
+    ) -> Self {
+        Self {
+            body,
+            inputs,
+            // Without inputs there is nothing to write.
+            width: if inputs == 0 { 0 } else { units },
+            reads: reads.map(|matrix| Columns::new(matrix, units)),
+            writes: writes.map(|matrix| ColumnsMut::new(matrix, units)),
+        }
+    }
+
+    /// Keeps the columns before `column` and returns the others.
+    fn split_off(&mut self, column: usize) -> Self {
+        let width = self.width - column;
+        self.width = column;
+        Self {
+            body: self.body,
+            inputs: self.inputs,
+            width,
+            reads: self.reads.each_mut().map(|matrix| matrix.split_off(column)),
+            writes: self.writes.each_mut().map(|matrix| matrix.split_off(column)),
+        }
+    }
+
+    /// Runs on this thread.
+    pub(crate) fn run(mut self) {
+        while self.width > WIDEST {
+            let rest = self.split_off(WIDEST);
+            dispatch(self);
+            self = rest;
+        }
+        if self.width > 0 {
+            dispatch(self);
+        }
+    }
+
+    /// Runs on the current rayon pool in at most `pieces` pieces. Columns do not mix, so the result has the same
+    /// bits for any number of them.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn run_parallel(mut self, pieces: usize) {
+        // A cache line of columns or two, so that hardly any line has two writers.
+        const LINE: usize = 16;
+        let lines = self.width.div_ceil(LINE);
+        let pieces = pieces.min(lines);
+        if pieces < 2 {
+            return self.run();
+        }
+        let rest = self.split_off(lines * (pieces / 2) / pieces * LINE);
+        rayon::join(|| self.run_parallel(pieces / 2), || rest.run_parallel(pieces - pieces / 2));
+    }
+}
+
+impl<T, B: Body<T, R, W>, const R: usize, const W: usize> Kernel for Batch<'_, T, B, R, W> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        self.body.run(self.inputs, self.width, self.reads, self.writes);
+    }
+}
