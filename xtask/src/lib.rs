@@ -1,0 +1,3 @@
+//! Regenerates every figure and table of the paper.
+pub mod experiment;
+pub mod report;
