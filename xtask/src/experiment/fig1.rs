@@ -135,9 +135,11 @@ pub fn changes(weights: [f64; 2], bias: f64) -> Vec<Change> {
 pub fn figure(weights: [f64; 2], bias: f64) -> Figure {
     let caption = "(a) Characteristic activation boundary (CAB; brown) and spatial location φ = −λu(θ) of a ReLU unit \
         z = ReLU(cos(θ)x₁ + sin(θ)x₂ + λ). Green arrows point into the active region, red arrows into the inactive \
-        one. (b)–(e) The boundary before (black) and after ε was added to every parameter, with dotted lines from the \
-        origin to φ. The nearer a coloured line is to the black one, the more stable the parameterization. Batch \
-        normalization is left out, as in the paper: its boundary depends on the batch.";
+        one. (b)–(e) The boundary before (grey) and after ε was added to every parameter, with dotted lines from the \
+        origin to φ. The nearer a coloured line is to the grey one, the more stable the parameterization. Batch \
+        normalization is left out, as in the paper: its boundary depends on the batch. (f) Not in the paper: the angle \
+        by which the direction u turned; the bound is that of the theory for GmP, the angle is at most ε. SP and WN turn \
+        alike.";
     let letters = ["(b)", "(c)", "(d)", "(e)"];
     let reach = view(weights, bias);
     let panels = |steps: std::ops::Range<usize>| {
@@ -147,10 +149,10 @@ pub fn figure(weights: [f64; 2], bias: f64) -> Figure {
         vec![boundary_panel("(a) Boundary and spatial location", Boundary { theta: 0.3 * PI, lambda: -0.8 })];
     first.extend(panels(0..2));
     let mut figure = Figure::new("fig1", "Figure 1: stability of the boundary in the plane").caption(caption);
-    figure = figure.row(270.0, first);
-    let mut legend_of_all = panels(2..4);
-    legend_of_all.push(changes_panel(weights, bias));
-    figure.row(270.0, legend_of_all)
+    figure = figure.row(242.0, first);
+    let mut second = panels(2..4);
+    second.push(changes_panel(weights, bias));
+    figure.row(242.0, second)
 }
 
 /// Panel (a): the boundary, its location and its two sides.
@@ -186,16 +188,23 @@ pub fn perturbation_panel(letter: &str, weights: [f64; 2], bias: f64, epsilon: f
     let axis = |name: &str| Axis::linear(name).between(-reach, reach);
     let title = format!("{letter} ε = 10^{{−{}}}", -epsilon.log10().round());
     let mut panel = Panel::new(title, axis("x_{1}"), axis("x_{2}")).aspect_equal().legend(Legend::Above);
-    let mut draw = |boundary: Boundary, color, width, name: String| {
-        let dotted = Layer::line([(0.0, 0.0), boundary.spatial_location()], color).stroked(Stroke::Dotted);
-        let location = Layer::points([boundary.spatial_location()], color, Marker::Dot);
-        panel.layers.push(Layer::line(boundary.ends(4.0 * reach), color).sized(width).labelled(name));
-        panel.layers.extend([dotted, location]);
-    };
-    // Narrower towards the front, so that boundaries that coincide can all be seen.
-    draw(Boundary::of(weights, bias), Color::INK, 5.0, "before".to_owned());
-    for (method, width) in Method::ALL.into_iter().zip([3.6, 2.4, 1.3]) {
-        draw(method.perturbed(weights, bias, epsilon), method.color(), width, method.to_string());
+    // Wide and at the back, so that a boundary that did not move can still be seen.
+    let grey = Color::INK.mix(Color(0xff, 0xff, 0xff), 0.55);
+    let mut lines = vec![("before".to_owned(), Boundary::of(weights, bias), grey, 6.0)];
+    let after = |method: Method| method.perturbed(weights, bias, epsilon);
+    lines.extend(Method::ALL.map(|method| (method.to_string(), after(method), method.color(), 2.0)));
+    // Names first, since the order of drawing depends on the numbers and the legend should not.
+    for (name, _, color, width) in &lines {
+        panel = panel.with(Layer::line([], *color).sized(*width).labelled(name));
+    }
+    // SP turns as WN does, so its dotted line lies on the other's; the shorter of the two goes in front.
+    lines[1..].sort_by(|a, b| b.1.lambda.abs().total_cmp(&a.1.lambda.abs()));
+    for (_, boundary, color, width) in lines {
+        let location = boundary.spatial_location();
+        panel = panel
+            .with(Layer::line(boundary.ends(4.0 * reach), color).sized(width))
+            .with(Layer::line([(0.0, 0.0), location], color).stroked(Stroke::Dotted))
+            .with(Layer::points([location], color, Marker::Dot));
     }
     panel
 }
@@ -203,16 +212,17 @@ pub fn perturbation_panel(letter: &str, weights: [f64; 2], bias: f64, epsilon: f
 /// The change of direction over the step, for all methods, with the bound ‖ε‖ of the theory.
 fn changes_panel(weights: [f64; 2], bias: f64) -> Panel {
     let changes = changes(weights, bias);
-    let mut panel = Panel::new("Change of direction", Axis::log10("ε"), Axis::log10("angle (radians)"));
-    for method in Method::ALL {
+    let bound = Layer::line(STEPS.map(|e| (e, e)), Color::GREY).sized(5.0).labelled("bound");
+    let mut panel =
+        Panel::new("(f) Change of direction", Axis::log10("ε"), Axis::log10("angle (radians)")).with(bound);
+    // SP and WN turn by the same angle: the wider line shows behind the narrower.
+    for (method, width) in Method::ALL.into_iter().zip([4.5, 2.0, 2.0]) {
         let points = || changes.iter().filter(|c| c.method == method).map(|c| (c.epsilon, c.angle));
         panel = panel
-            .with(Layer::line(points(), method.color()).labelled(method.to_string()))
+            .with(Layer::line(points(), method.color()).sized(width).labelled(method.to_string()))
             .with(Layer::points(points(), method.color(), Marker::Dot).labelled(method.to_string()));
     }
-    let bound =
-        Layer::line(STEPS.map(|e| (e, e)), Color::INK).stroked(Stroke::Dashed).labelled("bound ε of GmP");
-    panel.with(bound).legend(Legend::Above)
+    panel.legend(Legend::Above)
 }
 
 /// Half the side of a square that shows all locations before and after.

@@ -48,12 +48,13 @@ pub fn unit_panel(letter: &str, direction: f64, lambda: f64) -> Panel {
                 panel.with(Layer::Arrow { from: (location, height), to: (location + side, height), color });
         }
     }
+    let towards = |side: f64| if side > 0.0 { Anchor::Start } else { Anchor::End };
     let text = |at, string: &str, anchor, color| Layer::Text { at, string: string.to_owned(), anchor, color };
     panel
         .with(Layer::points([(location, 0.0)], Color::INK, Marker::Dot).sized(6.0))
         .with(text((location + 0.09, -0.32), "φ", Anchor::Start, Color::INK))
-        .with(text((location + 0.35 * u, 1.72), "active", Anchor::Middle, Color::ACTIVE))
-        .with(text((location - 0.35 * u, 1.72), "inactive", Anchor::Middle, Color::INACTIVE))
+        .with(text((location + 0.12 * u, 1.72), "active", towards(u), Color::ACTIVE))
+        .with(text((location - 0.12 * u, 1.72), "inactive", towards(-u), Color::INACTIVE))
 }
 
 #[cfg(test)]

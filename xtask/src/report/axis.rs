@@ -118,7 +118,7 @@ fn linear_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
         (0..=count + 2).map(|k| (first + k as f64) * step).take_while(|v| *v <= high + 1e-9 * step);
     let largest = low.abs().max(high.abs());
     let fine = (step.log10() + 1e-9).floor() as i32;
-    if largest >= 1e5 || step < 1e-4 {
+    if largest >= 1e5 || step < 5e-4 {
         // One exponent for the whole axis keeps the labels comparable at a glance.
         let exponent = (largest.log10() + 1e-9).floor() as i32;
         let decimals = (exponent - fine).clamp(0, 6) as usize;

@@ -15,6 +15,8 @@ const TITLE: f64 = 13.0;
 const LABEL: f64 = 12.0;
 pub(super) const TICK: f64 = 11.0;
 const LINE: f64 = 16.0;
+/// Height of a line about values that are not shown.
+const NOTE: f64 = 13.0;
 /// Room to the right of a plotting area for half a tick label.
 const RIGHT: f64 = 14.0;
 /// From the plotting area to its tick labels.
@@ -107,10 +109,11 @@ fn measure(row: &Row, width: f64) -> Vec<Margins> {
             };
             let y_label = wrap(&panel.y_axis.label, LABEL, row_height(row)).len() as f64;
             let x_label = wrap(&panel.x_axis.label, LABEL, plot + RIGHT).len() as f64;
+            let notes = omissions(panel, &frame, plot).len() as f64 * NOTE;
             let legend = if panel.legend == Legend::Above { legend::height_above(panel, plot) } else { 0.0 };
             margins = Margins {
                 left: widest + TICK_GAP + 2.0 + y_label * LINE,
-                top: wrap(&panel.title, TITLE, plot + RIGHT).len() as f64 * LINE + legend + 6.0,
+                top: wrap(&panel.title, TITLE, plot + RIGHT).len() as f64 * LINE + legend + notes + 6.0,
                 bottom: tick_height + x_label * LINE,
             };
         }
@@ -142,10 +145,12 @@ fn settle(panel: &Panel, area: Rect) -> Frame {
     let tight = |l: &Layer| matches!(l, Layer::Heat { .. } | Layer::Strips { .. });
     let tight = panel.layers.iter().any(tight);
     let bars = panel.layers.iter().any(|l| matches!(l, Layer::Bars { .. }));
-    let x = Span::new(&panel.x_axis, xs.into_iter(), tight || bars);
+    // A line is read from its first to its last value; points on the frame would be hard to see.
+    let lines = panel.layers.iter().all(|l| matches!(l, Layer::Line { .. } | Layer::Band { .. }));
+    let x = Span::new(&panel.x_axis, xs.into_iter(), tight || bars || lines);
     let mut y = Span::new(&panel.y_axis, ys.iter().copied(), tight);
     // Bars stand on zero, not a margin above the frame.
-    if bars && y.scale == Scale::Linear && panel.y_axis.range.is_none() && ys.iter().all(|v| !(*v < 0.0)) {
+    if bars && y.scale == Scale::Linear && panel.y_axis.range.is_none() && !ys.iter().any(|v| *v < 0.0) {
         y.low = 0.0;
     }
     let mut frame = Frame { area, x, y };
@@ -167,13 +172,16 @@ fn settle(panel: &Panel, area: Rect) -> Frame {
 }
 
 fn y_ticks(panel: &Panel, frame: &Frame) -> Vec<(f64, String)> {
-    let count = (frame.area.height / 34.0).max(2.0) as usize;
+    // Where units are equally long, so are the steps between ticks.
+    let room = if panel.aspect_equal { 48.0 } else { 34.0 };
+    let count = (frame.area.height / room).max(2.0) as usize;
     ticks(&panel.y_axis, &frame.y, count, panel, false)
 }
 
 /// Ticks below the plotting area, and whether their labels have to lean.
 fn x_ticks(panel: &Panel, frame: &Frame) -> (Vec<(f64, String)>, bool) {
-    let count = (frame.area.width / 56.0).max(2.0) as usize;
+    let room = if panel.aspect_equal { 48.0 } else { 56.0 };
+    let count = (frame.area.width / room).max(2.0) as usize;
     let ticks = ticks(&panel.x_axis, &frame.x, count, panel, true);
     let clear = thinned(ticks.clone(), &frame.x, frame.area.width, TICK);
     let named = panel.x_axis.ticks.is_some() || panel.layers.iter().any(|l| matches!(l, Layer::Bars { .. }));
@@ -237,7 +245,11 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, cell: Rect, top: f64) {
         svg.text(area.x - TICK_GAP, y + 0.35 * TICK, label, TextStyle::new(TICK, Anchor::End));
     }
     axis_labels(svg, panel, &area, cell, &x_ticks, &y_ticks, lean);
-    omissions(svg, panel, &frame);
+    for (k, line) in omissions(panel, &frame, cell.width).iter().rev().enumerate() {
+        let style =
+            TextStyle { color: Color::GREY.mix(Color::INK, 0.5), ..TextStyle::new(TICK - 1.0, Anchor::End) };
+        svg.text(area.right(), area.y - 5.0 - NOTE * k as f64, line, style);
+    }
     legend::draw_inside(svg, panel, &area);
     svg.close_group();
 }
@@ -270,8 +282,9 @@ fn axis_labels(
     }
 }
 
-/// Says how many values have no place on the axes.
-fn omissions(svg: &mut Svg, panel: &Panel, frame: &Frame) {
+/// Lines that say how many values have no place on the axes. They stand above the plotting area, where they can hide
+/// nothing.
+fn omissions(panel: &Panel, frame: &Frame, width: f64) -> Vec<String> {
     let (at_zero, outside) = panel
         .layers
         .iter()
@@ -285,13 +298,5 @@ fn omissions(svg: &mut Svg, panel: &Panel, frame: &Frame) {
     if outside > 0 {
         notes.push(format!("{} outside not shown", values(outside)));
     }
-    let left = panel.legend == Legend::BottomRight;
-    let (x, anchor) =
-        if left { (frame.area.x + 6.0, Anchor::Start) } else { (frame.area.right() - 6.0, Anchor::End) };
-    let lines: Vec<String> =
-        notes.iter().flat_map(|note| wrap(note, TICK - 1.0, frame.area.width - 12.0)).collect();
-    for (k, line) in lines.iter().rev().enumerate() {
-        let style = TextStyle { color: Color::INK, halo: true, ..TextStyle::new(TICK - 1.0, anchor) };
-        svg.text(x, frame.area.bottom() - 6.0 - 13.0 * k as f64, line, style);
-    }
+    notes.iter().flat_map(|note| wrap(note, TICK - 1.0, width)).collect()
 }

@@ -9,10 +9,10 @@ use super::svg::{Svg, TextStyle, number, text_width};
 
 const LINE: f64 = 16.0;
 /// Width of the sample before a name, and what keeps them apart.
-const SAMPLE: f64 = 22.0;
+const SAMPLE: f64 = 18.0;
 const SPACE: f64 = 5.0;
 /// Between two entries of one line.
-const BETWEEN: f64 = 14.0;
+const BETWEEN: f64 = 10.0;
 
 /// How the layers under one name look.
 #[derive(Clone, Copy)]
@@ -22,9 +22,12 @@ enum Sample {
     Bar(Color),
 }
 
+/// A name with all of its samples.
+type Entry<'a> = (&'a str, Vec<Sample>);
+
 /// Every name once, in the order of the layers, with all of its samples.
-fn entries(panel: &Panel) -> Vec<(&str, Vec<Sample>)> {
-    let mut entries: Vec<(&str, Vec<Sample>)> = Vec::new();
+fn entries(panel: &Panel) -> Vec<Entry<'_>> {
+    let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut add = |label, sample| match entries.iter_mut().find(|e| e.0 == label) {
         _ if str::is_empty(label) => {}
         Some((_, samples)) => samples.push(sample),
@@ -50,7 +53,7 @@ fn entry_width(name: &str) -> f64 {
 }
 
 /// Entries with their line and their distance from the left.
-fn flowed(panel: &Panel, width: f64) -> (Vec<(&str, Vec<Sample>, usize, f64)>, usize) {
+fn flowed(panel: &Panel, width: f64) -> (Vec<(Entry<'_>, usize, f64)>, usize) {
     let (mut line, mut x) = (0, 0.0);
     let mut placed = Vec::new();
     for (name, samples) in entries(panel) {
@@ -58,7 +61,7 @@ fn flowed(panel: &Panel, width: f64) -> (Vec<(&str, Vec<Sample>, usize, f64)>, u
         if x > 0.0 && x + entry > width {
             (line, x) = (line + 1, 0.0);
         }
-        placed.push((name, samples, line, x));
+        placed.push(((name, samples), line, x));
         x += entry + BETWEEN;
     }
     let lines = if placed.is_empty() { 0 } else { line + 1 };
@@ -70,7 +73,7 @@ pub(super) fn height_above(panel: &Panel, width: f64) -> f64 {
 }
 
 pub(super) fn draw_above(svg: &mut Svg, panel: &Panel, left: f64, top: f64, width: f64) {
-    for (name, samples, line, x) in flowed(panel, width).0 {
+    for ((name, samples), line, x) in flowed(panel, width).0 {
         draw_entry(svg, name, &samples, left + x, top + LINE * (line as f64 + 0.5) + 2.0);
     }
 }
@@ -109,7 +112,7 @@ fn draw_entry(svg: &mut Svg, name: &str, samples: &[Sample], x: f64, middle: f64
                 let at = (x + 0.5 * SAMPLE, middle);
                 markers(svg, [at].into_iter(), marker, size.clamp(4.0, 11.0), color, 1.0);
             }
-            Sample::Bar(color) => svg.rect(x + 6.0, middle - 5.0, 11.0, 10.0, color, 1.0),
+            Sample::Bar(color) => svg.rect(x + 4.0, middle - 5.0, 11.0, 10.0, color, 1.0),
         }
     }
     svg.text(x + SAMPLE + SPACE, middle + 0.35 * TICK, name, TextStyle::new(TICK, Anchor::Start));

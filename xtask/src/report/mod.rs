@@ -10,6 +10,7 @@ pub mod html;
 pub mod statistics;
 
 mod axis;
+mod build;
 mod contour;
 mod draw;
 mod layers;

@@ -70,14 +70,9 @@ pub(super) fn path(points: impl Iterator<Item = Option<(f64, f64)>>, area: &Rect
 /// Path data of a closed area cut to `area` (Sutherland and Hodgman).
 pub(super) fn closed_path(points: &[(f64, f64)], area: &Rect) -> String {
     let mut points = points.to_vec();
-    let sides: [(fn((f64, f64)) -> f64, f64, f64); 4] = [
-        (|p| p.0, area.x, 1.0),
-        (|p| p.0, area.right(), -1.0),
-        (|p| p.1, area.y, 1.0),
-        (|p| p.1, area.bottom(), -1.0),
-    ];
-    for (coordinate, limit, sign) in sides {
-        let depth = |p: (f64, f64)| sign * (coordinate(p) - limit);
+    let sides = [(0, area.x, 1.0), (0, area.right(), -1.0), (1, area.y, 1.0), (1, area.bottom(), -1.0)];
+    for (axis, limit, sign) in sides {
+        let depth = |p: (f64, f64)| sign * (if axis == 0 { p.0 } else { p.1 } - limit);
         let mut kept = Vec::with_capacity(points.len() + 4);
         for (k, &to) in points.iter().enumerate() {
             let from = points[(k + points.len() - 1) % points.len()];
@@ -123,30 +118,27 @@ fn append_run(data: &mut String, run: &[(f64, f64)], area: &Rect) {
     }
 }
 
-/// The same line without points that no eye could miss: of the points within half a pixel of column, the first, the
-/// lowest, the highest and the last; of the rest, those that moved.
+/// The same line without what no eye could see: of the points within one pixel of column, the lowest and the highest;
+/// of points on top of each other, one. The first and the last stay.
 fn thinned(run: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    const COLUMN: f64 = 0.5;
     let mut kept: Vec<(f64, f64)> = Vec::new();
     let mut start = 0;
     while start < run.len() {
-        let column = (run[start].0 / COLUMN).floor();
-        let length = run[start..].iter().take_while(|p| (p.0 / COLUMN).floor() == column).count();
-        let group = &run[start..start + length];
-        let by_height = |a: &usize, b: &usize| group[*a].1.total_cmp(&group[*b].1);
-        let mut chosen = vec![0, length - 1];
-        chosen.extend((0..length).min_by(by_height));
-        chosen.extend((0..length).max_by(by_height));
+        let length = run[start..].iter().take_while(|p| p.0.floor() == run[start].0.floor()).count();
+        let column = start..start + length;
+        let by_height = |a: &usize, b: &usize| run[*a].1.total_cmp(&run[*b].1);
+        let mut chosen: Vec<usize> = column.clone().min_by(by_height).into_iter().collect();
+        chosen.extend(column.clone().max_by(by_height));
+        chosen.extend(column.clone().filter(|k| *k == 0 || *k + 1 == run.len() || length <= 3));
         chosen.sort_unstable();
         chosen.dedup();
         for k in chosen {
-            let point = group[k];
-            let moved = kept.last().is_none_or(|p| (p.0 - point.0).hypot(p.1 - point.1) >= 0.05);
-            if moved || (start + k + 1 == run.len() && kept.len() > 1) {
-                kept.push(point);
+            let moved = |p: &(f64, f64)| (p.0 - run[k].0).hypot(p.1 - run[k].1) >= 0.05;
+            if kept.last().is_none_or(moved) || k + 1 == run.len() && run.len() > 1 {
+                kept.push(run[k]);
             }
         }
-        start += length;
+        start = column.end;
     }
     kept
 }
@@ -184,7 +176,7 @@ mod tests {
             (0..50_000).map(|k| (k as f64 / 500.0, 50.0 + (k % 7) as f64)).collect();
         points[31_234].1 = 3.0;
         let thin = thinned(&points);
-        assert!(thin.len() <= 4 * 201, "{}", thin.len());
+        assert!(thin.len() <= 2 * 101 + 2, "{}", thin.len());
         assert!(thin.contains(&points[31_234]));
         assert_eq!((thin.first(), thin.last()), (points.first(), points.last()));
     }

@@ -4,9 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::{Database, Source};
-use resvg::usvg::{Options, Tree};
+use resvg::usvg::{FontResolver, Options, Tree};
 
 use super::Error;
+use super::svg::SYMBOLS;
 
 /// Ubuntu Light for text; Hack for the few symbols that it lacks. System fonts are never looked at.
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
@@ -21,7 +22,19 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
 /// The PNG of `svg` at `scale` pixels per CSS pixel. `figure` names it in errors.
 pub(super) fn png(figure: &str, svg: &str, scale: f32) -> Result<Vec<u8>, Error> {
     let failed = |reason: String| Error::Raster { figure: figure.to_owned(), reason };
-    let options = Options { fontdb: FONTS.clone(), font_family: "Ubuntu".to_owned(), ..Options::default() };
+    // A line with one symbol that Ubuntu lacks would be set in Hack as a whole. The symbols of a figure name their own
+    // font, so only for characters foreseen by nobody is another font looked for.
+    let elsewhere = FontResolver::default_fallback_selector();
+    let font_resolver = FontResolver {
+        select_font: FontResolver::default_font_selector(),
+        select_fallback: Box::new(
+            move |c, tried, fonts| {
+                if SYMBOLS.contains(c) { None } else { elsewhere(c, tried, fonts) }
+            },
+        ),
+    };
+    let font_family = "Ubuntu".to_owned();
+    let options = Options { fontdb: FONTS.clone(), font_family, font_resolver, ..Options::default() };
     let tree = Tree::from_str(svg, &options).map_err(|e| failed(e.to_string()))?;
     let size = tree.size();
     let (width, height) = ((size.width() * scale).ceil() as u32, (size.height() * scale).ceil() as u32);

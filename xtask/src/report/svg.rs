@@ -11,6 +11,13 @@ use super::figure::{Anchor, Stroke};
 /// Families in the order of preference: the first is the one that the PNG is drawn with.
 const FAMILIES: &str = "Ubuntu, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
 
+/// Symbols that Ubuntu lacks and Hack has. Each is set on its own: left to itself, the rasteriser would take the whole
+/// line from Hack.
+pub(super) const SYMBOLS: &str = "∠‖→←⁻∈∝⇒↑↓";
+
+/// The attribute that goes with them.
+const SYMBOL_FAMILIES: &str = " font-family=\"Hack, 'DejaVu Sans', 'Segoe UI Symbol', sans-serif\"";
+
 /// Advance widths of Ubuntu Light for the characters from space to `~`, in thousandths of the font size.
 const ADVANCES: [u16; 95] = [
     228, 274, 392, 653, 564, 831, 648, 240, 310, 310, 472, 564, 246, 282, 246, 359, 564, 564, 564, 564, 564,
@@ -131,6 +138,14 @@ impl Svg {
     }
 
     pub(super) fn text(&mut self, x: f64, y: f64, string: &str, style: TextStyle) {
+        // Twice, rather than `paint-order`, which some readers of SVG do not know and then paint the text over.
+        if style.halo {
+            self.text_once(x, y, string, style, true);
+        }
+        self.text_once(x, y, string, style, false);
+    }
+
+    fn text_once(&mut self, x: f64, y: f64, string: &str, style: TextStyle, rim: bool) {
         let anchor = match style.anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
@@ -146,23 +161,30 @@ impl Svg {
         if style.turned != 0.0 {
             let _ = write!(self.out, " transform=\"rotate({} {x} {y})\"", number(style.turned));
         }
-        if style.halo {
+        if rim {
             self.out.push_str(
-                " stroke=\"#ffffff\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke\"",
+                " stroke=\"#ffffff\" stroke-width=\"3\" stroke-linejoin=\"round\" aria-hidden=\"true\"",
             );
         }
         self.out.push('>');
         let mut shift = 0.0;
         for (level, part) in runs(string) {
             let wanted = -0.38 * style.size * level.max(0.0) - 0.22 * style.size * level.min(0.0);
-            if level == 0.0 && shift == 0.0 {
-                self.out.push_str(&escape(part));
-            } else {
-                let size = if level == 0.0 { style.size } else { SCRIPT * style.size };
+            let size = if level == 0.0 { style.size } else { SCRIPT * style.size };
+            for (is_symbol, part) in by_font(part) {
+                if !is_symbol && level == 0.0 && shift == 0.0 {
+                    self.out.push_str(&escape(part));
+                    continue;
+                }
+                let family = if is_symbol { SYMBOL_FAMILIES } else { "" };
                 let (dy, size) = (number(wanted - shift), number(size));
-                let _ = write!(self.out, "<tspan dy=\"{dy}\" font-size=\"{size}\">{}</tspan>", escape(part));
+                let _ = write!(
+                    self.out,
+                    "<tspan dy=\"{dy}\" font-size=\"{size}\"{family}>{}</tspan>",
+                    escape(part)
+                );
+                shift = wanted;
             }
-            shift = wanted;
         }
         self.out.push_str("</text>\n");
     }
@@ -216,6 +238,23 @@ pub(super) fn runs(text: &str) -> Vec<(f64, &str)> {
     runs
 }
 
+/// The parts of `text` with whether they are [`SYMBOLS`].
+fn by_font(text: &str) -> Vec<(bool, &str)> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        let ends = text[at + c.len_utf8()..]
+            .chars()
+            .next()
+            .is_none_or(|next| SYMBOLS.contains(next) != SYMBOLS.contains(c));
+        if ends {
+            parts.push((SYMBOLS.contains(c), &text[start..at + c.len_utf8()]));
+            start = at + c.len_utf8();
+        }
+    }
+    parts
+}
+
 /// `text` without the marks of raised and lowered parts.
 pub(super) fn plain(text: &str) -> String {
     runs(text)
@@ -258,7 +297,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_never_minus_zero() {
-        assert_eq!([0.0, -0.001, 12.5, 3.14159, -20.0].map(number), ["0", "0", "12.5", "3.14", "-20"]);
+        assert_eq!([0.0, -0.001, 12.5, 2.71429, -20.0].map(number), ["0", "0", "12.5", "2.71", "-20"]);
     }
 
     #[test]
@@ -267,6 +306,7 @@ mod tests {
         assert_eq!(runs("a^{b"), [(0.0, "a^{b")]);
         assert!(runs("").is_empty());
         assert_eq!(plain("10^{-3} w_{1}"), "10^-3 w1");
+        assert_eq!(by_font("a ‖x‖"), [(false, "a "), (true, "‖"), (false, "x"), (true, "‖")]);
     }
 
     #[test]
