@@ -1,3 +1,5 @@
 //! Regenerates every figure and table of the paper.
+
 pub mod data;
+pub mod experiment;
 pub mod report;

@@ -1,1 +1,67 @@
-//! From plain results to figures, statistics and one HTML page.
+//! From plain results to statistics, figures and one HTML page. Nothing here knows of training.
+//!
+//! * [`statistics`]: intervals, paired tests, corrections for many tests, verdicts.
+//! * [`figure`]: a figure as plain data; [`figure::Figure::write`] draws it as SVG and PNG.
+//! * [`html`]: the report, one page that asks nothing of the network.
+
+pub mod color;
+pub mod figure;
+pub mod html;
+pub mod statistics;
+
+mod axis;
+mod build;
+mod contour;
+mod draw;
+mod layers;
+mod legend;
+mod polyline;
+mod raster;
+mod svg;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Why a figure or a report could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or its folder could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The SVG text could not be turned into pixels.
+    #[error("figure `{figure}` cannot be turned into a PNG: {reason}")]
+    Raster {
+        /// The name of the figure.
+        figure: String,
+        /// What the rasteriser said.
+        reason: String,
+    },
+    /// A name that cannot be part of a file name: it must be non-empty ASCII letters, digits, `-` and `_`.
+    #[error("`{name}` cannot be the name of a figure: expected ASCII letters, digits, `-` or `_`")]
+    Name {
+        /// The name that was given.
+        name: String,
+    },
+}
+
+/// Writes `bytes` to `path` so that a reader sees the old file or the whole new one.
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    // A temporary file is private by default; a report is not. The user's umask still applies.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! The report page: nothing becomes markup, every link leads somewhere, nothing is asked of the network.
+
+use xtask::report::color::Color;
+use xtask::report::figure::{Axis, Figure, Layer, Panel};
+use xtask::report::html::{Block, Claim, Report, Section, Table};
+use xtask::report::statistics::Verdict;
+
+const HOSTILE: &str = "<script>alert('x')</script> & \"quoted\"";
+
+fn hostile() -> Report {
+    let claim = Claim { statement: HOSTILE.into(), verdict: Verdict::Partly, evidence: HOSTILE.into() };
+    let panel = Panel::new(HOSTILE, Axis::linear(HOSTILE), Axis::linear(HOSTILE))
+        .with(Layer::line([(0.0, 1.0), (1.0, 2.0)], Color::SP).labelled(HOSTILE));
+    let table = Table {
+        caption: HOSTILE.into(),
+        header: vec![HOSTILE.into(), "a".into()],
+        rows: vec![vec![HOSTILE.into(), "1.0 ± 0.1".into()], vec![]],
+        highlight: vec![(0, 1), (7, 7)],
+    };
+    let figure = Figure::new("f", HOSTILE).caption(HOSTILE).row(100.0, vec![panel]);
+    Report {
+        title: HOSTILE.into(),
+        summary: HOSTILE.into(),
+        sections: vec![Section {
+            id: HOSTILE.into(),
+            title: HOSTILE.into(),
+            paper_claim: HOSTILE.into(),
+            blocks: vec![
+                Block::Paragraph(HOSTILE.into()),
+                Block::Note(HOSTILE.into()),
+                Block::Figure(figure.clone()),
+                Block::Figure(figure),
+                Block::Table(table),
+                Block::Claim(claim),
+            ],
+        }],
+        manifest: vec![(HOSTILE.into(), HOSTILE.into())],
+    }
+}
+
+#[test]
+fn no_text_becomes_markup() {
+    let html = hostile().html();
+    assert!(!html.contains("<script") && !html.contains("\"quoted\""));
+    assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;quoted&quot;"));
+}
+
+#[test]
+fn the_page_is_well_formed_but_for_what_html_leaves_open() {
+    // As XML, once the elements that HTML leaves open are closed: every other tag must match, every id be unique.
+    let html = hostile().html().replace("<!doctype html>", "");
+    let html: String = html
+        .lines()
+        .map(|l| if l.starts_with("<meta ") { l.replace('>', "/>") } else { l.to_owned() } + "\n")
+        .collect();
+    let document = resvg::usvg::roxmltree::Document::parse(&html).unwrap();
+    let ids: Vec<_> = document.descendants().filter_map(|n| n.attribute("id")).collect();
+    let mut unique = ids.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(ids.len(), unique.len());
+    for link in document.descendants().filter_map(|n| n.attribute("href")) {
+        assert!(link.strip_prefix('#').is_some_and(|target| ids.contains(&target)), "{link} leads nowhere");
+    }
+    let pictures = document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg")));
+    assert!(pictures.clone().count() == 2 && pictures.clone().all(|p| p.attribute("aria-label").is_some()));
+}
+
+#[test]
+fn the_page_asks_nothing_of_the_network() {
+    let html = hostile().html().replace("http://www.w3.org/2000/svg", "");
+    for forbidden in ["http:", "https:", "url(", "@import", "src=", "<link", "<script"] {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[test]
+fn numbers_are_set_to_the_right_and_the_best_in_bold() {
+    let html = hostile().html();
+    assert!(html.contains("<td class=\"number\"><strong>1.0 ± 0.1</strong></td>"));
+    for (cell, numeric) in
+        [("−0.5", true), ("&lt; 0.001", true), ("–", true), ("SP", false), ("", false), ("±3", true)]
+    {
+        let text = cell.replace("&lt;", "<");
+        let table = Table { rows: vec![vec!["row".into(), text]], ..Table::default() };
+        let section = Section {
+            id: "t".into(),
+            title: "t".into(),
+            paper_claim: String::new(),
+            blocks: vec![Block::Table(table)],
+        };
+        let report =
+            Report { title: "t".into(), summary: String::new(), sections: vec![section], manifest: vec![] };
+        let class = if numeric { " class=\"number\"" } else { "" };
+        assert!(report.html().contains(&format!("<td{class}>{cell}</td>")), "{cell}");
+    }
+}
+
+#[test]
+fn an_empty_report_is_a_page() {
+    let empty = Report { title: String::new(), summary: String::new(), sections: vec![], manifest: vec![] };
+    assert!(empty.html().ends_with("</html>\n"));
+}
