@@ -3,3 +3,5 @@
 pub mod data;
 pub mod experiment;
 pub mod report;
+pub mod repro;
+pub mod run;

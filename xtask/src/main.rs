@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use xtask::data::command::{self, DataCommand};
+use xtask::repro::{self, ReproCommand};
 
 /// Regenerates every figure and table of the paper.
 #[derive(Parser)]
-#[command(name = "cargo xtask", version, arg_required_else_help = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 enum Cli {
+    /// Run experiments and write figures, tables and report.html
+    Repro(ReproCommand),
     /// List and fetch the data sets
     #[command(subcommand)]
     Data(DataCommand),
@@ -16,10 +19,11 @@ enum Cli {
 
 fn main() -> ExitCode {
     let done = match Cli::parse() {
-        Cli::Data(data) => command::run(&data),
+        Cli::Repro(repro) => repro::run(&repro),
+        Cli::Data(data) => command::run(&data).map_err(anyhow::Error::from),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -1,8 +1,47 @@
 //! Figure 5, and panels (a) and (b) of Figure 2: a ReLU unit with one input, z = ReLU(u x + λ) with u = ±1. Its
 //! boundary is the point φ = −λ u.
 
+use anyhow::Result;
+
+use super::{Context, Experiment, Prepared, Study};
 use crate::report::color::Color;
 use crate::report::figure::{Anchor, Axis, Figure, Layer, Marker, Panel};
+use crate::report::html::{Block, Section};
+use crate::run::results::Results;
+
+/// Figure 5.
+pub struct Fig5;
+
+impl Experiment for Fig5 {
+    fn id(&self) -> &'static str {
+        "fig5"
+    }
+    fn title(&self) -> &'static str {
+        "Figure 5: a ReLU unit with one input"
+    }
+    fn needs(&self) -> &'static str {
+        "nothing"
+    }
+    fn duration(&self) -> [&'static str; 2] {
+        ["1 s", "1 s"]
+    }
+    fn prepare(&self, _: &Context) -> Result<Prepared> {
+        Ok(Prepared::Ready(Box::new(Self)))
+    }
+}
+
+impl Study for Fig5 {
+    fn report(&self, _: &Results<'_>) -> Section {
+        Section {
+            id: Fig5.id().to_owned(),
+            title: Fig5.title().to_owned(),
+            paper_claim:
+                "A definition, not a claim: the activation boundary of a unit with one input is a point."
+                    .to_owned(),
+            blocks: vec![Block::Figure(figure())],
+        }
+    }
+}
 
 /// Half the range of x, and the height of the panels in units of z.
 const REACH: f64 = 2.0;

@@ -1,3 +1,117 @@
-//! The figures and tables of the paper, one file each.
+//! The figures and tables of the paper, one file each: what is run, and what the reader is shown.
+//!
+//! A new experiment is a file with an [`Experiment`] and a line in [`REGISTRY`].
+
 pub mod fig1;
+pub mod fig2;
+pub mod fig3;
 pub mod fig5;
+pub mod levy;
+pub mod table1;
+pub mod tables;
+pub mod training;
+
+use crate::report::html::Section;
+use crate::run::execute::Finished;
+use crate::run::results::Results;
+use crate::run::{Method, Protocol, Run};
+use anyhow::Result;
+use clap::ValueEnum;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// All experiments, in the paper's order.
+pub const REGISTRY: &[&dyn Experiment] =
+    &[&fig1::Fig1, &fig2::Fig2, &fig3::Fig3, &fig5::Fig5, &table1::Table1];
+
+/// One figure or table.
+pub trait Experiment: Sync {
+    /// Its name on the command line.
+    fn id(&self) -> &'static str;
+    /// What it is, in a few words.
+    fn title(&self) -> &'static str;
+    /// What it needs of the data folder.
+    fn needs(&self) -> &'static str;
+    /// About how long it takes on two cores, in the quick and in the full profile.
+    fn duration(&self) -> [&'static str; 2];
+    /// Reads and checks what it needs and plans its runs; nothing where there is nothing to run on, said in a line.
+    ///
+    /// # Errors
+    /// Data that cannot be read or make no sense.
+    fn prepare(&self, context: &Context) -> Result<Prepared>;
+}
+
+/// What became of preparing an experiment.
+pub enum Prepared {
+    /// It can be run.
+    Ready(Box<dyn Study>),
+    /// It cannot, and the report says why.
+    Skipped(Section),
+}
+
+/// A prepared experiment.
+pub trait Study: Sync {
+    /// What is to be trained, if anything.
+    fn runs(&self) -> Vec<Run> {
+        Vec::new()
+    }
+    /// What a run costs, in any unit: for the order and the time left.
+    fn cost(&self, _run: &Run) -> f64 {
+        1.0
+    }
+    /// Carries out one of the runs; `None` where it was stopped.
+    fn carry_out(&self, _run: &Run, _stop: &AtomicBool) -> Finished {
+        None
+    }
+    /// What the reader is shown of the results.
+    fn report(&self, results: &Results<'_>) -> Section;
+}
+
+/// How much is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Few seeds and learning rates: minutes. Enough to see the pictures, too little for most tests.
+    Quick,
+    /// At least ten seeds and the whole grid of learning rates: an hour or more.
+    Full,
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// How much is run where nothing else is said.
+    pub profile: Profile,
+    /// How many seeds, where the user said.
+    pub seeds: Option<u64>,
+    /// Which protocols.
+    pub protocols: Vec<Protocol>,
+    /// Which data sets of `table1`, by name or path; empty for all there are.
+    pub datasets: Vec<String>,
+    /// Which methods.
+    pub methods: Vec<Method>,
+    /// Which learning rates, where the user said.
+    pub rates: Option<Vec<f64>>,
+    /// Where data sets are.
+    pub data_dir: PathBuf,
+}
+
+impl Context {
+    /// The seeds, from 0.
+    #[must_use]
+    pub fn seeds(&self, quick: u64, full: u64) -> std::ops::Range<u64> {
+        0..self.seeds.unwrap_or(match self.profile {
+            Profile::Quick => quick,
+            Profile::Full => full,
+        })
+    }
+
+    /// The learning rates of `method`: what the user said, or the profile's grid. It is the same for every method and
+    /// holds the rates that the authors fixed, so that each method is seen at the others' rates too.
+    #[must_use]
+    pub fn rates(&self) -> Vec<f64> {
+        self.rates.clone().unwrap_or_else(|| match self.profile {
+            Profile::Quick => vec![0.01, 0.1],
+            Profile::Full => vec![0.003, 0.01, 0.03, 0.1, 0.3],
+        })
+    }
+}

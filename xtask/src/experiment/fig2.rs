@@ -1,0 +1,306 @@
+//! Figure 2: one-dimensional regression of the Levy function with 100 ReLU units.
+
+use super::fig5::fig2_panels;
+use super::levy;
+use super::tables::{
+    Quantity, Rate, color, comparisons, comparisons_table, methods_table, movement_table, verdict,
+};
+use super::training::{Problem, Setup, Watched, carry_out};
+use super::{Context, Experiment, Prepared, Study};
+use crate::data::notebook;
+use crate::report::color::Color;
+use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
+use crate::report::html::{Block, Claim, Section};
+use crate::report::statistics::Verdict;
+use crate::run::execute::Finished;
+use crate::run::results::{Cell, Results};
+use crate::run::trace::Trace;
+use crate::run::{Method, Protocol, Record, Run, fingerprint};
+use anyhow::Result;
+use gmp_train::{Dataset, Goal, Loss, Metric};
+use std::sync::atomic::AtomicBool;
+
+/// Figure 2.
+pub struct Fig2;
+
+const SETUP: Setup = Setup {
+    units: 100,
+    loss: Loss::MeanAbsoluteError,
+    metric: Metric::RootMeanSquaredError,
+    monitor: (Metric::MeanAbsoluteError, Goal::Minimize),
+    watched: Watched::TrainingLoss,
+    batch_size: 50,
+    patience: (500, 1000),
+    standardize: false,
+};
+const EPOCHS: usize = 10_000;
+
+/// New points for every seed.
+const SEEDED: &str = "levy";
+/// The authors' fifty points; the seed draws the initial weights only.
+const NOTEBOOK: &str = "levy-notebook";
+
+impl Experiment for Fig2 {
+    fn id(&self) -> &'static str {
+        "fig2"
+    }
+    fn title(&self) -> &'static str {
+        "Figure 2: regression of the Levy function"
+    }
+    fn needs(&self) -> &'static str {
+        "nothing"
+    }
+    fn duration(&self) -> [&'static str; 2] {
+        ["20 s", "3 min"]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<Prepared> {
+        let mut runs = Vec::new();
+        let (x, y) = notebook::levy_draw();
+        for (dataset, data) in [(NOTEBOOK, fingerprint(x.iter().chain(&y))), (SEEDED, "seeded".to_owned())] {
+            for seed in context.seeds(3, 20) {
+                for &protocol in &context.protocols {
+                    // One input has no angles: the two initializations of GmP are one.
+                    for &method in context.methods.iter().filter(|m| **m != Method::GeometricHalfSphere) {
+                        for lr in context.rates() {
+                            runs.push(Run {
+                                experiment: self.id().to_owned(),
+                                dataset: dataset.to_owned(),
+                                method,
+                                lr,
+                                protocol,
+                                seed,
+                                epoch_limit: EPOCHS,
+                                data: data.clone(),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Prepared::Ready(Box::new(Levy { runs })))
+    }
+}
+
+struct Levy {
+    runs: Vec<Run>,
+}
+
+fn points(run: &Run) -> (Vec<f64>, Vec<f64>) {
+    if run.dataset == NOTEBOOK { notebook::levy_draw() } else { levy::draw(run.seed) }
+}
+
+impl Study for Levy {
+    fn runs(&self) -> Vec<Run> {
+        self.runs.clone()
+    }
+
+    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+        let (x, y) = points(run);
+        let (grid, truth) = levy::grid();
+        let problem = Problem {
+            train: Dataset::new(x, 1, y, 1).ok()?,
+            test: Dataset::new(grid.clone(), 1, truth, 1).ok()?,
+            grid,
+            watch: true,
+            picture: run.seed == 0 && run.protocol == Protocol::Paper,
+        };
+        carry_out(&SETUP, problem, run, stop)
+    }
+
+    fn report(&self, results: &Results<'_>) -> Section {
+        let methods: Vec<Method> =
+            Method::PAPER.into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
+        let mut blocks = vec![Block::Paragraph(
+            "100 units on 50 points with noise of deviation 0.1, MAE loss, full batch, Adam, at most 10,000 epochs; the \
+             rate falls tenfold after 500 epochs without improvement, training stops after 1000. RMSE is that of the \
+             noise-free function on the grid −10, −9.9, …, 10. In the authors' protocol the training loss decides; held \
+             out, ten of the fifty points do."
+                .to_owned(),
+        )];
+        if let Some(figure) = self.figure(results, &methods) {
+            blocks.push(Block::Figure(figure));
+        }
+        let protocols: Vec<Protocol> = [Protocol::Paper, Protocol::HeldOut]
+            .into_iter()
+            .filter(|p| self.runs.iter().any(|r| r.protocol == *p))
+            .collect();
+        for &protocol in &protocols {
+            for rate in [Rate::Paper, Rate::Chosen] {
+                let caption = format!("Test RMSE, {protocol} protocol, {}.", rate.words());
+                let sets = [(NOTEBOOK, 3), (SEEDED, 3)];
+                let table = methods_table(results, &sets, &methods, protocol, rate, false, caption);
+                blocks.push(Block::Table(table));
+            }
+        }
+        blocks.push(Block::Note(
+            "The authors' notebook, one seed on its own fifty points: GmP 0.496, SP 1.104, BN 1.244, WN 1.219. The row \
+             levy-notebook has the same points."
+                .to_owned(),
+        ));
+        let sets = [NOTEBOOK, SEEDED];
+        if protocols.contains(&Protocol::Paper) {
+            blocks.push(Block::Table(movement_table(
+                results,
+                SEEDED,
+                &methods,
+                Protocol::Paper,
+                "φ",
+                |m| (m.location_mean, m.location_max),
+            )));
+            let stability =
+                Quantity { number: |r| r.movement.map(|m| m.location_mean.log2()), larger_is_better: false };
+            for (rate, statement) in [
+                (
+                    Rate::Paper,
+                    "(c) The boundaries move least per step under GmP, at ten times the learning rate.",
+                ),
+                (Rate::Equal(0.1), "(c) They move least under GmP with all methods at learning rate 0.1."),
+            ] {
+                let compared = comparisons(results, &sets, Protocol::Paper, rate, stability);
+                push_claim(
+                    &mut blocks,
+                    statement,
+                    &compared,
+                    "log₂ of the mean movement of φ per step",
+                    rate,
+                );
+            }
+            let statement = "(d)–(g) GmP predicts the function best (authors' protocol and learning rates).";
+            let compared = comparisons(results, &sets, Protocol::Paper, Rate::Paper, Quantity::RMSE);
+            push_claim(&mut blocks, statement, &compared, "test RMSE", Rate::Paper);
+        }
+        if protocols.contains(&Protocol::HeldOut) {
+            let statement = "GmP predicts the function best with every method at its own learning rate, chosen by held-out points.";
+            let compared = comparisons(results, &sets, Protocol::HeldOut, Rate::Chosen, Quantity::RMSE);
+            push_claim(&mut blocks, statement, &compared, "test RMSE", Rate::Chosen);
+            blocks.push(Block::Claim(chosen_rates_claim(results)));
+        }
+        Section {
+            id: Fig2.id().to_owned(),
+            title: Fig2.title().to_owned(),
+            paper_claim: "Activation points of GmP evolve most stably (c), spread over the data and give the lowest RMSE \
+                          (d)–(g). Learning rates are selected by cross-validation; the best rate for SP, WN and BN is \
+                          lower than that for GmP, since their training becomes unstable at higher ones."
+                .to_owned(),
+            blocks,
+        }
+    }
+}
+
+/// A claim with its test and the table behind it.
+pub(super) fn push_claim(
+    blocks: &mut Vec<Block>,
+    statement: &str,
+    compared: &[super::tables::Comparison],
+    quantity: &str,
+    rate: Rate,
+) {
+    if compared.is_empty() {
+        return;
+    }
+    let (verdict, evidence) = verdict(compared);
+    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
+    let caption = format!("Paired differences of {quantity}, {}.", rate.words());
+    blocks.push(Block::Table(comparisons_table(compared, |_| 3, caption)));
+}
+
+/// "The optimal learning rate for SP, WN and BN is lower than that for GmP."
+fn chosen_rates_claim(results: &Results<'_>) -> Claim {
+    let statement = "The best learning rate of SP, WN and BN is lower than that of GmP.".to_owned();
+    let rate = |method| results.chosen_rate(SEEDED, method, false);
+    let rates: Option<Vec<f64>> = Method::PAPER.into_iter().map(rate).collect();
+    let grid: Vec<f64> = results.rates(SEEDED, Method::Geometric);
+    let seeds = results.records.iter().map(|r| r.run.seed).max().map_or(0, |s| s + 1);
+    let Some(rates) = rates.filter(|_| grid.len() >= 2 && seeds >= super::tables::FEWEST_SEEDS as u64) else {
+        let evidence =
+            "Needs all four methods, held-out runs, several learning rates and five seeds.".to_owned();
+        return Claim { statement, verdict: Verdict::NotTested, evidence };
+    };
+    let lower = rates[..3].iter().filter(|rate| **rate < rates[3]).count();
+    let verdict = match lower {
+        3 => Verdict::Replicated,
+        0 => Verdict::NotReplicated,
+        _ => Verdict::Partly,
+    };
+    let evidence = format!(
+        "Best by held-out validation, of {grid:?}: SP {}, WN {}, BN {}, GmP {}. Rule: replicated if all three are lower.",
+        rates[0], rates[1], rates[2], rates[3]
+    );
+    Claim { statement, verdict, evidence }
+}
+
+impl Levy {
+    fn figure(&self, results: &Results<'_>, methods: &[Method]) -> Option<Figure> {
+        let mut change = Panel::new(
+            "(c) Mean movement of φ per step, a line a seed",
+            Axis::linear("epoch (= step)"),
+            Axis::log2("mean over units of |φ_{t} − φ_{t−1}|"),
+        );
+        change.weight = 2.0;
+        let (mut fits, mut strips) = (Vec::new(), Vec::new());
+        let letters = ["(d)", "(e)", "(f)", "(g)"];
+        for (&method, letter) in methods.iter().zip(letters) {
+            let cell = |dataset| Cell { dataset, method, lr: method.paper_rate(), protocol: Protocol::Paper };
+            for record in results.of(cell(SEEDED)) {
+                let trace = results.trace(record)?;
+                let line = curve(&trace.epochs, &trace.location.mean);
+                let first = record.run.seed == 0;
+                let layer = Layer::line(line, color(method)).sized(if first { 1.8 } else { 0.8 });
+                change = change.with(if first { layer.labelled(method.name()) } else { layer.faded(0.35) });
+            }
+            let record = results.of(cell(NOTEBOOK)).find(|record| record.run.seed == 0)?;
+            let trace = results.trace(record)?;
+            fits.push(fit_panel(letter, record, &trace));
+            strips.push(strips_panel(&trace, method));
+        }
+        let [a, b] = fig2_panels();
+        let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) Mean over the 100 units of |φ_t − φ_{t−1}| at each \
+                       step, averaged in bins of epochs; our reading of the caption, since no code was released for it. \
+                       (d)–(g) The authors' fifty points, seed 0: the function, the points, the network before (dashed) \
+                       and after training. Below, the spatial locations φ of all 100 units, from the start (bottom) to the \
+                       end (top) of training.";
+        (!fits.is_empty()).then(|| {
+            Figure::new("fig2", "Figure 2: regression of the Levy function")
+                .caption(caption)
+                .row(170.0, vec![a, b, change.legend(Legend::Above)])
+                .row(170.0, fits)
+                .row(200.0, strips)
+        })
+    }
+}
+
+/// A binned curve as points.
+pub(super) fn curve(x: &[f32], y: &[f32]) -> Vec<(f64, f64)> {
+    x.iter().zip(y).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect()
+}
+
+fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
+    let (grid, truth) = levy::grid();
+    let (x, y) = points(&record.run);
+    let method = record.run.method;
+    let function =
+        |values: &[f32]| grid.iter().zip(values).map(|(&x, &y)| (x, f64::from(y))).collect::<Vec<_>>();
+    let rmse = record.value.map_or("diverged".to_owned(), |rmse| format!("RMSE {rmse:.3}"));
+    Panel::new(
+        format!("{letter} {method}, lr {}: {rmse}", record.run.lr),
+        Axis::linear("x").between(-10.0, 10.0),
+        Axis::linear("y").between(-3.0, 11.0),
+    )
+    .with(Layer::line(grid.iter().copied().zip(truth), Color::GREY).sized(1.4).labelled("Levy"))
+    .with(Layer::line(function(&trace.initial.0), color(method)).stroked(Stroke::Dashed).faded(0.6))
+    .with(Layer::line(function(&trace.trained.0), color(method)).sized(2.0).labelled(method.name()))
+    .with(Layer::points(x.into_iter().zip(y), Color::INK, Marker::Dot).sized(3.5))
+}
+
+/// Eleven strips, evenly spaced over training.
+fn strips_panel(trace: &Trace, method: Method) -> Panel {
+    const STRIPS: usize = 11;
+    let last = trace.snapshots.len().saturating_sub(1);
+    let strips = (0..STRIPS)
+        .filter_map(|k| trace.snapshots.get(k * last / (STRIPS - 1)))
+        .map(|(epoch, phi)| (epoch.to_string(), phi.0.iter().map(|&p| f64::from(p)).collect()))
+        .collect();
+    Panel::new("", Axis::linear("φ of 100 units").between(-10.0, 10.0), Axis::linear("epoch"))
+        .with(Layer::Strips { strips, color: color(method) })
+}

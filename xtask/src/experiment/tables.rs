@@ -1,0 +1,316 @@
+//! What several sections show in the same way: tables of methods, learning-rate figures, comparisons and verdicts.
+
+use crate::report::color::Color;
+use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
+use crate::report::html::Table;
+use crate::report::statistics::{PairedTest, Summary, Verdict, holm, pair_by_seed, paired_t_test};
+use crate::run::results::{Cell, Results};
+use crate::run::trace::Movement;
+use crate::run::{Method, Protocol, Record};
+
+/// The fixed colour of a method.
+#[must_use]
+pub fn color(method: Method) -> Color {
+    match method {
+        Method::Standard => Color::SP,
+        Method::WeightNorm => Color::WN,
+        Method::BatchNorm => Color::BN,
+        Method::Geometric => Color::GMP,
+        Method::GeometricHalfSphere => Color::GMP_IMN,
+    }
+}
+
+/// At which learning rate a method is shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rate {
+    /// The authors' choice: 0.1 for GmP, 0.01 for the rest.
+    Paper,
+    /// The method's own best by held-out validation.
+    Chosen,
+    /// The same for every method.
+    Equal(f64),
+}
+
+impl Rate {
+    /// The cell of a method at this rate; none where it was not run or nothing could choose.
+    #[must_use]
+    pub fn cell<'a>(
+        self,
+        results: &Results<'_>,
+        dataset: &'a str,
+        method: Method,
+        protocol: Protocol,
+        larger_is_better: bool,
+    ) -> Option<Cell<'a>> {
+        let lr = match self {
+            Self::Paper => method.paper_rate(),
+            Self::Chosen => results.chosen_rate(dataset, method, larger_is_better)?,
+            Self::Equal(lr) => lr,
+        };
+        let cell = Cell { dataset, method, lr, protocol };
+        results.of(cell).next().is_some().then_some(cell)
+    }
+
+    /// How a caption says it.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Paper => "at the authors' learning rates (GmP 0.1, the others 0.01)".to_owned(),
+            Self::Chosen => "each at its own learning rate, chosen by held-out validation".to_owned(),
+            Self::Equal(lr) => format!("all at learning rate {lr}"),
+        }
+    }
+}
+
+/// A table of data sets by methods, the best mean of each row in bold.
+#[must_use]
+pub fn methods_table(
+    results: &Results<'_>,
+    datasets: &[(&str, usize)],
+    methods: &[Method],
+    protocol: Protocol,
+    rate: Rate,
+    larger_is_better: bool,
+    caption: String,
+) -> Table {
+    let mut table = Table { caption, ..Table::default() };
+    table.header =
+        std::iter::once("data".to_owned()).chain(methods.iter().map(ToString::to_string)).collect();
+    for &(dataset, decimals) in datasets {
+        let cells = methods.iter().map(|&m| rate.cell(results, dataset, m, protocol, larger_is_better));
+        let cells: Vec<Option<Cell<'_>>> = cells.collect();
+        let means =
+            cells.iter().enumerate().filter_map(|(i, cell)| Some((i, results.summary((*cell)?).mean?)));
+        let best =
+            means.min_by(|a, b| if larger_is_better { b.1.total_cmp(&a.1) } else { a.1.total_cmp(&b.1) });
+        if let Some((column, _)) = best {
+            table.highlight.push((table.rows.len(), column + 1));
+        }
+        let shown = cells.iter().map(|cell| {
+            cell.map_or_else(
+                || "–".to_owned(),
+                |cell| {
+                    let suffix =
+                        if rate == Rate::Chosen { format!(" (lr {})", cell.lr) } else { String::new() };
+                    results.display(cell, decimals) + &suffix
+                },
+            )
+        });
+        table.rows.push(std::iter::once(dataset.to_owned()).chain(shown).collect());
+    }
+    table
+}
+
+/// GmP against one baseline on one data set.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Which data.
+    pub dataset: String,
+    /// Against which method.
+    pub baseline: Method,
+    /// Mean difference GmP − baseline, in the metric, paired by seed.
+    pub test: PairedTest,
+    /// p-value corrected (Holm) over all comparisons made together.
+    pub p: Option<f64>,
+    /// Whether the mean difference favours GmP.
+    pub favours_gmp: bool,
+}
+
+/// The level of every test in the report.
+pub const LEVEL: f64 = 0.05;
+/// Fewest seeds for which a test is worth its name.
+pub const FEWEST_SEEDS: usize = 5;
+
+impl Comparison {
+    /// Whether the corrected test rejects equality.
+    #[must_use]
+    pub fn is_significant(&self) -> bool {
+        self.p.is_some_and(|p| p < LEVEL)
+    }
+}
+
+/// How far boundaries move, for every method and learning rate, over the seeds.
+#[must_use]
+pub fn movement_table(
+    results: &Results<'_>,
+    dataset: &str,
+    methods: &[Method],
+    protocol: Protocol,
+    what: &str,
+    of: fn(&Movement) -> (f64, f64),
+) -> Table {
+    let header = ["method", "lr", "log₂ of the mean", "largest", "unit-epochs without movement of φ"];
+    let caption = format!(
+        "Change of {what} from epoch to epoch on {dataset}, {protocol} protocol: mean over seeds of the log₂ of the mean over          units and epochs; the largest of all; the share of unit-epochs in which φ stood still (units without a gradient)."
+    );
+    let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
+    for &method in methods {
+        for lr in results.rates(dataset, method) {
+            let cell = Cell { dataset, method, lr, protocol };
+            let movements: Vec<Movement> = results.of(cell).filter_map(|record| record.movement).collect();
+            if movements.is_empty() {
+                continue;
+            }
+            let logs: Vec<f64> = movements.iter().map(|m| of(m).0.log2()).collect();
+            let largest = movements.iter().map(|m| of(m).1).fold(0.0, f64::max);
+            let unmoved = movements.iter().map(|m| m.unmoved).sum::<f64>() / movements.len() as f64;
+            let largest = if largest < 1e4 { format!("{largest:.3}") } else { format!("{largest:.2e}") };
+            table.rows.push(vec![
+                method.to_string(),
+                lr.to_string(),
+                Summary::of(&logs).display(2),
+                largest,
+                format!("{:.1}%", 100.0 * unmoved),
+            ]);
+        }
+    }
+    table
+}
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub struct Quantity {
+    /// Taken from each record; none where training diverged.
+    pub number: fn(&Record) -> Option<f64>,
+    /// Which way it improves.
+    pub larger_is_better: bool,
+}
+
+impl Quantity {
+    /// Test RMSE.
+    pub const RMSE: Self = Self { number: |record| record.value, larger_is_better: false };
+    /// Test accuracy.
+    pub const ACCURACY: Self = Self { number: |record| record.value, larger_is_better: true };
+}
+
+/// GmP against every baseline on every data set, with one Holm correction over all of them.
+#[must_use]
+pub fn comparisons(
+    results: &Results<'_>,
+    datasets: &[&str],
+    protocol: Protocol,
+    rate: Rate,
+    quantity: Quantity,
+) -> Vec<Comparison> {
+    let larger_is_better = quantity.larger_is_better;
+    let mut all = Vec::new();
+    for &dataset in datasets {
+        let Some(geometric) = rate.cell(results, dataset, Method::Geometric, protocol, larger_is_better)
+        else {
+            continue;
+        };
+        for baseline in Method::BASELINES {
+            let Some(other) = rate.cell(results, dataset, baseline, protocol, larger_is_better) else {
+                continue;
+            };
+            let of = |cell| results.by_seed(cell, quantity.number);
+            if let Some(test) = paired_t_test(&pair_by_seed(&of(geometric), &of(other))) {
+                let favours_gmp =
+                    (test.mean_difference > 0.0) == larger_is_better && test.mean_difference != 0.0;
+                all.push(Comparison { dataset: dataset.to_owned(), baseline, test, p: None, favours_gmp });
+            }
+        }
+    }
+    let corrected = holm(&all.iter().map(|c| c.test.p).collect::<Vec<_>>());
+    all.iter_mut().zip(corrected).for_each(|(comparison, p)| comparison.p = p);
+    all
+}
+
+/// The comparisons as a table.
+#[must_use]
+pub fn comparisons_table(
+    comparisons: &[Comparison],
+    decimals: impl Fn(&str) -> usize,
+    caption: String,
+) -> Table {
+    let header = ["data", "GmP − baseline", "mean difference [95% interval]", "seeds", "p", "p (Holm)", ""];
+    let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
+    for c in comparisons {
+        let d = decimals(&c.dataset);
+        let p = |p: Option<f64>| {
+            p.map_or("–".to_owned(), |p| if p < 1e-4 { "< 0.0001".to_owned() } else { format!("{p:.4}") })
+        };
+        let words = match (c.is_significant(), c.favours_gmp) {
+            (true, true) => "GmP better",
+            (true, false) => "GmP worse",
+            (false, _) => "no difference shown",
+        };
+        table.rows.push(vec![
+            c.dataset.clone(),
+            format!("GmP − {}", c.baseline),
+            format!(
+                "{:+.d$} [{:+.d$}, {:+.d$}]",
+                c.test.mean_difference, c.test.interval.low, c.test.interval.high
+            ),
+            c.test.count.to_string(),
+            p(c.test.p),
+            p(c.p),
+            words.to_owned(),
+        ]);
+    }
+    table
+}
+
+/// The verdict on "GmP is better than the baselines", by a rule that is stated with it.
+///
+/// Replicated: more than half of the comparisons favour GmP significantly and none goes against it significantly.
+/// Partly: some favour it significantly and more do than go against it. Not replicated: otherwise. Not tested: no
+/// comparison has at least [`FEWEST_SEEDS`] seeds.
+#[must_use]
+pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
+    let tested: Vec<&Comparison> = comparisons.iter().filter(|c| c.test.count >= FEWEST_SEEDS).collect();
+    let count = |favours| tested.iter().filter(|c| c.is_significant() && c.favours_gmp == favours).count();
+    let (better, worse, all) = (count(true), count(false), tested.len());
+    if all == 0 {
+        let evidence =
+            format!("Fewer than {FEWEST_SEEDS} seeds a method: run more (--seeds, or --profile full).");
+        return (Verdict::NotTested, evidence);
+    }
+    let verdict = if 2 * better > all && worse == 0 {
+        Verdict::Replicated
+    } else if better > worse {
+        Verdict::Partly
+    } else {
+        Verdict::NotReplicated
+    };
+    let evidence = format!(
+        "Of {all} paired comparisons with SP, WN and BN (t-test over seeds, Holm-corrected at {LEVEL}), {better} show \
+         GmP better, {worse} show it worse, {} show no difference. Rule: replicated if more than half show it better and \
+         none worse, partly if more show it better than worse.",
+        all - better - worse
+    );
+    (verdict, evidence)
+}
+
+/// One data set's metric over the learning rates, a line a method with its 95% band.
+#[must_use]
+pub fn rates_panel(
+    results: &Results<'_>,
+    dataset: &str,
+    methods: &[Method],
+    protocol: Protocol,
+    metric: &str,
+) -> Panel {
+    let axes = (Axis::log10("learning rate"), Axis::linear(metric));
+    let mut panel = Panel::new(dataset, axes.0, axes.1);
+    for &method in methods {
+        let points: Vec<(f64, Summary)> = results
+            .rates(dataset, method)
+            .into_iter()
+            .map(|lr| (lr, results.summary(Cell { dataset, method, lr, protocol })))
+            .filter(|(_, summary)| summary.mean.is_some())
+            .collect();
+        let band: Vec<_> = points.iter().filter_map(|(lr, s)| s.interval.map(|i| (*lr, i))).collect();
+        let line: Vec<(f64, f64)> = points.iter().filter_map(|(lr, s)| Some((*lr, s.mean?))).collect();
+        panel = panel
+            .with(Layer::Band {
+                x: band.iter().map(|(lr, _)| *lr).collect(),
+                low: band.iter().map(|(_, i)| i.low).collect(),
+                high: band.iter().map(|(_, i)| i.high).collect(),
+                color: color(method),
+            })
+            .with(Layer::line(line.clone(), color(method)).labelled(method.name()))
+            .with(Layer::points(line, color(method), Marker::Dot));
+    }
+    panel.legend(Legend::Above)
+}

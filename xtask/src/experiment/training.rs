@@ -1,0 +1,220 @@
+//! What the three small experiments share: splitting, standardizing, training and scoring one run.
+
+use crate::run::execute::Finished;
+use crate::run::trace::{Movement, Numbers, Trace};
+use crate::run::{Protocol, Record, Run, VERSION};
+use gmp_autograd::Tape;
+use gmp_nn::{Mlp, Network, Rng};
+use gmp_train::{
+    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss, Metric,
+    Monitor, Observer, ReduceOnPlateau, Restore, Standardizer, Trainer, split,
+};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// The settings of one experiment, from PAPER §4.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// Units of the hidden layer.
+    pub units: usize,
+    /// What is minimized.
+    pub loss: Loss,
+    /// What is reported of the test set.
+    pub metric: Metric,
+    /// What the deciding samples are watched by, and whether larger is better.
+    pub monitor: (Metric, Goal),
+    /// What the authors' protocol watches.
+    pub watched: Watched,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// Epochs without improvement until the rate falls tenfold, and until training stops.
+    pub patience: (usize, usize),
+    /// Whether inputs are standardized by the training samples' statistics.
+    pub standardize: bool,
+}
+
+/// What the authors' protocol watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// The monitored metric of the test set.
+    TestSet,
+    /// The training loss.
+    TrainingLoss,
+}
+
+/// The data of one run, before its protocol takes a part of the training samples away.
+pub struct Problem {
+    /// Training samples.
+    pub train: Dataset<f64>,
+    /// Test samples.
+    pub test: Dataset<f64>,
+    /// Where the trained function is drawn: inputs, row-major, as the network sees them. Empty for nowhere.
+    pub grid: Vec<f64>,
+    /// Whether the movement of the activation boundaries is recorded.
+    pub watch: bool,
+    /// Whether the run's picture is kept too.
+    pub picture: bool,
+}
+
+/// Trains one network and scores it; `None` where it was stopped.
+pub fn carry_out(setup: &Setup, problem: Problem, run: &Run, stop: &AtomicBool) -> Finished {
+    let start = Instant::now();
+    match train(setup, problem, run, stop) {
+        Ok(None) => None,
+        Ok(Some((mut record, trace))) => {
+            record.seconds = start.elapsed().as_secs_f64();
+            Some((record, trace))
+        }
+        // A run that breaks down is a result too.
+        Err(error) => {
+            let end = error.to_string();
+            let epochs = if let Error::Diverged { epoch, .. } = error { epoch } else { 0 };
+            let seconds = start.elapsed().as_secs_f64();
+            let (value, validation, movement, version) = (None, None, None, VERSION.to_owned());
+            let metric = metric_name(setup.metric).to_owned();
+            Some((
+                Record {
+                    run: run.clone(),
+                    metric,
+                    value,
+                    validation,
+                    epochs,
+                    end,
+                    seconds,
+                    movement,
+                    version,
+                },
+                None,
+            ))
+        }
+    }
+}
+
+/// The key of a metric in records.
+#[must_use]
+pub fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::BinaryAccuracy => "accuracy",
+        Metric::RootMeanSquaredError => "rmse",
+        Metric::MeanSquaredError => "mse",
+        Metric::MeanAbsoluteError => "mae",
+    }
+}
+
+fn train(setup: &Setup, problem: Problem, run: &Run, stop: &AtomicBool) -> Result<Finished, Error> {
+    let Problem { train, mut test, grid, watch, picture } = problem;
+    let (mut train, mut validation) = match run.protocol {
+        Protocol::Paper => (train, None),
+        Protocol::HeldOut => {
+            let (rest, held_out) = split(train.samples(), 0.2, &mut Rng::new(run.seed, "held-out split"))?;
+            (train.subset(&rest)?, Some(train.subset(&held_out)?))
+        }
+    };
+    if setup.standardize {
+        let standardizer = Standardizer::fit(&train);
+        standardizer.apply(&mut train);
+        standardizer.apply(&mut test);
+        validation.iter_mut().for_each(|data| standardizer.apply(data));
+    }
+    let spec = Mlp {
+        directions: run.method.directions(),
+        ..Mlp::new(train.input_cols(), &[setup.units], 1, run.method.parameterization())
+    };
+    // Data sets that a network cannot be built for were refused when they were read.
+    let mut network: Network<f64> = spec.build(run.seed).map_err(|_| Error::TooFewSamples {
+        what: "inputs",
+        got: train.input_cols(),
+        needed: 1,
+    })?;
+    let (decide, restore) = match (run.protocol, &validation) {
+        (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),
+        (Protocol::Paper, _) => {
+            ((setup.watched == Watched::TestSet).then_some(&test), Restore::WhenStoppedEarly)
+        }
+    };
+    let trainer = Trainer {
+        loss: setup.loss,
+        batch_size: setup.batch_size,
+        epochs: run.epoch_limit,
+        learning_rate: run.lr,
+        monitor: decide
+            .map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor.0, setup.monitor.1)),
+        plateau: Some(ReduceOnPlateau::new(setup.patience.0)),
+        early_stopping: Some(EarlyStopping { patience: setup.patience.1, margin: 0.0, restore }),
+        seed: run.seed,
+    };
+    let initial = predict(&network, &grid, train.input_cols());
+    let mut observer = Watch {
+        stop,
+        losses: Vec::new(),
+        changes: watch.then(|| BoundaryChanges::new(&network, 0)),
+        snapshots: picture.then(|| BoundarySnapshots::new(&network, 0, SNAPSHOTS)),
+    };
+    let fit = trainer.fit(&mut network, &mut Adam::default(), &train, decide, &mut observer)?;
+    let end = match fit.end {
+        End::Observer => return Ok(None),
+        End::Epochs => "epochs",
+        End::EarlyStopping => "early stopping",
+    };
+    let trace = observer.changes.as_ref().map(|changes| {
+        let mut trace = Trace::of(changes, &observer.losses);
+        if let Some(snapshots) = observer.snapshots {
+            let rounded = snapshots.finish().into_iter().map(|(epoch, phi)| (epoch, Numbers::of(&phi)));
+            trace.snapshots = rounded.collect();
+            trace.initial = Numbers::of(&initial);
+            trace.trained = Numbers::of(&predict(&network, &grid, train.input_cols()));
+        }
+        trace
+    });
+    let record = Record {
+        run: run.clone(),
+        metric: metric_name(setup.metric).to_owned(),
+        value: Some(setup.metric.evaluate(&network, &test)),
+        validation: validation.map(|data| setup.metric.evaluate(&network, &data)),
+        epochs: fit.epochs,
+        end: end.to_owned(),
+        seconds: 0.0,
+        movement: observer
+            .changes
+            .as_ref()
+            .map(|changes| Movement::of(changes, setup.units, &observer.losses)),
+        version: VERSION.to_owned(),
+    };
+    Ok(Some((record, trace)))
+}
+
+/// Snapshots of a picture: between so many and twice as many.
+const SNAPSHOTS: usize = 160;
+
+fn predict(network: &Network<f64>, points: &[f64], inputs: usize) -> Vec<f64> {
+    let mut tape = Tape::new();
+    tape.begin(network.parameters.values());
+    let x = tape.input(points, points.len() / inputs, inputs);
+    let y = network.forward(&mut tape, x);
+    tape.value(y).data().to_vec()
+}
+
+/// Keeps the losses, watches the boundaries where asked to, and ends the run when the user stops the program.
+struct Watch<'a> {
+    stop: &'a AtomicBool,
+    losses: Vec<f64>,
+    changes: Option<BoundaryChanges<f64>>,
+    snapshots: Option<BoundarySnapshots<f64>>,
+}
+
+impl Observer<f64> for Watch<'_> {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        self.losses.push(epoch.training_loss);
+        if let Some(changes) = &mut self.changes {
+            changes.on_epoch(epoch)?;
+        }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.on_epoch(epoch)?;
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,302 @@
+//! `cargo xtask repro`: runs experiments and writes the report.
+
+use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY};
+use crate::report::html::{Block, Report, Section};
+use crate::run::execute::{Done, execute, say};
+use crate::run::results::Results;
+use crate::run::store::Store;
+use crate::run::{Method, Protocol, VERSION};
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+/// Run experiments and write figures, tables and report.html
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Finished runs are kept in the output folder: after Ctrl-C the same command goes on from them.\n\
+                        `cargo xtask repro --list` says what each experiment needs and about how long it takes."
+)]
+pub struct ReproCommand {
+    /// Experiments to run; all of them if none is named
+    experiments: Vec<String>,
+    /// Say what each experiment is, needs and takes, and stop
+    #[arg(long)]
+    list: bool,
+    /// How much to run: minutes, or the paper's set-up over ten seeds and more
+    #[arg(long, value_enum, default_value_t = Profile::Full)]
+    profile: Profile,
+    /// Number of seeds, from 0, in place of the profile's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: Option<u64>,
+    /// Which samples decide when to slow down and stop: the test set as in the paper, a held-out fifth of the
+    /// training samples, or each in turn
+    #[arg(long, value_enum, default_value_t = Protocols::Both)]
+    protocol: Protocols,
+    /// Data sets of table1: names of files in DATA-DIR/uci, or paths of CSV files (header, last column the target)
+    #[arg(long = "dataset", value_name = "NAME|PATH")]
+    datasets: Vec<String>,
+    /// Methods: SP, WN, BN, GmP, or GmP-half-sphere (the authors' initialization); all if none is named
+    #[arg(long = "method", value_name = "METHOD")]
+    methods: Vec<Method>,
+    /// Learning rates, in place of the profile's grid
+    #[arg(long = "lr", value_name = "X", value_parser = learning_rate)]
+    rates: Vec<f64>,
+    /// Where the data sets are
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data_dir: PathBuf,
+    /// Where results go
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Runs at a time; all cores by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Protocols {
+    Paper,
+    HeldOut,
+    Both,
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected a positive number, such as 0.01".to_owned()),
+    }
+}
+
+/// The exit code of a run that the user stopped, as shells have it.
+const STOPPED: u8 = 130;
+
+/// Runs the command.
+///
+/// # Errors
+/// Bad input, or a disk that cannot be written to: one line each.
+pub fn run(command: &ReproCommand) -> Result<ExitCode> {
+    let chosen = choose(&command.experiments)?;
+    if command.list {
+        list();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let start = Instant::now();
+    let context = command.context()?;
+    let threads = command
+        .threads
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    std::fs::create_dir_all(&command.out).with_context(|| {
+        format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
+    })?;
+    // All data are read and checked before the first run: a typo shows at once, not after an hour.
+    let prepared = chosen
+        .iter()
+        .map(|experiment| Ok((*experiment, experiment.prepare(&context)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(STOPPED));
+        }
+    })
+    .context("Ctrl-C cannot be watched for")?;
+
+    let mut sections = Vec::new();
+    for (experiment, prepared) in prepared {
+        let study = match prepared {
+            Prepared::Ready(study) => study,
+            Prepared::Skipped(section) => {
+                for block in &section.blocks {
+                    if let Block::Note(why) = block {
+                        say(&format!("{}: {why}", experiment.id()));
+                    }
+                }
+                sections.push(section);
+                continue;
+            }
+        };
+        let runs = study.runs();
+        let mut store = Store::open(&command.out, experiment.id())?;
+        let carry_out = |run: &_| study.carry_out(run, &stop);
+        let done =
+            execute(experiment.id(), &runs, |run| study.cost(run), carry_out, &mut store, threads, &stop)?;
+        if let Done::Stopped { done, left } = done {
+            say(&format!(
+                "stopped: {done} runs of {} are kept in {}, {left} are left; the same command goes on from there",
+                experiment.id(),
+                command.out.display()
+            ));
+            return Ok(ExitCode::from(STOPPED));
+        }
+        if !runs.is_empty() {
+            store.rewrite(&runs)?;
+        }
+        let section =
+            study.report(&Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), &store));
+        for block in &section.blocks {
+            if let Block::Figure(figure) = block {
+                figure.write(&command.out.join(experiment.id()))?;
+            }
+        }
+        sections.push(section);
+    }
+    let manifest = command.manifest(&context, &chosen, threads, start);
+    let bytes = serde_json::to_vec_pretty(&manifest).context("the manifest as JSON")?;
+    crate::report::write_atomically(&command.out.join("manifest.json"), &bytes)?;
+    summarize(&sections);
+    let page = report(sections, context.profile, &manifest).write(&command.out)?;
+    say(&format!("{} written in {:.0} s", page.display(), start.elapsed().as_secs_f64()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn choose(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
+    if let Some(unknown) = names.iter().find(|name| REGISTRY.iter().all(|e| e.id() != name.as_str())) {
+        let known: Vec<&str> = REGISTRY.iter().map(|e| e.id()).collect();
+        bail!("there is no experiment \"{unknown}\"; expected some of {}", known.join(", "));
+    }
+    let wanted = |e: &&&dyn Experiment| names.is_empty() || names.iter().any(|name| name == e.id());
+    Ok(REGISTRY.iter().filter(wanted).copied().collect())
+}
+
+fn list() {
+    use std::io::Write as _;
+    let mut out = std::io::stdout();
+    for experiment in REGISTRY {
+        let [quick, full] = experiment.duration();
+        // A closed pipe is no reason to panic.
+        let _ = writeln!(
+            out,
+            "{:8} {}\n         needs {}\n         takes about {quick} (--profile quick), {full} (full) on two cores",
+            experiment.id(),
+            experiment.title(),
+            experiment.needs()
+        );
+    }
+}
+
+/// The claims and their verdicts, for those who read no further than the terminal.
+fn summarize(sections: &[Section]) {
+    for section in sections {
+        for block in &section.blocks {
+            if let Block::Claim(claim) = block {
+                say(&format!("{:8} {:17} {}", section.id, claim.verdict.to_string(), claim.statement));
+            }
+        }
+    }
+}
+
+fn report(sections: Vec<Section>, profile: Profile, manifest: &serde_json::Value) -> Report {
+    let summary = match profile {
+        Profile::Quick => {
+            "A quick look: few seeds and learning rates. Most claims need --profile full to be tested.\n\nEvery number on \
+             this page was measured by the runs named at its end."
+        }
+        Profile::Full => "Every number on this page was measured by the runs named at its end.",
+    };
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let entries = manifest.as_object().into_iter().flatten();
+    Report {
+        title: "Geometric Parameterization for ReLU Networks: what reproduces".to_owned(),
+        summary: summary.to_owned(),
+        sections,
+        manifest: entries.map(|(key, value)| (key.clone(), text(value))).collect(),
+    }
+}
+
+impl ReproCommand {
+    fn context(&self) -> Result<Context> {
+        let mut rates = self.rates.clone();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        let methods: Vec<Method> =
+            Method::ALL.into_iter().filter(|m| self.methods.is_empty() || self.methods.contains(m)).collect();
+        Ok(Context {
+            profile: self.profile,
+            seeds: self.seeds,
+            protocols: match self.protocol {
+                Protocols::Paper => vec![Protocol::Paper],
+                Protocols::HeldOut => vec![Protocol::HeldOut],
+                Protocols::Both => vec![Protocol::Paper, Protocol::HeldOut],
+            },
+            datasets: self.datasets.clone(),
+            methods,
+            rates: (!rates.is_empty()).then_some(rates),
+            data_dir: self.data_dir.clone(),
+        })
+    }
+
+    fn manifest(
+        &self,
+        context: &Context,
+        chosen: &[&dyn Experiment],
+        threads: usize,
+        start: Instant,
+    ) -> serde_json::Value {
+        let command = |program: &str, arguments: &[&str]| {
+            let output = std::process::Command::new(program).args(arguments).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split(':').nth(1)?.trim().to_owned())
+        });
+        let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        json!({
+            "command": std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+            "experiments": chosen.iter().map(|e| e.id()).collect::<Vec<_>>(),
+            "profile": format!("{:?}", context.profile).to_lowercase(),
+            "seeds": context.seeds,
+            "protocols": context.protocols,
+            "methods": context.methods,
+            "learning rates": context.rates(),
+            "data folder": context.data_dir,
+            "threads": threads,
+            "version": VERSION,
+            "source revision": command("git", &["describe", "--always", "--dirty"]),
+            "compiler": command("rustc", &["--version"]),
+            "machine": format!(
+                "{} {}, {}, {} cores",
+                std::env::consts::OS,
+                std::env::consts::ARCH,
+                processor.unwrap_or_else(|| "unknown processor".to_owned()),
+                std::thread::available_parallelism().map_or(0, usize::from)
+            ),
+            "date": utc(date),
+            "seconds": start.elapsed().as_secs(),
+        })
+    }
+}
+
+/// Seconds since 1970 as `2026-11-23 16:07 UTC`.
+fn utc(seconds: u64) -> String {
+    // Days to a date: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+    let days = (seconds / 86_400) as i64 + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From `date -u -d @SECONDS`.
+    #[test]
+    fn dates() {
+        assert_eq!(utc(0), "1970-01-01 00:00 UTC");
+        assert_eq!(utc(951_782_400), "2000-02-29 00:00 UTC");
+        assert_eq!(utc(1_795_449_900), "2026-11-23 16:05 UTC");
+    }
+}

@@ -1,0 +1,189 @@
+//! Runs: what is trained, what came of it, and where that is kept.
+//!
+//! An experiment plans [`Run`]s; [`execute`] carries them out over the cores; each ends as a [`Record`], one line of
+//! `<experiment>/runs.jsonl`, with its curves in `<experiment>/traces/`. A record whose run is asked for again is not
+//! carried out again.
+
+pub mod execute;
+pub mod results;
+pub mod store;
+pub mod trace;
+
+use gmp_nn::{Directions, Parameterization};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A row of the paper's tables: a parameterization, and for geometric units how they start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Method {
+    /// Standard parameterization.
+    #[serde(rename = "SP")]
+    Standard,
+    /// Weight normalization.
+    #[serde(rename = "WN")]
+    WeightNorm,
+    /// Batch normalization.
+    #[serde(rename = "BN")]
+    BatchNorm,
+    /// Geometric parameterization, started from the directions of the sampled weights.
+    #[serde(rename = "GmP")]
+    Geometric,
+    /// Geometric parameterization, started as the authors' code does: directions in half of the sphere.
+    #[serde(rename = "GmP-half-sphere")]
+    GeometricHalfSphere,
+}
+
+impl Method {
+    /// The four of the paper, in its order.
+    pub const PAPER: [Self; 4] = [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric];
+    /// The paper's, and the authors' initialization beside them.
+    pub const ALL: [Self; 5] =
+        [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric, Self::GeometricHalfSphere];
+    /// Those that the paper compares GmP with.
+    pub const BASELINES: [Self; 3] = [Self::Standard, Self::WeightNorm, Self::BatchNorm];
+
+    /// The name in records, tables and options.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "SP",
+            Self::WeightNorm => "WN",
+            Self::BatchNorm => "BN",
+            Self::Geometric => "GmP",
+            Self::GeometricHalfSphere => "GmP-half-sphere",
+        }
+    }
+    /// What the network's hidden layers are made of.
+    #[must_use]
+    pub const fn parameterization(self) -> Parameterization {
+        match self {
+            Self::Standard => Parameterization::Standard,
+            Self::WeightNorm => Parameterization::WeightNorm,
+            Self::BatchNorm => Parameterization::BatchNorm,
+            Self::Geometric | Self::GeometricHalfSphere => Parameterization::Geometric,
+        }
+    }
+    /// How geometric units start.
+    #[must_use]
+    pub const fn directions(self) -> Directions {
+        match self {
+            Self::GeometricHalfSphere => Directions::HalfSphere,
+            _ => Directions::Exact,
+        }
+    }
+    /// The learning rate that the authors fixed: 0.1 for GmP, 0.01 for the rest.
+    #[must_use]
+    pub const fn paper_rate(self) -> f64 {
+        match self {
+            Self::Geometric | Self::GeometricHalfSphere => 0.1,
+            _ => 0.01,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Method {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|m| m.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
+            format!("unknown method; expected one of {}", Self::ALL.map(Self::name).join(", "))
+        })
+    }
+}
+
+/// Which samples decide when the learning rate falls and when training stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// As the authors did: the test set (for Levy the training loss). Flatters every method.
+    Paper,
+    /// A fifth of the training samples; the test set is read once.
+    HeldOut,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Paper => "paper",
+            Self::HeldOut => "held-out",
+        })
+    }
+}
+
+/// One network to be trained: everything that its result depends on but the program's version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which experiment: `"table1"`.
+    pub experiment: String,
+    /// Which data: `"boston"`.
+    pub dataset: String,
+    /// How the units are parameterized.
+    pub method: Method,
+    /// Learning rate of the first epoch.
+    pub lr: f64,
+    /// Which samples decide.
+    pub protocol: Protocol,
+    /// Names the streams of the split, the noise, the initial weights and the shuffles.
+    pub seed: u64,
+    /// Most epochs.
+    pub epoch_limit: usize,
+    /// Fingerprint of the data, so that results of other data are not taken for these.
+    pub data: String,
+}
+
+impl Run {
+    /// A name for files: all that tells the runs of one experiment apart.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        let Self { dataset, method, lr, protocol, seed, epoch_limit, .. } = self;
+        let dataset: String =
+            dataset.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        format!("{dataset}-{method}-{lr}-{protocol}-{seed}-{epoch_limit}")
+    }
+}
+
+/// A run and what came of it: one line of `runs.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What was carried out.
+    #[serde(flatten)]
+    pub run: Run,
+    /// `rmse` or `accuracy`, of the test set.
+    pub metric: String,
+    /// Its value; none where training diverged.
+    pub value: Option<f64>,
+    /// The same metric of the samples that decided, where they are not the test set: what a learning rate may be
+    /// chosen by.
+    pub validation: Option<f64>,
+    /// Epochs carried out.
+    pub epochs: usize,
+    /// Why training ended: `epochs`, `early stopping`, or what broke.
+    pub end: String,
+    /// Wall-clock seconds of training, on one core.
+    pub seconds: f64,
+    /// Movement of the activation boundaries, where it was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub movement: Option<trace::Movement>,
+    /// The version of this program that carried it out.
+    pub version: String,
+}
+
+/// The version that records carry: another one's records are carried out anew.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A short fingerprint of numbers: FNV-1a over their bits.
+#[must_use]
+pub fn fingerprint<'a>(numbers: impl IntoIterator<Item = &'a f64>) -> String {
+    let hash = numbers
+        .into_iter()
+        .flat_map(|x| x.to_bits().to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    format!("{hash:016x}")
+}

@@ -1,0 +1,128 @@
+//! What is kept of a run beside its result: curves over the epochs, and pictures of single runs.
+
+use gmp_train::{BoundaryChanges, Change};
+use serde::{Deserialize, Serialize};
+
+/// How far the activation boundaries moved in a run, over all units and epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Movement {
+    /// Mean of ‖φ_t − φ_{t−1}‖.
+    pub location_mean: f64,
+    /// Largest ‖φ_t − φ_{t−1}‖.
+    pub location_max: f64,
+    /// Mean change of direction in radians.
+    pub direction_mean: f64,
+    /// Largest change of direction in radians.
+    pub direction_max: f64,
+    /// Share of unit-epochs in which φ did not move at all.
+    pub unmoved: f64,
+    /// Training loss of the first epoch less that of the last.
+    pub loss_decrease: f64,
+}
+
+/// The curves of a run, and for some runs what its picture needs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Middle of each bin of epochs.
+    pub epochs: Vec<f32>,
+    /// Per bin: mean over units of the movement of φ, averaged over the bin's epochs; the median likewise; the maximum.
+    pub location: Curves,
+    /// The same of the change of direction, in radians.
+    pub direction: Curves,
+    /// Training loss, averaged over the bin's epochs.
+    #[serde(with = "nan_as_null")]
+    pub loss: Vec<f32>,
+    /// Epochs carried out and φ (inputs×units) after them.
+    pub snapshots: Vec<(usize, Numbers)>,
+    /// The network on the experiment's grid, before and after training.
+    pub initial: Numbers,
+    /// See `initial`.
+    pub trained: Numbers,
+}
+
+/// Three curves over the bins.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Curves {
+    /// Mean over units.
+    #[serde(with = "nan_as_null")]
+    pub mean: Vec<f32>,
+    /// Median over units.
+    #[serde(with = "nan_as_null")]
+    pub median: Vec<f32>,
+    /// Maximum over units.
+    #[serde(with = "nan_as_null")]
+    pub max: Vec<f32>,
+}
+
+/// Numbers that survive JSON, which has no NaN.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Numbers(#[serde(with = "nan_as_null")] pub Vec<f32>);
+
+impl Numbers {
+    /// Rounds to single precision: enough for a picture.
+    #[must_use]
+    pub fn of(numbers: &[f64]) -> Self {
+        Self(numbers.iter().map(|&x| x as f32).collect())
+    }
+}
+
+/// Most bins of a curve.
+const BINS: usize = 250;
+
+impl Trace {
+    /// Bins the changes of every epoch and the losses beside them.
+    #[must_use]
+    pub fn of(changes: &BoundaryChanges<f64>, losses: &[f64]) -> Self {
+        let epochs = losses.len();
+        let width = epochs.div_ceil(BINS).max(1);
+        let bins = || (0..epochs).step_by(width).map(move |start| start..epochs.min(start + width));
+        let average = |values: &mut dyn Iterator<Item = f64>| {
+            let (sum, count) = values.filter(|x| x.is_finite()).fold((0.0, 0), |(s, n), x| (s + x, n + 1));
+            (sum / f64::from(count)) as f32
+        };
+        let curves = |changes: &[Change]| Curves {
+            mean: bins().map(|b| average(&mut changes[b].iter().map(|c| c.mean))).collect(),
+            median: bins().map(|b| average(&mut changes[b].iter().map(|c| c.median))).collect(),
+            max: bins().map(|b| changes[b].iter().map(|c| c.max).fold(f64::NAN, f64::max) as f32).collect(),
+        };
+        Self {
+            epochs: bins().map(|b| (b.start + b.end) as f32 / 2.0).collect(),
+            location: curves(&changes.location),
+            direction: curves(&changes.direction),
+            loss: bins().map(|b| average(&mut losses[b].iter().copied())).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Movement {
+    /// Sums up the changes of every epoch.
+    #[must_use]
+    pub fn of(changes: &BoundaryChanges<f64>, units: usize, losses: &[f64]) -> Self {
+        let mean = |changes: &[Change]| {
+            let finite: Vec<f64> = changes.iter().map(|c| c.mean).filter(|x| x.is_finite()).collect();
+            finite.iter().sum::<f64>() / finite.len().max(1) as f64
+        };
+        let max = |changes: &[Change]| changes.iter().map(|c| c.max).fold(0.0, f64::max);
+        Self {
+            location_mean: mean(&changes.location),
+            location_max: max(&changes.location),
+            direction_mean: mean(&changes.direction),
+            direction_max: max(&changes.direction),
+            unmoved: changes.unmoved as f64 / (changes.location.len() * units).max(1) as f64,
+            loss_decrease: losses.first().zip(losses.last()).map_or(0.0, |(first, last)| first - last),
+        }
+    }
+}
+
+mod nan_as_null {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(numbers: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(numbers.iter().map(|x| x.is_finite().then_some(x)))
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+        let numbers = Vec::<Option<f32>>::deserialize(deserializer)?;
+        Ok(numbers.into_iter().map(|x| x.unwrap_or(f32::NAN)).collect())
+    }
+}
