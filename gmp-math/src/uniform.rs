@@ -58,9 +58,31 @@ pub fn uniform_directions<T: Scalar>(units: usize, directions: &mut [T], mut nor
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Unchecked"))]
 pub struct AngleDistribution {
     inputs: usize,
     angle: usize,
+}
+
+/// What a file says before it is known that there is such an angle.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Unchecked {
+    inputs: usize,
+    angle: usize,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Unchecked> for AngleDistribution {
+    type Error = String;
+
+    fn try_from(Unchecked { inputs, angle }: Unchecked) -> Result<Self, String> {
+        if inputs > 0 && angle < inputs - 1 {
+            Ok(Self { inputs, angle })
+        } else {
+            Err(format!("angle {angle} of {inputs} inputs; expected less than inputs − 1"))
+        }
+    }
 }
 
 impl AngleDistribution {
