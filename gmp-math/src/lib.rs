@@ -1,4 +1,12 @@
-//! Hyperspherical coordinates, their Jacobians and the geometry of ReLU activation boundaries.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to find what
+//!
+//! - [`sphere`]: angles to directions and back, in batches, with every derivative
+//! - [`boundary`]: the boundary of a unit, its spatial location, distances and angles
+//! - [`stability`]: the worst that a parameter step can do, exactly
+//! - [`uniform`]: uniform directions and the law of their angles
+//! - [`trig`], [`simd`]: the vectorised sine-cosine, and how kernels get the instructions of the machine
 
 pub mod boundary;
 mod columns;
