@@ -69,10 +69,10 @@ impl Machine {
     fn report(&self, name: &str, bytes: usize, operations: f64, (best, median): (f64, f64)) {
         let floor = (bytes as f64 / self.bandwidth).max(operations / self.arithmetic);
         println!(
-            "{name:<44} {:>9.3} {:>9.3} {:>9.3} {:>7.1}",
-            best * 1e3,
-            median * 1e3,
-            floor * 1e3,
+            "{name:<44} {:>11.2} {:>11.2} {:>11.2} {:>7.1}",
+            best * 1e6,
+            median * 1e6,
+            floor * 1e6,
             best / floor
         );
     }
@@ -136,7 +136,7 @@ fn main() {
         machine.bandwidth / 1e9,
         machine.arithmetic / 1e9
     );
-    println!("{:<44} {:>9} {:>9} {:>9} {:>7}", "", "min ms", "median", "floor", "ratio");
+    println!("{:<44} {:>11} {:>11} {:>11} {:>7}", "", "min µs", "median", "floor", "ratio");
     machine.layer::<f64>(13, 100, 2000);
     machine.layer::<f32>(13, 100, 2000);
     machine.layer::<f32>(1152, 128, 200);

@@ -8,13 +8,17 @@
 //! - [`uniform`]: uniform directions and the law of their angles
 //! - [`trig`], [`simd`]: the vectorised sine-cosine, and how kernels get the instructions of the machine
 
+#![deny(unsafe_code)]
+
 pub mod boundary;
+#[allow(unsafe_code)]
 mod columns;
 mod error;
 mod norm;
 #[cfg(feature = "rayon")]
 pub mod parallel;
 mod scalar;
+#[allow(unsafe_code)]
 pub mod simd;
 pub mod sphere;
 mod split;
