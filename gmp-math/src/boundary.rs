@@ -4,7 +4,8 @@
 //! φ = −b w/‖w‖² is the point of B nearest the origin, at distance |b|/‖w‖.
 
 use crate::Scalar;
-use crate::sphere::{expect_shape, rows};
+use crate::norm::norm;
+use crate::sphere::{directions, expect_shape, rows};
 
 /// The boundary {x : normal·x + offset = 0} of one unit, which is active where normal·x + offset > 0.
 ///
@@ -15,6 +16,7 @@ use crate::sphere::{expect_shape, rows};
 /// assert_eq!(boundary.signed_distance(&[0.0, 0.0]), Some(-2.0));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Boundary<T> {
     /// The weights w: any length but zero gives the same boundary if `offset` scales along.
     pub normal: Vec<T>,
@@ -23,12 +25,67 @@ pub struct Boundary<T> {
 }
 
 impl<T: Scalar> Boundary<T> {
-    /// The boundary normal·x + offset = 0.
+    /// The boundary of ReLU(w·x + b): the standard parameterization.
     pub fn new(normal: Vec<T>, offset: T) -> Self {
         Self { normal, offset }
     }
 
-    /// The unit normal w/‖w‖, towards the active side; none where all weights are zero or one is not finite.
+    /// The boundary of ReLU(ℓ (v/‖v‖)·x + b): weight normalization with gain ℓ.
+    ///
+    /// Where v or ℓ is zero there is no direction, and the boundary has none either.
+    pub fn weight_norm(v: &[T], gain: T, offset: T) -> Self {
+        let size = norm(v.iter().map(|v| v.to_f64()));
+        let normal = v.iter().map(|v| T::from_f64(gain.to_f64() * (v.to_f64() / size))).collect();
+        Self { normal, offset }
+    }
+
+    /// The boundary of ReLU(γ (w·x + b − μ)/√(σ²+ϵ) + β): batch normalization with gain γ, shift β, mean μ of w·x + b and
+    /// deviation √(σ²+ϵ).
+    ///
+    /// That is w·x + b − μ + β√(σ²+ϵ)/γ = 0, negated where γ < 0 so that the active side is kept. With
+    /// γ = 0 the unit is constant: the offset is not finite and the boundary is nowhere.
+    pub fn batch_norm(weights: &[T], offset: T, gain: T, shift: T, mean: T, deviation: T) -> Self {
+        let sign = T::ONE.copysign(gain);
+        let offset = sign * (offset - mean + shift * deviation / gain);
+        Self { normal: weights.iter().map(|w| sign * *w).collect(), offset }
+    }
+
+    /// The boundary of r ReLU(u(θ)·x + λ): geometric parameterization. The radius does not move it.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// let boundary = Boundary::geometric(&[0.0_f64], -2.0);
+    /// assert_eq!(boundary.spatial_location(), Some(vec![2.0, 0.0]));
+    /// ```
+    pub fn geometric(angles: &[T], offset: T) -> Self {
+        let mut normal = vec![T::ZERO; angles.len() + 1];
+        directions(angles, 1, &mut normal);
+        Self { normal, offset }
+    }
+
+    /// How a parameter step moved the boundary: the angle between the directions before and after, in radians, and the
+    /// distance between the spatial locations. None where either boundary is nowhere.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// let before = Boundary::new(vec![1.0, 0.0], -1.0);
+    /// let after = Boundary::new(vec![0.0, 2.0], -2.0);
+    /// let right = std::f64::consts::FRAC_PI_2;
+    /// assert_eq!(before.change_to(&after), Some((right, 2.0_f64.sqrt())));
+    /// ```
+    ///
+    /// # Panics
+    /// Unless both have one number of dimensions.
+    #[track_caller]
+    pub fn change_to(&self, after: &Self) -> Option<(T, T)> {
+        let (from, to) = (self.spatial_location()?, after.spatial_location()?);
+        let angle = angle_between(&self.normal, &after.normal);
+        let steps = from.iter().zip(&to).map(|(from, to)| to.to_f64() - from.to_f64());
+        Some((angle, T::from_f64(norm(steps))))
+    }
+
+    /// The unit normal w/‖w‖, towards the active side; none where all weights are zero or a
+    /// weight or the offset is not finite.
     pub fn direction(&self) -> Option<Vec<T>> {
         let (direction, _) = self.unit_form()?;
         Some(direction)
@@ -136,9 +193,9 @@ impl<T: Scalar> Boundary<T> {
 
     /// w/‖w‖ and b/‖w‖.
     fn unit_form(&self) -> Option<(Vec<T>, T)> {
-        let norm = self.normal.iter().fold(0.0_f64, |norm, w| norm.hypot(w.to_f64()));
-        (norm > 0.0 && norm.is_finite()).then(|| {
-            let unit = |x: T| T::from_f64(x.to_f64() / norm);
+        let size = norm(self.normal.iter().map(|w| w.to_f64()));
+        (size > 0.0 && size.is_finite() && self.offset.is_finite()).then(|| {
+            let unit = |x: T| T::from_f64(x.to_f64() / size);
             (self.normal.iter().map(|w| unit(*w)).collect(), unit(self.offset))
         })
     }
@@ -164,11 +221,11 @@ pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, 
     expect_shape("locations", locations.len(), inputs, units);
     for (unit, offset) in offsets.iter().enumerate() {
         let column = (0..inputs).map(|input| input * units + unit);
-        let norm = column.clone().fold(0.0_f64, |norm, at| norm.hypot(weights[at].to_f64()));
-        let norm = if norm > 0.0 && norm.is_finite() { norm } else { f64::NAN };
+        let size = norm(column.clone().map(|at| weights[at].to_f64()));
+        let size = if size > 0.0 && size.is_finite() { size } else { f64::NAN };
         for at in column {
             // Two divisions, since the square of the norm may leave the range.
-            locations[at] = T::from_f64(-(offset.to_f64() / norm) * (weights[at].to_f64() / norm) + 0.0);
+            locations[at] = T::from_f64(-(offset.to_f64() / size) * (weights[at].to_f64() / size) + 0.0);
         }
     }
 }
@@ -188,13 +245,10 @@ pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, 
 #[track_caller]
 pub fn angle_between<T: Scalar>(a: &[T], b: &[T]) -> T {
     expect_shape("b", b.len(), a.len(), 1);
-    let norm = |x: &[T]| x.iter().fold(0.0_f64, |norm, x| norm.hypot(x.to_f64()));
-    let (norm_a, norm_b) = (norm(a), norm(b));
-    let (mut difference, mut sum) = (0.0_f64, 0.0_f64);
-    for (a, b) in a.iter().zip(b) {
-        let (a, b) = (a.to_f64() / norm_a, b.to_f64() / norm_b);
-        difference = difference.hypot(a - b);
-        sum = sum.hypot(a + b);
-    }
+    let wide = |x: &T| x.to_f64();
+    let (norm_a, norm_b) = (norm(a.iter().map(wide)), norm(b.iter().map(wide)));
+    let pairs = a.iter().zip(b).map(|(a, b)| (a.to_f64() / norm_a, b.to_f64() / norm_b));
+    let difference = norm(pairs.clone().map(|(a, b)| a - b));
+    let sum = norm(pairs.map(|(a, b)| a + b));
     T::from_f64(2.0 * difference.atan2(sum))
 }

@@ -9,6 +9,9 @@ use crate::trig::sin_cos_slices;
 /// Rows between two saved running products: few enough that recomputing them stays in the first cache.
 const CHUNK: usize = 8;
 
+/// Columns of a small layer, whose gradient gets by with less work space.
+const NARROW: usize = 128;
+
 /// Writes the unit vectors u(θ) of all units.
 ///
 /// `angles` is (n−1) × h and `directions` n × h with h = `units`; n follows from the length of `directions`.
@@ -153,7 +156,7 @@ impl<T: Scalar, const W: usize> Body<T, 1, W> for Forward {
                     writes[3].tile((top + row) / CHUNK, 1).copy_from_slice(products);
                 }
                 let (sines, cosines) = (&sines[row * width..][..width], &cosines[row * width..][..width]);
-                let directions = writes[0].tile(top + row, 1);
+                let directions = &mut writes[0].tile(top + row, 1)[..width];
                 for j in 0..width {
                     directions[j] = products[j] * cosines[j];
                     products[j] *= sines[j];
@@ -190,37 +193,81 @@ impl<T: Scalar> Body<T, 4, 1> for Backward {
         self,
         inputs: usize,
         width: usize,
-        [sines, cosines, saved_products, direction_gradients]: [Columns<'_, T>; 4],
-        [mut angle_gradients]: [ColumnsMut<'_, T>; 1],
+        reads: [Columns<'_, T>; 4],
+        [angle_gradients]: [ColumnsMut<'_, T>; 1],
     ) {
-        let mut products = [[T::ZERO; WIDEST]; CHUNK];
-        let mut tails = [T::ZERO; WIDEST];
-        let tails = &mut tails[..width];
-        tails.copy_from_slice(direction_gradients.tile(inputs - 1, 1));
-        for chunk in (0..(inputs - 1).div_ceil(CHUNK)).rev() {
-            let first = chunk * CHUNK;
-            let height = CHUNK.min(inputs - 1 - first);
-            products[0][..width].copy_from_slice(saved_products.tile(chunk, 1));
-            for row in 1..height {
-                let sines = sines.tile(first + row - 1, 1);
-                let [before, after] = &mut products[row - 1..=row] else { unreachable!() };
-                for j in 0..width {
-                    after[j] = before[j] * sines[j];
-                }
-            }
-            for row in (0..height).rev() {
-                let products = &products[row][..width];
-                let sines = sines.tile(first + row, 1);
-                let cosines = cosines.tile(first + row, 1);
-                let gradients = direction_gradients.tile(first + row, 1);
-                let outputs = angle_gradients.tile(first + row, 1);
-                for j in 0..width {
-                    let (sine, cosine, gradient, tail) = (sines[j], cosines[j], gradients[j], tails[j]);
-                    outputs[j] += products[j] * cosine.mul_add(tail, -(sine * gradient));
-                    tails[j] = cosine.mul_add(gradient, sine * tail);
-                }
+        // Clearing the work space for the widest layers would cost a small one more than its work.
+        if width <= NARROW {
+            pull_back::<T, NARROW>(inputs, width, reads, angle_gradients);
+        } else {
+            pull_back::<T, WIDEST>(inputs, width, reads, angle_gradients);
+        }
+    }
+}
+
+/// The body of [`Backward`] for up to `N` columns.
+#[inline(always)]
+fn pull_back<T: Scalar, const N: usize>(
+    inputs: usize,
+    width: usize,
+    [sines, cosines, saved_products, direction_gradients]: [Columns<'_, T>; 4],
+    mut angle_gradients: ColumnsMut<'_, T>,
+) {
+    let mut products = [[T::ZERO; N]; CHUNK];
+    let mut tails = [T::ZERO; N];
+    let tails = &mut tails[..width];
+    tails.copy_from_slice(direction_gradients.tile(inputs - 1, 1));
+    for chunk in (0..(inputs - 1).div_ceil(CHUNK)).rev() {
+        let first = chunk * CHUNK;
+        let height = CHUNK.min(inputs - 1 - first);
+        products[0][..width].copy_from_slice(saved_products.tile(chunk, 1));
+        for row in 1..height {
+            let sines = &sines.tile(first + row - 1, 1)[..width];
+            let [before, after] = &mut products[row - 1..=row] else { unreachable!() };
+            for j in 0..width {
+                after[j] = before[j] * sines[j];
             }
         }
+        for row in (0..height).rev() {
+            let products = &products[row][..width];
+            let sines = &sines.tile(first + row, 1)[..width];
+            let cosines = &cosines.tile(first + row, 1)[..width];
+            let gradients = &direction_gradients.tile(first + row, 1)[..width];
+            let outputs = &mut angle_gradients.tile(first + row, 1)[..width];
+            pull_back_row([sines, cosines, products, gradients], outputs, tails);
+        }
+    }
+}
+
+/// One row of the recurrence. Eight columns at a time are loaded before any is stored: the compiler cannot prove that the
+/// rows lie apart in memory, and would otherwise take one column at a time.
+#[inline(always)]
+fn pull_back_row<T: Scalar>(rows: [&[T]; 4], outputs: &mut [T], tails: &mut [T]) {
+    const ABREAST: usize = 8;
+    let pull_back = |[sine, cosine, product, gradient]: [T; 4], output: &mut T, tail: &mut T| {
+        *output += product * cosine.mul_add(*tail, -(sine * gradient));
+        *tail = cosine.mul_add(gradient, sine * *tail);
+    };
+    let [
+        (sines, last_sines),
+        (cosines, last_cosines),
+        (products, last_products),
+        (gradients, last_gradients),
+    ] = rows.map(|row| row.as_chunks::<ABREAST>());
+    let (outputs, last_outputs) = outputs.as_chunks_mut::<ABREAST>();
+    let (tails, last_tails) = tails.as_chunks_mut::<ABREAST>();
+    let chunks = sines.iter().zip(cosines).zip(products).zip(gradients);
+    for (((((sine, cosine), product), gradient), output), tail) in chunks.zip(outputs).zip(tails) {
+        let (mut new_output, mut new_tail) = (*output, *tail);
+        for i in 0..ABREAST {
+            let row = [sine[i], cosine[i], product[i], gradient[i]];
+            pull_back(row, &mut new_output[i], &mut new_tail[i]);
+        }
+        (*output, *tail) = (new_output, new_tail);
+    }
+    for (i, (output, tail)) in last_outputs.iter_mut().zip(last_tails).enumerate() {
+        let row = [last_sines[i], last_cosines[i], last_products[i], last_gradients[i]];
+        pull_back(row, output, tail);
     }
 }
 
@@ -256,8 +303,8 @@ impl<T: Scalar> Body<T, 2, 1> for Tangent {
         let (mut products, mut product_tangents) = ([T::ONE; WIDEST], [T::ZERO; WIDEST]);
         for row in 0..inputs - 1 {
             sin_cos_slices(angles.tile(row, 1), sines, cosines);
-            let tangents = angle_tangents.tile(row, 1);
-            let outputs = direction_tangents.tile(row, 1);
+            let tangents = &angle_tangents.tile(row, 1)[..width];
+            let outputs = &mut direction_tangents.tile(row, 1)[..width];
             for j in 0..width {
                 let (sine, cosine, product) = (sines[j], cosines[j], products[j]);
                 let turn = product * tangents[j];

@@ -8,9 +8,16 @@
 //! The angles of a layer are an (n−1) × h matrix, the radii a row of h. A single vector is h = 1.
 //! For n = 1 there is no angle: the direction is the fixed sign +1 or −1 (see [`signs`]).
 
+mod calculus;
+mod canonical;
 mod convert;
 mod directions;
 
+pub use calculus::{
+    directions_hvp, jacobian, log_volume, metric, metric_determinant, polar_jacobian, polar_jvp,
+    polar_log_volume, polar_vjp,
+};
+pub use canonical::{canonicalize, is_canonical};
 pub use convert::{half_sphere_angles, signs, to_cartesian, to_spherical};
 pub use directions::{directions, directions_jvp, directions_saving, directions_vjp, saved_len};
 

@@ -1,4 +1,4 @@
-//! First checks of the batch kernels on known cases.
+//! The kernels, conversions and boundaries on cases with known answers.
 
 use gmp_math::Error;
 use gmp_math::sphere::*;

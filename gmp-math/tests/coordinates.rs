@@ -1,0 +1,168 @@
+//! Properties of the coordinates themselves: PAPER.md §1, "Hyperspherical coordinates", on which every statement of §3
+//! rests.
+
+mod common;
+use common::*;
+use gmp_math::Scalar;
+use gmp_math::sphere::*;
+use proptest::prelude::*;
+
+both!(
+    /// ‖u(θ)‖ = 1 for every θ, canonical or not (§1, polar form).
+    2000, directions_have_unit_norm(inputs in dimension(), seed in any::<u64>())
+);
+fn directions_have_unit_norm<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
+    let angles: Vec<T> = Draw(seed).angles(inputs);
+    let excess = length(&direction(&angles)) - 1.0;
+    prop_assert!(excess.abs() <= rounding::<T>(inputs), "norm − 1 = {excess:e}");
+    Ok(())
+}
+
+both!(
+    /// w ↦ (θ, r) ↦ r·u(θ) returns w with every sign, canonical angles and r = ‖w‖, over the whole range of the type (§1; §5.1
+    /// is the error it must not share).
+    2000, weights_return_from_spherical(inputs in dimension(), seed in any::<u64>())
+);
+fn weights_return_from_spherical<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
+    let weights: Vec<T> = Draw(seed).weights(inputs);
+    let (mut angles, mut radius) = (vec![T::ZERO; inputs - 1], [T::ZERO]);
+    to_spherical(&weights, 1, &mut angles, &mut radius).unwrap();
+    prop_assert!(is_canonical(&angles, 1));
+    let norm = length(&weights);
+    // Half the smallest number is the rounding of a denormal.
+    let (relative, absolute) = (rounding::<T>(inputs), T::MIN_POSITIVE.to_f64() * T::EPSILON.to_f64());
+    prop_assert!((radius[0].to_f64() - norm).abs() <= relative * norm + absolute);
+    let mut back = vec![T::ZERO; inputs];
+    to_cartesian(&angles, &radius, 1, &mut back);
+    for (back, weight) in back.iter().zip(&weights) {
+        let (back, weight) = (back.to_f64(), weight.to_f64());
+        prop_assert!((back - weight).abs() <= relative * norm + absolute, "{back:e} for {weight:e}");
+        prop_assert!(weight.abs() <= relative * norm + absolute || back.signum() == weight.signum());
+    }
+    Ok(())
+}
+
+both!(
+    /// θ ↦ u(θ) ↦ θ returns canonical angles, each to the accuracy that √g_i leaves it (§1, §3.6).
+    2000, angles_return_from_cartesian(inputs in dimension(), seed in any::<u64>(), radius in 1e-3..1e3)
+);
+fn angles_return_from_cartesian<T: Scalar>(
+    inputs: usize,
+    seed: u64,
+    radius: f64,
+) -> Result<(), TestCaseError> {
+    let angles: Vec<T> = Draw(seed).generic_angles(inputs);
+    let mut weights = vec![T::ZERO; inputs];
+    to_cartesian(&angles, &[T::from_f64(radius)], 1, &mut weights);
+    let (mut back, mut norm) = (vec![T::ZERO; inputs - 1], [T::ZERO]);
+    to_spherical(&weights, 1, &mut back, &mut norm).unwrap();
+    let mut metrics = vec![T::ZERO; inputs - 1];
+    metric(&angles, 1, &mut metrics);
+    for i in 0..inputs - 1 {
+        let mut error = (back[i].to_f64() - angles[i].to_f64()).abs();
+        if i + 2 == inputs {
+            // 0 and 2π are neighbours.
+            error = error.min(std::f64::consts::TAU - error);
+        }
+        let turn = error * metrics[i].to_f64().sqrt();
+        prop_assert!(turn <= rounding::<T>(inputs), "angle {i} off by {error:e}, that is {turn:e}");
+    }
+    Ok(())
+}
+
+both!(
+    /// Canonical angles point where the wild ones did (§1, ranges), and are left alone the second time.
+    2000, canonical_angles_point_the_same_way(inputs in dimension(), seed in any::<u64>())
+);
+fn canonical_angles_point_the_same_way<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
+    let angles: Vec<T> = Draw(seed).angles(inputs);
+    let mut canonical = angles.clone();
+    canonicalize(&mut canonical, 1);
+    prop_assert!(is_canonical(&canonical, 1));
+    let difference: Vec<f64> =
+        direction(&angles).iter().zip(&direction(&canonical)).map(|(a, b)| a.to_f64() - b.to_f64()).collect();
+    prop_assert!(length(&difference) <= 2.0 * rounding::<T>(inputs), "moved by {:e}", length(&difference));
+    let mut again = canonical.clone();
+    canonicalize(&mut again, 1);
+    prop_assert_eq!(again, canonical);
+    Ok(())
+}
+
+both!(
+    /// The authors' conversion (§5.1) returns w up to the sign of its last coordinate, which becomes +.
+    1000, half_sphere_loses_the_last_sign(inputs in dimension(), seed in any::<u64>())
+);
+fn half_sphere_loses_the_last_sign<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
+    let weights: Vec<T> = Draw(seed).normals(inputs);
+    let (mut angles, mut radius) = (vec![T::ZERO; inputs - 1], [T::ZERO]);
+    half_sphere_angles(&weights, 1, &mut angles, &mut radius).unwrap();
+    prop_assert!(angles.iter().all(|angle| *angle >= T::ZERO && *angle <= T::PI));
+    let mut back = vec![T::ZERO; inputs];
+    to_cartesian(&angles, &radius, 1, &mut back);
+    let bound = rounding::<T>(inputs) * length(&weights);
+    for k in 0..inputs {
+        let expected = if k + 1 == inputs { weights[k].abs() } else { weights[k] };
+        prop_assert!((back[k].to_f64() - expected.to_f64()).abs() <= bound);
+    }
+    Ok(())
+}
+
+both!(
+    /// A layer of many units is bit for bit its units one by one: columns do not mix (the batch kernels' contract).
+    500, batches_are_their_columns(inputs in 1..40_usize, units in 1..600_usize, seed in any::<u64>())
+);
+fn batches_are_their_columns<T: Scalar>(inputs: usize, units: usize, seed: u64) -> Result<(), TestCaseError> {
+    let mut draw = Draw(seed);
+    let angles: Vec<T> = (0..(inputs - 1) * units).map(|_| T::from_f64(draw.between(-9.0, 9.0))).collect();
+    let seeds: Vec<T> = draw.normals(inputs * units);
+    let (mut batch, mut saved) = (vec![T::ZERO; inputs * units], vec![T::ZERO; saved_len(inputs, units)]);
+    directions_saving(&angles, units, &mut batch, &mut saved);
+    let mut gradients = vec![T::ONE; angles.len()];
+    directions_vjp(&saved, units, &seeds, &mut gradients);
+    for unit in [0, units / 2, units - 1] {
+        let column = |matrix: &[T]| -> Vec<T> { matrix.iter().skip(unit).step_by(units).copied().collect() };
+        prop_assert_eq!(column(&batch), direction(&column(&angles)));
+        let single: Vec<T> = vjp(&column(&angles), &column(&seeds)).iter().map(|g| T::ONE + *g).collect();
+        prop_assert_eq!(column(&gradients), single);
+    }
+    Ok(())
+}
+
+/// A unit with 100 000 inputs: unit norm, round trip, and a finite gradient that is the adjoint of the tangent.
+#[test]
+fn a_hundred_thousand_inputs() {
+    let inputs = 100_000;
+    let mut draw = Draw(3);
+    let weights: Vec<f32> = draw.normals(inputs);
+    let (mut angles, mut radius) = (vec![0.0; inputs - 1], [0.0]);
+    to_spherical(&weights, 1, &mut angles, &mut radius).unwrap();
+    assert!((length(&direction(&angles)) - 1.0).abs() < rounding::<f32>(inputs));
+    let mut back = vec![0.0; inputs];
+    to_cartesian(&angles, &radius, 1, &mut back);
+    let error: Vec<f32> = back.iter().zip(&weights).map(|(b, w)| b - w).collect();
+    assert!(length(&error) <= rounding::<f32>(inputs) * length(&weights), "{:e}", length(&error));
+    // Uniform angles in (0, π): the products of sines underflow within a few hundred rows.
+    let wild: Vec<f32> = (0..inputs - 1).map(|_| draw.between(0.0, 3.0) as f32).collect();
+    let (seed, tangent): (Vec<f32>, Vec<f32>) = (draw.normals(inputs), draw.normals(inputs - 1));
+    let gradient = vjp(&wild, &seed);
+    let mut direction_tangent = vec![0.0; inputs];
+    directions_jvp(&wild, 1, &tangent, &mut direction_tangent);
+    assert!(gradient.iter().all(|g| g.is_finite()));
+    let (left, right) = (dot(&gradient, &tangent), dot(&seed, &direction_tangent));
+    assert!((left - right).abs() < 1e-5 * length(&gradient) * length(&tangent), "{left} {right}");
+}
+
+/// With one input there is nothing to turn; with no units there is nothing at all.
+#[test]
+fn degenerate_shapes() {
+    let mut u = [0.0_f64; 3];
+    directions(&[], 3, &mut u);
+    assert_eq!(u, [1.0; 3]);
+    directions_saving(&[], 3, &mut u, &mut []);
+    directions_vjp(&[], 3, &u, &mut []);
+    directions_jvp(&[], 3, &[], &mut u);
+    assert_eq!(u, [0.0; 3]);
+    directions::<f64>(&[], 0, &mut []);
+    to_spherical::<f64>(&[], 0, &mut [], &mut []).unwrap();
+    canonicalize::<f64>(&mut [], 4);
+}

@@ -1,0 +1,209 @@
+//! The theory of PAPER.md §3 as properties: what a parameter step does to a boundary.
+
+mod common;
+use common::*;
+use gmp_math::Scalar;
+use gmp_math::boundary::{Boundary, angle_between};
+use gmp_math::stability::*;
+use proptest::prelude::*;
+use std::f64::consts::PI;
+
+/// θ + ε rounded to T, and the step that was really taken, to double precision.
+fn stepped<T: Scalar>(angles: &[T], step: &[f64]) -> (Vec<T>, Vec<f64>) {
+    let moved: Vec<T> = angles.iter().zip(step).map(|(a, e)| T::from_f64(a.to_f64() + e)).collect();
+    let taken = moved.iter().zip(angles).map(|(m, a)| m.to_f64() - a.to_f64()).collect();
+    (moved, taken)
+}
+
+/// Rounding of sines and of θ + ε: one ulp of the largest angle, for each of n angles in quadrature.
+fn tolerance<T: Scalar>(angles: &[T]) -> f64 {
+    let largest = angles.iter().fold(1.0_f64, |m, a| m.max(a.to_f64().abs()));
+    rounding::<T>(angles.len() + 1) * largest
+}
+
+fn sum<T: Scalar>(a: &[T], b: &[T]) -> Vec<T> {
+    a.iter().zip(b).map(|(a, b)| *a + *b).collect()
+}
+
+both!(
+    /// §3.3, the paper's theorem: ∠(u(θ), u(θ+ε)) = √(Σ g_i ε_i²) + R ≤ ‖ε‖₂ for infinitesimal ε. The remainder is of
+    /// second order with a constant that does not depend on θ or the dimension: |R| ≤ 2‖ε‖².
+    3000, infinitesimal_steps_turn_by_the_metric(inputs in dimension(), seed in any::<u64>(), magnitude in -6.0..-0.5)
+);
+fn infinitesimal_steps_turn_by_the_metric<T: Scalar>(
+    inputs: usize,
+    seed: u64,
+    magnitude: f64,
+) -> Result<(), TestCaseError> {
+    let mut draw = Draw(seed);
+    let angles: Vec<T> = draw.angles(inputs);
+    let (moved, taken) = stepped(&angles, &draw.step(inputs - 1, 10.0_f64.powf(magnitude)));
+    let step = length(&taken);
+    let angle = angle_between(&direction(&angles), &direction(&moved)).to_f64();
+    let mut turn = [0.0];
+    let wide: Vec<f64> = angles.iter().map(|a| a.to_f64()).collect();
+    linearized_turns(&wide, &taken, 1, &mut turn);
+    prop_assert!((angle - turn[0]).abs() <= 2.0 * step * step + tolerance(&moved), "{angle:e} {:e}", turn[0]);
+    prop_assert!(turn[0] <= step * (1.0 + 1e-12));
+    Ok(())
+}
+
+both!(
+    /// §3.4, the global bound: ∠(u(θ), u(θ+ε)) ≤ ‖ε‖₂ for EVERY finite ε, here up to some 30 turns, wherever θ is.
+    5000, no_step_turns_further_than_its_norm(inputs in dimension(), seed in any::<u64>(), magnitude in -8.0..2.3)
+);
+fn no_step_turns_further_than_its_norm<T: Scalar>(
+    inputs: usize,
+    seed: u64,
+    magnitude: f64,
+) -> Result<(), TestCaseError> {
+    let mut draw = Draw(seed);
+    let angles: Vec<T> = draw.angles(inputs);
+    let (moved, taken) = stepped(&angles, &draw.step(inputs - 1, 10.0_f64.powf(magnitude)));
+    let angle = angle_between(&direction(&angles), &direction(&moved)).to_f64();
+    let bound = geometric_worst_case(length(&taken));
+    prop_assert!(angle <= bound + tolerance(&moved), "turned {angle:e}, bound {bound:e}");
+    Ok(())
+}
+
+both!(
+    /// §3.6: moving θ₁ alone attains the bound, ∠ = ‖ε‖ up to π, for every θ with θ₁ and θ₁ + ε anywhere on one half circle; so
+    /// min(‖ε‖, π) is the exact worst case.
+    2000, moving_the_first_angle_attains_the_bound(inputs in dimension(), seed in any::<u64>(), step in 1e-6..PI)
+);
+fn moving_the_first_angle_attains_the_bound<T: Scalar>(
+    inputs: usize,
+    seed: u64,
+    step: f64,
+) -> Result<(), TestCaseError> {
+    let angles: Vec<T> = Draw(seed).angles(inputs);
+    let mut moved = angles.clone();
+    moved[0] = T::from_f64(angles[0].to_f64() + step);
+    let taken = moved[0].to_f64() - angles[0].to_f64();
+    let angle = angle_between(&direction(&angles), &direction(&moved)).to_f64();
+    prop_assert!((angle - geometric_worst_case(taken)).abs() <= tolerance(&moved), "{angle:e} {taken:e}");
+    Ok(())
+}
+
+both!(
+    /// §3.5: ‖φ(θ+ε, λ+δ) − φ(θ, λ)‖ ≤ |δ| + |λ| ‖ε‖₂.
+    3000, spatial_locations_move_within_their_bound(
+        inputs in dimension(), seed in any::<u64>(), magnitude in -6.0..1.5, offset in -10.0..10.0, change in -1.0..1.0
+    )
+);
+fn spatial_locations_move_within_their_bound<T: Scalar>(
+    inputs: usize,
+    seed: u64,
+    magnitude: f64,
+    offset: f64,
+    change: f64,
+) -> Result<(), TestCaseError> {
+    let mut draw = Draw(seed);
+    let angles: Vec<T> = draw.angles(inputs);
+    let (moved, taken) = stepped(&angles, &draw.step(inputs - 1, 10.0_f64.powf(magnitude)));
+    let (before, after) = (T::from_f64(offset), T::from_f64(offset + change));
+    let (from, to) = (Boundary::geometric(&angles, before), Boundary::geometric(&moved, after));
+    let (_, distance) = from.change_to(&to).unwrap();
+    let bound = geometric_location_bound(before.to_f64(), length(&taken), after.to_f64() - before.to_f64());
+    prop_assert!(distance.to_f64() <= bound + 11.0 * tolerance(&moved), "{distance:e} {bound:e}");
+    Ok(())
+}
+
+both!(
+    /// §3.1: for ‖ε‖ < ‖w‖ no step turns w by more than arcsin(‖ε‖/‖w‖), and the constructed one does, with that norm.
+    3000, cartesian_worst_case_holds_and_is_attained(
+        inputs in dimension(), seed in any::<u64>(), ratio in 1e-3..0.999, scale in -6.0..6.0
+    )
+);
+fn cartesian_worst_case_holds_and_is_attained<T: Scalar>(
+    inputs: usize,
+    seed: u64,
+    ratio: f64,
+    scale: f64,
+) -> Result<(), TestCaseError> {
+    let mut draw = Draw(seed);
+    let weights: Vec<T> = draw.step(inputs, 10.0_f64.powf(scale)).iter().map(|x| T::from_f64(*x)).collect();
+    let norm = length(&weights);
+    // Near a quarter turn the arc sine magnifies rounding by 1/√(1 − ratio²).
+    let tolerance = 4.0 * rounding::<T>(inputs) / (1.0 - ratio * ratio).sqrt();
+    let worst = cartesian_worst_case(norm, ratio * norm);
+    let random: Vec<T> = draw.step(inputs, ratio * norm).iter().map(|x| T::from_f64(*x)).collect();
+    let angle = angle_between(&weights, &sum(&weights, &random)).to_f64();
+    prop_assert!(angle <= worst + tolerance, "turned {angle:e}, worst {worst:e}");
+
+    let mut step = vec![T::ZERO; inputs];
+    cartesian_worst_step(&weights, T::from_f64(ratio * norm), &mut step);
+    prop_assert!((length(&step) / (ratio * norm) - 1.0).abs() <= tolerance);
+    let angle = angle_between(&weights, &sum(&weights, &step)).to_f64();
+    prop_assert!((angle - worst).abs() <= tolerance, "turned {angle:e}, worst {worst:e}");
+    Ok(())
+}
+
+both!(
+    /// §3.1 and §3.2, the instability constructed: for any target angle in (0, π] and any δ > 0 there are weights small enough that
+    /// a step of norm ≤ δ turns the boundary by the target. SP steps w, WN steps v and BN steps w; their other
+    /// parameters are arbitrary and do not help.
+    3000, arbitrarily_small_steps_reach_any_angle(
+        inputs in dimension(), seed in any::<u64>(), target in 1e-3..PI, magnitude in -20.0..0.0
+    )
+);
+fn arbitrarily_small_steps_reach_any_angle<T: Scalar>(
+    inputs: usize,
+    seed: u64,
+    target: f64,
+    magnitude: f64,
+) -> Result<(), TestCaseError> {
+    let mut draw = Draw(seed);
+    // Every eighth case turns the boundary fully around.
+    let target = T::from_f64(if seed.is_multiple_of(8) { PI } else { target });
+    let target = if target > T::PI { T::PI } else { target };
+    let delta = 10.0_f64.powf(magnitude);
+    let weights: Vec<T> = draw.step(inputs, delta / 1.02).iter().map(|x| T::from_f64(*x)).collect();
+    let mut step = vec![T::ZERO; inputs];
+    cartesian_step_to(&weights, target, &mut step);
+    prop_assert!(length(&step) <= delta, "{:e} > {delta:e}", length(&step));
+    let moved = sum(&weights, &step);
+    let boundaries = |w: &[T]| {
+        let [gain, offset, shift] = [0.7, -0.3, 0.2].map(T::from_f64);
+        [
+            Boundary::new(w.to_vec(), offset),
+            Boundary::weight_norm(w, gain, offset),
+            Boundary::batch_norm(w, offset, -gain, shift, offset, gain),
+        ]
+    };
+    // The sum w + ε cancels down to ‖w‖/64, so rounding weighs 64 times.
+    let tolerance = 64.0 * 4.0 * rounding::<T>(inputs);
+    for (before, after) in boundaries(&weights).iter().zip(&boundaries(&moved)) {
+        let angle = angle_between(&before.normal, &after.normal).to_f64();
+        prop_assert!((angle - target.to_f64()).abs() <= tolerance, "reached {angle:e} of {target:e}");
+    }
+    Ok(())
+}
+
+/// §3.1: a step longer than ‖w‖ has no bound but π, one shorter has; at ‖w‖ itself π/2 is approached.
+#[test]
+fn the_worst_case_jumps_at_the_norm() {
+    assert!((cartesian_worst_case(1.0, 1.0_f64) - PI / 2.0).abs() < 1e-15);
+    assert_eq!(cartesian_worst_case(1.0, 1.0_f64.next_up()), PI);
+    assert_eq!(geometric_worst_case(4.0_f32), f32::PI);
+    let (w, e) = ([3.0, 4.0], [-3.3, -4.4]);
+    assert!((angle_between(&w, &sum(&w, &e)) - PI).abs() < 1e-15);
+}
+
+/// §3.7: a step of lr in every angle of a uniform direction turns it by about lr·√(n/2): 0.2 rad at n = 8, 2.4 at n = 1152 to first
+/// order.
+#[test]
+fn a_step_in_every_angle_turns_by_root_n_halves() {
+    for (inputs, expected) in [(8, 0.21), (1152, 2.4)] {
+        let mut draw = Draw(5);
+        let turns: f64 = (0..200)
+            .map(|_| {
+                let angles: Vec<f64> = draw.generic_angles(inputs);
+                let mut turn = [0.0];
+                linearized_turns(&angles, &vec![0.1; inputs - 1], 1, &mut turn);
+                turn[0]
+            })
+            .sum();
+        assert!((turns / 200.0 / expected - 1.0).abs() < 0.05, "{inputs}: {}", turns / 200.0);
+    }
+}
