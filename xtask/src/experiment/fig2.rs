@@ -58,7 +58,7 @@ impl Experiment for Fig2 {
         let mut runs = Vec::new();
         let (x, y) = notebook::levy_draw();
         for (dataset, data) in [(NOTEBOOK, fingerprint(x.iter().chain(&y))), (SEEDED, "seeded".to_owned())] {
-            for seed in context.seeds(3, 20) {
+            for seed in context.seeds(5, 20) {
                 for &protocol in &context.protocols {
                     // One input has no angles: the two initializations of GmP are one.
                     for &method in context.methods.iter().filter(|m| **m != Method::GeometricHalfSphere) {
@@ -146,7 +146,7 @@ impl Study for Levy {
                 &methods,
                 Protocol::Paper,
                 "φ",
-                |m| (m.location_mean, m.location_max),
+                |m| [m.location_mean, m.location_median, m.location_max],
             )));
             let stability =
                 Quantity { number: |r| r.movement.map(|m| m.location_mean.log2()), larger_is_better: false };
@@ -257,7 +257,7 @@ impl Levy {
         let [a, b] = fig2_panels();
         let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) Mean over the 100 units of |φ_t − φ_{t−1}| at each \
                        step, averaged in bins of epochs; our reading of the caption, since no code was released for it. \
-                       (d)–(g) The authors' fifty points, seed 0: the function, the points, the network before (dashed) \
+                       (d)–(g) The authors' fifty points and learning rates (GmP 0.1, the others 0.01), seed 0: the function, the points, the network before (dashed) \
                        and after training. Below, the spatial locations φ of all 100 units, from the start (bottom) to the \
                        end (top) of training.";
         (!fits.is_empty()).then(|| {
@@ -283,7 +283,7 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
         |values: &[f32]| grid.iter().zip(values).map(|(&x, &y)| (x, f64::from(y))).collect::<Vec<_>>();
     let rmse = record.value.map_or("diverged".to_owned(), |rmse| format!("RMSE {rmse:.3}"));
     Panel::new(
-        format!("{letter} {method}, lr {}: {rmse}", record.run.lr),
+        format!("{letter} {method}: {rmse}"),
         Axis::linear("x").between(-10.0, 10.0),
         Axis::linear("y").between(-3.0, 11.0),
     )

@@ -67,7 +67,7 @@ impl Experiment for Fig3 {
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
         let mut runs = Vec::new();
         for dataset in &datasets {
-            for seed in context.seeds(3, 20) {
+            for seed in context.seeds(5, 20) {
                 for &protocol in &context.protocols {
                     for &method in &context.methods {
                         for lr in context.rates() {
@@ -176,7 +176,7 @@ impl Study for Banana {
                 &methods,
                 Protocol::Paper,
                 "direction (radians)",
-                |m| (m.direction_mean, m.direction_max),
+                |m| [m.direction_mean, m.direction_median, m.direction_max],
             )));
             let turn =
                 Quantity { number: |r| r.movement.map(|m| m.direction_mean.log2()), larger_is_better: false };
@@ -253,7 +253,7 @@ impl Banana {
             Axis::linear("epoch"),
             Axis::log2("mean over units, radians"),
         );
-        let (mut whole, mut near, mut regions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut own, mut others, mut regions) = (Vec::new(), Vec::new(), Vec::new());
         let methods = methods.iter().filter(|m| **m != Method::GeometricHalfSphere);
         for (k, &method) in methods.enumerate() {
             let cell = |dataset| Cell { dataset, method, lr: method.paper_rate(), protocol: Protocol::Paper };
@@ -267,27 +267,33 @@ impl Banana {
             let record = results.of(cell(dataset)).find(|record| record.run.seed == 0)?;
             let trace = results.trace(record)?;
             let letter = |row: u8| format!("({})", char::from(b'a' + 4 * row + k as u8));
-            whole.push(trajectories(format!("{} {method}, lr {}", letter(0), record.run.lr), &trace, None));
-            near.push(trajectories(format!("{} {method}, near the data", letter(1)), &trace, Some(REACH)));
+            own.push(trajectories(format!("{} {method}, lr {}", letter(0), record.run.lr), &trace));
+            // The other's rate: 0.1 for the baselines, 0.01 for GmP.
+            let lr = if method.paper_rate() == 0.1 { 0.01 } else { 0.1 };
+            let swapped = results.of(Cell { lr, ..cell(dataset) }).find(|record| record.run.seed == 0);
+            if let Some(trace) = swapped.and_then(|record| results.trace(record)) {
+                others.push(trajectories(format!("{} {method}, lr {lr}", letter(1)), &trace));
+            }
             let letter = format!("({})", char::from(b'j' + k as u8));
             regions.push(self.region(&letter, record, &trace)?);
         }
         let which = if dataset == GENERATED { " (GENERATED set)" } else { "" };
         let caption = format!(
             "Data: {dataset}, seed 0{which}. (a)–(d) Paths of the spatial locations φ of the 10 units over training, a colour a \
-             unit, from cross to dot; (e)–(h) the same in the square of the data. (i) Mean over units of the change of the \
+             unit, from cross to dot, at the authors' learning rates; (e)–(h) at each other's, 0.1 for the baselines and 0.01 for GmP. (i) Mean over units of the change of the \
              normal's direction from epoch to epoch; our reading of the caption, since no code was released for it. (j)–(m) \
              The trained network: probability as colour, the line where it is one half, test points, and φ as red stars. \
              Axes are in standard deviations of the training points."
         );
-        (!whole.is_empty()).then(|| {
-            Figure::new("fig3", format!("Figure 3: classification of the banana set{which}"))
-                .caption(caption)
-                .row(190.0, whole)
-                .row(190.0, near)
-                .row(150.0, vec![turn.legend(Legend::Above)])
-                .row(190.0, regions)
-        })
+        if own.is_empty() {
+            return None;
+        }
+        let title = format!("Figure 3: classification of the banana set{which}");
+        let mut figure = Figure::new("fig3", title).caption(caption).row(190.0, own);
+        if !others.is_empty() {
+            figure = figure.row(190.0, others);
+        }
+        Some(figure.row(150.0, vec![turn.legend(Legend::Above)]).row(190.0, regions))
     }
 
     fn region(&self, letter: &str, record: &Record, trace: &Trace) -> Option<Panel> {
@@ -315,13 +321,9 @@ impl Banana {
     }
 }
 
-/// The paths of all units' φ: everywhere, or in the square of the given half side.
-fn trajectories(title: String, trace: &Trace, reach: Option<f64>) -> Panel {
-    let mut axes = (Axis::linear("φ₁"), Axis::linear("φ₂"));
-    if let Some(reach) = reach {
-        axes = (axes.0.between(-reach, reach), axes.1.between(-reach, reach));
-    }
-    let mut panel = Panel::new(title, axes.0, axes.1);
+/// The paths of all units' φ over training.
+fn trajectories(title: String, trace: &Trace) -> Panel {
+    let mut panel = Panel::new(title, Axis::linear("φ₁"), Axis::linear("φ₂"));
     let units = trace.snapshots.first().map_or(0, |(_, phi)| phi.0.len() / 2);
     for j in 0..units {
         let at = |phi: &[f32]| (f64::from(phi[j]), f64::from(phi[units + j]));

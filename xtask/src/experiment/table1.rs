@@ -74,7 +74,7 @@ impl Experiment for Table1 {
         for set in &study.sets {
             let quick = context.profile == Profile::Quick && set.data.samples() >= LARGE;
             let (seeds, epoch_limit) =
-                if quick { (context.seeds(1, 1), QUICK_EPOCHS) } else { (context.seeds(3, 10), EPOCHS) };
+                if quick { (context.seeds(1, 1), QUICK_EPOCHS) } else { (context.seeds(5, 10), EPOCHS) };
             for seed in seeds {
                 for &protocol in &context.protocols {
                     for &method in &context.methods {

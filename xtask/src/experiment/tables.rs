@@ -137,11 +137,20 @@ pub fn movement_table(
     methods: &[Method],
     protocol: Protocol,
     what: &str,
-    of: fn(&Movement) -> (f64, f64),
+    of: fn(&Movement) -> [f64; 3],
 ) -> Table {
-    let header = ["method", "lr", "log₂ of the mean", "largest", "unit-epochs without movement of φ"];
+    let header = [
+        "method",
+        "lr",
+        "log₂ of the mean",
+        "log₂ of the median",
+        "largest",
+        "unit-epochs without movement of φ",
+    ];
     let caption = format!(
-        "Change of {what} from epoch to epoch on {dataset}, {protocol} protocol: mean over seeds of the log₂ of the mean over          units and epochs; the largest of all; the share of unit-epochs in which φ stood still (units without a gradient)."
+        "Change of {what} from epoch to epoch on {dataset}, {protocol} protocol: mean over seeds of the log₂ of the mean over \
+         units (and of their median), averaged over epochs; the largest of all; the share of unit-epochs in which φ stood \
+         still (units without a gradient)."
     );
     let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
     for &method in methods {
@@ -151,14 +160,17 @@ pub fn movement_table(
             if movements.is_empty() {
                 continue;
             }
-            let logs: Vec<f64> = movements.iter().map(|m| of(m).0.log2()).collect();
-            let largest = movements.iter().map(|m| of(m).1).fold(0.0, f64::max);
+            let logs = |k: usize| {
+                Summary::of(&movements.iter().map(|m| of(m)[k].log2()).collect::<Vec<_>>()).display(2)
+            };
+            let largest = movements.iter().map(|m| of(m)[2]).fold(0.0, f64::max);
             let unmoved = movements.iter().map(|m| m.unmoved).sum::<f64>() / movements.len() as f64;
             let largest = if largest < 1e4 { format!("{largest:.3}") } else { format!("{largest:.2e}") };
             table.rows.push(vec![
                 method.to_string(),
                 lr.to_string(),
-                Summary::of(&logs).display(2),
+                logs(0),
+                logs(1),
                 largest,
                 format!("{:.1}%", 100.0 * unmoved),
             ]);

@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 /// How far the activation boundaries moved in a run, over all units and epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Movement {
-    /// Mean of ‖φ_t − φ_{t−1}‖.
+    /// Mean over epochs of the mean over units of ‖φ_t − φ_{t−1}‖.
     pub location_mean: f64,
+    /// Mean over epochs of the median over units.
+    pub location_median: f64,
     /// Largest ‖φ_t − φ_{t−1}‖.
     pub location_max: f64,
-    /// Mean change of direction in radians.
+    /// Mean over epochs of the mean over units of the change of direction, in radians.
     pub direction_mean: f64,
+    /// Mean over epochs of the median over units.
+    pub direction_median: f64,
     /// Largest change of direction in radians.
     pub direction_max: f64,
     /// Share of unit-epochs in which φ did not move at all.
@@ -99,15 +103,17 @@ impl Movement {
     /// Sums up the changes of every epoch.
     #[must_use]
     pub fn of(changes: &BoundaryChanges<f64>, units: usize, losses: &[f64]) -> Self {
-        let mean = |changes: &[Change]| {
-            let finite: Vec<f64> = changes.iter().map(|c| c.mean).filter(|x| x.is_finite()).collect();
+        let mean = |changes: &[Change], of: fn(&Change) -> f64| {
+            let finite: Vec<f64> = changes.iter().map(of).filter(|x| x.is_finite()).collect();
             finite.iter().sum::<f64>() / finite.len().max(1) as f64
         };
         let max = |changes: &[Change]| changes.iter().map(|c| c.max).fold(0.0, f64::max);
         Self {
-            location_mean: mean(&changes.location),
+            location_mean: mean(&changes.location, |c| c.mean),
+            location_median: mean(&changes.location, |c| c.median),
             location_max: max(&changes.location),
-            direction_mean: mean(&changes.direction),
+            direction_mean: mean(&changes.direction, |c| c.mean),
+            direction_median: mean(&changes.direction, |c| c.median),
             direction_max: max(&changes.direction),
             unmoved: changes.unmoved as f64 / (changes.location.len() * units).max(1) as f64,
             loss_decrease: losses.first().zip(losses.last()).map_or(0.0, |(first, last)| first - last),
