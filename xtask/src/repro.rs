@@ -31,7 +31,7 @@ pub struct ReproCommand {
     #[arg(long, value_enum, default_value_t = Profile::Full)]
     profile: Profile,
     /// Number of seeds, from 0, in place of the profile's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), allow_negative_numbers = true)]
     seeds: Option<u64>,
     /// Which samples decide when to slow down and stop: the test set as in the paper, a held-out fifth of the
     /// training samples, or each in turn
@@ -44,7 +44,7 @@ pub struct ReproCommand {
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<Method>,
     /// Learning rates, in place of the profile's grid
-    #[arg(long = "lr", value_name = "X", value_parser = learning_rate)]
+    #[arg(long = "lr", value_name = "X", value_parser = learning_rate, allow_negative_numbers = true)]
     rates: Vec<f64>,
     /// Where the data sets are
     #[arg(long, value_name = "DIR", default_value = "data")]

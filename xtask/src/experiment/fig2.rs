@@ -241,23 +241,26 @@ impl Levy {
         let (mut fits, mut strips) = (Vec::new(), Vec::new());
         let letters = ["(d)", "(e)", "(f)", "(g)"];
         for (&method, letter) in methods.iter().zip(letters) {
-            let cell = |dataset| Cell { dataset, method, lr: method.paper_rate(), protocol: Protocol::Paper };
+            let Some(lr) = results.pictured_rate(NOTEBOOK, method) else { continue };
+            let cell = |dataset| Cell { dataset, method, lr, protocol: Protocol::Paper };
             for record in results.of(cell(SEEDED)) {
-                let trace = results.trace(record)?;
+                let Some(trace) = results.trace(record) else { continue };
                 let line = curve(&trace.epochs, &trace.location.mean);
                 let first = record.run.seed == 0;
                 let layer = Layer::line(line, color(method)).sized(if first { 1.8 } else { 0.8 });
                 change = change.with(if first { layer.labelled(method.name()) } else { layer.faded(0.35) });
             }
-            let record = results.of(cell(NOTEBOOK)).find(|record| record.run.seed == 0)?;
-            let trace = results.trace(record)?;
+            let Some(record) = results.of(cell(NOTEBOOK)).find(|record| record.run.seed == 0) else {
+                continue;
+            };
+            let Some(trace) = results.trace(record) else { continue };
             fits.push(fit_panel(letter, record, &trace));
             strips.push(strips_panel(&trace, method));
         }
         let [a, b] = fig2_panels();
         let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) Mean over the 100 units of |φ_t − φ_{t−1}| at each \
                        step, averaged in bins of epochs; our reading of the caption, since no code was released for it. \
-                       (d)–(g) The authors' fifty points and learning rates (GmP 0.1, the others 0.01), seed 0: the function, the points, the network before (dashed) \
+                       (d)–(g) The authors' fifty points, seed 0, with the test RMSE: the function, the points, the network before (dashed) \
                        and after training. Below, the spatial locations φ of all 100 units, from the start (bottom) to the \
                        end (top) of training.";
         (!fits.is_empty()).then(|| {
@@ -281,9 +284,9 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
     let method = record.run.method;
     let function =
         |values: &[f32]| grid.iter().zip(values).map(|(&x, &y)| (x, f64::from(y))).collect::<Vec<_>>();
-    let rmse = record.value.map_or("diverged".to_owned(), |rmse| format!("RMSE {rmse:.3}"));
+    let rmse = record.value.map_or("diverged".to_owned(), |rmse| format!("{rmse:.3}"));
     Panel::new(
-        format!("{letter} {method}: {rmse}"),
+        format!("{letter} {method}, lr {}: {rmse}", record.run.lr),
         Axis::linear("x").between(-10.0, 10.0),
         Axis::linear("y").between(-3.0, 11.0),
     )

@@ -256,16 +256,19 @@ impl Banana {
         let (mut own, mut others, mut regions) = (Vec::new(), Vec::new(), Vec::new());
         let methods = methods.iter().filter(|m| **m != Method::GeometricHalfSphere);
         for (k, &method) in methods.enumerate() {
-            let cell = |dataset| Cell { dataset, method, lr: method.paper_rate(), protocol: Protocol::Paper };
+            let Some(lr) = results.pictured_rate(dataset, method) else { continue };
+            let cell = |dataset| Cell { dataset, method, lr, protocol: Protocol::Paper };
             for record in results.of(cell(seeded)) {
-                let trace = results.trace(record)?;
+                let Some(trace) = results.trace(record) else { continue };
                 let first = record.run.seed == 0;
                 let line = curve(&trace.epochs, &trace.direction.mean);
                 let layer = Layer::line(line, color(method)).sized(if first { 1.8 } else { 0.8 });
                 turn = turn.with(if first { layer.labelled(method.name()) } else { layer.faded(0.35) });
             }
-            let record = results.of(cell(dataset)).find(|record| record.run.seed == 0)?;
-            let trace = results.trace(record)?;
+            let Some(record) = results.of(cell(dataset)).find(|record| record.run.seed == 0) else {
+                continue;
+            };
+            let Some(trace) = results.trace(record) else { continue };
             let letter = |row: u8| format!("({})", char::from(b'a' + 4 * row + k as u8));
             own.push(trajectories(format!("{} {method}, lr {}", letter(0), record.run.lr), &trace));
             // The other's rate: 0.1 for the baselines, 0.01 for GmP.
@@ -275,7 +278,7 @@ impl Banana {
                 others.push(trajectories(format!("{} {method}, lr {lr}", letter(1)), &trace));
             }
             let letter = format!("({})", char::from(b'j' + k as u8));
-            regions.push(self.region(&letter, record, &trace)?);
+            regions.extend(self.region(&letter, record, &trace));
         }
         let which = if dataset == GENERATED { " (GENERATED set)" } else { "" };
         let caption = format!(

@@ -95,6 +95,13 @@ impl<'a> Results<'a> {
         rates
     }
 
+    /// The learning rate at which a method is pictured: the authors' where it was run, else the largest.
+    #[must_use]
+    pub fn pictured_rate(&self, dataset: &str, method: Method) -> Option<f64> {
+        let rates = self.rates(dataset, method);
+        rates.iter().copied().find(|lr| *lr == method.paper_rate()).or(rates.last().copied())
+    }
+
     /// The curves of a record, where they were kept.
     #[must_use]
     pub fn trace(&self, record: &Record) -> Option<Trace> {
