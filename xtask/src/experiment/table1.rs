@@ -235,16 +235,16 @@ impl Uci {
     fn rates_figure(&self, results: &Results<'_>, methods: &[Method]) -> Figure {
         let protocol = self.runs.last().map_or(Protocol::HeldOut, |run| run.protocol);
         let caption = format!(
-            "Test RMSE over the learning rate ({protocol} protocol), mean and 95% band over seeds. The released code has \
+            "Test RMSE over the learning rate ({protocol} protocol), mean and 95% interval over seeds. The released code has \
              GmP at 0.1 and the others at 0.01; here every method is seen at every rate."
         );
         let mut figure =
             Figure::new("table1-learning-rates", "Test RMSE at each learning rate").caption(caption);
         let methods: Vec<Method> =
             methods.iter().copied().filter(|m| *m != Method::GeometricHalfSphere).collect();
-        for row in self.sets.chunks(3) {
+        for row in self.sets.chunks(4) {
             let panel = |set: &Set| rates_panel(results, &set.name, &methods, protocol, "test RMSE");
-            figure = figure.row(170.0, row.iter().map(panel).collect());
+            figure = figure.row(180.0, row.iter().map(panel).collect());
         }
         figure
     }

@@ -294,7 +294,7 @@ pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
     (verdict, evidence)
 }
 
-/// One data set's metric over the learning rates, a line a method with its 95% band.
+/// One data set's metric over the learning rates: a line a method through its means, with 95% intervals as bars.
 #[must_use]
 pub fn rates_panel(
     results: &Results<'_>,
@@ -303,26 +303,23 @@ pub fn rates_panel(
     protocol: Protocol,
     metric: &str,
 ) -> Panel {
-    let axes = (Axis::log10("learning rate"), Axis::linear(metric));
-    let mut panel = Panel::new(dataset, axes.0, axes.1);
-    for &method in methods {
-        let points: Vec<(f64, Summary)> = results
-            .rates(dataset, method)
-            .into_iter()
-            .map(|lr| (lr, results.summary(Cell { dataset, method, lr, protocol })))
-            .filter(|(_, summary)| summary.mean.is_some())
-            .collect();
-        let band: Vec<_> = points.iter().filter_map(|(lr, s)| s.interval.map(|i| (*lr, i))).collect();
-        let line: Vec<(f64, f64)> = points.iter().filter_map(|(lr, s)| Some((*lr, s.mean?))).collect();
+    let mut panel =
+        Panel::new(dataset, Axis::log10("learning rate"), Axis::linear(metric)).legend(Legend::Above);
+    for (k, &method) in methods.iter().enumerate() {
+        // Beside each other, so that no bar hides another.
+        let shift = 1.0 + 0.05 * (k as f64 - (methods.len() - 1) as f64 / 2.0);
+        let mut line = Vec::new();
+        for lr in results.rates(dataset, method) {
+            let summary = results.summary(Cell { dataset, method, lr, protocol });
+            line.extend(summary.mean.map(|mean| (lr * shift, mean)));
+            if let Some(interval) = summary.interval {
+                let bar = [(lr * shift, interval.low), (lr * shift, interval.high)];
+                panel = panel.with(Layer::line(bar, color(method)).sized(1.2).faded(0.7));
+            }
+        }
         panel = panel
-            .with(Layer::Band {
-                x: band.iter().map(|(lr, _)| *lr).collect(),
-                low: band.iter().map(|(_, i)| i.low).collect(),
-                high: band.iter().map(|(_, i)| i.high).collect(),
-                color: color(method),
-            })
             .with(Layer::line(line.clone(), color(method)).labelled(method.name()))
             .with(Layer::points(line, color(method), Marker::Dot));
     }
-    panel.legend(Legend::Above)
+    panel
 }
