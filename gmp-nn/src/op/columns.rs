@@ -1,0 +1,42 @@
+//! Elementwise work on matrices, a few columns at a time down all rows.
+//!
+//! What belongs to a column (its bias, its scale, its sum over the rows) then stays in registers, and the width is
+//! known to the compiler: there are no remainders, and no checks for overlap, in every row.
+
+/// Work that treats every column alike.
+pub(super) trait Columns {
+    /// Does all rows of the columns `from .. from + W`. Mark it `#[inline(always)]`, as every vector kernel.
+    fn columns<const W: usize>(&mut self, from: usize);
+}
+
+/// Does all `n` columns.
+#[inline(always)]
+pub(super) fn sweep(n: usize, work: &mut impl Columns) {
+    let mut from = 0;
+    while from + 16 <= n {
+        work.columns::<16>(from);
+        from += 16;
+    }
+    while from + 4 <= n {
+        work.columns::<4>(from);
+        from += 4;
+    }
+    while from < n {
+        work.columns::<1>(from);
+        from += 1;
+    }
+}
+
+/// `W` numbers of a row.
+#[inline(always)]
+pub(super) fn part<T, const W: usize>(row: &[T], from: usize) -> &[T; W] {
+    let Some(part) = row[from..].first_chunk() else { unreachable!("the row ends before {from} + {W}") };
+    part
+}
+
+/// `W` numbers of a row, for writing.
+#[inline(always)]
+pub(super) fn part_mut<T, const W: usize>(row: &mut [T], from: usize) -> &mut [T; W] {
+    let Some(part) = row[from..].first_chunk_mut() else { unreachable!("the row ends before {from} + {W}") };
+    part
+}
