@@ -7,6 +7,7 @@ use super::View;
 use gmp_autograd::MatMut;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
+use std::ops::Range;
 
 /// Whether this kernel beats packing: b, or the part of it that a chunk of the inner index meets, stays in
 /// cache while the rows of c pass over it.
@@ -45,6 +46,7 @@ impl<T: Scalar, const LANES: usize> Kernel for Tiles<'_, T, LANES> {
         let (m, k, n) = (self.a.rows, self.a.cols, self.b.cols);
         // A chunk of b should stay in the first-level cache while all rows of c pass over it.
         let chunk = (24 * 1024 / (n * size_of::<T>())).clamp(16, CHUNK);
+        let mut gathered = [[T::ZERO; ROWS]; CHUNK];
         for start in (0..k).step_by(chunk) {
             let depth = start..k.min(start + chunk);
             let mut i = 0;
@@ -52,12 +54,12 @@ impl<T: Scalar, const LANES: usize> Kernel for Tiles<'_, T, LANES> {
                 // Rows are shared evenly: 13 is 5 + 4 + 4, since a tile of one row wastes the multipliers.
                 let rows = (m - i).div_ceil((m - i).div_ceil(ROWS));
                 match rows {
-                    1 => self.rows::<1>(i, depth.clone()),
-                    2 => self.rows::<2>(i, depth.clone()),
-                    3 => self.rows::<3>(i, depth.clone()),
-                    4 => self.rows::<4>(i, depth.clone()),
-                    5 => self.rows::<5>(i, depth.clone()),
-                    _ => self.rows::<ROWS>(i, depth.clone()),
+                    1 => self.rows::<1>(i, depth.clone(), &mut gathered),
+                    2 => self.rows::<2>(i, depth.clone(), &mut gathered),
+                    3 => self.rows::<3>(i, depth.clone(), &mut gathered),
+                    4 => self.rows::<4>(i, depth.clone(), &mut gathered),
+                    5 => self.rows::<5>(i, depth.clone(), &mut gathered),
+                    _ => self.rows::<ROWS>(i, depth.clone(), &mut gathered),
                 }
                 i += rows;
             }
@@ -68,9 +70,8 @@ impl<T: Scalar, const LANES: usize> Kernel for Tiles<'_, T, LANES> {
 impl<T: Scalar, const LANES: usize> Tiles<'_, T, LANES> {
     /// Adds the products over the inner indices `depth` to `R` rows of c, from row `i` on.
     #[inline(always)]
-    fn rows<const R: usize>(&mut self, i: usize, depth: std::ops::Range<usize>) {
+    fn rows<const R: usize>(&mut self, i: usize, depth: Range<usize>, gathered: &mut [[T; ROWS]; CHUNK]) {
         let n = self.b.cols;
-        let mut gathered = [[T::ZERO; R]; CHUNK];
         let add = self.accumulate || depth.start > 0;
         let b = &self.b.data[depth.start * self.b.row_stride..];
         let a = &mut gathered[..depth.len()];
@@ -102,7 +103,7 @@ impl<T: Scalar, const LANES: usize> Tiles<'_, T, LANES> {
 /// The sums are passed by value, one array a register: from one array of both, the compiler makes scalar code.
 #[inline(always)]
 fn tile<T: Scalar, const R: usize, const LEFT: usize, const RIGHT: usize>(
-    a: &[[T; R]],
+    a: &[[T; ROWS]],
     b: &[T],
     stride: usize,
     c: &mut [T],

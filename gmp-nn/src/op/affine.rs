@@ -5,7 +5,7 @@
 //! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
 
 use super::Activation;
-use super::columns::{Columns, part, part_mut, sweep};
+use super::columns::{Columns, part, part_mut, rectified, sweep};
 use crate::gemm::{Element, View, gemm, rows_at_a_time, wants_transposed_copy};
 use gmp_autograd::{Mat, MatMut, Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
@@ -228,7 +228,7 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Columns for PreActivation
                 d = array::from_fn(|l| d[l] * r[l]);
             }
             if RELU {
-                d = array::from_fn(|l| if a[l] > T::ZERO { d[l] } else { T::ZERO });
+                d = array::from_fn(|l| rectified(a[l] > T::ZERO, d[l]));
             }
             if RELU || SCALED {
                 *dz = d;
