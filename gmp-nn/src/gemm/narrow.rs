@@ -4,6 +4,7 @@ use super::View;
 use gmp_autograd::MatMut;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
+use std::array;
 
 /// Up to this many columns a dot product a column is faster than a blocked kernel.
 pub(super) const MAX_COLUMNS: usize = 4;
@@ -81,7 +82,7 @@ fn outer<T: Scalar>(a: View<'_, T>, b: View<'_, T>, c: &mut [T], accumulate: boo
     }
 }
 
-/// Four registers of four lanes: enough independent sums to hide the latency of the additions.
+/// Sixteen sums, enough to hide the latency of the additions, and one for the rest.
 #[inline(always)]
 fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
     const LANES: usize = 16;
@@ -89,19 +90,10 @@ fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();
     for (x, y) in xs.iter().zip(ys) {
-        for l in 0..LANES {
-            sums[l] = x[l].mul_add(y[l], sums[l]);
-        }
+        sums = array::from_fn(|l| x[l].mul_add(y[l], sums[l]));
     }
-    for (l, (&x, &y)) in x_rest.iter().zip(y_rest).enumerate() {
-        sums[l] = x.mul_add(y, sums[l]);
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            sums[l] += sums[l + width];
-        }
-        width /= 2;
-    }
-    sums[0]
+    let rest = x_rest.iter().zip(y_rest).fold(T::ZERO, |sum, (&x, &y)| x.mul_add(y, sum));
+    let eight: [T; 8] = array::from_fn(|l| sums[l] + sums[l + 8]);
+    let four: [T; 4] = array::from_fn(|l| eight[l] + eight[l + 4]);
+    (four[0] + four[2]) + (four[1] + four[3]) + rest
 }

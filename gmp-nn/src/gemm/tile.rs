@@ -7,6 +7,7 @@ use super::View;
 use gmp_autograd::MatMut;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
+use std::ops::Range;
 
 /// Whether this kernel beats packing: b, or the part of it that a chunk of the inner index meets, stays in
 /// cache while the rows of c pass over it.
@@ -22,22 +23,22 @@ const ROWS: usize = 6;
 const CHUNK: usize = 64;
 
 pub(super) fn gemm<T: Scalar>(a: View<'_, T>, b: View<'_, T>, c: MatMut<'_, T>, accumulate: bool) {
-    // Two registers of 256 bits: 16 numbers of f32, 8 of f64.
+    // A register of 256 bits.
     if size_of::<T>() == 4 {
-        dispatch(Tiles::<T, 16> { a, b, c, accumulate });
-    } else {
         dispatch(Tiles::<T, 8> { a, b, c, accumulate });
+    } else {
+        dispatch(Tiles::<T, 4> { a, b, c, accumulate });
     }
 }
 
-struct Tiles<'a, T, const COLS: usize> {
+struct Tiles<'a, T, const LANES: usize> {
     a: View<'a, T>,
     b: View<'a, T>,
     c: MatMut<'a, T>,
     accumulate: bool,
 }
 
-impl<T: Scalar, const COLS: usize> Kernel for Tiles<'_, T, COLS> {
+impl<T: Scalar, const LANES: usize> Kernel for Tiles<'_, T, LANES> {
     type Output = ();
 
     #[inline(always)]
@@ -45,6 +46,7 @@ impl<T: Scalar, const COLS: usize> Kernel for Tiles<'_, T, COLS> {
         let (m, k, n) = (self.a.rows, self.a.cols, self.b.cols);
         // A chunk of b should stay in the first-level cache while all rows of c pass over it.
         let chunk = (24 * 1024 / (n * size_of::<T>())).clamp(16, CHUNK);
+        let mut gathered = [[T::ZERO; ROWS]; CHUNK];
         for start in (0..k).step_by(chunk) {
             let depth = start..k.min(start + chunk);
             let mut i = 0;
@@ -52,12 +54,12 @@ impl<T: Scalar, const COLS: usize> Kernel for Tiles<'_, T, COLS> {
                 // Rows are shared evenly: 13 is 5 + 4 + 4, since a tile of one row wastes the multipliers.
                 let rows = (m - i).div_ceil((m - i).div_ceil(ROWS));
                 match rows {
-                    1 => self.rows::<1>(i, depth.clone()),
-                    2 => self.rows::<2>(i, depth.clone()),
-                    3 => self.rows::<3>(i, depth.clone()),
-                    4 => self.rows::<4>(i, depth.clone()),
-                    5 => self.rows::<5>(i, depth.clone()),
-                    _ => self.rows::<ROWS>(i, depth.clone()),
+                    1 => self.rows::<1>(i, depth.clone(), &mut gathered),
+                    2 => self.rows::<2>(i, depth.clone(), &mut gathered),
+                    3 => self.rows::<3>(i, depth.clone(), &mut gathered),
+                    4 => self.rows::<4>(i, depth.clone(), &mut gathered),
+                    5 => self.rows::<5>(i, depth.clone(), &mut gathered),
+                    _ => self.rows::<ROWS>(i, depth.clone(), &mut gathered),
                 }
                 i += rows;
             }
@@ -65,12 +67,11 @@ impl<T: Scalar, const COLS: usize> Kernel for Tiles<'_, T, COLS> {
     }
 }
 
-impl<T: Scalar, const COLS: usize> Tiles<'_, T, COLS> {
+impl<T: Scalar, const LANES: usize> Tiles<'_, T, LANES> {
     /// Adds the products over the inner indices `depth` to `R` rows of c, from row `i` on.
     #[inline(always)]
-    fn rows<const R: usize>(&mut self, i: usize, depth: std::ops::Range<usize>) {
+    fn rows<const R: usize>(&mut self, i: usize, depth: Range<usize>, gathered: &mut [[T; ROWS]; CHUNK]) {
         let n = self.b.cols;
-        let mut gathered = [[T::ZERO; R]; CHUNK];
         let add = self.accumulate || depth.start > 0;
         let b = &self.b.data[depth.start * self.b.row_stride..];
         let a = &mut gathered[..depth.len()];
@@ -82,24 +83,27 @@ impl<T: Scalar, const COLS: usize> Tiles<'_, T, COLS> {
         let stride = self.b.row_stride;
         let c = &mut self.c.data_mut()[i * n..][..R * n];
         let mut j = 0;
-        while j + COLS <= n {
-            tile::<T, R, COLS>(a, b, stride, c, n, j, add);
-            j += COLS;
+        while j + 2 * LANES <= n {
+            tile::<T, R, LANES, LANES>(a, b, stride, c, n, j, add);
+            j += 2 * LANES;
         }
         while j + 4 <= n {
-            tile::<T, R, 4>(a, b, stride, c, n, j, add);
+            tile::<T, R, 4, 0>(a, b, stride, c, n, j, add);
             j += 4;
         }
         while j < n {
-            tile::<T, R, 1>(a, b, stride, c, n, j, add);
+            tile::<T, R, 1, 0>(a, b, stride, c, n, j, add);
             j += 1;
         }
     }
 }
 
+/// `R` rows by `LEFT + RIGHT` columns of c from column `j` on: two registers a row.
+///
+/// The sums are passed by value, one array a register: from one array of both, the compiler makes scalar code.
 #[inline(always)]
-fn tile<T: Scalar, const R: usize, const COLS: usize>(
-    a: &[[T; R]],
+fn tile<T: Scalar, const R: usize, const LEFT: usize, const RIGHT: usize>(
+    a: &[[T; ROWS]],
     b: &[T],
     stride: usize,
     c: &mut [T],
@@ -107,23 +111,36 @@ fn tile<T: Scalar, const R: usize, const COLS: usize>(
     j: usize,
     add: bool,
 ) {
-    let mut sums = [[T::ZERO; COLS]; R];
+    let mut left = [[T::ZERO; LEFT]; R];
+    let mut right = [[T::ZERO; RIGHT]; R];
     for (a, b) in a.iter().zip(b[j..].chunks(stride)) {
-        let Some(b) = b.first_chunk::<COLS>() else { unreachable!("a row of b has {COLS} more numbers") };
+        let Some((b_left, b)) = b.split_first_chunk() else { unreachable!("a row of b is too short") };
+        let Some(b_right) = b.first_chunk() else { unreachable!("a row of b is too short") };
         for r in 0..R {
-            for l in 0..COLS {
-                sums[r][l] = a[r].mul_add(b[l], sums[r][l]);
-            }
+            left[r] = multiply_add(a[r], b_left, left[r]);
+            right[r] = multiply_add(a[r], b_right, right[r]);
         }
     }
-    for (sums, c) in sums.iter().zip(c.chunks_exact_mut(n)) {
-        let c = &mut c[j..][..COLS];
+    for (r, c) in c.chunks_exact_mut(n).enumerate() {
+        let (c_left, c_right) = c[j..][..LEFT + RIGHT].split_at_mut(LEFT);
         if add {
-            for l in 0..COLS {
-                c[l] += sums[l];
+            for l in 0..LEFT {
+                c_left[l] += left[r][l];
+            }
+            for l in 0..RIGHT {
+                c_right[l] += right[r][l];
             }
         } else {
-            c.copy_from_slice(sums);
+            c_left.copy_from_slice(&left[r]);
+            c_right.copy_from_slice(&right[r]);
         }
     }
+}
+
+#[inline(always)]
+fn multiply_add<T: Scalar, const N: usize>(a: T, b: &[T; N], mut sum: [T; N]) -> [T; N] {
+    for l in 0..N {
+        sum[l] = a.mul_add(b[l], sum[l]);
+    }
+    sum
 }

@@ -5,9 +5,11 @@
 //! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
 
 use super::Activation;
+use super::columns::{Columns, part, part_mut, rectified, sweep};
 use crate::gemm::{Element, View, gemm, rows_at_a_time, wants_transposed_copy};
 use gmp_autograd::{Mat, MatMut, Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
+use std::array;
 
 /// `g(x·w + b)`: x is samples×n, w is n×units, b is 1×units, the result samples×units.
 ///
@@ -101,22 +103,30 @@ struct Finish<'a, T, const RELU: bool, const SCALED: bool> {
 impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for Finish<'_, T, RELU, SCALED> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
+        sweep(self.b.len(), &mut self);
+    }
+}
+
+impl<T: Element, const RELU: bool, const SCALED: bool> Columns for Finish<'_, T, RELU, SCALED> {
+    #[inline(always)]
+    fn columns<const W: usize>(&mut self, from: usize) {
         let n = self.b.len();
         // A NaN stays a NaN: it must not pass for an inactive unit.
         let activate = |z: T| if RELU && z < T::ZERO { T::ZERO } else { z };
+        let b = *part::<T, W>(self.b, from);
         if SCALED {
+            let r = *part::<T, W>(self.r, from);
             for (y, kept) in self.y.chunks_exact_mut(n).zip(self.kept.chunks_exact_mut(n)) {
-                for (((y, kept), &b), &r) in y.iter_mut().zip(kept).zip(self.b).zip(self.r) {
-                    *kept = activate(*y + b);
-                    *y = r * *kept;
-                }
+                let y = part_mut::<T, W>(y, from);
+                let activated: [T; W] = array::from_fn(|l| activate(y[l] + b[l]));
+                *part_mut(kept, from) = activated;
+                *y = array::from_fn(|l| r[l] * activated[l]);
             }
         } else {
             for y in self.y.chunks_exact_mut(n) {
-                for (y, &b) in y.iter_mut().zip(self.b) {
-                    *y = activate(*y + b);
-                }
+                let y = part_mut::<T, W>(y, from);
+                *y = array::from_fn(|l| activate(y[l] + b[l]));
             }
         }
     }
@@ -199,24 +209,36 @@ struct PreActivation<'a, T, const RELU: bool, const SCALED: bool> {
 impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for PreActivation<'_, T, RELU, SCALED> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
+        sweep(self.n, &mut self);
+    }
+}
+
+impl<T: Element, const RELU: bool, const SCALED: bool> Columns for PreActivation<'_, T, RELU, SCALED> {
+    #[inline(always)]
+    fn columns<const W: usize>(&mut self, from: usize) {
+        let (mut db, mut dr) = ([T::ZERO; W], [T::ZERO; W]);
+        let r = if SCALED { *part::<T, W>(self.r, from) } else { [T::ONE; W] };
         let rows = self.dz.chunks_exact_mut(self.n).zip(self.activated.chunks_exact(self.n));
         for (dz, a) in rows {
-            for (dr, (&dy, &a)) in self.dr.iter_mut().zip(dz.iter().zip(a)) {
-                *dr = dy.mul_add(a, *dr);
-            }
+            let (dz, a) = (part_mut::<T, W>(dz, from), part::<T, W>(a, from));
+            let mut d = *dz;
             if SCALED {
-                for (dz, &r) in dz.iter_mut().zip(self.r) {
-                    *dz *= r;
-                }
+                dr = array::from_fn(|l| d[l].mul_add(a[l], dr[l]));
+                d = array::from_fn(|l| d[l] * r[l]);
             }
             if RELU {
-                for (dz, &a) in dz.iter_mut().zip(a) {
-                    *dz = if a > T::ZERO { *dz } else { T::ZERO };
-                }
+                d = array::from_fn(|l| rectified(a[l] > T::ZERO, d[l]));
             }
-            for (db, &dz) in self.db.iter_mut().zip(dz.iter()) {
-                *db += dz;
+            if RELU || SCALED {
+                *dz = d;
+            }
+            db = array::from_fn(|l| db[l] + d[l]);
+        }
+        for (total, sums) in [(&mut self.db, db), (&mut self.dr, dr)] {
+            if !total.is_empty() {
+                let total = part_mut::<T, W>(total, from);
+                *total = array::from_fn(|l| total[l] + sums[l]);
             }
         }
     }

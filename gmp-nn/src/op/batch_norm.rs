@@ -1,6 +1,7 @@
 //! Batch normalization of every unit over the samples of a batch.
 
 use super::Activation;
+use super::columns::rectified;
 use gmp_autograd::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
@@ -44,16 +45,11 @@ pub fn batch_norm<T: Scalar>(
         for inverse in inverse.iter_mut() {
             *inverse = T::ONE / (*inverse + epsilon).sqrt();
         }
-        let relu = activation == Activation::Relu;
-        dispatch(Normalize {
-            z: z.data(),
-            mean,
-            inverse,
-            gamma: gamma.data(),
-            beta: beta.data(),
-            y: y.data_mut(),
-            relu,
-        });
+        let (z, gamma, beta, y) = (z.data(), gamma.data(), beta.data(), y.data_mut());
+        match activation {
+            Activation::Identity => dispatch(Normalize::<T, false> { z, mean, inverse, gamma, beta, y }),
+            Activation::Relu => dispatch(Normalize::<T, true> { z, mean, inverse, gamma, beta, y }),
+        }
     })
 }
 
@@ -87,16 +83,15 @@ impl<T: Scalar> Kernel for Statistics<'_, T> {
     }
 }
 
-struct Normalize<'a, T> {
+struct Normalize<'a, T, const RELU: bool> {
     z: &'a [T],
     mean: &'a [T],
     inverse: &'a [T],
     gamma: &'a [T],
     beta: &'a [T],
     y: &'a mut [T],
-    relu: bool,
 }
-impl<T: Scalar> Kernel for Normalize<'_, T> {
+impl<T: Scalar, const RELU: bool> Kernel for Normalize<'_, T, RELU> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -105,12 +100,8 @@ impl<T: Scalar> Kernel for Normalize<'_, T> {
             (&self.mean[..n], &self.inverse[..n], &self.gamma[..n], &self.beta[..n]);
         for (y, z) in self.y.chunks_exact_mut(n).zip(self.z.chunks_exact(n)) {
             for j in 0..n {
-                y[j] = ((z[j] - mean[j]) * inverse[j]).mul_add(gamma[j], beta[j]);
-            }
-            if self.relu {
-                for y in y {
-                    *y = if *y < T::ZERO { T::ZERO } else { *y };
-                }
+                let normalized = ((z[j] - mean[j]) * inverse[j]).mul_add(gamma[j], beta[j]);
+                y[j] = if RELU && normalized < T::ZERO { T::ZERO } else { normalized };
             }
         }
     }
@@ -205,7 +196,7 @@ impl<T: Scalar, const RELU: bool> Kernel for Sums<'_, T, RELU> {
         for ((dy, y), z) in rows {
             let (dy, y, z) = (&mut dy[columns.clone()], &y[columns.clone()], &z[columns.clone()]);
             for j in 0..dy.len() {
-                let d = if RELU && (y[j] <= T::ZERO) { T::ZERO } else { dy[j] };
+                let d = if RELU { rectified(y[j] > T::ZERO, dy[j]) } else { dy[j] };
                 dy[j] = d;
                 plain[j] += d;
                 with_z[j] = (d * inverse[j]).mul_add(z[j] - mean[j], with_z[j]);

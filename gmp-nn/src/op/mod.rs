@@ -2,6 +2,7 @@
 
 mod affine;
 mod batch_norm;
+mod columns;
 mod direction;
 mod weight_norm;
 
