@@ -28,7 +28,7 @@ pub struct ReproCommand {
     #[arg(long)]
     list: bool,
     /// How much to run: minutes, or the paper's set-up over ten seeds and more
-    #[arg(long, value_enum, default_value_t = Profile::Full)]
+    #[arg(long, value_enum, default_value_t = Profile::Quick)]
     profile: Profile,
     /// Number of seeds, from 0, in place of the profile's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), allow_negative_numbers = true)]

@@ -70,9 +70,9 @@ pub trait Study: Sync {
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Few seeds and learning rates: minutes. Enough to see the pictures, too little for most tests.
+    /// Five seeds and the two learning rates of the paper: minutes.
     Quick,
-    /// At least ten seeds and the whole grid of learning rates: an hour or more.
+    /// Ten seeds and more, five learning rates: an hour or two.
     Full,
 }
 
