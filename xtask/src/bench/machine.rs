@@ -63,9 +63,9 @@ const REGISTER: usize = 32;
 impl<T: Scalar> MultiplyAdds<'_, T> {
     #[inline(always)]
     fn repeat<const LANES: usize>(self) {
-        let Some(factors) = self.factors.first_chunk::<LANES>() else { return };
+        let factors = self.factors.first_chunk::<LANES>().expect("a register of factors");
         let (stored, _) = self.sums.as_chunks_mut::<LANES>();
-        let Some(stored) = stored.first_chunk_mut::<SUMS>() else { return };
+        let stored = stored.first_chunk_mut::<SUMS>().expect("as many registers as sums");
         let mut sums = *stored;
         for _ in 0..self.count {
             for i in 0..SUMS {
