@@ -1,5 +1,6 @@
 //! Regenerates every figure and table of the paper.
 
+pub mod bench;
 pub mod data;
 pub mod experiment;
 pub mod report;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::bench::{self, BenchArguments};
 use xtask::data::command::{self, DataCommand};
 use xtask::repro::{self, ReproCommand};
 
@@ -15,12 +16,15 @@ enum Cli {
     /// List and fetch the data sets
     #[command(subcommand)]
     Data(DataCommand),
+    /// Time the engine beside the limits of this machine
+    Bench(BenchArguments),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse() {
         Cli::Repro(repro) => repro::run(&repro),
         Cli::Data(data) => command::run(&data).map_err(anyhow::Error::from),
+        Cli::Bench(arguments) => bench::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -2,9 +2,9 @@
 //!
 //! | kernel | for | allocates |
 //! |---|---|---|
-//! | [`narrow`] | at most 4 columns, or a single inner index: the one-output layer | nothing |
-//! | [`tile`] | contiguous rows of B and few enough numbers to stay in cache: small networks | nothing |
-//! | [`panel`] | everything else: `matrixmultiply`, rows or columns split over rayon | a packing buffer a call |
+//! | `narrow` | at most 4 columns, or a single inner index: the one-output layer | nothing |
+//! | `tile` | contiguous rows of B and few enough numbers to stay in cache: small networks | nothing |
+//! | `panel` | everything else: `matrixmultiply`, rows or columns split over rayon | a packing buffer a call |
 //!
 //! The choice never looks at the number of threads, and threads split outputs, never sums: the same bits at
 //! any thread count.

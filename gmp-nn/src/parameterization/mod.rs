@@ -2,10 +2,10 @@
 //!
 //! | | unit | trained | effective boundary (w, b) |
 //! |---|---|---|---|
-//! | [`standard`] | g(w·x + b) | w, b | (w, b) |
-//! | [`weight_norm`] | g(ℓ (v/‖v‖)·x + b) | v, ℓ, b | (ℓ v/‖v‖, b) |
-//! | [`batch_norm`] | g(γ (w·x + b − μ)/√(σ²+ϵ) + β) | w, b, γ, β | (w, b − μ + β√(σ²+ϵ)/γ) |
-//! | [`geometric`] | r g(u(θ)·x + λ) | θ, λ, r | (u(θ), λ) |
+//! | `standard` | g(w·x + b) | w, b | (w, b) |
+//! | `weight_norm` | g(ℓ (v/‖v‖)·x + b) | v, ℓ, b | (ℓ v/‖v‖, b) |
+//! | `batch_norm` | g(γ (w·x + b − μ)/√(σ²+ϵ) + β) | w, b, γ, β | (w, b − μ + β√(σ²+ϵ)/γ) |
+//! | `geometric` | r g(u(θ)·x + λ) | θ, λ, r | (u(θ), λ) |
 //!
 //! A new one is a file with a [`Layer`] and a `build`, and its line in [`Parameterization`].
 

@@ -1,0 +1,156 @@
+//! What the machine can do: multiply-adds from registers, and bytes from memory.
+
+use std::fmt;
+use std::hint::black_box;
+use std::time::Instant;
+
+use gmp_math::Scalar;
+use gmp_math::simd::{Kernel, dispatch};
+use rayon::prelude::*;
+
+/// Limits on the threads of the current pool, in operations and bytes a second.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Machine {
+    threads: usize,
+    pub(super) flops32: f64,
+    pub(super) flops64: f64,
+    pub(super) bandwidth: f64,
+}
+
+impl Machine {
+    /// The best of several short tries each: interruptions only ever slow down.
+    pub(super) fn measure(threads: usize) -> Self {
+        Self {
+            threads,
+            flops32: threads as f64 * multiply_adds::<f32>(),
+            flops64: threads as f64 * multiply_adds::<f64>(),
+            bandwidth: triad(threads),
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { threads, flops32, flops64, bandwidth } = self;
+        writeln!(f, "Limits measured on {threads} thread{}:", if *threads == 1 { "" } else { "s" })?;
+        writeln!(
+            f,
+            "  FMA peak          {:.1} GFLOP/s f32, {:.1} GFLOP/s f64",
+            flops32 / 1e9,
+            flops64 / 1e9
+        )?;
+        writeln!(
+            f,
+            "  memory bandwidth  {:.1} GB/s (what stays in the caches may exceed it)",
+            bandwidth / 1e9
+        )
+    }
+}
+
+const TRIES: usize = 7;
+
+/// Twelve vector registers of independent sums: enough to keep two units of latency four busy.
+struct MultiplyAdds<'a, T> {
+    count: usize,
+    factors: &'a [T],
+    /// Both the first sums and the last.
+    sums: &'a mut [T],
+}
+const SUMS: usize = 12;
+/// Bytes of a vector register.
+const REGISTER: usize = 32;
+
+impl<T: Scalar> MultiplyAdds<'_, T> {
+    #[inline(always)]
+    fn repeat<const LANES: usize>(self) {
+        let factors = self.factors.first_chunk::<LANES>().expect("a register of factors");
+        let (stored, _) = self.sums.as_chunks_mut::<LANES>();
+        let stored = stored.first_chunk_mut::<SUMS>().expect("as many registers as sums");
+        let mut sums = *stored;
+        for _ in 0..self.count {
+            for i in 0..SUMS {
+                sums[i] = multiply_add(sums[i], factors);
+            }
+        }
+        *stored = sums;
+    }
+}
+
+impl<T: Scalar> Kernel for MultiplyAdds<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        if size_of::<T>() == 4 {
+            self.repeat::<{ REGISTER / 4 }>()
+        } else {
+            self.repeat::<{ REGISTER / 8 }>()
+        }
+    }
+}
+
+/// By value: the compiler then keeps the numbers in a register.
+#[inline(always)]
+fn multiply_add<T: Scalar, const LANES: usize>(mut sum: [T; LANES], factors: &[T; LANES]) -> [T; LANES] {
+    for lane in 0..LANES {
+        sum[lane] = sum[lane].mul_add(factors[lane], factors[lane]);
+    }
+    sum
+}
+
+/// Operations a second of the slowest thread, all of them busy at once.
+fn multiply_adds<T: Scalar>() -> f64 {
+    let count = 200_000;
+    let lanes = REGISTER / size_of::<T>();
+    let operations = (2 * SUMS * lanes * count) as f64;
+    let seconds = (0..TRIES)
+        .map(|_| {
+            let of_threads = rayon::broadcast(|_| {
+                let factors = vec![T::from_f64(0.5); lanes];
+                let mut sums = vec![T::ONE; SUMS * lanes];
+                let start = Instant::now();
+                dispatch(MultiplyAdds { count, factors: black_box(&factors), sums: black_box(&mut sums) });
+                black_box(&sums);
+                start.elapsed().as_secs_f64()
+            });
+            of_threads.into_iter().fold(0.0, f64::max)
+        })
+        .fold(f64::INFINITY, f64::min);
+    operations / seconds
+}
+
+struct Triad<'a> {
+    a: &'a mut [f32],
+    b: &'a [f32],
+    c: &'a [f32],
+}
+impl Kernel for Triad<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for ((a, b), c) in self.a.iter_mut().zip(self.b).zip(self.c) {
+            *a = c.mul_add(0.5, *b);
+        }
+    }
+}
+
+/// Bytes a second of a ← b + c/2 over arrays far larger than any cache, as the STREAM benchmark counts them:
+/// two read and one written, without the read that a write causes.
+///
+/// Source: McCalpin, "Memory bandwidth and machine balance in current high performance computers", 1995.
+fn triad(threads: usize) -> f64 {
+    const NUMBERS: usize = 1 << 24;
+    let (mut a, b, c) = (vec![0.0f32; NUMBERS], vec![1.0f32; NUMBERS], vec![2.0f32; NUMBERS]);
+    let part = NUMBERS.div_ceil(threads);
+    let seconds = (0..TRIES)
+        .map(|_| {
+            let start = Instant::now();
+            a.par_chunks_mut(part)
+                .zip(b.par_chunks(part))
+                .zip(c.par_chunks(part))
+                .for_each(|((a, b), c)| dispatch(Triad { a, b, c }));
+            black_box(&mut a);
+            start.elapsed().as_secs_f64()
+        })
+        .fold(f64::INFINITY, f64::min);
+    (3 * NUMBERS * size_of::<f32>()) as f64 / seconds
+}

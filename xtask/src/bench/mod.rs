@@ -1,0 +1,198 @@
+//! `cargo xtask bench`: how fast the engine is, beside what the machine could do.
+//!
+//! | workload | a case is |
+//! |---|---|
+//! | `gemm` | a matrix product in f32 |
+//! | `mlp` | one training step of a 13→100→1 network: forward, backward, Adam |
+//! | `levy` | a whole run of 10,000 epochs on 50 points |
+//! | `transform` | angles to directions, without and with the way back |
+//!
+//! Every figure is the median of several rounds after a warm-up, and is shown beside the limit that binds it:
+//! the multiply-adds or the memory bandwidth that the same machine reached a moment before.
+
+mod cases;
+mod machine;
+mod timing;
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use machine::Machine;
+use timing::{Rounds, Timing};
+
+/// How fast the engine is, beside what the machine could do.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask bench                     every case on one thread, as a table\n  \
+    cargo xtask bench mlp levy --json     one JSON line a case\n  \
+    cargo xtask bench gemm --threads 2    matrix products on two threads\n\n\
+    The machine should be idle. Figures are medians; `spread` is the range of the rounds around it.")]
+pub struct BenchArguments {
+    /// Which workloads; all of them where none is named
+    #[arg(value_enum)]
+    workloads: Vec<Workload>,
+    /// Threads to compute on
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: u16,
+    /// Print one JSON object a case and nothing else
+    #[arg(long)]
+    json: bool,
+    /// Rounds a case is timed for
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+    /// Shortest round, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 20, hide = true)]
+    round_milliseconds: u64,
+}
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Workload {
+    /// Matrix products, f32
+    Gemm,
+    /// One training step: 13→100→1, mean absolute error, Adam; all four parameterizations
+    Mlp,
+    /// A run of 10,000 epochs: 1→100→1 on 50 points, f64
+    Levy,
+    /// Angles of n×512 weights to directions, and the vector-Jacobian product
+    Transform,
+}
+
+impl Workload {
+    const ALL: [Self; 4] = [Self::Gemm, Self::Mlp, Self::Levy, Self::Transform];
+}
+
+/// One measured case.
+struct Case {
+    workload: Workload,
+    name: String,
+    metric: &'static str,
+    unit: &'static str,
+    /// Of one product, step, run or transform.
+    timing: Timing,
+    /// From seconds to the unit.
+    figure: fn(seconds: f64, work: Work) -> f64,
+    work: Work,
+}
+
+/// What one repetition must do at least, and so which limit of the machine binds it.
+#[derive(Clone, Copy)]
+enum Work {
+    /// Floating-point operations in f32.
+    Flops32(f64),
+    /// Floating-point operations in f64.
+    Flops64(f64),
+    /// Bytes read and written.
+    Bytes(f64),
+}
+
+impl Work {
+    fn amount(self) -> f64 {
+        let (Self::Flops32(amount) | Self::Flops64(amount) | Self::Bytes(amount)) = self;
+        amount
+    }
+}
+
+/// The form that other implementations print too, so that the lines can be joined.
+#[derive(Serialize)]
+struct Line<'a> {
+    workload: Workload,
+    case: &'a str,
+    #[serde(rename = "impl")]
+    implementation: &'static str,
+    threads: u16,
+    metric: &'static str,
+    value: f64,
+    unit: &'static str,
+}
+
+/// Runs the command: one line a case on standard output, as soon as it is measured.
+///
+/// # Errors
+/// If the threads cannot be started or the output cannot be written.
+pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
+    let threads = arguments.threads;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.into())
+        .build()
+        .with_context(|| format!("cannot start {threads} threads"))?;
+    let rounds = Rounds::new(arguments.rounds, arguments.round_milliseconds);
+    let chosen =
+        |workload: &Workload| arguments.workloads.is_empty() || arguments.workloads.contains(workload);
+    let mut out = std::io::stdout();
+    let written = pool.install(|| -> std::io::Result<()> {
+        let machine = if arguments.json { None } else { Some(Machine::measure(threads.into())) };
+        if let Some(machine) = &machine {
+            writeln!(out, "{machine}")?;
+            writeln!(
+                out,
+                "{:<10}{:<18}{:<15}{:>12}  {:<8}{:>12}  of the limit",
+                "workload", "case", "metric", "median", "unit", "spread"
+            )?;
+        }
+        for workload in Workload::ALL.into_iter().filter(chosen) {
+            let mut written = Ok(());
+            cases::measure(workload, rounds, &mut |case| {
+                if written.is_ok() {
+                    written = match &machine {
+                        Some(machine) => case.write_row(&mut out, machine),
+                        None => case.write_json(&mut out, threads),
+                    };
+                }
+            });
+            written?;
+        }
+        Ok(())
+    });
+    match written {
+        // Whoever reads may stop early, as `head` does.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        written => written.context("cannot write the figures").map(|()| ExitCode::SUCCESS),
+    }
+}
+
+impl Case {
+    fn value(&self, seconds: f64) -> f64 {
+        (self.figure)(seconds, self.work)
+    }
+
+    fn write_json(&self, out: &mut impl Write, threads: u16) -> std::io::Result<()> {
+        let line = Line {
+            workload: self.workload,
+            case: &self.name,
+            implementation: "gmp",
+            threads,
+            metric: self.metric,
+            value: self.value(self.timing.median),
+            unit: self.unit,
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        writeln!(out)
+    }
+
+    fn write_row(&self, out: &mut impl Write, machine: &Machine) -> std::io::Result<()> {
+        let Timing { median, fastest, slowest } = self.timing;
+        let (limit, what) = match self.work {
+            Work::Flops32(_) => (machine.flops32, "FMA peak"),
+            Work::Flops64(_) => (machine.flops64, "FMA peak"),
+            Work::Bytes(_) => (machine.bandwidth, "memory bandwidth"),
+        };
+        let workload = format!("{:?}", self.workload).to_lowercase();
+        let value = self.value(median);
+        let decimals = if value < 1.0 { 4 } else { 1 };
+        let spread =
+            format!("-{:.0}% +{:.0}%", 100.0 * (1.0 - fastest / median), 100.0 * (slowest / median - 1.0));
+        writeln!(
+            out,
+            "{workload:<10}{:<18}{:<15}{value:>12.decimals$}  {:<8}{spread:>12}  {:>4.0}% of {what}",
+            self.name,
+            self.metric,
+            self.unit,
+            100.0 * self.work.amount() / median / limit,
+        )
+    }
+}

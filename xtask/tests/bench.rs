@@ -1,0 +1,69 @@
+//! The bench command: what it prints, never how fast.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Output};
+
+fn bench(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xtask")).arg("bench").args(arguments).output().expect("xtask starts")
+}
+
+/// Other implementations print the same cases in the same form; the lines are joined by all but `impl` and `value`.
+#[test]
+fn json_lines_name_every_case_as_the_other_implementations_do() {
+    let output = bench(&["mlp", "--json", "--rounds", "1", "--round-milliseconds", "0", "--threads", "2"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<serde_json::Map<String, serde_json::Value>> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    for line in &lines {
+        let keys: Vec<_> = line.keys().map(String::as_str).collect();
+        let mut expected = ["workload", "case", "impl", "threads", "metric", "value", "unit"];
+        expected.sort_unstable();
+        assert_eq!(keys.iter().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(
+            ["workload", "impl", "metric", "unit"].map(|key| line[key].as_str().unwrap()),
+            ["mlp", "gmp", "us/step", "us"]
+        );
+        assert_eq!(line["threads"], 2);
+        assert!(line["value"].as_f64().unwrap() > 0.0);
+    }
+    let cases: BTreeSet<_> = lines.iter().map(|line| line["case"].as_str().unwrap().to_owned()).collect();
+    let mut expected = BTreeSet::new();
+    for method in ["SP", "WN", "BN", "GmP"] {
+        for batch in [404, 1024] {
+            for number in ["float64", "float32"] {
+                expected.insert(format!("{method}-b{batch}-{number}"));
+            }
+        }
+    }
+    assert_eq!(cases, expected);
+    assert_eq!(lines.len(), expected.len(), "a case was measured twice");
+}
+
+#[test]
+fn the_table_shows_every_figure_beside_its_limit() {
+    let output = bench(&["levy", "--rounds", "1", "--round-milliseconds", "0"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).unwrap();
+    for case in ["SP-float64", "GmP-float64"] {
+        let row = table.lines().find(|line| line.contains(case)).unwrap_or_else(|| panic!("{case}: {table}"));
+        assert!(row.contains("s/10000 steps") && row.contains("% of FMA peak"), "{row}");
+    }
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_named() {
+    for (arguments, wrong) in [
+        (&["mpl"][..], "'mpl'"),
+        (&["--threads", "0"], "'0' for '--threads"),
+        (&["--rounds", "none"], "'none' for '--rounds"),
+    ] {
+        let output = bench(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.lines().next().unwrap().contains(wrong), "{message}");
+        assert!(output.stdout.is_empty());
+    }
+}
