@@ -141,7 +141,7 @@ pub fn miss(extremes: &[Extreme], construction: Construction, methods: &[Method]
 pub fn holds(extremes: &[Extreme], construction: Construction, methods: &[Method]) -> bool {
     let (miss, count) = miss(extremes, construction, methods);
     // Near a turn of π/2 the arc sine loses half of the digits of ‖ε‖/‖w‖.
-    let tolerance = if construction == Construction::Worst { 1e-7 } else { 1e3 * ROUNDING };
+    let tolerance = if construction == Construction::Worst { 1e-7 } else { ROUNDING };
     count > 0 && miss <= tolerance
 }
 

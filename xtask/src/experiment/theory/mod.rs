@@ -8,13 +8,16 @@
 //! | [`infinitesimal`] | what do finite steps add to the paper's theorem? |
 //! | [`optimizers`] | what does one optimizer step really do as n grows, and how does the order of the inputs enter? |
 //! | [`singularity`] | how much is each angle worth, before and after training? |
+//! | [`order`] | what does the order of the inputs change in training? |
 //! | [`networks`] | the networks trained for the last two |
+//! | [`claims`] | the propositions and their verdicts |
 
 pub mod claims;
 pub mod extremes;
 pub mod infinitesimal;
 pub mod networks;
 pub mod optimizers;
+pub mod order;
 pub mod search;
 pub mod singularity;
 pub mod turns;
@@ -54,7 +57,7 @@ pub enum Measurement {
     /// √g by position.
     Metric(singularity::Metric),
     /// Networks with their inputs in two orders.
-    Order(networks::Order),
+    Order(order::Order),
 }
 
 /// A piece of measuring that takes a second or so, the same whenever and wherever it is done.
@@ -77,8 +80,8 @@ pub struct Measured {
     pub shares: Vec<optimizers::Shares>,
     /// See [`singularity::Metric`].
     pub metrics: Vec<singularity::Metric>,
-    /// See [`networks::Order`].
-    pub orders: Vec<networks::Order>,
+    /// See [`order::Order`].
+    pub orders: Vec<order::Order>,
 }
 
 impl Measured {
@@ -99,16 +102,8 @@ impl Measured {
                 Err(_) => {}
             }
         }
-        sorted.metrics.sort_by_key(|m| {
-            (
-                m.what != singularity::Metric::DRAWN,
-                if m.stage == singularity::Stage::Initial && m.what == singularity::Metric::DRAWN {
-                    m.inputs
-                } else {
-                    0
-                },
-            )
-        });
+        let drawn = |m: &singularity::Metric| m.what == singularity::Metric::DRAWN;
+        sorted.metrics.sort_by_key(|m| if drawn(m) { (0, m.inputs) } else { (1, 0) });
         sorted
     }
 }
@@ -137,22 +132,17 @@ struct Prepare {
     profile: Profile,
 }
 
-impl Prepare {
-    fn jobs(&self) -> Vec<Job> {
-        let (draws, cases) = match self.profile {
-            Profile::Quick => (200, 100_000),
-            Profile::Full => (1000, 1_000_000),
-        };
-        let lists = [
-            turns::jobs(draws),
-            optimizers::jobs(draws),
-            singularity::jobs(draws),
-            infinitesimal::jobs(draws),
-            extremes::jobs(),
-            search::jobs(cases),
-        ];
-        lists.into_iter().flatten().collect()
-    }
+/// Everything that is measured without training, with so many draws and cases.
+fn jobs(draws: usize, cases: usize) -> Vec<Job> {
+    let lists = [
+        turns::jobs(draws),
+        optimizers::jobs(draws),
+        singularity::jobs(draws),
+        infinitesimal::jobs(draws),
+        extremes::jobs(),
+        search::jobs(cases),
+    ];
+    lists.into_iter().flatten().collect()
 }
 
 impl Study for Prepare {
@@ -169,11 +159,12 @@ impl Study for Prepare {
     }
 
     fn measure(&self, results: &Results<'_>, threads: usize, stop: &AtomicBool) -> Option<Vec<Value>> {
-        let mut found: Vec<Measurement> =
-            parallel::map(Theory.id(), &self.jobs(), threads, stop, |job| job())?
-                .into_iter()
-                .flatten()
-                .collect();
+        let (draws, cases) = match self.profile {
+            Profile::Quick => (200, 100_000),
+            Profile::Full => (1000, 1_000_000),
+        };
+        let found = parallel::map(Theory.id(), &jobs(draws, cases), threads, stop, |job| job())?;
+        let mut found: Vec<Measurement> = found.into_iter().flatten().collect();
         found.extend(self.networks.metrics(results).into_iter().map(Measurement::Metric));
         found.extend(self.networks.orders(results).into_iter().map(Measurement::Order));
         // Plain structures of numbers and names are always JSON.
@@ -213,7 +204,7 @@ impl Study for Prepare {
         blocks.extend(claims::optimizers(&measured));
         blocks.push(Block::Figure(order_figure(&measured)));
         if !measured.orders.is_empty() {
-            blocks.push(Block::Table(networks::table(&measured.orders)));
+            blocks.push(Block::Table(order::table(&measured.orders)));
         }
         blocks.extend(claims::order(&measured));
         blocks.push(Block::Note(
@@ -239,12 +230,84 @@ fn order_figure(measured: &Measured) -> Figure {
         square of all. The late inputs of a GmP unit move least; SP has no such order. (b) The same step with the inputs in the \
         opposite order: the angle between the two results (put back in order) over the turn itself, learning rate 0.01. 0 would be equivariance: SP, and GmP in the plane. \
         (c) Networks trained from the same function on the same data with the inputs in the given and the opposite order: |change| of \
-        the test metric over its mean, a dot a seed; no change stands on the frame. What SP shows is rounding, grown in training.";
+        the test metric over its mean, a dot a seed; no change stands on the frame. What SP shows is rounding, and so is what GmP shows in the plane (banana).";
     let figure = Figure::new("theory-order", "What the order of the inputs changes").caption(caption);
     let figure = figure.row(200.0, optimizers::order_panels(&measured.steps, &measured.shares));
-    if measured.orders.is_empty() {
-        figure
-    } else {
-        figure.row(190.0, vec![networks::panel(&measured.orders)])
+    if measured.orders.is_empty() { figure } else { figure.row(190.0, vec![order::panel(&measured.orders)]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::statistics::Verdict;
+
+    fn verdicts(measured: &Measured) -> Vec<(String, Verdict)> {
+        let lists = [
+            claims::cartesian(measured),
+            claims::geometric(measured),
+            claims::singularity(measured),
+            claims::optimizers(measured),
+            claims::order(measured),
+        ];
+        let only = |block| {
+            if let Block::Claim(claim) = block { Some((claim.statement, claim.verdict)) } else { None }
+        };
+        lists.into_iter().flatten().filter_map(only).collect()
+    }
+
+    fn verdict(measured: &Measured, number: &str) -> Verdict {
+        verdicts(measured).into_iter().find(|(statement, _)| statement.starts_with(number)).unwrap().1
+    }
+
+    /// The whole way on a small scale: measured, written, read again, judged; then every verdict is made to fall by
+    /// numbers that contradict it.
+    #[test]
+    fn every_proposition_is_judged_by_its_numbers() {
+        let found: Vec<Measurement> = jobs(40, 5000).iter().flat_map(|job| job()).collect();
+        let lines: Vec<String> = found.iter().map(|m| serde_json::to_string(m).unwrap()).collect();
+        let values: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for (value, measurement) in values.iter().zip(&found) {
+            let read: Measurement = serde_json::from_value(value.clone()).unwrap();
+            assert_eq!(read, *measurement);
+        }
+        let measured = Measured::of(&values);
+        for (statement, verdict) in verdicts(&measured) {
+            let needs_networks = ["7b", "7e"].iter().any(|number| statement.starts_with(number));
+            let expected = if needs_networks { Verdict::NotTested } else { Verdict::Replicated };
+            assert_eq!(verdict, expected, "{statement}");
+        }
+        assert!(verdicts(&Measured::default()).iter().all(|(_, verdict)| *verdict == Verdict::NotTested));
+
+        let mutants: [(&str, fn(&mut Measured)); 9] = [
+            ("1.", |m| m.turns[0].violations = 1),
+            ("1.", |m| m.extremes[0].turn *= 0.99),
+            ("3.", |m| m.remainders.iter_mut().for_each(|r| r.remainder = 0.001 * r.step)),
+            ("4.", |m| m.searches.iter_mut().for_each(|s| s.violations += 1)),
+            ("5.", |m| m.searches.iter_mut().for_each(|s| s.violations += 1)),
+            ("6.", |m| m.extremes.iter_mut().for_each(|e| e.expected *= 1.01)),
+            ("7a", |m| m.metrics.iter_mut().for_each(|m| m.roots.iter_mut().for_each(|r| r.median = 1.0))),
+            ("7c", |m| m.steps.iter_mut().for_each(|s| s.turn.median *= 1.3)),
+            ("7d", |m| m.steps.iter_mut().for_each(|s| s.order_gap.median = 0.0)),
+        ];
+        for (number, mutate) in mutants {
+            let mut mutated = Measured::of(&values);
+            mutate(&mut mutated);
+            assert_ne!(verdict(&mutated, number), Verdict::Replicated, "{number}");
+        }
+        let mut wrong = Measured::of(&values);
+        let is_wn = |t: &&mut turns::Turn| t.method == crate::run::Method::WeightNorm;
+        wrong.turns.iter_mut().filter(is_wn).for_each(|t| t.violations = 1);
+        assert_eq!((verdict(&wrong, "1."), verdict(&wrong, "2.")), (Verdict::Replicated, Verdict::Partly));
+        for figure in [
+            turns::figure(&measured.turns),
+            extremes::figure(&measured.extremes),
+            infinitesimal::figure(&measured.remainders),
+            turns::tightness_figure(&measured.turns),
+            singularity::figure(&measured.metrics),
+            optimizers::figure(&measured.steps),
+            order_figure(&measured),
+        ] {
+            assert!(figure.svg().matches("<path").count() > 5, "{} is all but empty", figure.name);
+        }
     }
 }

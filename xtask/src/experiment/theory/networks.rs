@@ -1,30 +1,27 @@
 //! Small networks trained for two questions: how many angles die in training, and what the order of the inputs changes.
 
+use super::order::Order;
 use super::singularity::{Metric, Stage};
 use crate::data::table::Table as Data;
 use crate::data::uci;
 use crate::experiment::fig3::{self, Banana};
-use crate::experiment::tables::{LEVEL, color};
-use crate::experiment::training::{Problem, Setup, carry_out_between};
+use crate::experiment::training::{Problem, Setup, carry_out_between, metric_name};
 use crate::experiment::{Context, Profile, table1};
-use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
-use crate::report::html::Table;
-use crate::report::statistics::{PairedTest, holm, paired_t_test};
+use crate::report::statistics::pair_by_seed;
 use crate::run::execute::Finished;
 use crate::run::results::{Cell, Results};
-use crate::run::trace::Numbers;
+use crate::run::trace::{Numbers, Trace};
 use crate::run::{Method, Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result};
 use gmp_math::sphere::{to_cartesian, to_spherical};
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
 use gmp_train::{Dataset, split};
-use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 
 /// The learning rate of all these networks: the authors' for GmP, and the same for SP so that only the parameterization
 /// differs.
-const RATE: f64 = 0.1;
-const METHODS: [Method; 2] = [Method::Standard, Method::Geometric];
+pub const RATE: f64 = 0.1;
+pub(super) const METHODS: [Method; 2] = [Method::Standard, Method::Geometric];
 /// What a data set is called whose inputs, and the rows of whose initial weights, are in the opposite order.
 const REVERSED: &str = "-reversed";
 
@@ -186,7 +183,7 @@ impl Networks {
             angles = network.parameters.get("hidden1.angles").map(Numbers::of);
         };
         let (record, trace) = carry_out_between(before, set.setup(), problem, run, stop, after)?;
-        let trace = angles.map(|angles| crate::run::trace::Trace { angles, ..trace.unwrap_or_default() });
+        let trace = angles.map(|angles| Trace { angles, ..trace.unwrap_or_default() });
         Some((record, trace))
     }
 
@@ -222,11 +219,11 @@ impl Networks {
                 let reversed = format!("{}{REVERSED}", set.name);
                 let (given, reversed) =
                     (results.values(cell(&set.name, method)), results.values(cell(&reversed, method)));
-                let pairs = crate::report::statistics::pair_by_seed(&given, &reversed);
+                let pairs = pair_by_seed(&given, &reversed);
                 if pairs.is_empty() {
                     continue;
                 }
-                let metric = crate::experiment::training::metric_name(set.setup().metric).to_owned();
+                let metric = metric_name(set.setup().metric).to_owned();
                 let (dataset, inputs) = (set.name.clone(), set.inputs);
                 let (given, reversed) = pairs.into_iter().unzip();
                 found.push(Order { dataset, inputs, method, lr: RATE, metric, given, reversed });
@@ -263,99 +260,6 @@ fn reverse_inputs(network: &mut Network<f64>, inputs: usize) {
     }
 }
 
-/// The test results of networks with their inputs in the given and in the opposite order, by seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Order {
-    /// Which data.
-    pub dataset: String,
-    /// Dimension n.
-    pub inputs: usize,
-    /// GmP or SP.
-    pub method: Method,
-    /// Learning rate.
-    pub lr: f64,
-    /// `rmse` or `accuracy`.
-    pub metric: String,
-    /// In the given order.
-    pub given: Vec<f64>,
-    /// In the opposite order, with the same initial function, split and shuffles.
-    pub reversed: Vec<f64>,
-}
-
-impl Order {
-    /// reversed − given, over the mean of the given order.
-    #[must_use]
-    pub fn changes(&self) -> Vec<f64> {
-        let mean = self.given.iter().sum::<f64>() / self.given.len() as f64;
-        self.given.iter().zip(&self.reversed).map(|(a, b)| (b - a) / mean).collect()
-    }
-
-    /// Median of |change|.
-    #[must_use]
-    pub fn typical(&self) -> f64 {
-        let mut sizes: Vec<f64> = self.changes().into_iter().map(f64::abs).collect();
-        sizes.sort_by(f64::total_cmp);
-        sizes[sizes.len() / 2]
-    }
-
-    /// Whether the mean of reversed − given is other than 0.
-    #[must_use]
-    pub fn test(&self) -> Option<PairedTest> {
-        let pairs: Vec<_> = self.reversed.iter().copied().zip(self.given.iter().copied()).collect();
-        paired_t_test(&pairs)
-    }
-}
-
-/// How the result of each seed changes with the order of the inputs.
-#[must_use]
-pub fn panel(orders: &[Order]) -> Panel {
-    let mut sets: Vec<&str> = orders.iter().map(|o| o.dataset.as_str()).collect();
-    sets.dedup();
-    let ticks = sets.iter().enumerate().map(|(k, name)| (k as f64, (*name).to_owned())).collect();
-    let x = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.5, sets.len() as f64 - 0.5) };
-    let y = Axis::log10("|change| of the test metric (relative)").between(1e-6, 3.0);
-    let mut panel = Panel::new("(c) Trained with the inputs reversed, a dot a seed", x, y);
-    for (method, shift) in METHODS.into_iter().zip([-0.13, 0.13]) {
-        let of = orders.iter().filter(|o| o.method == method);
-        let points = of.flat_map(|o| {
-            let at = sets.iter().position(|s| *s == o.dataset).unwrap_or(0) as f64 + shift;
-            // No change at all stands on the frame.
-            o.changes().into_iter().map(move |c| (at, c.abs().max(1.1e-6)))
-        });
-        let points = Layer::points(points, color(method), Marker::Dot).sized(6.0).faded(0.7);
-        panel = panel.with(points.labelled(method.name()));
-    }
-    panel.legend(Legend::Above)
-}
-
-/// The same in numbers.
-#[must_use]
-pub fn table(orders: &[Order]) -> Table {
-    let tests: Vec<Option<PairedTest>> = orders.iter().map(Order::test).collect();
-    let adjusted = holm(&tests.iter().map(|t| t.and_then(|t| t.p)).collect::<Vec<_>>());
-    let row = |((order, test), p): ((&Order, &Option<PairedTest>), Option<f64>)| {
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let difference = test.map_or("–".to_owned(), |t| {
-            format!("{:.2e} ± {:.1e}", t.mean_difference, t.interval.half_width())
-        });
-        let decided = p.map_or("–".to_owned(), |p| format!("{p:.3}{}", if p < LEVEL { " *" } else { "" }));
-        let (name, n) = (format!("{} ({})", order.dataset, order.metric), order.inputs.to_string());
-        let (given, reversed) = (mean(&order.given), mean(&order.reversed));
-        let means = [format!("{given:.4}"), format!("{reversed:.4}")];
-        let tail = [format!("{:.2}%", 100.0 * order.typical()), difference, decided];
-        [name, n, order.method.to_string()].into_iter().chain(means).chain(tail).collect()
-    };
-    let header =
-        ["data", "n", "method", "given order", "reversed", "median |change|", "reversed − given", "p (Holm)"];
-    let caption = format!(
-        "Test results with the inputs, and the rows of the initial weights, in the given and the opposite order: the same \
-         initial function, split and shuffles; Adam, learning rate {RATE} for both, the authors' protocol. In exact arithmetic SP \
-         does not know the order: what it shows is rounding, grown by thousands of steps. A star: the mean changes, at level {LEVEL}."
-    );
-    let rows = orders.iter().zip(&tests).zip(adjusted).map(row).collect();
-    Table { caption, header: header.map(str::to_owned).to_vec(), rows, highlight: Vec::new() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,21 +283,5 @@ mod tests {
             assert!((evaluate(&given, &x) - evaluate(&reversed, &y)).abs() < 1e-12);
             assert!((evaluate(&given, &x) - evaluate(&reversed, &x)).abs() > 1e-3, "nothing was reversed");
         }
-    }
-
-    #[test]
-    fn changes_are_relative_and_tested_by_seed() {
-        let order = Order {
-            dataset: "x".to_owned(),
-            inputs: 4,
-            method: Method::Geometric,
-            lr: RATE,
-            metric: "rmse".to_owned(),
-            given: vec![1.0, 2.0, 3.0],
-            reversed: vec![1.1, 2.3, 3.2],
-        };
-        assert!((order.typical() - 0.1).abs() < 1e-12);
-        assert!((order.test().unwrap().mean_difference - 0.2).abs() < 1e-12);
-        assert!(panel(&[order.clone()]).layers.len() == 2 && table(&[order]).rows.len() == 1);
     }
 }

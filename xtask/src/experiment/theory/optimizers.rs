@@ -25,6 +25,15 @@ pub enum Rule {
 impl Rule {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Adam, Self::Sgd];
+
+    /// The name in figures and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Adam => "Adam",
+            Self::Sgd => "SGD",
+        }
+    }
 }
 
 /// The turn by one optimizer step along the gradient of the loss c·w, c uniform with ‖c‖ = 1, w Glorot-uniform.
@@ -177,8 +186,11 @@ pub fn figure(steps: &[Step]) -> Figure {
         Figure::new("theory-optimizers", "What one optimizer step does to a direction").caption(caption);
     for rule in Rule::ALL {
         let panel = |lr: f64| {
-            let mut panel =
-                Panel::new(format!("{rule:?}, lr {lr}"), Axis::log2("n"), Axis::log10("turn (radians)"));
+            let mut panel = Panel::new(
+                format!("{}, lr {lr}", rule.name()),
+                Axis::log2("n"),
+                Axis::log10("turn (radians)"),
+            );
             for method in METHODS {
                 let rows: Vec<&Step> =
                     steps.iter().filter(|s| s.rule == rule && s.method == method && s.lr == lr).collect();
@@ -240,8 +252,9 @@ pub fn order_panels(steps: &[Step], shares: &[Shares]) -> Vec<Panel> {
             let rows = steps.iter().filter(|s| s.rule == rule && s.method == method && s.lr == 0.01);
             let rows = sorted(rows.collect());
             let line = rows.iter().map(|s| (s.inputs as f64, s.order_gap.median));
-            let line =
-                Layer::line(line, color(method)).stroked(stroke).labelled(format!("{method}, {rule:?}"));
+            let line = Layer::line(line, color(method))
+                .stroked(stroke)
+                .labelled(format!("{method}, {}", rule.name()));
             gap = gap.with(line);
         }
     }

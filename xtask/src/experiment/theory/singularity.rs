@@ -4,7 +4,7 @@ use super::optimizers::positions;
 use super::unit::{LAYER, Spread, Weights, angles_of};
 use super::{Job, Measurement};
 use crate::report::color::Color;
-use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
+use crate::report::figure::{Axis, Figure, Layer, Legend, Panel, Stroke};
 use crate::report::html::Table;
 use gmp_math::sphere::metric;
 use gmp_nn::Rng;
@@ -112,7 +112,7 @@ pub fn figure(metrics: &[Metric]) -> Figure {
         "√g_i, the angle by which a radian of θ_i alone turns the direction to first order. First row, Glorot-uniform units: median and 5–95% \
          band by position; dashed √((n−i+1)/n), from E g_i of a uniform direction. To the right the last angles of each, counted from the \
          end: only there does the coordinate singularity bite. Other rows: GmP networks of {LAYER} units (banana 10) before (grey) and \
-         after (green) training at learning rate 0.1: median and 5–95% band over units and seeds; dots show the smallest √g_i that 5% of the units fall below. \
+         after (green) training at learning rate 0.1: median and 5–95% band over units and seeds, the band reaches out of the frame where 5% of the units fall below 10⁻⁴. \
          The red line is √g = 10⁻³, below which an angle counts as dead."
     );
     let mut by_position = Panel::new(
@@ -150,11 +150,7 @@ pub fn figure(metrics: &[Metric]) -> Figure {
     let trained: Vec<&Metric> =
         metrics.iter().filter(|m| m.stage == Stage::Trained && m.inputs > 2).collect();
     for row in trained.chunks(4) {
-        let mut panels: Vec<Panel> = row.iter().map(|trained| network_panel(metrics, trained)).collect();
-        // A short row keeps the width of the panels above.
-        let missing = if trained.len() > 4 { 4 - panels.len() } else { 0 };
-        let empty = || Panel::new("", Axis::linear("").bare(), Axis::linear("").bare());
-        panels.extend((0..missing).map(|_| empty()));
+        let panels = row.iter().map(|trained| network_panel(metrics, trained)).collect();
         figure = figure.row(150.0, panels);
     }
     figure
@@ -162,7 +158,10 @@ pub fn figure(metrics: &[Metric]) -> Figure {
 
 fn network_panel(metrics: &[Metric], trained: &Metric) -> Panel {
     let initial = metrics.iter().find(|m| m.what == trained.what && m.stage == Stage::Initial);
-    let (x, y) = (Axis::linear("angle i"), Axis::log10("√g_{i}").between(1e-4, 1.5));
+    let count = trained.inputs - 1;
+    let ticks = (1..=count).step_by(count.div_ceil(6)).map(|i| (i as f64, i.to_string())).collect();
+    let x = Axis { ticks: Some(ticks), ..Axis::linear("angle i") };
+    let y = Axis::log10("√g_{i}").between(1e-4, 1.5);
     let mut panel = Panel::new(format!("{}, n = {}", trained.what, trained.inputs), x, y);
     for (m, shade) in initial.map(|m| (m, Color::GREY)).into_iter().chain([(trained, Color::GMP)]) {
         let of = |number: fn(&Spread) -> f64| m.roots.iter().map(number).collect::<Vec<_>>();
@@ -170,11 +169,9 @@ fn network_panel(metrics: &[Metric], trained: &Metric) -> Panel {
         let line = |values: Vec<f64>| x.iter().copied().zip(values).collect::<Vec<_>>();
         panel = panel
             .with(Layer::Band { x: x.clone(), low: of(|r| r.low), high: of(|r| r.high), color: shade })
-            .with(Layer::line(line(of(|r| r.median)), shade))
-            .with(Layer::points(line(of(|r| r.low)), shade, Marker::Dot).sized(4.0));
+            .with(Layer::line(line(of(|r| r.median)), shade));
     }
-    let last = trained.positions.last().map_or(1.0, |p| *p as f64);
-    panel.with(Layer::line([(1.0, 1e-3), (last.max(1.0 + 1e-9), 1e-3)], Color::INACTIVE).sized(1.0))
+    panel.with(Layer::line([(1.0, 1e-3), (count as f64, 1e-3)], Color::INACTIVE).sized(1.0))
 }
 
 /// How many angles are dead, by dimension or data set.
