@@ -4,7 +4,7 @@ use super::Measured;
 use super::extremes::{Construction, holds, miss};
 use super::infinitesimal::slope;
 use super::optimizers::{Rule, predicted};
-use super::order::percent;
+use super::order::{decided, percent};
 use super::search::{Bound, total};
 use super::singularity::{DEAD, Metric, Stage, expected_root};
 use super::turns::Turn;
@@ -276,14 +276,17 @@ pub fn order(measured: &Measured) -> Vec<Block> {
         .iter()
         .map(|(name, gmp, sp)| format!("{name} {} and {}", percent(*gmp), percent(*sp)))
         .collect();
+    let decided = decided(&measured.orders);
     let trained = claim(
         "7e. Trained networks feel it (ours): reversing the inputs changes the test result more under GmP than under SP.",
         verdict(&parts),
         format!(
             "Median |change| of the test metric over seeds under GmP and SP: {}. What SP shows is the rounding of sums in another order. \
-             Whether one order is better than the other is in the table. Rule: replicated if larger under GmP on every set with three inputs or more and three \
+             The mean over seeds changes under GmP (paired t-tests, Holm, level 0.05) on: {}; elsewhere \
+             another order is like another seed. Rule: replicated if larger under GmP on every set with three inputs or more and three \
              seeds or more; partly on some.",
-            if shown.is_empty() { "not enough runs".to_owned() } else { shown.join(", ") }
+            if shown.is_empty() { "not enough runs".to_owned() } else { shown.join(", ") },
+            if decided.is_empty() { "no data set".to_owned() } else { decided.join(", ") }
         ),
     );
     vec![steps, trained]

@@ -225,7 +225,7 @@ mod tests {
         assert!((found.least / (1e-4_f64.sin() * 1.0_f64.sin()).powi(2) - 1.0).abs() < 1e-9);
         assert_eq!(found.roots[0].max, 1.0);
         assert!(Metric::of("levy", Stage::Trained, 1, &[Vec::new()]).is_none(), "one input has no angles");
-        assert!(figure(&[found.clone()]).svg().contains("x, n = 4"));
+        assert!(figure(std::slice::from_ref(&found)).svg().contains("x, n = 4"));
         assert!(table(&[found]).rows[0][3].starts_with("33.3333% (4)"));
     }
 }
