@@ -136,8 +136,18 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         if !runs.is_empty() {
             store.rewrite(&runs)?;
         }
-        let section =
-            study.report(&Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), &store));
+        let mut results = Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), &store);
+        let Some(measurements) = study.measure(&results, threads, &stop) else {
+            say(&format!("stopped: the runs of {} are kept, its measurements are not", experiment.id()));
+            return Ok(ExitCode::from(STOPPED));
+        };
+        results.measurements = measurements;
+        if !results.measurements.is_empty() {
+            let lines: String = results.measurements.iter().map(|line| format!("{line}\n")).collect();
+            let path = command.out.join(experiment.id()).join("measurements.jsonl");
+            crate::report::write_atomically(&path, lines.as_bytes())?;
+        }
+        let section = study.report(&results);
         for block in &section.blocks {
             if let Block::Figure(figure) = block {
                 figure.write(&command.out.join(experiment.id()))?;

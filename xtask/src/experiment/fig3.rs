@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 /// Figure 3.
 pub struct Fig3;
 
-const SETUP: Setup = Setup {
+pub(super) const SETUP: Setup = Setup {
     units: 10,
     loss: Loss::BinaryCrossEntropy,
     metric: Metric::BinaryAccuracy,
@@ -31,7 +31,7 @@ const SETUP: Setup = Setup {
     patience: (50, 100),
     standardize: true,
 };
-const EPOCHS: usize = 5000;
+pub(super) const EPOCHS: usize = 5000;
 /// Points taken of the whole set.
 const SUBSET: usize = 1000;
 
@@ -57,12 +57,7 @@ impl Experiment for Fig3 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let found = banana::load(&context.data_dir)?;
-        let is_real = found.is_some();
-        let table = found.unwrap_or_else(|| {
-            let mut rng = Rng::new(0, "generated banana set");
-            banana::synthetic(5300, &mut || rng.uniform())
-        });
+        let (table, is_real) = table(context)?;
         let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
         let mut runs = Vec::new();
@@ -94,15 +89,26 @@ impl Experiment for Fig3 {
     }
 }
 
-struct Banana {
-    table: Table,
-    datasets: Vec<&'static str>,
-    runs: Vec<Run>,
+/// The whole set, or a generated one where it is not in the data folder, and whether it is the real one.
+pub(super) fn table(context: &Context) -> Result<(Table, bool)> {
+    let found = banana::load(&context.data_dir)?;
+    let is_real = found.is_some();
+    let generated = || {
+        let mut rng = Rng::new(0, "generated banana set");
+        banana::synthetic(5300, &mut || rng.uniform())
+    };
+    Ok((found.unwrap_or_else(generated), is_real))
+}
+
+pub(super) struct Banana {
+    pub(super) table: Table,
+    pub(super) datasets: Vec<&'static str>,
+    pub(super) runs: Vec<Run>,
 }
 
 impl Banana {
     /// Training and test samples of a run, classes as 0 and 1.
-    fn samples(&self, run: &Run) -> Option<(Dataset<f64>, Dataset<f64>)> {
+    pub(super) fn samples(&self, run: &Run) -> Option<(Dataset<f64>, Dataset<f64>)> {
         let (train, test) = if run.dataset == NOTEBOOK {
             notebook::banana_split()
         } else {

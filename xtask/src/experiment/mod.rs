@@ -9,6 +9,7 @@ pub mod fig5;
 pub mod levy;
 pub mod table1;
 pub mod tables;
+pub mod theory;
 pub mod training;
 
 use crate::report::html::Section;
@@ -17,12 +18,13 @@ use crate::run::results::Results;
 use crate::run::{Method, Protocol, Run};
 use anyhow::Result;
 use clap::ValueEnum;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-/// All experiments, in the paper's order.
+/// All experiments, in the paper's order: the theory first.
 pub const REGISTRY: &[&dyn Experiment] =
-    &[&fig1::Fig1, &fig2::Fig2, &fig3::Fig3, &fig5::Fig5, &table1::Table1];
+    &[&theory::Theory, &fig1::Fig1, &fig2::Fig2, &fig3::Fig3, &fig5::Fig5, &table1::Table1];
 
 /// One figure or table.
 pub trait Experiment: Sync {
@@ -62,6 +64,11 @@ pub trait Study: Sync {
     /// Carries out one of the runs; `None` where it was stopped.
     fn carry_out(&self, _run: &Run, _stop: &AtomicBool) -> Finished {
         None
+    }
+    /// What is measured rather than trained, once all runs are done: lines of `<experiment>/measurements.jsonl`, which
+    /// the report finds in `results.measurements`. `None` where it was stopped.
+    fn measure(&self, _results: &Results<'_>, _threads: usize, _stop: &AtomicBool) -> Option<Vec<Value>> {
+        Some(Vec::new())
     }
     /// What the reader is shown of the results.
     fn report(&self, results: &Results<'_>) -> Section;

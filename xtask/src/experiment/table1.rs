@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 /// Table 1.
 pub struct Table1;
 
-const SETUP: Setup = Setup {
+pub(super) const SETUP: Setup = Setup {
     units: 100,
     loss: Loss::MeanAbsoluteError,
     metric: Metric::RootMeanSquaredError,
@@ -28,12 +28,12 @@ const SETUP: Setup = Setup {
     patience: (50, 100),
     standardize: true,
 };
-const EPOCHS: usize = 5000;
+pub(super) const EPOCHS: usize = 5000;
 
 /// A set with so many samples takes half a minute a run; the quick profile gives it one seed, the authors' rates and
 /// fewer epochs.
-const LARGE: usize = 5000;
-const QUICK_EPOCHS: usize = 300;
+pub(super) const LARGE: usize = 5000;
+pub(super) const QUICK_EPOCHS: usize = 300;
 
 impl Experiment for Table1 {
     fn id(&self) -> &'static str {

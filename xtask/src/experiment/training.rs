@@ -59,8 +59,20 @@ pub struct Problem {
 
 /// Trains one network and scores it; `None` where it was stopped.
 pub fn carry_out(setup: &Setup, problem: Problem, run: &Run, stop: &AtomicBool) -> Finished {
+    carry_out_between(|_| (), setup, problem, run, stop, |_| ())
+}
+
+/// As [`carry_out`], with the network handed to `before` as it was initialized and to `after` as it was trained.
+pub fn carry_out_between(
+    before: impl FnOnce(&mut Network<f64>),
+    setup: &Setup,
+    problem: Problem,
+    run: &Run,
+    stop: &AtomicBool,
+    after: impl FnOnce(&Network<f64>),
+) -> Finished {
     let start = Instant::now();
-    match train(setup, problem, run, stop) {
+    match train(before, setup, problem, run, stop, after) {
         Ok(None) => None,
         Ok(Some((mut record, trace))) => {
             record.seconds = start.elapsed().as_secs_f64();
@@ -102,7 +114,14 @@ pub fn metric_name(metric: Metric) -> &'static str {
     }
 }
 
-fn train(setup: &Setup, problem: Problem, run: &Run, stop: &AtomicBool) -> Result<Finished, Error> {
+fn train(
+    before: impl FnOnce(&mut Network<f64>),
+    setup: &Setup,
+    problem: Problem,
+    run: &Run,
+    stop: &AtomicBool,
+    after: impl FnOnce(&Network<f64>),
+) -> Result<Finished, Error> {
     let Problem { train, mut test, grid, watch, picture } = problem;
     let (mut train, mut validation) = match run.protocol {
         Protocol::Paper => (train, None),
@@ -127,6 +146,7 @@ fn train(setup: &Setup, problem: Problem, run: &Run, stop: &AtomicBool) -> Resul
         got: train.input_cols(),
         needed: 1,
     })?;
+    before(&mut network);
     let (decide, restore) = match (run.protocol, &validation) {
         (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),
         (Protocol::Paper, _) => {
@@ -157,6 +177,7 @@ fn train(setup: &Setup, problem: Problem, run: &Run, stop: &AtomicBool) -> Resul
         End::Epochs => "epochs",
         End::EarlyStopping => "early stopping",
     };
+    after(&network);
     let trace = observer.changes.as_ref().map(|changes| {
         let mut trace = Trace::of(changes, &observer.losses);
         if let Some(snapshots) = observer.snapshots {

@@ -5,6 +5,7 @@
 //! carried out again.
 
 pub mod execute;
+pub mod parallel;
 pub mod results;
 pub mod store;
 pub mod trace;

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub struct Results<'a> {
     /// The records.
     pub records: Vec<&'a Record>,
+    /// What the experiment measured beside its runs.
+    pub measurements: Vec<serde_json::Value>,
     store: &'a Store,
 }
 
@@ -31,7 +33,7 @@ impl<'a> Results<'a> {
     /// Results from the store.
     #[must_use]
     pub fn new(records: Vec<&'a Record>, store: &'a Store) -> Self {
-        Self { records, store }
+        Self { records, measurements: Vec::new(), store }
     }
 
     /// The records of a cell, by seed.

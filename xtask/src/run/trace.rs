@@ -42,6 +42,9 @@ pub struct Trace {
     pub initial: Numbers,
     /// See `initial`.
     pub trained: Numbers,
+    /// Angles of the first layer after training, (inputs−1)×units, where they were kept.
+    #[serde(default)]
+    pub angles: Numbers,
 }
 
 /// Three curves over the bins.

@@ -1,0 +1,287 @@
+//! Small networks trained for two questions: how many angles die in training, and what the order of the inputs changes.
+
+use super::order::Order;
+use super::singularity::{Metric, Stage};
+use crate::data::table::Table as Data;
+use crate::data::uci;
+use crate::experiment::fig3::{self, Banana};
+use crate::experiment::training::{Problem, Setup, carry_out_between, metric_name};
+use crate::experiment::{Context, Profile, table1};
+use crate::report::statistics::pair_by_seed;
+use crate::run::execute::Finished;
+use crate::run::results::{Cell, Results};
+use crate::run::trace::{Numbers, Trace};
+use crate::run::{Method, Protocol, Run, fingerprint};
+use anyhow::{Context as _, Result};
+use gmp_math::sphere::{to_cartesian, to_spherical};
+use gmp_nn::{Mlp, Network, Parameterization, Rng};
+use gmp_train::{Dataset, split};
+use std::sync::atomic::AtomicBool;
+
+/// The learning rate of all these networks: the authors' for GmP, and the same for SP so that only the parameterization
+/// differs.
+pub const RATE: f64 = 0.1;
+pub(super) const METHODS: [Method; 2] = [Method::Standard, Method::Geometric];
+/// What a data set is called whose inputs, and the rows of whose initial weights, are in the opposite order.
+const REVERSED: &str = "-reversed";
+
+/// The data sets and what is to be trained on them.
+pub struct Networks {
+    sets: Vec<Set>,
+    /// All runs.
+    pub runs: Vec<Run>,
+    /// What the reader should know of the data.
+    pub notes: Vec<String>,
+}
+
+struct Set {
+    name: String,
+    inputs: usize,
+    samples: Samples,
+}
+
+enum Samples {
+    Banana(Banana),
+    Uci(Dataset<f64>),
+}
+
+impl Set {
+    fn setup(&self) -> &'static Setup {
+        match self.samples {
+            Samples::Banana(_) => &fig3::SETUP,
+            Samples::Uci(_) => &table1::SETUP,
+        }
+    }
+
+    /// Training and test samples of a run, its inputs in the run's order.
+    fn samples(&self, run: &Run) -> Option<(Dataset<f64>, Dataset<f64>)> {
+        let (train, test) = match &self.samples {
+            Samples::Banana(banana) => banana.samples(run)?,
+            Samples::Uci(data) => {
+                let (train, test) = split(data.samples(), 0.2, &mut Rng::new(run.seed, "test split")).ok()?;
+                (data.subset(&train).ok()?, data.subset(&test).ok()?)
+            }
+        };
+        if !run.dataset.ends_with(REVERSED) {
+            return Some((train, test));
+        }
+        let reversed = |data: &Dataset<f64>| {
+            let rows = data.inputs().chunks(data.input_cols());
+            let inputs = rows.flat_map(|row| row.iter().rev().copied()).collect();
+            Dataset::new(inputs, data.input_cols(), data.targets().to_vec(), data.target_cols()).ok()
+        };
+        Some((reversed(&train)?, reversed(&test)?))
+    }
+}
+
+impl Networks {
+    /// Reads the data sets there are and plans the runs.
+    ///
+    /// # Errors
+    /// A data set that is there and cannot be read.
+    pub fn prepare(context: &Context) -> Result<Self> {
+        let mut networks = Self { sets: Vec::new(), runs: Vec::new(), notes: Vec::new() };
+        let (table, is_real) = fig3::table(context)?;
+        let print = fingerprint(table.values.iter());
+        let name = if is_real { "banana" } else { "banana-generated" };
+        if !is_real {
+            let note = "banana.csv is not in the data folder: banana-generated is a GENERATED set of the same shape.";
+            networks.notes.push(note.to_owned());
+        }
+        let banana = Banana { table, datasets: Vec::new(), runs: Vec::new() };
+        let epochs = fig3::EPOCHS;
+        networks.push(context, name, 2, Samples::Banana(banana), &print, context.seeds(3, 10), epochs);
+        let files = if context.datasets.is_empty() {
+            uci::find(&context.data_dir)
+        } else {
+            uci::resolve(&context.data_dir, &context.datasets)?
+        };
+        if files.is_empty() {
+            networks.notes.push(format!(
+                "There are no CSV files in {}, so no UCI networks were trained here; fetch them with `cargo xtask data fetch uci`.",
+                context.data_dir.join("uci").display()
+            ));
+        }
+        for (name, path) in files {
+            let table = Data::read_csv(&path)?;
+            let print = fingerprint(table.values.iter());
+            let inputs = table.cols - 1;
+            let data = Dataset::new(table.inputs(), inputs, table.target(), 1)
+                .with_context(|| path.display().to_string())?;
+            let quick = context.profile == Profile::Quick;
+            let (seeds, epochs) = match (data.samples() >= table1::LARGE, quick) {
+                (false, _) => (context.seeds(3, 10), table1::EPOCHS),
+                (true, true) => (context.seeds(1, 1), table1::QUICK_EPOCHS),
+                (true, false) => (context.seeds(2, 2), table1::EPOCHS),
+            };
+            networks.push(context, &name, inputs, Samples::Uci(data), &print, seeds, epochs);
+        }
+        Ok(networks)
+    }
+
+    fn push(
+        &mut self,
+        context: &Context,
+        name: &str,
+        inputs: usize,
+        samples: Samples,
+        print: &str,
+        seeds: std::ops::Range<u64>,
+        epoch_limit: usize,
+    ) {
+        let large = matches!(&samples, Samples::Uci(data) if data.samples() >= table1::LARGE);
+        self.sets.push(Set { name: name.to_owned(), inputs, samples });
+        for seed in seeds {
+            for order in ["", REVERSED] {
+                for method in METHODS.into_iter().filter(|m| context.methods.contains(m)) {
+                    // A large set takes too long for more than the count of its dead angles.
+                    if large && (!order.is_empty() || method == Method::Standard) {
+                        continue;
+                    }
+                    self.runs.push(Run {
+                        experiment: "theory".to_owned(),
+                        dataset: format!("{name}{order}"),
+                        method,
+                        lr: RATE,
+                        protocol: Protocol::Paper,
+                        seed,
+                        epoch_limit,
+                        data: print.to_owned(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn set(&self, run: &Run) -> Option<&Set> {
+        let name = run.dataset.strip_suffix(REVERSED).unwrap_or(&run.dataset);
+        self.sets.iter().find(|set| set.name == name)
+    }
+
+    /// About what a run costs.
+    #[must_use]
+    pub fn cost(&self, run: &Run) -> f64 {
+        let samples = self.set(run).map_or(0, |set| match &set.samples {
+            Samples::Banana(_) => 200,
+            Samples::Uci(data) => data.samples(),
+        });
+        (samples as f64 + 300.0) * (run.epoch_limit as f64).sqrt()
+    }
+
+    /// Trains one network and keeps its angles.
+    pub fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+        let set = self.set(run)?;
+        let (train, test) = set.samples(run)?;
+        let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
+        let before = |network: &mut Network<f64>| {
+            if run.dataset.ends_with(REVERSED) {
+                reverse_inputs(network, set.inputs);
+            }
+        };
+        let mut angles = None;
+        let after = |network: &Network<f64>| {
+            angles = network.parameters.get("hidden1.angles").map(Numbers::of);
+        };
+        let (record, trace) = carry_out_between(before, set.setup(), problem, run, stop, after)?;
+        let trace = angles.map(|angles| Trace { angles, ..trace.unwrap_or_default() });
+        Some((record, trace))
+    }
+
+    /// The metric of the geometric networks in the given order of inputs, before and after training.
+    #[must_use]
+    pub fn metrics(&self, results: &Results<'_>) -> Vec<Metric> {
+        let mut found = Vec::new();
+        for set in &self.sets {
+            let cell = cell(&set.name, Method::Geometric);
+            let mut layers: [Vec<Vec<f64>>; 2] = [Vec::new(), Vec::new()];
+            for record in results.of(cell) {
+                let spec = Mlp::new(set.inputs, &[set.setup().units], 1, Parameterization::Geometric);
+                let (Some(trace), Ok(network)) = (results.trace(record), spec.build::<f64>(record.run.seed))
+                else {
+                    continue;
+                };
+                layers[0].extend(network.parameters.get("hidden1.angles").map(<[f64]>::to_vec));
+                layers[1].push(trace.angles.0.iter().map(|&a| f64::from(a)).collect());
+            }
+            for (stage, layers) in [Stage::Initial, Stage::Trained].into_iter().zip(&layers) {
+                found.extend(Metric::of(&set.name, stage, set.inputs, layers));
+            }
+        }
+        found
+    }
+
+    /// The results in both orders of the inputs, for every set and method that has them.
+    #[must_use]
+    pub fn orders(&self, results: &Results<'_>) -> Vec<Order> {
+        let mut found = Vec::new();
+        for set in &self.sets {
+            for method in METHODS {
+                let reversed = format!("{}{REVERSED}", set.name);
+                let (given, reversed) =
+                    (results.values(cell(&set.name, method)), results.values(cell(&reversed, method)));
+                let pairs = pair_by_seed(&given, &reversed);
+                if pairs.is_empty() {
+                    continue;
+                }
+                let metric = metric_name(set.setup().metric).to_owned();
+                let (dataset, inputs) = (set.name.clone(), set.inputs);
+                let (given, reversed) = pairs.into_iter().unzip();
+                found.push(Order { dataset, inputs, method, lr: RATE, metric, given, reversed });
+            }
+        }
+        found
+    }
+}
+
+fn cell(dataset: &str, method: Method) -> Cell<'_> {
+    Cell { dataset, method, lr: RATE, protocol: Protocol::Paper }
+}
+
+/// Reverses the order of the first layer's inputs, so that the network on reversed inputs is the function it was.
+fn reverse_inputs(network: &mut Network<f64>, inputs: usize) {
+    let entries = network.parameters.entries();
+    let slot = |name: &str| entries.iter().find(|e| e.name == name).map(|e| e.slot);
+    let reversed =
+        |weights: &[f64], units: usize| weights.chunks(units).rev().flatten().copied().collect::<Vec<_>>();
+    if let Some(slot) = slot("hidden1.weights") {
+        let values = &mut network.parameters.values_mut()[slot.range()];
+        let rows = reversed(values, slot.cols);
+        values.copy_from_slice(&rows);
+    } else if let (Some(angles), Some(radius)) = (slot("hidden1.angles"), slot("hidden1.radius")) {
+        let values = network.parameters.values_mut();
+        let units = radius.cols;
+        let mut weights = vec![0.0; inputs * units];
+        to_cartesian(&values[angles.range()], &values[radius.range()], units, &mut weights);
+        let mut size = vec![0.0; units];
+        // Glorot-uniform weights are not all zero, so they have a direction.
+        let converted =
+            to_spherical(&reversed(&weights, units), units, &mut values[angles.range()], &mut size);
+        debug_assert!(converted.is_ok(), "{converted:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmp_autograd::Tape;
+
+    /// Reversed networks are the same function of reversed inputs.
+    #[test]
+    fn reversed_networks_are_the_same_function() {
+        let evaluate = |network: &Network<f64>, x: &[f64]| {
+            let mut tape = Tape::new();
+            tape.begin(network.parameters.values());
+            let x = tape.input(x, 1, 4);
+            let y = network.forward(&mut tape, x);
+            tape.value(y).data()[0]
+        };
+        for method in METHODS {
+            let spec = Mlp::new(4, &[7], 1, method.parameterization());
+            let (given, mut reversed) = (spec.build(3).unwrap(), spec.build(3).unwrap());
+            reverse_inputs(&mut reversed, 4);
+            let (x, y) = ([0.3, -0.8, 1.7, 0.9], [0.9, 1.7, -0.8, 0.3]);
+            assert!((evaluate(&given, &x) - evaluate(&reversed, &y)).abs() < 1e-12);
+            assert!((evaluate(&given, &x) - evaluate(&reversed, &x)).abs() > 1e-3, "nothing was reversed");
+        }
+    }
+}
