@@ -6,7 +6,7 @@ use super::tables::{
     Quantity, Rate, color, comparisons, comparisons_table, methods_table, movement_table, verdict,
 };
 use super::training::{Problem, Setup, Watched, carry_out};
-use super::{Context, Experiment, Prepared, Study};
+use super::{Context, Experiment, Grid, Prepared, Study};
 use crate::data::notebook;
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
@@ -55,29 +55,20 @@ impl Experiment for Fig2 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let mut runs = Vec::new();
         let (x, y) = notebook::levy_draw();
-        for (dataset, data) in [(NOTEBOOK, fingerprint(x.iter().chain(&y))), (SEEDED, "seeded".to_owned())] {
-            for seed in context.seeds(5, 20) {
-                for &protocol in &context.protocols {
-                    // One input has no angles: the two initializations of GmP are one.
-                    for &method in context.methods.iter().filter(|m| **m != Method::GeometricHalfSphere) {
-                        for lr in context.rates() {
-                            runs.push(Run {
-                                experiment: self.id().to_owned(),
-                                dataset: dataset.to_owned(),
-                                method,
-                                lr,
-                                protocol,
-                                seed,
-                                epoch_limit: EPOCHS,
-                                data: data.clone(),
-                            });
-                        }
-                    }
-                }
-            }
-        }
+        let notebook = fingerprint(x.iter().chain(&y));
+        let grid = |dataset, data| Grid {
+            experiment: self.id(),
+            dataset,
+            data,
+            seeds: context.seeds(5, 20),
+            epoch_limit: EPOCHS,
+            only_paper_rates: false,
+        };
+        let mut runs = context.plan(grid(NOTEBOOK, &notebook));
+        runs.extend(context.plan(grid(SEEDED, "seeded")));
+        // One input has no angles: the two initializations of GmP are one.
+        runs.retain(|run| run.method != Method::GeometricHalfSphere);
         Ok(Prepared::Ready(Box::new(Levy { runs })))
     }
 }
@@ -157,7 +148,8 @@ impl Study for Levy {
                 ),
                 (Rate::Equal(0.1), "(c) They move least under GmP with all methods at learning rate 0.1."),
             ] {
-                let compared = comparisons(results, &sets, Protocol::Paper, rate, stability);
+                let compared =
+                    comparisons(results, &sets, &Method::BASELINES, Protocol::Paper, rate, stability);
                 push_claim(
                     &mut blocks,
                     statement,
@@ -167,12 +159,20 @@ impl Study for Levy {
                 );
             }
             let statement = "(d)–(g) GmP predicts the function best (authors' protocol and learning rates).";
-            let compared = comparisons(results, &sets, Protocol::Paper, Rate::Paper, Quantity::RMSE);
+            let compared =
+                comparisons(results, &sets, &Method::BASELINES, Protocol::Paper, Rate::Paper, Quantity::RMSE);
             push_claim(&mut blocks, statement, &compared, "test RMSE", Rate::Paper);
         }
         if protocols.contains(&Protocol::HeldOut) {
             let statement = "GmP predicts the function best with every method at its own learning rate, chosen by held-out points.";
-            let compared = comparisons(results, &sets, Protocol::HeldOut, Rate::Chosen, Quantity::RMSE);
+            let compared = comparisons(
+                results,
+                &sets,
+                &Method::BASELINES,
+                Protocol::HeldOut,
+                Rate::Chosen,
+                Quantity::RMSE,
+            );
             push_claim(&mut blocks, statement, &compared, "test RMSE", Rate::Chosen);
             blocks.push(Block::Claim(chosen_rates_claim(results)));
         }

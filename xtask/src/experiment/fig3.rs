@@ -3,11 +3,11 @@
 use super::fig2::{curve, push_claim};
 use super::tables::{Quantity, Rate, color, comparisons, methods_table, movement_table};
 use super::training::{Problem, Setup, Watched, carry_out};
-use super::{Context, Experiment, Prepared, Study};
+use super::{Context, Experiment, Grid, Prepared, Study};
 use crate::data::table::Table;
 use crate::data::{banana, notebook};
 use crate::report::color::{Color, ColorMap};
-use crate::report::figure::{Axis, Figure, Grid, Layer, Legend, Marker, Panel};
+use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::html::{Block, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Cell, Results};
@@ -60,31 +60,15 @@ impl Experiment for Fig3 {
         let (table, is_real) = table(context)?;
         let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
-        let mut runs = Vec::new();
-        for dataset in &datasets {
-            for seed in context.seeds(5, 20) {
-                for &protocol in &context.protocols {
-                    for &method in &context.methods {
-                        for lr in context.rates() {
-                            let unwanted = method == Method::GeometricHalfSphere && lr != method.paper_rate();
-                            if unwanted && context.rates.is_none() {
-                                continue;
-                            }
-                            runs.push(Run {
-                                experiment: self.id().to_owned(),
-                                dataset: (*dataset).to_owned(),
-                                method,
-                                lr,
-                                protocol,
-                                seed,
-                                epoch_limit: EPOCHS,
-                                data: data.clone(),
-                            });
-                        }
-                    }
-                }
-            }
-        }
+        let grid = |dataset| Grid {
+            experiment: self.id(),
+            dataset,
+            data: &data,
+            seeds: context.seeds(5, 20),
+            epoch_limit: EPOCHS,
+            only_paper_rates: false,
+        };
+        let runs = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
         Ok(Prepared::Ready(Box::new(Banana { table, datasets, runs })))
     }
 }
@@ -210,17 +194,30 @@ impl Study for Banana {
                     "(i) They turn least under GmP for each unit by which the training loss falls (ours).",
                 ),
             ] {
-                let compared = comparisons(results, &self.datasets, Protocol::Paper, rate, quantity);
+                let compared =
+                    comparisons(results, &self.datasets, &Method::BASELINES, Protocol::Paper, rate, quantity);
                 push_claim(&mut blocks, statement, &compared, what, rate);
             }
-            let compared =
-                comparisons(results, &self.datasets, Protocol::Paper, Rate::Paper, Quantity::ACCURACY);
+            let compared = comparisons(
+                results,
+                &self.datasets,
+                &Method::BASELINES,
+                Protocol::Paper,
+                Rate::Paper,
+                Quantity::ACCURACY,
+            );
             let statement = "(j)–(m) GmP classifies best (authors' protocol and learning rates).";
             push_claim(&mut blocks, statement, &compared, "test accuracy", Rate::Paper);
         }
         if protocols.contains(&Protocol::HeldOut) {
-            let compared =
-                comparisons(results, &self.datasets, Protocol::HeldOut, Rate::Chosen, Quantity::ACCURACY);
+            let compared = comparisons(
+                results,
+                &self.datasets,
+                &Method::BASELINES,
+                Protocol::HeldOut,
+                Rate::Chosen,
+                Quantity::ACCURACY,
+            );
             let statement =
                 "GmP classifies best with the test set read once and every method at its own best rate.";
             push_claim(&mut blocks, statement, &compared, "test accuracy", Rate::Chosen);
@@ -309,7 +306,8 @@ impl Banana {
         let (train, mut test) = self.samples(&record.run)?;
         Standardizer::fit(&train).apply(&mut test);
         let probability = |z: &f32| 1.0 / (1.0 + (-f64::from(*z)).exp());
-        let grid = Grid { x: axis(), y: axis(), values: trace.trained.0.iter().map(probability).collect() };
+        let grid =
+            figure::Grid { x: axis(), y: axis(), values: trace.trained.0.iter().map(probability).collect() };
         let class = |wanted: f64| {
             let points = test.inputs().chunks(2).zip(test.targets());
             points.filter(move |(_, t)| **t == wanted).map(|(x, _)| (x[0], x[1])).collect::<Vec<_>>()

@@ -121,4 +121,53 @@ impl Context {
             Profile::Full => vec![0.003, 0.01, 0.03, 0.1, 0.3],
         })
     }
+
+    /// The runs of one data set: every seed under every protocol, method and learning rate.
+    ///
+    /// The authors' initialization is of interest at their learning rate, and is run there alone unless the user
+    /// named rates.
+    #[must_use]
+    pub fn plan(&self, grid: Grid<'_>) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for seed in grid.seeds.clone() {
+            for &protocol in &self.protocols {
+                for &method in &self.methods {
+                    let only_paper = grid.only_paper_rates || method == Method::GeometricHalfSphere;
+                    for lr in self.rates() {
+                        if only_paper && self.rates.is_none() && lr != method.paper_rate() {
+                            continue;
+                        }
+                        runs.push(Run {
+                            experiment: grid.experiment.to_owned(),
+                            dataset: grid.dataset.to_owned(),
+                            method,
+                            lr,
+                            protocol,
+                            seed,
+                            epoch_limit: grid.epoch_limit,
+                            data: grid.data.to_owned(),
+                        });
+                    }
+                }
+            }
+        }
+        runs
+    }
+}
+
+/// What is run of one data set.
+#[derive(Debug, Clone)]
+pub struct Grid<'a> {
+    /// The experiment's name.
+    pub experiment: &'a str,
+    /// The data set's name.
+    pub dataset: &'a str,
+    /// The data's fingerprint.
+    pub data: &'a str,
+    /// Which seeds.
+    pub seeds: std::ops::Range<u64>,
+    /// Most epochs.
+    pub epoch_limit: usize,
+    /// Whether each method is run at the authors' learning rate alone, where the user named none.
+    pub only_paper_rates: bool,
 }

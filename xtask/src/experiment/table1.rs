@@ -2,7 +2,7 @@
 
 use super::tables::{Quantity, Rate, comparisons, comparisons_table, methods_table, rates_panel, verdict};
 use super::training::{Problem, Setup, Watched, carry_out};
-use super::{Context, Experiment, Prepared, Profile, Study};
+use super::{Context, Experiment, Grid, Prepared, Profile, Study};
 use crate::data::table::Table as Data;
 use crate::data::uci;
 use crate::report::figure::Figure;
@@ -75,29 +75,14 @@ impl Experiment for Table1 {
             let quick = context.profile == Profile::Quick && set.data.samples() >= LARGE;
             let (seeds, epoch_limit) =
                 if quick { (context.seeds(1, 1), QUICK_EPOCHS) } else { (context.seeds(5, 10), EPOCHS) };
-            for seed in seeds {
-                for &protocol in &context.protocols {
-                    for &method in &context.methods {
-                        for lr in context.rates() {
-                            // The authors' initialization is of interest at their learning rate.
-                            let only_paper = quick || method == Method::GeometricHalfSphere;
-                            if only_paper && context.rates.is_none() && lr != method.paper_rate() {
-                                continue;
-                            }
-                            study.runs.push(Run {
-                                experiment: self.id().to_owned(),
-                                dataset: set.name.clone(),
-                                method,
-                                lr,
-                                protocol,
-                                seed,
-                                epoch_limit,
-                                data: set.fingerprint.clone(),
-                            });
-                        }
-                    }
-                }
-            }
+            study.runs.extend(context.plan(Grid {
+                experiment: self.id(),
+                dataset: &set.name,
+                data: &set.fingerprint,
+                seeds,
+                epoch_limit,
+                only_paper_rates: quick,
+            }));
         }
         Ok(Prepared::Ready(Box::new(study)))
     }
@@ -173,7 +158,7 @@ impl Study for Uci {
         let has = |protocol| results.records.iter().any(|record| record.run.protocol == protocol);
         let digits = |name: &str| datasets.iter().find(|(n, _)| *n == name).map_or(3, |(_, d)| d + 1);
         let claim = |blocks: &mut Vec<Block>, protocol, rate: Rate, statement: &str| {
-            let compared = comparisons(results, &names, protocol, rate, Quantity::RMSE);
+            let compared = comparisons(results, &names, &Method::BASELINES, protocol, rate, Quantity::RMSE);
             if compared.is_empty() {
                 return;
             }
@@ -200,6 +185,17 @@ impl Study for Uci {
             blocks.push(table(Protocol::HeldOut, Rate::Chosen, "held-out protocol"));
             let statement = "GmP has the lowest test RMSE with the test set read once and every method at its own best rate.";
             claim(&mut blocks, Protocol::HeldOut, Rate::Chosen, statement);
+        }
+        for protocol in [Protocol::Paper, Protocol::HeldOut] {
+            let against = &[Method::GeometricHalfSphere];
+            let compared = comparisons(results, &names, against, protocol, Rate::Paper, Quantity::RMSE);
+            if !compared.is_empty() {
+                let caption = format!(
+                    "What the authors' initialization changes: paired differences of test RMSE between exact initial \
+                     directions and theirs in half of the sphere, {protocol} protocol, learning rate 0.1."
+                );
+                blocks.push(Block::Table(comparisons_table(&compared, digits, caption)));
+            }
         }
         blocks.push(Block::Figure(self.rates_figure(results, &methods)));
         blocks.push(Block::Table(published(&names)));

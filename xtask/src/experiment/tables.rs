@@ -195,11 +195,12 @@ impl Quantity {
     pub const ACCURACY: Self = Self { number: |record| record.value, larger_is_better: true };
 }
 
-/// GmP against every baseline on every data set, with one Holm correction over all of them.
+/// GmP against some others on every data set, with one Holm correction over all of them.
 #[must_use]
 pub fn comparisons(
     results: &Results<'_>,
     datasets: &[&str],
+    against: &[Method],
     protocol: Protocol,
     rate: Rate,
     quantity: Quantity,
@@ -211,7 +212,7 @@ pub fn comparisons(
         else {
             continue;
         };
-        for baseline in Method::BASELINES {
+        for &baseline in against {
             let Some(other) = rate.cell(results, dataset, baseline, protocol, larger_is_better) else {
                 continue;
             };
