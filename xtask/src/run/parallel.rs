@@ -40,8 +40,10 @@ pub fn map<I: Sync, R: Send>(
         }
         worker();
     });
-    say(&format!("{name}: {} measurements in {:.1} s", items.len(), start.elapsed().as_secs_f64()));
-    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
+    let all: Vec<R> =
+        done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect::<Option<_>>()?;
+    say(&format!("{name}: {} measurements in {:.1} s", all.len(), start.elapsed().as_secs_f64()));
+    Some(all)
 }
 
 #[cfg(test)]
