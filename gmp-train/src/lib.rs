@@ -8,6 +8,7 @@ mod metric;
 mod observer;
 pub mod optimizer;
 mod progress;
+pub mod safetensors;
 mod schedule;
 mod trainer;
 

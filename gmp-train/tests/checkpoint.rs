@@ -126,17 +126,33 @@ fn resuming_is_exact_after_every_step_in_double_precision() {
     resumes_at_every_step::<f64>();
 }
 
+/// Layers large enough that their products and directions are spread over threads.
 #[test]
 fn resuming_is_exact_at_any_thread_count() {
+    let data = plane::<f32>(600, 1);
+    let trainer = Trainer { batch_size: 300, monitor: Monitor::TrainingLoss, ..trainer(3) };
     for form in Parameterization::ALL {
-        let whole = whole::<f32>(form, true, 6);
-        for threads in 1..=4 {
+        let build = |seed| Mlp::new(2, &[200, 200], 1, form).build::<f32>(seed).unwrap();
+        let run = |threads: usize, from: Option<&[u8]>, step| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(
-                pool.install(|| resumed::<f32>(form, true, 6, 13)),
-                whole,
-                "{form}, {threads} threads"
-            );
+            let (mut network, mut adam, mut cut) = (build(3), Adam::default(), Cut::at(step));
+            pool.install(|| match from {
+                None => trainer.fit(&mut network, &mut adam, &data, None, &mut cut).unwrap(),
+                Some(bytes) => {
+                    network = build(99);
+                    let checkpoint = Checkpoint::from_bytes(bytes).unwrap();
+                    let progress = checkpoint.restore(&mut network, &mut adam).unwrap();
+                    trainer.fit_from(progress, &mut network, &mut adam, &data, None, &mut cut).unwrap()
+                }
+            });
+            (network.parameters, network.buffers, cut.bytes)
+        };
+        let (parameters, buffers, _) = run(1, None, usize::MAX);
+        for threads in 1..=4 {
+            let (.., bytes) = run(5 - threads, None, 3);
+            let (resumed, resumed_buffers, _) = run(threads, Some(&bytes), usize::MAX);
+            assert_eq!(resumed, parameters, "{form}, {} threads and then {threads}", 5 - threads);
+            assert_eq!(resumed_buffers, buffers, "{form}");
         }
     }
 }
@@ -181,14 +197,14 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
     let load = || Checkpoint::<f64>::from_bytes(&cut.bytes).unwrap();
 
     let error = Checkpoint::<f32>::from_bytes(&cut.bytes).unwrap_err().to_string();
-    assert_eq!(error, "type of the numbers: the checkpoint has f64, expected f32");
+    assert_eq!(error, "type of the numbers: the file has f64, expected f32");
 
     let mut other = Mlp::new(2, &[6, 4], 1, Parameterization::WeightNorm).build::<f64>(3).unwrap();
     let before = other.parameters.clone();
     let error = load().restore(&mut other, &mut Adam::default()).unwrap_err().to_string();
     assert_eq!(
         error,
-        "checkpoint in memory: matrix 4: the checkpoint has hidden2.v (6×5), expected hidden2.v (6×4)"
+        "checkpoint in memory: matrix 4: the file has hidden2.v (6×5), expected hidden2.v (6×4)"
     );
     assert_eq!(other.parameters, before);
     let mut deeper = Mlp::new(2, &[6, 5, 5], 1, Parameterization::WeightNorm).build::<f64>(3).unwrap();

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// A checkpoint that could not be written, read or used: which file, and what is wrong.
+/// A checkpoint (or another file of a network) that could not be written, read or used: which file, and what is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", file.display())]
 pub struct CheckpointError {
@@ -61,11 +61,11 @@ pub enum Problem {
     #[error("metadata: {0}")]
     Metadata(String),
     /// A checkpoint of something else than it is to be restored to.
-    #[error("{what}: the checkpoint has {found}, expected {expected}")]
+    #[error("{what}: the file has {found}, expected {expected}")]
     Mismatch {
         /// What differs.
         what: String,
-        /// In the checkpoint.
+        /// In the file.
         found: String,
         /// In the network or optimizer.
         expected: String,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 ///
 /// The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed; then the
 /// folder is flushed.
-pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
+pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let temporary = file.with_extension(TEMPORARY);
     let io = |action| move |source| Problem::Io { action, source };
     let write = || -> Result<(), Problem> {

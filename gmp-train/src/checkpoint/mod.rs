@@ -44,7 +44,10 @@ mod file;
 mod format;
 
 pub use error::{CheckpointError, Problem};
+pub(crate) use file::write_whole;
 pub use file::{Checkpoints, Every, Newest};
+
+pub(crate) use format::{read_numbers, write_numbers};
 
 use crate::{Optimizer, OptimizerState, Progress, State, Trainer};
 use gmp_math::Scalar;
@@ -106,7 +109,7 @@ impl<T: Element> Checkpoint<T> {
     /// # Errors
     /// If the operating system refuses, or there are more than 64 MiB of metadata.
     pub fn write(&self, file: &Path) -> Result<(), CheckpointError> {
-        let written = self.to_bytes().and_then(|bytes| file::write_whole(file, &bytes));
+        let written = self.to_bytes().and_then(|bytes| write_whole(file, &bytes));
         written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
     }
 
