@@ -22,6 +22,15 @@ pub enum Error {
         /// Which unit, and why.
         source: gmp_math::Error,
     },
+    /// A layer that cannot be expressed in plain weights and biases.
+    #[error(
+        "{layer}: has no equal of weights and biases: it is not dense, or rectified units with a negative \
+             radius or without weights have no layer behind them"
+    )]
+    NotPlain {
+        /// The layer.
+        layer: String,
+    },
     /// A name that is no parameterization's.
     #[error("unknown parameterization \"{name}\"; expected SP, WN, BN or GmP")]
     UnknownParameterization {

@@ -1,5 +1,6 @@
 //! What a layer is: an immutable description that reads its numbers from a slot.
 
+use crate::fold::Plain;
 use crate::named::Slot;
 use crate::{Boundaries, Element};
 use gmp_autograd::{Tape, Var};
@@ -43,4 +44,9 @@ pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
 
     /// Writes the effective (w, b) of every unit, in the space of the layer's own input.
     fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>);
+
+    /// The layer as plain weights and biases; `None` where it has no such form.
+    fn plain(&self, _parameters: &[T], _buffers: &[T]) -> Option<Plain<T>> {
+        None
+    }
 }

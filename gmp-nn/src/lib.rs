@@ -3,6 +3,7 @@
 
 mod boundaries;
 mod error;
+pub mod fold;
 pub mod gemm;
 pub mod init;
 mod layer;

@@ -66,8 +66,7 @@ impl Mlp {
                 (format!("hidden{}", i + 1), units, self.parameterization, Activation::Relu)
             });
         let output = ("output".to_owned(), self.outputs, output_form, Activation::Identity);
-        let mut network =
-            Network { layers: Vec::new(), parameters: Named::default(), buffers: Named::default() };
+        let mut network = Network::default();
         let mut inputs = self.inputs;
         for (name, units, form, activation) in hidden.chain([output]) {
             if inputs == 0 || units == 0 {
@@ -99,11 +98,18 @@ impl Mlp {
 /// Layers in a row, with the numbers that are trained and those that are not.
 #[derive(Debug)]
 pub struct Network<T> {
-    layers: Vec<Box<dyn Layer<T>>>,
+    pub(crate) layers: Vec<Box<dyn Layer<T>>>,
     /// What optimizers change.
     pub parameters: Named<T>,
     /// Running statistics and fixed signs.
     pub buffers: Named<T>,
+}
+
+impl<T: Element> Default for Network<T> {
+    /// No layers: the identity.
+    fn default() -> Self {
+        Self { layers: Vec::new(), parameters: Named::default(), buffers: Named::default() }
+    }
 }
 
 impl<T: Element> Network<T> {

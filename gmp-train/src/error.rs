@@ -65,4 +65,12 @@ pub enum Error {
         /// The operation that first gave a NaN or an infinity.
         operation: &'static str,
     },
+    /// The state of an optimizer that is not one of this optimizer.
+    #[error("not a state of the optimizer \"{optimizer}\": {problem}")]
+    OptimizerState {
+        /// The optimizer that was to take it.
+        optimizer: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
 }

@@ -1,5 +1,6 @@
 //! Watching a run without touching it: what every unit's activation boundary does.
 
+use crate::{Optimizer, Progress, Trainer};
 use gmp_math::boundary::angle_between;
 use gmp_nn::{Boundaries, Element, Network};
 use std::ops::ControlFlow;
@@ -19,10 +20,31 @@ pub struct Epoch<'a, T> {
     pub network: &'a Network<T>,
 }
 
+/// A run at a moment from which it can be continued: all that its future depends on, but for the data.
+pub struct State<'a, T> {
+    /// How it trains.
+    pub trainer: &'a Trainer,
+    /// What it trains.
+    pub network: &'a Network<T>,
+    /// What trains it.
+    pub optimizer: &'a dyn Optimizer<T>,
+    /// How far it is.
+    pub progress: &'a Progress<T>,
+}
+
 /// Sees every epoch of a run. `()` is the observer that looks away; a pair is two observers.
 pub trait Observer<T> {
     /// Called after every epoch; `Break` ends the run.
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()>;
+
+    /// Called after every step; after the last one of an epoch once `on_epoch` and the schedules are through.
+    /// `Break` ends the run.
+    fn on_step(&mut self, _: &State<'_, T>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// Called when the run ends, unless by an error: before the weights of the best epoch come back.
+    fn on_end(&mut self, _: &State<'_, T>) {}
 }
 
 impl<T> Observer<T> for () {
@@ -36,11 +58,25 @@ impl<T, A: Observer<T>, B: Observer<T>> Observer<T> for (A, B) {
         self.0.on_epoch(epoch)?;
         self.1.on_epoch(epoch)
     }
+    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+        self.0.on_step(state)?;
+        self.1.on_step(state)
+    }
+    fn on_end(&mut self, state: &State<'_, T>) {
+        self.0.on_end(state);
+        self.1.on_end(state);
+    }
 }
 
 impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
         (**self).on_epoch(epoch)
+    }
+    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+        (**self).on_step(state)
+    }
+    fn on_end(&mut self, state: &State<'_, T>) {
+        (**self).on_end(state);
     }
 }
 

@@ -73,27 +73,24 @@ pub enum Restore {
 }
 
 /// A rule's memory: the best value so far and the epochs since.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Patience {
-    goal: Goal,
-    margin: f64,
-    patience: usize,
     best: f64,
     wait: usize,
 }
 
 impl Patience {
-    pub(crate) fn new(goal: Goal, margin: f64, patience: usize) -> Self {
-        Self { goal, margin, patience, best: goal.worst(), wait: 0 }
+    pub(crate) fn new(goal: Goal) -> Self {
+        Self { best: goal.worst(), wait: 0 }
     }
     /// Takes the value of one more epoch; says whether it is the best, and whether patience has run out.
-    pub(crate) fn observe(&mut self, value: f64) -> (bool, bool) {
-        if self.goal.improves(value, self.best, self.margin) {
+    pub(crate) fn observe(&mut self, value: f64, goal: Goal, margin: f64, patience: usize) -> (bool, bool) {
+        if goal.improves(value, self.best, margin) {
             (self.best, self.wait) = (value, 0);
             return (true, false);
         }
-        self.wait += 1;
-        (false, self.wait >= self.patience)
+        self.wait = self.wait.saturating_add(1);
+        (false, self.wait >= patience)
     }
     /// Starts waiting anew.
     pub(crate) fn reset(&mut self) {
@@ -107,23 +104,26 @@ mod tests {
 
     #[test]
     fn margins_are_absolute_and_nan_is_no_improvement() {
-        let mut plateau = Patience::new(Goal::Minimize, 1e-4, 3);
-        assert_eq!(plateau.observe(1.0), (true, false));
-        assert_eq!(plateau.observe(0.99995), (false, false)); // within the margin
-        assert_eq!(plateau.observe(f64::NAN), (false, false));
-        assert_eq!(plateau.observe(0.99991), (false, true));
+        let mut plateau = Patience::new(Goal::Minimize);
+        let mut observe = |value| plateau.observe(value, Goal::Minimize, 1e-4, 3);
+        assert_eq!(observe(1.0), (true, false));
+        assert_eq!(observe(0.99995), (false, false)); // within the margin
+        assert_eq!(observe(f64::NAN), (false, false));
+        assert_eq!(observe(0.99991), (false, true));
         plateau.reset();
-        assert_eq!(plateau.observe(0.5), (true, false));
+        assert_eq!(plateau.observe(0.99991, Goal::Minimize, 1e-4, 3), (false, false));
+        assert_eq!(plateau.observe(0.5, Goal::Minimize, 1e-4, 3), (true, false));
         // Where values are smaller than the margin, nothing ever improves.
-        let mut tiny = Patience::new(Goal::Minimize, 1e-4, 2);
-        assert_eq!([4e-6, 3e-6, 1e-6].map(|x| tiny.observe(x).1), [false, false, true]);
+        let mut tiny = Patience::new(Goal::Minimize);
+        let exhausted = |x| tiny.observe(x, Goal::Minimize, 1e-4, 2).1;
+        assert_eq!([4e-6, 3e-6, 1e-6].map(exhausted), [false, false, true]);
     }
 
     #[test]
     fn maximizing() {
-        let mut stop = Patience::new(Goal::Maximize, 0.0, 2);
+        let mut stop = Patience::new(Goal::Maximize);
         assert_eq!(
-            [0.5, 0.5, 0.6, 0.6, 0.6].map(|x| stop.observe(x)),
+            [0.5, 0.5, 0.6, 0.6, 0.6].map(|x| stop.observe(x, Goal::Maximize, 0.0, 2)),
             [(true, false), (false, false), (true, false), (false, false), (false, true)]
         );
     }

@@ -1,8 +1,8 @@
 //! The training loop.
 
-use crate::schedule::Patience;
 use crate::{
-    Dataset, EarlyStopping, Epoch, Error, Goal, Loss, Metric, Observer, Optimizer, ReduceOnPlateau, Restore,
+    Dataset, EarlyStopping, Epoch, Error, Goal, Loss, Metric, Observer, Optimizer, Progress, Record,
+    ReduceOnPlateau, Restore, State,
 };
 use gmp_autograd::Tape;
 use gmp_nn::{Element, Network, Rng};
@@ -16,6 +16,16 @@ pub enum Monitor {
     TrainingLoss,
     /// A metric of the whole validation set, with running statistics.
     Validation(Metric, Goal),
+}
+
+impl Monitor {
+    /// Which way it improves.
+    pub fn goal(self) -> Goal {
+        match self {
+            Self::TrainingLoss => Goal::Minimize,
+            Self::Validation(_, goal) => goal,
+        }
+    }
 }
 
 /// How to train: everything but the network, the data and the optimizer.
@@ -40,7 +50,7 @@ pub struct Trainer {
 }
 
 /// How a run went.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     /// Epochs carried out.
     pub epochs: usize,
@@ -55,7 +65,7 @@ pub struct Fit {
 }
 
 /// Why training ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// All epochs were carried out.
     Epochs,
@@ -85,35 +95,49 @@ impl Trainer {
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
+        self.fit_from(Progress::start(self), network, optimizer, train, validation, observer)
+    }
+
+    /// Trains on from where a run was: with the network and optimizer of that moment (as
+    /// [`Checkpoint::restore`](crate::Checkpoint::restore) leaves them) and the same data, the result is that
+    /// of the run that was never interrupted, to the last bit. More `epochs` than the run had prolong it.
+    ///
+    /// The order of the samples in an epoch is a function of the seed, the number of samples and the epoch: the
+    /// shuffles of the epochs before are carried out anew.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`], and if the number of samples or the batch size do not fit the progress.
+    ///
+    /// # Panics
+    /// As [`Trainer::fit`], and if the progress is that of a network with another number of parameters.
+    pub fn fit_from<T: Element>(
+        &self,
+        mut progress: Progress<T>,
+        network: &mut Network<T>,
+        optimizer: &mut dyn Optimizer<T>,
+        train: &Dataset<T>,
+        validation: Option<&Dataset<T>>,
+        observer: &mut dyn Observer<T>,
+    ) -> Result<Fit, Error> {
         self.check()?;
-        let goal = match self.monitor {
-            Monitor::TrainingLoss => Goal::Minimize,
-            Monitor::Validation(_, goal) => goal,
-        };
-        let mut plateau =
-            self.plateau.as_ref().map(|rule| (rule, Patience::new(goal, rule.margin, rule.patience)));
-        let mut stopping =
-            self.early_stopping.as_ref().map(|rule| (rule, Patience::new(goal, rule.margin, rule.patience)));
-        // The best weights so far; those of the start until an epoch is better.
-        let mut best = (network.parameters.clone(), network.buffers.clone());
-        let mut fit = Fit {
-            epochs: 0,
-            steps: 0,
-            best_epoch: None,
-            learning_rate: self.learning_rate,
-            end: End::Epochs,
-        };
-        let mut rate = self.learning_rate;
+        progress.resume(self, network, train.samples())?;
+        let goal = self.monitor.goal();
         let mut shuffle = Rng::new(self.seed, "shuffle");
+        let mut reorder = |rows: &mut [usize]| {
+            if self.batch_size < train.samples() {
+                shuffle.shuffle(rows);
+            }
+        };
         let mut rows: Vec<usize> = (0..train.samples()).collect();
+        (0..progress.fit.epochs).for_each(|_| reorder(&mut rows));
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         let mut tape = Tape::new();
-        for epoch in 0..self.epochs {
-            let mut loss_sum = 0.0;
-            if self.batch_size < train.samples() {
-                shuffle.shuffle(&mut rows);
-            }
-            for batch in rows.chunks(self.batch_size) {
+        'run: while progress.fit.end == End::Epochs && progress.fit.epochs < self.epochs {
+            let epoch = progress.fit.epochs;
+            reorder(&mut rows);
+            let batches = rows.chunks(self.batch_size);
+            let last = batches.len();
+            for batch in batches.skip(progress.batches) {
                 let (x, y) = if batch.len() == train.samples() {
                     (train.inputs(), train.targets())
                 } else {
@@ -128,14 +152,21 @@ impl Trainer {
                 let loss_value = tape.value(loss).data()[0].to_f64();
                 if !loss_value.is_finite() {
                     let operation = tape.first_non_finite().map_or("the parameters", |(name, _)| name);
-                    return Err(Error::Diverged { loss: loss_value, step: fit.steps, epoch, operation });
+                    let step = progress.fit.steps;
+                    return Err(Error::Diverged { loss: loss_value, step, epoch, operation });
                 }
-                loss_sum += loss_value * batch.len() as f64;
                 tape.backward(loss);
-                optimizer.step(&mut network.parameters, tape.parameter_gradients(), rate);
-                fit.steps += 1;
+                optimizer.step(&mut network.parameters, tape.parameter_gradients(), progress.rate);
+                progress.loss_sum += loss_value * batch.len() as f64;
+                progress.fit.steps = progress.fit.steps.saturating_add(1);
+                progress.batches += 1;
+                let state = State { trainer: self, network, optimizer, progress: &progress };
+                if progress.batches < last && observer.on_step(&state).is_break() {
+                    progress.fit.end = End::Observer;
+                    break 'run;
+                }
             }
-            let training_loss = loss_sum / train.samples() as f64;
+            let training_loss = progress.loss_sum / train.samples() as f64;
             let validation_metric = match (self.monitor, validation) {
                 (Monitor::TrainingLoss, _) => None,
                 (Monitor::Validation(..), None) => return Err(Error::NoValidation),
@@ -143,48 +174,47 @@ impl Trainer {
                     Some(evaluate_on(&mut tape, network, data, metric))
                 }
             };
-            fit.epochs = epoch + 1;
-            fit.learning_rate = rate;
-            let seen = Epoch {
-                index: epoch,
-                training_loss,
-                validation: validation_metric,
-                learning_rate: rate,
-                network,
-            };
-            let interrupted = observer.on_epoch(&seen).is_break();
+            let learning_rate = progress.rate;
+            (progress.batches, progress.loss_sum) = (0, 0.0);
+            progress.fit.epochs = epoch + 1;
+            progress.fit.learning_rate = learning_rate;
+            progress.history.push(Record { training_loss, validation: validation_metric, learning_rate });
+            let seen =
+                Epoch { index: epoch, training_loss, validation: validation_metric, learning_rate, network };
+            if observer.on_epoch(&seen).is_break() {
+                progress.fit.end = End::Observer;
+            }
             let monitored = validation_metric.unwrap_or(training_loss);
-            if let Some((rule, patience)) = &mut plateau
-                && let (_, true) = patience.observe(monitored)
+            if let (Some(rule), Some(patience)) = (&self.plateau, &mut progress.plateau)
+                && let (_, true) = patience.observe(monitored, goal, rule.margin, rule.patience)
             {
-                rate *= rule.factor;
+                progress.rate *= rule.factor;
                 patience.reset();
             }
-            if let Some((_, patience)) = &mut stopping {
-                let (is_best, exhausted) = patience.observe(monitored);
+            if let (Some(rule), Some(patience)) = (&self.early_stopping, &mut progress.stopping) {
+                let (is_best, exhausted) = patience.observe(monitored, goal, rule.margin, rule.patience);
                 if is_best {
-                    fit.best_epoch = Some(epoch);
-                    best.0.values_mut().copy_from_slice(network.parameters.values());
-                    best.1.values_mut().copy_from_slice(network.buffers.values());
+                    progress.fit.best_epoch = Some(epoch);
+                    progress.best.copy_from(network);
                 }
-                if exhausted {
-                    fit.end = End::EarlyStopping;
+                if exhausted && progress.fit.end == End::Epochs {
+                    progress.fit.end = End::EarlyStopping;
                 }
             }
-            if interrupted {
-                fit.end = End::Observer;
-            }
-            if fit.end != End::Epochs {
-                break;
+            let state = State { trainer: self, network, optimizer, progress: &progress };
+            if observer.on_step(&state).is_break() && progress.fit.end == End::Epochs {
+                progress.fit.end = End::Observer;
             }
         }
+        observer.on_end(&State { trainer: self, network, optimizer, progress: &progress });
+        let fit = progress.fit;
         let restore = match self.early_stopping.as_ref().map_or(Restore::Never, |rule| rule.restore) {
             Restore::Never => false,
             Restore::WhenStoppedEarly => fit.end == End::EarlyStopping,
             Restore::Always => true,
         };
         if restore && fit.best_epoch.is_some() {
-            (network.parameters, network.buffers) = best;
+            progress.best.copy_to(network);
         }
         Ok(fit)
     }
@@ -202,12 +232,21 @@ impl Trainer {
         {
             return setting("plateau factor", rule.factor, "between 0 and 1");
         }
-        for (name, patience) in [
-            ("plateau patience", self.plateau.as_ref().map(|rule| rule.patience)),
-            ("early stopping patience", self.early_stopping.as_ref().map(|rule| rule.patience)),
-        ] {
-            if patience == Some(0) {
-                return setting(name, 0.0, "at least 1");
+        let rules = [
+            ("plateau patience", "plateau margin", self.plateau.as_ref().map(|r| (r.patience, r.margin))),
+            (
+                "early stopping patience",
+                "early stopping margin",
+                self.early_stopping.as_ref().map(|r| (r.patience, r.margin)),
+            ),
+        ];
+        for (patience_name, margin_name, rule) in rules {
+            let Some((patience, margin)) = rule else { continue };
+            if patience == 0 {
+                return setting(patience_name, 0.0, "at least 1");
+            }
+            if !margin.is_finite() {
+                return setting(margin_name, margin, "a finite number");
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Batch normalization: g(γ (w·x + b − μ)/√(σ²+ϵ) + β).
 
 use super::Initial;
+use crate::fold::Plain;
 use crate::layer::Statistics;
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
@@ -80,5 +81,19 @@ impl<T: Element> Layer<T> for BatchNorm {
         for (j, offset) in boundaries.offsets.iter_mut().enumerate() {
             *offset += shift[j] * (variance[j] + T::from_f64(EPSILON)).sqrt() / gain[j] - mean[j];
         }
+    }
+
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+        let mut affine = Boundaries::default();
+        affine.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
+        let mut plain = Plain::new(affine, self.activation);
+        let (gain, shift) = (&parameters[self.gain.range()], &parameters[self.shift.range()]);
+        let (mean, variance) = (&buffers[self.mean.range()], &buffers[self.variance.range()]);
+        for unit in 0..gain.len() {
+            plain.bias[unit] -= mean[unit];
+            plain.scale(unit, gain[unit] / (variance[unit] + T::from_f64(EPSILON)).sqrt());
+            plain.bias[unit] += shift[unit];
+        }
+        Some(plain)
     }
 }

@@ -4,6 +4,7 @@
 //! there are no angles; the direction is the sign of the weight, stored in a buffer and never trained.
 
 use super::{Directions, Initial};
+use crate::fold::Plain;
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
 use gmp_autograd::Var;
@@ -70,5 +71,19 @@ impl<T: Element> Layer<T> for Geometric {
             }
             Direction::Signs(slot) => boundaries.assign(&buffers[slot.range()], offsets),
         }
+    }
+
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+        let mut boundaries = Boundaries::default();
+        self.boundaries(parameters, buffers, &mut boundaries);
+        let mut plain = Plain::new(boundaries, self.activation);
+        for (unit, &radius) in parameters[self.radius.range()].iter().enumerate() {
+            match self.activation {
+                Activation::Identity => plain.scale(unit, radius),
+                Activation::Relu => plain.scale(unit, radius.abs()),
+            }
+            plain.negative[unit] = self.activation == Activation::Relu && radius < T::ZERO;
+        }
+        Some(plain)
     }
 }

@@ -1,6 +1,7 @@
 //! Standard parameterization: g(w·x + b).
 
 use super::Initial;
+use crate::fold::Plain;
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
 use gmp_autograd::Var;
@@ -25,5 +26,11 @@ impl<T: Element> Layer<T> for Standard {
     }
     fn boundaries(&self, parameters: &[T], _buffers: &[T], boundaries: &mut Boundaries<T>) {
         boundaries.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
+    }
+
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+        let mut boundaries = Boundaries::default();
+        self.boundaries(parameters, buffers, &mut boundaries);
+        Some(Plain::new(boundaries, self.activation))
     }
 }

@@ -1,6 +1,7 @@
 //! Weight normalization: g(ℓ (v/‖v‖)·x + b), started with ℓ = ‖v‖.
 
 use super::Initial;
+use crate::fold::Plain;
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
 use gmp_autograd::Var;
@@ -41,5 +42,11 @@ impl<T: Element> Layer<T> for WeightNorm {
             let scale = if norm > T::ZERO { length / norm } else { T::ZERO };
             column().for_each(|i| boundaries.normals[i] *= scale);
         }
+    }
+
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+        let mut boundaries = Boundaries::default();
+        self.boundaries(parameters, buffers, &mut boundaries);
+        Some(Plain::new(boundaries, self.activation))
     }
 }

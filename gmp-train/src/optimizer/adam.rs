@@ -1,4 +1,5 @@
-use super::Optimizer;
+use super::{Optimizer, OptimizerState};
+use crate::Error;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use gmp_nn::Named;
@@ -32,12 +33,17 @@ impl<T: Scalar> Adam<T> {
     /// # Panics
     /// If a β is outside [0, 1) or ϵ is not positive.
     pub fn new(beta1: f64, beta2: f64, epsilon: f64) -> Self {
-        assert!(
-            (0.0..1.0).contains(&beta1) && (0.0..1.0).contains(&beta2),
-            "β must be in [0, 1), got {beta1} and {beta2}"
-        );
-        assert!(epsilon > 0.0, "ϵ must be positive, got {epsilon}");
+        if let Err(problem) = Self::check(beta1, beta2, epsilon) {
+            panic!("{problem}");
+        }
         Self { beta1, beta2, epsilon, ..Self::default() }
+    }
+
+    fn check(beta1: f64, beta2: f64, epsilon: f64) -> Result<(), String> {
+        if !((0.0..1.0).contains(&beta1) && (0.0..1.0).contains(&beta2)) {
+            return Err(format!("β must be in [0, 1), got {beta1} and {beta2}"));
+        }
+        if epsilon > 0.0 { Ok(()) } else { Err(format!("ϵ must be positive, got {epsilon}")) }
     }
 }
 
@@ -62,6 +68,28 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
             epsilon: T::from_f64(self.epsilon),
             rate: T::from_f64(learning_rate * correction),
         });
+    }
+
+    fn state(&self) -> OptimizerState<T> {
+        OptimizerState::new(
+            "adam",
+            self.steps as u64,
+            &[("beta1", self.beta1), ("beta2", self.beta2), ("epsilon", self.epsilon)],
+            &[("first", &self.first), ("second", &self.second)],
+        )
+    }
+
+    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
+        let problem = |problem| Error::OptimizerState { optimizer: "adam", problem };
+        let steps = i32::try_from(state.steps).map_err(|_| problem(format!("{} steps", state.steps)))?;
+        let ([beta1, beta2, epsilon], [first, second]) =
+            state.expect("adam", ["beta1", "beta2", "epsilon"], ["first", "second"])?;
+        Self::check(beta1, beta2, epsilon).map_err(problem)?;
+        if (steps == 0) != first.is_empty() {
+            return Err(problem(format!("{steps} steps and moments of {} parameters", first.len())));
+        }
+        *self = Self { beta1, beta2, epsilon, steps, first, second };
+        Ok(())
     }
 }
 

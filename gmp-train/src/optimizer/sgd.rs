@@ -1,4 +1,5 @@
-use super::Optimizer;
+use super::{Optimizer, OptimizerState};
+use crate::Error;
 use gmp_math::Scalar;
 use gmp_nn::Named;
 
@@ -35,6 +36,20 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
             *v = momentum * *v - rate * g;
             *p += *v;
         }
+    }
+
+    fn state(&self) -> OptimizerState<T> {
+        OptimizerState::new("sgd", 0, &[("momentum", self.momentum)], &[("velocity", &self.velocity)])
+    }
+
+    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
+        let ([momentum], [velocity]) = state.expect("sgd", ["momentum"], ["velocity"])?;
+        if !(0.0..1.0).contains(&momentum) {
+            let problem = format!("momentum must be in [0, 1), got {momentum}");
+            return Err(Error::OptimizerState { optimizer: "sgd", problem });
+        }
+        *self = Self { momentum, velocity };
+        Ok(())
     }
 }
 

@@ -1,0 +1,76 @@
+use std::io;
+use std::path::PathBuf;
+
+/// A checkpoint (or another file of a network) that could not be written, read or used: which file, and what is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", file.display())]
+pub struct CheckpointError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a checkpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The operating system refused.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Its answer.
+        source: io::Error,
+    },
+    /// Another kind of file.
+    #[error("not a checkpoint: it begins with {found:02x?}, expected {expected:02x?}")]
+    Magic {
+        /// First bytes of the file.
+        found: Vec<u8>,
+        /// First bytes of a checkpoint.
+        expected: [u8; 8],
+    },
+    /// A version that this release does not read.
+    #[error("format version {found}, but this release reads versions 1 to {known}")]
+    Version {
+        /// The file's.
+        found: u32,
+        /// The newest known.
+        known: u32,
+    },
+    /// A file that was cut off, or has more behind its end.
+    #[error("{part}: {found} bytes, expected {expected}")]
+    Length {
+        /// Which part of the file.
+        part: &'static str,
+        /// Its length.
+        found: u64,
+        /// The length it must have.
+        expected: u64,
+    },
+    /// Bytes that are not those that were written.
+    #[error("damaged: checksum {found:08x}, expected {expected:08x}")]
+    Checksum {
+        /// Of the bytes.
+        found: u32,
+        /// As written.
+        expected: u32,
+    },
+    /// Metadata that cannot be understood.
+    #[error("metadata: {0}")]
+    Metadata(String),
+    /// A checkpoint of something else than it is to be restored to.
+    #[error("{what}: the file has {found}, expected {expected}")]
+    Mismatch {
+        /// What differs.
+        what: String,
+        /// In the file.
+        found: String,
+        /// In the network or optimizer.
+        expected: String,
+    },
+    /// A state that the optimizer does not take.
+    #[error(transparent)]
+    Optimizer(#[from] crate::Error),
+}

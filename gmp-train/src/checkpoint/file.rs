@@ -1,0 +1,181 @@
+//! Files that are written whole or not at all, and the folder in which a run keeps its last ones.
+
+use super::{Checkpoint, CheckpointError, Problem};
+use crate::{Epoch, Observer, State};
+use gmp_nn::Element;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Replaces `file` by one with this content: after a crash at any moment there is the old one or the new one.
+///
+/// The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed; then the
+/// folder is flushed.
+pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let temporary = file.with_extension(TEMPORARY);
+    let io = |action| move |source| Problem::Io { action, source };
+    let write = || -> Result<(), Problem> {
+        let mut out = File::create(&temporary).map_err(io("create a file in the folder"))?;
+        out.write_all(bytes).map_err(io("write"))?;
+        out.sync_all().map_err(io("flush to disk"))?;
+        fs::rename(&temporary, file).map_err(io("rename the finished file"))
+    };
+    write().inspect_err(|_| {
+        let _ = fs::remove_file(&temporary); // There may be none, and the first error is the one to report.
+    })?;
+    flush_folder(file).map_err(io("flush the folder to disk"))
+}
+
+/// A rename lasts once its folder is on the disk. Only Unix opens folders.
+fn flush_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+const TEMPORARY: &str = "partial";
+const EXTENSION: &str = "checkpoint";
+
+/// When checkpoints are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// After this many steps.
+    Steps(usize),
+    /// After this many epochs.
+    Epochs(usize),
+}
+
+/// Writes checkpoints of a run to a folder of its own and keeps the last few: an [`Observer`].
+///
+/// A checkpoint that cannot be written is reported and training goes on. The run's last state is always written.
+pub struct Checkpoints<'a> {
+    folder: PathBuf,
+    keep: usize,
+    every: Every,
+    description: String,
+    report: Box<dyn FnMut(&CheckpointError) + 'a>,
+}
+
+impl<'a> Checkpoints<'a> {
+    /// Keeps the last `keep` checkpoints in `folder`, which no other run may use. `report` is called with
+    /// everything that goes wrong: it should be loud.
+    ///
+    /// # Panics
+    /// If none are to be kept, or they are due every 0 steps or epochs.
+    pub fn new(
+        folder: impl Into<PathBuf>,
+        keep: usize,
+        every: Every,
+        report: impl FnMut(&CheckpointError) + 'a,
+    ) -> Self {
+        assert!(keep > 0, "at least one checkpoint must be kept");
+        assert!(!matches!(every, Every::Steps(0) | Every::Epochs(0)), "checkpoints cannot be due {every:?}");
+        let description = String::new();
+        Self { folder: folder.into(), keep, every, description, report: Box::new(report) }
+    }
+
+    /// Puts a text of the caller's into every checkpoint: what the network is and what the data are.
+    pub fn describe(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Writes one now and removes those that are no longer kept.
+    ///
+    /// # Errors
+    /// If that fails, naming the file; older checkpoints are then left alone.
+    pub fn save<T: Element>(&self, state: &State<'_, T>) -> Result<PathBuf, CheckpointError> {
+        let file = self.folder.join(format!("step-{:012}.{EXTENSION}", state.progress.fit().steps));
+        let failed = |action, source| CheckpointError {
+            file: self.folder.clone(),
+            problem: Problem::Io { action, source },
+        };
+        fs::create_dir_all(&self.folder).map_err(|source| failed("create the folder", source))?;
+        Checkpoint::new(state, &self.description).write(&file)?;
+        // What lies behind this step, if anything does, is not this run's past: it is not counted.
+        let mut past = list(&self.folder).map_err(|source| failed("list the folder", source))?;
+        past.retain(|other| *other <= file);
+        for old in past.iter().rev().skip(self.keep) {
+            fs::remove_file(old).map_err(|source| failed("remove an old checkpoint", source))?;
+        }
+        Ok(file)
+    }
+
+    fn save_or_report<T: Element>(&mut self, state: &State<'_, T>) {
+        if let Err(error) = self.save(state) {
+            (self.report)(&error);
+        }
+    }
+}
+
+impl<T: Element> Observer<T> for Checkpoints<'_> {
+    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+        let fit = state.progress.fit();
+        let due = match self.every {
+            Every::Steps(steps) => fit.steps.is_multiple_of(steps),
+            Every::Epochs(epochs) => state.progress.batches() == 0 && fit.epochs.is_multiple_of(epochs),
+        };
+        if due {
+            self.save_or_report(state);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_end(&mut self, state: &State<'_, T>) {
+        self.save_or_report(state);
+    }
+}
+
+/// Complete checkpoints in a folder, oldest first.
+fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_ours = path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("step-"));
+        if is_ours && path.extension().is_some_and(|extension| extension == EXTENSION) {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// The newest checkpoint of a folder that can be read, and what is wrong with the newer ones.
+#[derive(Debug)]
+pub struct Newest<T> {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint<T>,
+    /// Its file.
+    pub file: PathBuf,
+    /// Newer ones that cannot be read: damaged, or of a newer format. They deserve a warning.
+    pub unreadable: Vec<CheckpointError>,
+}
+
+impl<T: Element> Newest<T> {
+    /// Reads it; `None` where there is no folder or no checkpoint in it.
+    ///
+    /// # Errors
+    /// If there are checkpoints and none can be read: that of the newest one.
+    pub fn in_folder(folder: &Path) -> Result<Option<Self>, CheckpointError> {
+        let files = match list(folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                let problem = Problem::Io { action: "list the folder", source };
+                return Err(CheckpointError { file: folder.to_owned(), problem });
+            }
+        };
+        let mut unreadable = Vec::new();
+        for file in files.into_iter().rev() {
+            match Checkpoint::read(&file) {
+                Ok(checkpoint) => return Ok(Some(Self { checkpoint, file, unreadable })),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        unreadable.into_iter().next().map_or(Ok(None), Err)
+    }
+}

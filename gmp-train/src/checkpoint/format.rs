@@ -1,0 +1,202 @@
+//! Bytes of a checkpoint and back.
+//!
+//! | bytes | |
+//! |---|---|
+//! | 8 | [`MAGIC`] |
+//! | 4 | format version, here [`VERSION`] |
+//! | 4 | CRC-32 (IEEE) of all bytes that follow |
+//! | 8 | length of the metadata |
+//! | 8 | length of the tensors |
+//! | … | metadata, laid out as `codec.rs` says |
+//! | … | tensors, one after the other as the metadata list them, row-major |
+//!
+//! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one.
+
+use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};
+use crate::{OptimizerState, Progress};
+use gmp_math::Scalar;
+use serde::{Deserialize, Serialize};
+
+/// How a checkpoint begins.
+pub(super) const MAGIC: [u8; 8] = *b"gmpckpt\n";
+/// The version that is written, and the newest that is read.
+pub(super) const VERSION: u32 = 1;
+const HEADER: usize = 32;
+
+#[derive(Serialize, Deserialize)]
+struct Metadata<'a, P> {
+    /// "f32" or "f64", of all tensors.
+    scalar: &'a str,
+    description: &'a str,
+    /// JSON: a later release may add a setting with a default.
+    trainer: &'a str,
+    progress: P,
+    optimizer: &'a str,
+    optimizer_steps: u64,
+    #[serde(borrow)]
+    optimizer_settings: Vec<(&'a str, f64)>,
+    /// Name, rows and columns.
+    #[serde(borrow)]
+    tensors: Vec<(&'a str, u64, u64)>,
+}
+
+const PARAMETERS: &str = "parameters/";
+const BUFFERS: &str = "buffers/";
+const OPTIMIZER: &str = "optimizer/";
+const BEST_PARAMETERS: &str = "best/parameters";
+const BEST_BUFFERS: &str = "best/buffers";
+
+pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, Problem> {
+    let Checkpoint { description, trainer, progress, optimizer, parameters, buffers, .. } = checkpoint;
+    let matrices = |prefix: &'static str, tensors: &'_ [Tensor<T>]| -> Vec<(String, u64, u64)> {
+        let line = |t: &Tensor<T>| (format!("{prefix}{}", t.name), t.rows as u64, t.cols as u64);
+        tensors.iter().map(line).collect()
+    };
+    let mut names = matrices(PARAMETERS, parameters);
+    names.extend(matrices(BUFFERS, buffers));
+    let mut numbers: Vec<&[T]> = parameters.iter().chain(buffers).map(|t| &t.numbers[..]).collect();
+    for (name, vector) in &optimizer.vectors {
+        names.push((format!("{OPTIMIZER}{name}"), 1, vector.len() as u64));
+        numbers.push(vector);
+    }
+    for (name, vector) in
+        [(BEST_PARAMETERS, &progress.best.parameters), (BEST_BUFFERS, &progress.best.buffers)]
+    {
+        names.push((name.to_owned(), 1, vector.len() as u64));
+        numbers.push(vector);
+    }
+    let metadata = codec::encode(&Metadata {
+        scalar: T::NAME,
+        description,
+        trainer: &serde_json::to_string(trainer).map_err(|error| Problem::Metadata(error.to_string()))?,
+        progress,
+        optimizer: &optimizer.kind,
+        optimizer_steps: optimizer.steps,
+        optimizer_settings: optimizer.settings.iter().map(|(name, value)| (&name[..], *value)).collect(),
+        tensors: names.iter().map(|(name, rows, cols)| (&name[..], *rows, *cols)).collect(),
+    })
+    .map_err(Problem::Metadata)?;
+    let tensor_bytes = numbers.iter().map(|numbers| numbers.len()).sum::<usize>() * size_of::<T>();
+    let mut bytes = Vec::with_capacity(HEADER + metadata.len() + tensor_bytes);
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend((metadata.len() as u64).to_le_bytes());
+    bytes.extend((tensor_bytes as u64).to_le_bytes());
+    bytes.extend(metadata);
+    numbers.into_iter().for_each(|numbers| write_numbers(numbers, &mut bytes));
+    let checksum = crc32fast::hash(&bytes[16..]);
+    bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+    Ok(bytes)
+}
+
+pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> {
+    if !bytes.starts_with(&MAGIC) {
+        let found = bytes[..bytes.len().min(8)].to_vec();
+        return Err(Problem::Magic { found, expected: MAGIC });
+    }
+    let length = |part, found: usize, expected| Err(Problem::Length { part, found: found as u64, expected });
+    if bytes.len() < 12 {
+        return length("header", bytes.len(), HEADER as u64);
+    }
+    let version = u32_at(bytes, 8);
+    if version == 0 || version > VERSION {
+        return Err(Problem::Version { found: version, known: VERSION });
+    }
+    if bytes.len() < HEADER {
+        return length("header", bytes.len(), HEADER as u64);
+    }
+    let (metadata_bytes, tensor_bytes) = (u64_at(bytes, 16), u64_at(bytes, 24));
+    let expected = metadata_bytes.saturating_add(tensor_bytes).saturating_add(HEADER as u64);
+    if expected != bytes.len() as u64 {
+        return length("file", bytes.len(), expected);
+    }
+    let (found, expected) = (crc32fast::hash(&bytes[16..]), u32_at(bytes, 12));
+    if found != expected {
+        return Err(Problem::Checksum { found, expected });
+    }
+    let (metadata, mut numbers) = bytes[HEADER..].split_at(metadata_bytes as usize);
+    let metadata: Metadata<'_, Progress<T>> = codec::decode(metadata).map_err(Problem::Metadata)?;
+    if metadata.scalar != T::NAME {
+        let (found, expected) = (metadata.scalar.to_owned(), T::NAME.to_owned());
+        return Err(Problem::Mismatch { what: "type of the numbers".to_owned(), found, expected });
+    }
+    let (epochs, history) = (metadata.progress.fit().epochs, metadata.progress.history().len());
+    if epochs != history {
+        return Err(Problem::Metadata(format!("{epochs} epochs with a history of {history}")));
+    }
+    // Everything is allocated from here on: the list's sizes must be those of the bytes that are there.
+    let size =
+        |&(_, rows, cols): &(&str, u64, u64)| rows.checked_mul(cols)?.checked_mul(size_of::<T>() as u64);
+    let listed = metadata.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(size(tensor)?));
+    if listed != Some(tensor_bytes) {
+        return length("tensors", numbers.len(), listed.unwrap_or(u64::MAX));
+    }
+    let trainer =
+        serde_json::from_str(metadata.trainer).map_err(|e| Problem::Metadata(format!("trainer: {e}")))?;
+    let mut checkpoint = Checkpoint {
+        description: metadata.description.to_owned(),
+        trainer,
+        progress: metadata.progress,
+        optimizer: OptimizerState {
+            kind: metadata.optimizer.to_owned(),
+            steps: metadata.optimizer_steps,
+            settings: metadata.optimizer_settings.iter().map(|&(name, x)| (name.to_owned(), x)).collect(),
+            vectors: Vec::new(),
+        },
+        parameters: Vec::new(),
+        buffers: Vec::new(),
+        file: IN_MEMORY.into(),
+    };
+    for &(name, rows, cols) in &metadata.tensors {
+        let (own, rest) = numbers.split_at((rows * cols) as usize * size_of::<T>());
+        numbers = rest;
+        let own = read_numbers(own);
+        let tensor = |name: &str, numbers| Tensor {
+            name: name.to_owned(),
+            rows: rows as usize,
+            cols: cols as usize,
+            numbers,
+        };
+        if let Some(name) = name.strip_prefix(PARAMETERS) {
+            checkpoint.parameters.push(tensor(name, own));
+        } else if let Some(name) = name.strip_prefix(BUFFERS) {
+            checkpoint.buffers.push(tensor(name, own));
+        } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
+            checkpoint.optimizer.vectors.push((name.to_owned(), own));
+        } else {
+            match name {
+                BEST_PARAMETERS => checkpoint.progress.best.parameters = own,
+                BEST_BUFFERS => checkpoint.progress.best.buffers = own,
+                _ => return Err(Problem::Metadata(format!("unknown tensor \"{name}\""))),
+            }
+        }
+    }
+    Ok(checkpoint)
+}
+
+/// Appends the numbers' little-endian bytes.
+pub(crate) fn write_numbers<T: Scalar>(numbers: &[T], bytes: &mut Vec<u8>) {
+    if size_of::<T>() == 4 {
+        numbers.iter().for_each(|x| bytes.extend((x.to_f64() as f32).to_le_bytes()));
+    } else {
+        numbers.iter().for_each(|x| bytes.extend(x.to_f64().to_le_bytes()));
+    }
+}
+
+/// The numbers of which these are the little-endian bytes.
+pub(crate) fn read_numbers<T: Scalar>(bytes: &[u8]) -> Vec<T> {
+    if size_of::<T>() == 4 {
+        let numbers = bytes.as_chunks().0.iter().map(|&x| f64::from(f32::from_le_bytes(x)));
+        numbers.map(T::from_f64).collect()
+    } else {
+        bytes.as_chunks().0.iter().map(|&x| T::from_f64(f64::from_le_bytes(x))).collect()
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4].iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte))
+}
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..at + 8].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}

@@ -1,0 +1,214 @@
+//! Checkpoints: a run at one moment in one file, from which it goes on to the last bit.
+//!
+//! ```
+//! use gmp_nn::{Mlp, Parameterization};
+//! use gmp_train::checkpoint::{Checkpoints, Every, Newest};
+//! use gmp_train::{Adam, Dataset, Loss, Monitor, Trainer};
+//!
+//! let data = Dataset::new((0..20).map(f64::from).collect(), 1, vec![1.0; 20], 1)?;
+//! let build = || Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1);
+//! let trainer = |epochs| Trainer {
+//!     loss: Loss::MeanSquaredError,
+//!     batch_size: 8,
+//!     epochs,
+//!     learning_rate: 0.01,
+//!     monitor: Monitor::TrainingLoss,
+//!     plateau: None,
+//!     early_stopping: None,
+//!     seed: 1,
+//! };
+//! let mut whole = build()?;
+//! trainer(7).fit(&mut whole, &mut Adam::default(), &data, None, &mut ())?;
+//!
+//! let folder = std::env::temp_dir().join(format!("checkpoints of {}", std::process::id()));
+//! let mut checkpoints = Checkpoints::new(&folder, 2, Every::Epochs(1), |error| eprintln!("WARNING: {error}"));
+//! trainer(3).fit(&mut build()?, &mut Adam::default(), &data, None, &mut checkpoints)?;
+//!
+//! // Another day, another process.
+//! let newest = Newest::in_folder(&folder)?.expect("there are two");
+//! let (mut network, mut optimizer) = (build()?, Adam::default());
+//! let progress = newest.checkpoint.restore(&mut network, &mut optimizer)?;
+//! trainer(7).fit_from(progress, &mut network, &mut optimizer, &data, None, &mut ())?;
+//! assert_eq!(network.parameters, whole.parameters);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A file has a checksum over everything: a byte that changed, or a file that was cut off, is an error and never a
+//! wrong number. It is written whole or not at all. What is promised of the past: every released version of the
+//! format stays readable; a newer one than known is refused by name.
+
+mod codec;
+mod error;
+mod file;
+mod format;
+
+pub use error::{CheckpointError, Problem};
+pub(crate) use file::write_whole;
+pub use file::{Checkpoints, Every, Newest};
+
+pub(crate) use format::{read_numbers, write_numbers};
+
+use crate::{Optimizer, OptimizerState, Progress, State, Trainer};
+use gmp_math::Scalar;
+use gmp_nn::{Element, Named, Network};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One matrix with its name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor<T> {
+    /// As in the network: `"hidden1.angles"`.
+    pub name: String,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// Row-major.
+    pub numbers: Vec<T>,
+}
+
+/// Stands for the file of a checkpoint that was not read from one.
+const IN_MEMORY: &str = "checkpoint in memory";
+
+/// A run at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint<T> {
+    /// What the caller says of the network and the data.
+    pub description: String,
+    /// How it trained.
+    pub trainer: Trainer,
+    /// How far it was.
+    pub progress: Progress<T>,
+    /// The optimizer.
+    pub optimizer: OptimizerState<T>,
+    /// What is trained.
+    pub parameters: Vec<Tensor<T>>,
+    /// Running statistics and fixed signs.
+    pub buffers: Vec<Tensor<T>>,
+    /// Where it was read.
+    file: PathBuf,
+}
+
+impl<T: Element> Checkpoint<T> {
+    /// Copies a run's state.
+    pub fn new(state: &State<'_, T>, description: &str) -> Self {
+        Self {
+            description: description.to_owned(),
+            trainer: state.trainer.clone(),
+            progress: state.progress.clone(),
+            optimizer: state.optimizer.state(),
+            parameters: tensors(&state.network.parameters),
+            buffers: tensors(&state.network.buffers),
+            file: IN_MEMORY.into(),
+        }
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// If the operating system refuses, or there are more than 64 MiB of metadata.
+    pub fn write(&self, file: &Path) -> Result<(), CheckpointError> {
+        let written = self.to_bytes().and_then(|bytes| write_whole(file, &bytes));
+        written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is damaged or cut off, is no checkpoint, has a newer version of the format, or holds
+    /// numbers of another type than `T`.
+    pub fn read(file: &Path) -> Result<Self, CheckpointError> {
+        let bytes = fs::read(file).map_err(|source| Problem::Io { action: "read", source });
+        match bytes.and_then(|bytes| Self::from_bytes(&bytes)) {
+            Ok(checkpoint) => Ok(Self { file: file.to_owned(), ..checkpoint }),
+            Err(problem) => Err(CheckpointError { file: file.to_owned(), problem }),
+        }
+    }
+
+    /// The content of the file.
+    ///
+    /// # Errors
+    /// If there are more than 64 MiB of metadata.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Problem> {
+        format::encode(self)
+    }
+
+    /// Reads the content of a file. Memory is allocated in proportion to `bytes`, whatever they say.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Problem> {
+        format::decode(bytes)
+    }
+
+    /// Gives the network and the optimizer their state back; [`Trainer::fit_from`] goes on from the result.
+    ///
+    /// # Errors
+    /// If the network's matrices are not those of the checkpoint, by name, shape and order, or the optimizer is
+    /// of another kind. Both are then as before.
+    pub fn restore(
+        self,
+        network: &mut Network<T>,
+        optimizer: &mut dyn Optimizer<T>,
+    ) -> Result<Progress<T>, CheckpointError> {
+        let file = self.file.clone();
+        self.restore_into(network, optimizer).map_err(|problem| CheckpointError { file, problem })
+    }
+
+    fn restore_into(
+        self,
+        network: &mut Network<T>,
+        optimizer: &mut dyn Optimizer<T>,
+    ) -> Result<Progress<T>, Problem> {
+        let parameters = flatten(&self.parameters, &network.parameters)?;
+        let buffers = flatten(&self.buffers, &network.buffers)?;
+        let best = &self.progress.best;
+        let has_best = !best.parameters.is_empty();
+        let vectors =
+            self.optimizer.vectors.iter().map(|(name, vector)| (&name[..], vector, parameters.len()));
+        let vectors = vectors.filter(|(_, vector, _)| !vector.is_empty()).chain([
+            ("best parameters", &best.parameters, if has_best { parameters.len() } else { 0 }),
+            ("best buffers", &best.buffers, if has_best { buffers.len() } else { 0 }),
+        ]);
+        for (name, vector, expected) in vectors {
+            if vector.len() != expected {
+                return mismatch(name, format!("{} numbers", vector.len()), format!("{expected}"));
+            }
+        }
+        optimizer.restore(self.optimizer)?;
+        network.parameters.values_mut().copy_from_slice(&parameters);
+        network.buffers.values_mut().copy_from_slice(&buffers);
+        Ok(self.progress)
+    }
+}
+
+fn mismatch<R>(what: &str, found: String, expected: String) -> Result<R, Problem> {
+    Err(Problem::Mismatch { what: what.to_owned(), found, expected })
+}
+
+fn tensors<T: Scalar>(named: &Named<T>) -> Vec<Tensor<T>> {
+    let tensor = |entry: &gmp_nn::Entry| Tensor {
+        name: entry.name.clone(),
+        rows: entry.slot.rows,
+        cols: entry.slot.cols,
+        numbers: named.values()[entry.slot.range()].to_vec(),
+    };
+    named.entries().iter().map(tensor).collect()
+}
+
+/// The tensors' numbers in a row, if they are the matrices of `named`.
+fn flatten<T: Scalar>(tensors: &[Tensor<T>], named: &Named<T>) -> Result<Vec<T>, Problem> {
+    let shape = |name: &str, rows, cols| format!("{name} ({rows}×{cols})");
+    let mut numbers = Vec::with_capacity(named.values().len());
+    for i in 0..tensors.len().max(named.entries().len()) {
+        let found = tensors.get(i).map(|t| shape(&t.name, t.rows, t.cols));
+        let expected = named.entries().get(i).map(|e| shape(&e.name, e.slot.rows, e.slot.cols));
+        if found != expected {
+            let text = |shape: Option<String>| shape.unwrap_or_else(|| "none".to_owned());
+            return mismatch(&format!("matrix {}", i + 1), text(found), text(expected));
+        }
+        numbers.extend_from_slice(&tensors[i].numbers);
+    }
+    Ok(numbers)
+}

@@ -1,0 +1,302 @@
+//! A run that was interrupted, saved, loaded and continued is the run that was not, to the last bit.
+
+use gmp_nn::{Element, Mlp, Network, Parameterization, Rng};
+use gmp_train::checkpoint::Newest;
+use gmp_train::{
+    Adam, Checkpoint, Checkpoints, Dataset, EarlyStopping, End, Epoch, Every, Fit, Goal, Loss, Metric,
+    Monitor, Observer, Optimizer, OptimizerState, Record, ReduceOnPlateau, Restore, Sgd, State, Trainer,
+};
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+fn plane<T: Element>(samples: usize, seed: u64) -> Dataset<T> {
+    let mut rng = Rng::new(seed, "plane");
+    let x: Vec<f64> = (0..2 * samples).map(|_| rng.normal()).collect();
+    let y = x.chunks(2).map(|x| T::from_f64(x[0] * x[1])).collect();
+    Dataset::new(x.into_iter().map(T::from_f64).collect(), 2, y, 1).unwrap()
+}
+
+/// All rules on; 5 batches an epoch, the last of them smaller.
+fn trainer(epochs: usize) -> Trainer {
+    Trainer {
+        loss: Loss::MeanSquaredError,
+        batch_size: 8,
+        epochs,
+        learning_rate: 0.02,
+        monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
+        plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 1, margin: 1e-2 }),
+        early_stopping: Some(EarlyStopping { patience: 50, margin: 0.0, restore: Restore::Always }),
+        seed: 5,
+    }
+}
+
+fn build<T: Element>(form: Parameterization) -> Network<T> {
+    Mlp::new(2, &[6, 5], 1, form).build(3).unwrap()
+}
+
+fn optimizer<T: Element>(adam: bool) -> Box<dyn Optimizer<T>> {
+    if adam { Box::new(Adam::new(0.8, 0.99, 1e-6)) } else { Box::new(Sgd::new(0.9)) }
+}
+
+/// Keeps the state after `step` steps and ends the run there.
+struct Cut<T> {
+    step: usize,
+    bytes: Vec<u8>,
+    history: Vec<Record>,
+    last: Option<Checkpoint<T>>,
+}
+impl<T> Cut<T> {
+    fn at(step: usize) -> Self {
+        Self { step, bytes: Vec::new(), history: Vec::new(), last: None }
+    }
+}
+impl<T: Element> Observer<T> for Cut<T> {
+    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+        if state.progress.fit().steps < self.step {
+            return ControlFlow::Continue(());
+        }
+        self.bytes = Checkpoint::new(state, "cut").to_bytes().unwrap();
+        ControlFlow::Break(())
+    }
+    fn on_end(&mut self, state: &State<'_, T>) {
+        self.history = state.progress.history().to_vec();
+        self.last = Some(Checkpoint::new(state, ""));
+    }
+}
+
+/// All that is left of a run.
+type Left<T> = (Vec<T>, Vec<T>, OptimizerState<T>, Fit, Vec<Record>, Checkpoint<T>);
+
+fn left<T: Element>(network: Network<T>, optimizer: &dyn Optimizer<T>, fit: Fit, cut: Cut<T>) -> Left<T> {
+    let (parameters, buffers) = (network.parameters.values().to_vec(), network.buffers.values().to_vec());
+    (parameters, buffers, optimizer.state(), fit, cut.history, cut.last.unwrap())
+}
+
+fn whole<T: Element>(form: Parameterization, adam: bool, epochs: usize) -> Left<T> {
+    let (mut network, mut optimizer, mut end) = (build(form), optimizer(adam), Cut::at(usize::MAX));
+    let (data, validation) = (plane(36, 1), plane(10, 2));
+    let fit = trainer(epochs).fit(&mut network, &mut *optimizer, &data, Some(&validation), &mut end).unwrap();
+    left(network, &*optimizer, fit, end)
+}
+
+/// Trains `step` steps, and the rest from the bytes of a checkpoint with an optimizer of other settings.
+fn resumed<T: Element>(form: Parameterization, adam: bool, epochs: usize, step: usize) -> Left<T> {
+    let (data, validation) = (plane(36, 1), plane(10, 2));
+    let mut cut = Cut::at(step);
+    trainer(epochs).fit(&mut build(form), &mut *optimizer(adam), &data, Some(&validation), &mut cut).unwrap();
+    let checkpoint = Checkpoint::<T>::from_bytes(&cut.bytes).unwrap();
+    assert_eq!((&checkpoint.description[..], &checkpoint.trainer), ("cut", &trainer(epochs)));
+    assert_eq!(checkpoint.progress.batches(), step % 5);
+    let mut network = Mlp::new(2, &[6, 5], 1, form).build(99).unwrap();
+    let mut optimizer: Box<dyn Optimizer<T>> =
+        if adam { Box::new(Adam::default()) } else { Box::new(Sgd::new(0.0)) };
+    let trainer = checkpoint.trainer.clone();
+    let progress = checkpoint.restore(&mut network, &mut *optimizer).unwrap();
+    let mut end = Cut::at(usize::MAX);
+    let fit = trainer
+        .fit_from(progress, &mut network, &mut *optimizer, &data, Some(&validation), &mut end)
+        .unwrap();
+    left(network, &*optimizer, fit, end)
+}
+
+fn resumes_at_every_step<T: Element>() {
+    for form in Parameterization::ALL {
+        for adam in [true, false] {
+            let whole = whole::<T>(form, adam, 6);
+            assert_eq!((whole.3.steps, whole.4.len()), (30, 6));
+            assert!(whole.4[5].learning_rate < whole.4[0].learning_rate, "the plateau rule is not exercised");
+            for step in 1..=30 {
+                let resumed = resumed::<T>(form, adam, 6, step);
+                assert_eq!(resumed, whole, "{form} {} adam: {adam}, cut at step {step}", T::NAME);
+            }
+        }
+    }
+}
+
+#[test]
+fn resuming_is_exact_after_every_step_in_single_precision() {
+    resumes_at_every_step::<f32>();
+}
+
+#[test]
+fn resuming_is_exact_after_every_step_in_double_precision() {
+    resumes_at_every_step::<f64>();
+}
+
+/// Layers large enough that their products and directions are spread over threads.
+#[test]
+fn resuming_is_exact_at_any_thread_count() {
+    let data = plane::<f32>(600, 1);
+    let trainer = Trainer { batch_size: 300, monitor: Monitor::TrainingLoss, ..trainer(3) };
+    for form in Parameterization::ALL {
+        let build = |seed| Mlp::new(2, &[200, 200], 1, form).build::<f32>(seed).unwrap();
+        let run = |threads: usize, from: Option<&[u8]>, step| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let (mut network, mut adam, mut cut) = (build(3), Adam::default(), Cut::at(step));
+            pool.install(|| match from {
+                None => trainer.fit(&mut network, &mut adam, &data, None, &mut cut).unwrap(),
+                Some(bytes) => {
+                    network = build(99);
+                    let checkpoint = Checkpoint::from_bytes(bytes).unwrap();
+                    let progress = checkpoint.restore(&mut network, &mut adam).unwrap();
+                    trainer.fit_from(progress, &mut network, &mut adam, &data, None, &mut cut).unwrap()
+                }
+            });
+            (network.parameters, network.buffers, cut.bytes)
+        };
+        let (parameters, buffers, _) = run(1, None, usize::MAX);
+        for threads in 1..=4 {
+            let (.., bytes) = run(5 - threads, None, 3);
+            let (resumed, resumed_buffers, _) = run(threads, Some(&bytes), usize::MAX);
+            assert_eq!(resumed, parameters, "{form}, {} threads and then {threads}", 5 - threads);
+            assert_eq!(resumed_buffers, buffers, "{form}");
+        }
+    }
+}
+
+#[test]
+fn a_finished_run_can_be_prolonged_and_an_early_stopped_one_stays_stopped() {
+    let (data, validation) = (plane::<f64>(36, 1), plane(10, 2));
+    let stopping = EarlyStopping { patience: 3, margin: 1e9, restore: Restore::WhenStoppedEarly };
+    let trainer = Trainer { early_stopping: Some(stopping), ..trainer(50) };
+    let run = |epochs, from: Option<Checkpoint<f64>>| {
+        let (mut network, mut optimizer) = (build(Parameterization::Geometric), optimizer(true));
+        let trainer = Trainer { epochs, ..trainer.clone() };
+        let progress = match from {
+            Some(checkpoint) => checkpoint.restore(&mut network, &mut *optimizer).unwrap(),
+            None => gmp_train::Progress::start(&trainer),
+        };
+        let mut end = Cut::at(usize::MAX);
+        let fit = trainer
+            .fit_from(progress, &mut network, &mut *optimizer, &data, Some(&validation), &mut end)
+            .unwrap();
+        (network.parameters, fit, end.last.unwrap())
+    };
+    let (whole, fit, stopped) = run(50, None);
+    assert_eq!((fit.end, fit.epochs, fit.best_epoch), (End::EarlyStopping, 4, Some(0)));
+    let (_, first_fit, first) = run(2, None);
+    assert_eq!((first_fit.end, first_fit.epochs), (End::Epochs, 2));
+    let (prolonged, prolonged_fit, _) = run(50, Some(first));
+    assert_eq!((prolonged, prolonged_fit), (whole.clone(), fit));
+    // Nothing is left to do but to put the best weights back.
+    let (again, again_fit, _) = run(50, Some(stopped));
+    assert_eq!((again, again_fit), (whole, fit));
+}
+
+#[test]
+fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
+    let data = plane::<f64>(36, 1);
+    let mut cut = Cut::at(7);
+    let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(3) };
+    trainer
+        .fit(&mut build(Parameterization::WeightNorm), &mut *optimizer(true), &data, None, &mut cut)
+        .unwrap();
+    let load = || Checkpoint::<f64>::from_bytes(&cut.bytes).unwrap();
+
+    let error = Checkpoint::<f32>::from_bytes(&cut.bytes).unwrap_err().to_string();
+    assert_eq!(error, "type of the numbers: the file has f64, expected f32");
+
+    let mut other = Mlp::new(2, &[6, 4], 1, Parameterization::WeightNorm).build::<f64>(3).unwrap();
+    let before = other.parameters.clone();
+    let error = load().restore(&mut other, &mut Adam::default()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "checkpoint in memory: matrix 4: the file has hidden2.v (6×5), expected hidden2.v (6×4)"
+    );
+    assert_eq!(other.parameters, before);
+    let mut deeper = Mlp::new(2, &[6, 5, 5], 1, Parameterization::WeightNorm).build::<f64>(3).unwrap();
+    assert!(load().restore(&mut deeper, &mut Adam::default()).is_err());
+
+    let mut network = build(Parameterization::WeightNorm);
+    let before = network.parameters.clone();
+    let error = load().restore(&mut network, &mut Sgd::new(0.0)).unwrap_err().to_string();
+    assert_eq!(error, "checkpoint in memory: not a state of the optimizer \"sgd\": it is that of \"adam\"");
+    assert_eq!(network.parameters, before);
+
+    let mut optimizer = Adam::default();
+    let progress = load().restore(&mut network, &mut optimizer).unwrap();
+    let fewer = plane::<f64>(35, 1);
+    let error = trainer
+        .fit_from(progress, &mut network, &mut optimizer, &fewer, None, &mut ())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(error, "number of training samples is 35, expected that of the run before its interruption");
+}
+
+fn run_with(checkpoints: &mut Checkpoints<'_>) -> Network<f64> {
+    let mut network = build(Parameterization::BatchNorm);
+    let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(4) };
+    trainer.fit(&mut network, &mut Adam::default(), &plane(36, 1), None, checkpoints).unwrap();
+    network
+}
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_last_few_are_kept_and_a_damaged_one_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    assert!(Newest::<f64>::in_folder(&path).unwrap().is_none());
+    run_with(&mut Checkpoints::new(&path, 3, Every::Steps(4), |error| panic!("{error}")).describe("plane"));
+    let files =
+        ["step-000000000012", "step-000000000016", "step-000000000020"].map(|s| format!("{s}.checkpoint"));
+    assert_eq!(names(&path), files);
+    let newest = Newest::<f64>::in_folder(&path).unwrap().unwrap();
+    assert_eq!(
+        (newest.file.file_name().unwrap().to_str().unwrap(), newest.unreadable.len()),
+        (&files[2][..], 0)
+    );
+    assert_eq!(newest.checkpoint.description, "plane");
+    assert_eq!(newest.checkpoint.progress.fit().steps, 20);
+
+    std::fs::write(path.join(&files[2]), b"gmpckpt\nrubbish").unwrap();
+    std::fs::write(path.join("step-000000000099.partial"), b"left behind").unwrap();
+    let newest = Newest::<f64>::in_folder(&path).unwrap().unwrap();
+    assert_eq!(newest.checkpoint.progress.fit().steps, 16);
+    let warning = newest.unreadable[0].to_string();
+    assert!(warning.contains("step-000000000020.checkpoint: format version"), "{warning}");
+    for file in &files {
+        std::fs::write(path.join(file), b"").unwrap();
+    }
+    let error = Newest::<f64>::in_folder(&path).unwrap_err().to_string();
+    assert!(error.contains("step-000000000020.checkpoint: not a checkpoint"), "{error}");
+}
+
+#[test]
+fn a_failed_write_is_reported_and_training_goes_on() {
+    let expected =
+        run_with(&mut Checkpoints::new(tempfile::tempdir().unwrap().path(), 1, Every::Epochs(1), |_| {}));
+    // The folder cannot be: there is a file of that name.
+    let folder = tempfile::tempdir().unwrap();
+    let blocked = folder.path().join("blocked");
+    std::fs::write(&blocked, b"").unwrap();
+    let warnings = RefCell::new(Vec::new());
+    let report = |error: &gmp_train::CheckpointError| warnings.borrow_mut().push(error.to_string());
+    let network = run_with(&mut Checkpoints::new(&blocked, 1, Every::Epochs(1), report));
+    assert_eq!(network.parameters, expected.parameters);
+    let warnings = warnings.into_inner();
+    assert_eq!(warnings.len(), 5, "one an epoch and one at the end: {warnings:?}");
+    assert!(warnings[0].contains("blocked: cannot create the folder"), "{}", warnings[0]);
+
+    // The device is full.
+    if std::path::Path::new("/dev/full").exists() {
+        let mut cut = Cut::at(3);
+        let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(3) };
+        let mut network = build::<f64>(Parameterization::Standard);
+        trainer.fit(&mut network, &mut Adam::default(), &plane(36, 1), None, &mut cut).unwrap();
+        let file = folder.path().join("a.checkpoint");
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("a.partial")).unwrap();
+        let checkpoint = Checkpoint::<f64>::from_bytes(&cut.bytes).unwrap();
+        let error = checkpoint.write(&file).unwrap_err().to_string();
+        assert!(error.contains("a.checkpoint: cannot write"), "{error}");
+        assert_eq!(names(folder.path()), ["blocked"], "nothing is left behind");
+    }
+}

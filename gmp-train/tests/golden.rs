@@ -1,0 +1,170 @@
+//! Version 1 of the checkpoint format: a file that stays readable for ever, and a reader that shares no code
+//! with the one under test, not even bincode.
+//!
+//! The golden file is a run whose numbers are small dyadic fractions, exact on every machine.
+
+use gmp_nn::{Mlp, Network, Parameterization};
+use gmp_train::{
+    Checkpoint, Dataset, EarlyStopping, End, Epoch, Loss, Monitor, Observer, ReduceOnPlateau, Restore, Sgd,
+    State, Trainer,
+};
+use std::ops::ControlFlow;
+
+const GOLDEN: &[u8] = include_bytes!("golden/version-1.checkpoint");
+
+struct Keep(Option<Checkpoint<f64>>);
+impl Observer<f64> for Keep {
+    fn on_epoch(&mut self, _: &Epoch<'_, f64>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_end(&mut self, state: &State<'_, f64>) {
+        self.0 = Some(Checkpoint::new(state, "a golden file: né 1"));
+    }
+}
+
+fn network() -> Network<f64> {
+    let mut network = Mlp::new(1, &[2], 1, Parameterization::Geometric).build(1).unwrap();
+    // Offsets, radii, output weights, output bias; the signs are buffers.
+    let values = [0.5, 1.0, 0.5, -0.75, 1.0, -0.5, 0.25];
+    network.parameters.values_mut().copy_from_slice(&values);
+    network
+}
+
+fn trainer() -> Trainer {
+    Trainer {
+        loss: Loss::MeanSquaredError,
+        batch_size: 2,
+        epochs: 1,
+        learning_rate: 0.25,
+        monitor: Monitor::TrainingLoss,
+        plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 3, margin: 0.125 }),
+        early_stopping: Some(EarlyStopping { patience: 7, margin: 0.0, restore: Restore::Never }),
+        seed: 11,
+    }
+}
+
+fn run() -> Checkpoint<f64> {
+    let data = Dataset::new(vec![-1.0, 1.0, 3.0, 5.0], 1, vec![1.0, 0.5, 0.75, 0.25], 1).unwrap();
+    let mut keep = Keep(None);
+    trainer().fit(&mut network(), &mut Sgd::new(0.5), &data, None, &mut keep).unwrap();
+    keep.0.unwrap()
+}
+
+#[test]
+fn the_golden_file_is_read_and_gives_its_network_back() {
+    let golden = Checkpoint::<f64>::from_bytes(GOLDEN).unwrap();
+    assert_eq!(golden.description, "a golden file: né 1");
+    assert_eq!(golden.trainer, trainer());
+    let fit = golden.progress.fit();
+    assert_eq!((fit.epochs, fit.steps, fit.best_epoch, fit.end), (1, 2, Some(0), End::Epochs));
+    let (mut network, mut sgd) = (network(), Sgd::new(0.0));
+    let expected = golden.clone();
+    golden.restore(&mut network, &mut sgd).unwrap();
+    assert_eq!(network.parameters.get("output.weights").unwrap(), expected.parameters[2].numbers);
+}
+
+/// What is written today is version 1 still. Where it is not, the fix is a version 2 and never another golden file.
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let bytes = run().to_bytes().unwrap();
+    if std::env::var_os("WRITE_GOLDEN").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/new.checkpoint"), &bytes).unwrap();
+    }
+    assert_eq!(bytes, GOLDEN);
+}
+
+#[test]
+fn a_newer_version_is_refused_by_name() {
+    let mut newer = GOLDEN.to_vec();
+    newer[8] = 2;
+    let error = Checkpoint::<f64>::from_bytes(&newer).unwrap_err().to_string();
+    assert_eq!(error, "format version 2, but this release reads versions 1 to 1");
+}
+
+/// Reads by the sentences of the format's documentation.
+struct Reader<'a>(&'a [u8]);
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> &'a [u8] {
+        let (own, rest) = self.0.split_at(n);
+        self.0 = rest;
+        own
+    }
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take(4).try_into().unwrap())
+    }
+    fn u64(&mut self) -> u64 {
+        u64::from_le_bytes(self.take(8).try_into().unwrap())
+    }
+    fn f64(&mut self) -> f64 {
+        f64::from_bits(self.u64())
+    }
+    fn text(&mut self) -> &'a str {
+        let length = self.u64() as usize;
+        std::str::from_utf8(self.take(length)).unwrap()
+    }
+    fn option<V>(&mut self, value: impl FnOnce(&mut Self) -> V) -> Option<V> {
+        match self.take(1) {
+            [0] => None,
+            [1] => Some(value(self)),
+            other => panic!("an option that is {other:?}"),
+        }
+    }
+    fn list<V>(&mut self, value: impl Fn(&mut Self) -> V) -> Vec<V> {
+        (0..self.u64()).map(|_| value(self)).collect()
+    }
+}
+
+/// CRC-32 (IEEE 802.3), bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, &byte| {
+        (0..8).fold(
+            crc ^ u32::from(byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 },
+        )
+    })
+}
+
+#[test]
+fn an_independent_reader_reads_the_golden_file() {
+    let mut file = Reader(GOLDEN);
+    assert_eq!(file.take(8), b"gmpckpt\n");
+    assert_eq!(file.u32(), 1);
+    assert_eq!(file.u32(), crc32(&GOLDEN[16..]));
+    let (metadata, tensors) = (file.u64() as usize, file.u64() as usize);
+    let mut m = Reader(file.take(metadata));
+    let mut numbers = Reader(file.take(tensors));
+    assert!(file.0.is_empty());
+
+    assert_eq!(m.text(), "f64");
+    assert_eq!(m.text(), "a golden file: né 1");
+    let settings: serde_json::Value = serde_json::from_str(m.text()).unwrap();
+    assert_eq!(settings["learning_rate"], 0.25);
+    // Progress: epochs, steps, best epoch, last rate, end; rate, samples, batches, sum of losses.
+    assert_eq!((m.u64(), m.u64(), m.option(Reader::u64), m.f64(), m.u32()), (1, 2, Some(0), 0.25, 0));
+    assert_eq!((m.f64(), m.u64(), m.u64(), m.f64()), (0.25, 4, 0, 0.0));
+    // Plateau and early stopping: best value, epochs since. History: loss, validation, rate.
+    let loss = run().progress.history()[0].training_loss;
+    let patience = |m: &mut Reader<'_>| (m.f64(), m.u64());
+    assert_eq!((m.option(patience), m.option(patience)), (Some((loss, 0)), Some((loss, 0))));
+    assert_eq!(m.list(|m| (m.f64(), m.option(Reader::f64), m.f64())), [(loss, None, 0.25)]);
+    assert_eq!((m.text(), m.u64()), ("sgd", 0));
+    assert_eq!(m.list(|m| (m.text(), m.f64())), [("momentum", 0.5)]);
+    let listed = m.list(|m| (m.text(), m.u64(), m.u64()));
+    assert!(m.0.is_empty());
+
+    let golden = Checkpoint::<f64>::from_bytes(GOLDEN).unwrap();
+    let named = golden.parameters.iter().map(|t| ("parameters/", t));
+    for (prefix, tensor) in named.chain(golden.buffers.iter().map(|t| ("buffers/", t))) {
+        let position =
+            listed.iter().position(|(name, ..)| *name == format!("{prefix}{}", tensor.name)).unwrap();
+        assert_eq!(listed[position], (listed[position].0, tensor.rows as u64, tensor.cols as u64));
+        let offset: u64 = listed[..position].iter().map(|(_, rows, cols)| rows * cols * 8).sum();
+        let mut at = Reader(&numbers.0[offset as usize..]);
+        tensor.numbers.iter().for_each(|x| assert_eq!(at.f64(), *x, "{}", tensor.name));
+    }
+    let velocity = listed.iter().find(|(name, ..)| *name == "optimizer/velocity").unwrap();
+    assert_eq!((velocity.1, velocity.2), (1, 7));
+    let all: u64 = listed.iter().map(|(_, rows, cols)| rows * cols).sum();
+    (0..all).for_each(|_| assert!(numbers.f64().is_finite()));
+    assert!(numbers.0.is_empty());
+}
