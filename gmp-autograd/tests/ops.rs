@@ -1,6 +1,6 @@
 //! Every built-in operation against central differences, and the algebra of the tape.
 
-use gmp_autograd::{Tape, Var, check, op};
+use gmp_autograd::{Pullback, Rule, Tape, Var, check, op};
 use proptest::prelude::*;
 
 type Program = fn(&mut Tape<f64>, &[Var]) -> Var;
@@ -158,4 +158,38 @@ fn a_stale_variable_panics() {
     let old = tape.parameter(0, 1, 1);
     tape.begin(&[1.0]);
     op::scale(&mut tape, old, 1.0);
+}
+
+struct Power;
+impl Rule<f64> for Power {
+    fn name(&self) -> &'static str {
+        "power"
+    }
+    fn backward(&self, pull: &mut Pullback<'_, f64>) {
+        let exponent = pull.attributes()[0] as i32;
+        let x = pull.value(0);
+        let mut slopes = std::mem::take(pull.scratch());
+        assert!(slopes.len() >= 100, "the forward pass left its work area here");
+        for (slope, x) in slopes.iter_mut().zip(x.data()) {
+            *slope = f64::from(exponent) * x.powi(exponent - 1);
+        }
+        if let Some((dy, dx)) = pull.wrt(0) {
+            dx.add_each(dy.data().iter().zip(&slopes).map(|(dy, slope)| dy * slope));
+        }
+        *pull.scratch() = slopes;
+    }
+}
+
+#[test]
+fn attributes_and_the_work_area_reach_the_backward_pass() {
+    check::gradients(&[(2, 2, &[0.3, -1.2, 2.0, 0.7])], |tape, v| {
+        let attributes = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        tape.record_with(&Power, [v[0]], v[0].shape(), 0, attributes, |[x], mut y, _, scratch| {
+            scratch.resize(100, 0.0);
+            for (y, x) in y.data_mut().iter_mut().zip(x.data()) {
+                *y = x.powi(3);
+            }
+        })
+    })
+    .unwrap();
 }
