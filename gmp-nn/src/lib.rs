@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod boundaries;
+pub mod conv;
 mod error;
 pub mod gemm;
 pub mod init;
