@@ -27,6 +27,10 @@ pub struct Pullback<'t, T: 'static> {
 }
 
 impl<'t, T: Scalar> Pullback<'t, T> {
+    /// Number of inputs.
+    pub fn arity(&self) -> usize {
+        self.node.inputs().len()
+    }
     /// The value of input `i`.
     pub fn value(&self, i: usize) -> Mat<'t, T> {
         let input = &self.node.inputs()[i];

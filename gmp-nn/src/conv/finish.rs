@@ -22,27 +22,33 @@ impl<T: Scalar> Finish<'_, T> {
         Self { accumulate, bias: &[], relu: false, scale: &[] }
     }
 
-    /// Stores a line of sums, whose first lane is that of `filter`, at `at`.
+    /// Stores the first `lanes` of a line of sums, whose first is that of `filter`, at `at`.
     #[inline(always)]
     pub(super) fn line<const L: usize>(
         &self,
-        mut sums: [T; L],
+        sums: &[T; L],
         filter: usize,
         lanes: usize,
         at: usize,
         [y, unscaled]: &mut [&mut [T]; 2],
     ) {
-        let y = &mut y[at..][..lanes];
+        let mut sums = *sums;
         if self.accumulate {
-            add(&mut sums, &load(y));
+            let before = load::<T, L>(&y[at..][..lanes]);
+            for l in 0..L {
+                sums[l] += before[l];
+            }
         }
         if !self.bias.is_empty() {
-            add(&mut sums, &load(&self.bias[filter..][..lanes]));
+            let bias = load::<T, L>(&self.bias[filter..][..lanes]);
+            for l in 0..L {
+                sums[l] += bias[l];
+            }
         }
         if self.relu {
-            for sum in &mut sums {
-                // A NaN stays a NaN: it must not pass for an inactive unit.
-                *sum = if *sum < T::ZERO { T::ZERO } else { *sum };
+            // A NaN stays a NaN: it must not pass for an inactive unit.
+            for l in 0..L {
+                sums[l] = if sums[l] < T::ZERO { T::ZERO } else { sums[l] };
             }
         }
         if !self.scale.is_empty() {
@@ -52,13 +58,6 @@ impl<T: Scalar> Finish<'_, T> {
                 sums[l] *= scale[l];
             }
         }
-        store(&sums, y);
-    }
-}
-
-#[inline(always)]
-fn add<T: Scalar, const L: usize>(to: &mut [T; L], line: &[T; L]) {
-    for l in 0..L {
-        to[l] += line[l];
+        store(&sums, &mut y[at..][..lanes]);
     }
 }

@@ -64,7 +64,9 @@ pub enum GeometryError {
         padding: usize,
     },
     /// Some windows would lie in the padding alone.
-    #[error("a padding of {padding} pixels a side leaves windows of {size} pixels without an image under them")]
+    #[error(
+        "a padding of {padding} pixels a side leaves windows of {size} pixels without an image under them"
+    )]
     TooMuchPadding {
         /// A side.
         padding: usize,
@@ -85,7 +87,8 @@ impl Window {
     /// Number of positions along an axis, and pixels of padding before its start.
     pub(crate) fn positions(&self, extent: usize) -> Result<(usize, usize), GeometryError> {
         let Self { size, stride, padding } = *self;
-        for (what, n) in [("the window's size", size), ("the stride", stride), ("an image's extent", extent)] {
+        for (what, n) in [("the window's size", size), ("the stride", stride), ("an image's extent", extent)]
+        {
             if n == 0 {
                 return Err(GeometryError::Zero { what });
             }
@@ -144,7 +147,8 @@ impl Geometry {
         let output = Images { batch: input.batch, height, width, channels: filters };
         for images in [input, output] {
             let Images { batch, height, width, channels } = images;
-            let numbers = [height, width, channels].into_iter().try_fold(batch, |n, size| n.checked_mul(size));
+            let numbers =
+                [height, width, channels].into_iter().try_fold(batch, |n, size| n.checked_mul(size));
             let sizes_fit = [batch, height, width, channels].iter().all(|&n| u32::try_from(n).is_ok());
             if !sizes_fit || numbers.is_none_or(|n| n > isize::MAX as usize / 8) {
                 return Err(GeometryError::TooMany(images));
@@ -153,6 +157,10 @@ impl Geometry {
         Ok(Self { input, window, output, top, left })
     }
 
+    /// The window.
+    pub fn window(&self) -> Window {
+        self.window
+    }
     /// The images that go in.
     pub fn input(&self) -> Images {
         self.input
@@ -184,7 +192,8 @@ impl Geometry {
     }
 
     pub(crate) fn from_attributes(attributes: Attributes) -> Self {
-        let [batch, height, width, channels, filters, size, stride, kind, side, ..] = attributes.map(|n| n as usize);
+        let [batch, height, width, channels, filters, size, stride, kind, side, ..] =
+            attributes.map(|n| n as usize);
         let padding = match kind {
             0 => Padding::Valid,
             1 => Padding::Same,

@@ -18,12 +18,30 @@ macro_rules! in_tiles {
         while $start < total {
             let rows = (total - $start).div_ceil((total - $start).div_ceil($crate::conv::kernel::ROWS));
             match rows {
-                1 => { const $R: usize = 1; $body }
-                2 => { const $R: usize = 2; $body }
-                3 => { const $R: usize = 3; $body }
-                4 => { const $R: usize = 4; $body }
-                5 => { const $R: usize = 5; $body }
-                _ => { const $R: usize = 6; $body }
+                1 => {
+                    const $R: usize = 1;
+                    $body
+                }
+                2 => {
+                    const $R: usize = 2;
+                    $body
+                }
+                3 => {
+                    const $R: usize = 3;
+                    $body
+                }
+                4 => {
+                    const $R: usize = 4;
+                    $body
+                }
+                5 => {
+                    const $R: usize = 5;
+                    $body
+                }
+                _ => {
+                    const $R: usize = 6;
+                    $body
+                }
             }
             $start += rows;
         }
@@ -39,17 +57,22 @@ pub(super) struct Runs {
     pub(super) len: usize,
 }
 
-/// `sums_r += Σ_k a_rk b_k`: row r of the left operand is the runs that start at `starts[r]`.
+/// `sums_r += Σ_k a_rk b_k`: row r of the left operand is the runs that start at `first + r·distance`.
 #[inline(always)]
 pub(super) fn rows<T: Scalar, const L: usize, const R: usize>(
     a: &[T],
-    starts: [usize; R],
+    first: usize,
+    distance: usize,
     runs: Runs,
     b: &[[T; L]],
     mut sums: [[T; L]; R],
 ) -> [[T; L]; R] {
     for run in 0..runs.count {
-        let rows: [&[T]; R] = std::array::from_fn(|r| &a[starts[r] + run * runs.distance..][..runs.len]);
+        let a = &a[first + run * runs.distance..];
+        let mut rows = [&a[..runs.len]; R];
+        for r in 1..R {
+            rows[r] = &a[r * distance..][..runs.len];
+        }
         let b = &b[run * runs.len..][..runs.len];
         for k in 0..runs.len {
             for r in 0..R {
@@ -72,19 +95,21 @@ pub(super) fn columns<T: Scalar, const L: usize, const R: usize>(
     b: &[[T; L]],
     mut sums: [[T; L]; R],
 ) -> [[T; L]; R] {
-    for (a, b) in a.chunks(distance).zip(b) {
-        let Some(a) = a.first_chunk::<R>() else { break };
+    let mut at = 0;
+    for b in b {
+        let a = &a[at..][..R];
         for r in 0..R {
             for l in 0..L {
                 sums[r][l] = a[r].mul_add(b[l], sums[r][l]);
             }
         }
+        at += distance;
     }
     sums
 }
 
 /// The part of `scratch` from its first cache line on, `len` numbers, the memory grown where needed.
-pub(super) fn work_area<T: Scalar>(scratch: &mut Vec<T>, len: usize) -> &mut [T] {
+pub(crate) fn work_area<T: Scalar>(scratch: &mut Vec<T>, len: usize) -> &mut [T] {
     let line = 64 / size_of::<T>();
     if scratch.len() < len + line {
         scratch.resize(len + line, T::ZERO);
@@ -100,7 +125,9 @@ pub(super) fn load<T: Scalar, const L: usize>(channels: &[T]) -> [T; L] {
         Some(line) => *line,
         None => {
             let mut line = [T::ZERO; L];
-            line[..channels.len()].copy_from_slice(channels);
+            for (lane, channel) in line.iter_mut().zip(channels) {
+                *lane = *channel;
+            }
             line
         }
     }
@@ -111,6 +138,10 @@ pub(super) fn load<T: Scalar, const L: usize>(channels: &[T]) -> [T; L] {
 pub(super) fn store<T: Scalar, const L: usize>(line: &[T; L], channels: &mut [T]) {
     match channels.first_chunk_mut::<L>() {
         Some(channels) => *channels = *line,
-        None => channels.copy_from_slice(&line[..channels.len()]),
+        None => {
+            for (channel, lane) in channels.iter_mut().zip(line) {
+                *channel = *lane;
+            }
+        }
     }
 }

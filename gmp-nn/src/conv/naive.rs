@@ -6,11 +6,20 @@ use super::{Geometry, Images};
 fn products(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     let Images { batch, height, width, .. } = g.output;
     let size = g.window.size;
-    for (n, oh, ow) in (0..batch).flat_map(|n| (0..height).flat_map(move |h| (0..width).map(move |w| (n, h, w)))) {
+    for (n, oh, ow) in
+        (0..batch).flat_map(|n| (0..height).flat_map(move |h| (0..width).map(move |w| (n, h, w))))
+    {
         for (kh, kw) in (0..size).flat_map(|h| (0..size).map(move |w| (h, w))) {
-            let (h, w) = ((oh * g.window.stride + kh).wrapping_sub(g.top), (ow * g.window.stride + kw).wrapping_sub(g.left));
+            let (h, w) = (
+                (oh * g.window.stride + kh).wrapping_sub(g.top),
+                (ow * g.window.stride + kw).wrapping_sub(g.left),
+            );
             if h < g.input.height && w < g.input.width {
-                f((n * g.input.height + h) * g.input.width + w, (n * height + oh) * width + ow, kh * size + kw);
+                f(
+                    (n * g.input.height + h) * g.input.width + w,
+                    (n * height + oh) * width + ow,
+                    kh * size + kw,
+                );
             }
         }
     }

@@ -2,12 +2,18 @@
 
 mod affine;
 mod batch_norm;
+mod conv2d;
 mod direction;
+mod global_average_pool;
+mod max_pool;
 mod weight_norm;
 
 pub use affine::{affine, scaled_affine};
 pub use batch_norm::batch_norm;
+pub use conv2d::{conv2d, conv2d_bias, scaled_conv2d};
 pub use direction::direction;
+pub use global_average_pool::global_average_pool;
+pub use max_pool::max_pool;
 pub use weight_norm::weight_norm;
 
 use serde::{Deserialize, Serialize};

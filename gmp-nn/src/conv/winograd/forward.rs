@@ -1,6 +1,6 @@
 //! The forward pass and, on turned weights, the data gradient.
 
-use super::transform::{self, OUT, POINTS, both_axes};
+use super::transform::{self, Half, IN, OUT, POINTS};
 use super::{Layout, Lines, Tiling};
 use crate::conv::finish::Finish;
 use crate::conv::kernel::{Runs, in_tiles, load, rows, work_area};
@@ -45,7 +45,7 @@ fn correlate_lines<T: Element, const L: usize>(
     let panel = channel_blocks * L * L;
     let tiles = tiling.strip() * tiling.strips_a_piece();
     let (v, m) = (Layout { blocks: channel_blocks, tiles }, Layout { blocks: filter_blocks, tiles });
-    let parts = threads(tiling.multiplications()).min(tiling.strips());
+    let parts = threads(tiling.multiplications()).min(tiling.strips()).max(1);
     let weights = filter_blocks * POINTS * panel;
     let area = work_area(scratch, weights + parts * (v.lines() + m.lines()) * L);
     let (u, area) = area.split_at_mut(weights);
@@ -80,6 +80,7 @@ impl<T: Scalar, const L: usize> Kernel for Pack<'_, T, L> {
     fn run(self) {
         let (depth, filter) = (self.u.len() / POINTS, self.block * L);
         let lanes = L.min(self.filters - filter);
+        let mut half = transform::half();
         for start in (0..depth).step_by(L) {
             // Lines of filters for L channels at each of the nine places.
             let mut places = [[[T::ZERO; L]; L]; 9];
@@ -87,23 +88,31 @@ impl<T: Scalar, const L: usize> Kernel for Pack<'_, T, L> {
             for (place, lines) in places.iter_mut().enumerate() {
                 if self.turned {
                     for l in 0..lanes {
-                        let w = &self.w[((8 - place) * self.filters + filter + l) * self.channels + start..][..channels];
+                        let w = &self.w[((8 - place) * self.filters + filter + l) * self.channels + start..]
+                            [..channels];
                         for (line, &w) in lines.iter_mut().zip(w) {
                             line[l] = w;
                         }
                     }
                 } else {
                     for (k, line) in lines[..channels].iter_mut().enumerate() {
-                        let w = &self.w[(place * self.channels + start + k) * self.filters + filter..][..lanes];
+                        let w =
+                            &self.w[(place * self.channels + start + k) * self.filters + filter..][..lanes];
                         *line = load(w);
                     }
                 }
             }
             for k in 0..L {
-                let g: [[[T; L]; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| places[i * 3 + j][k]));
-                let points = both_axes(&g, transform::weights);
-                for (point, line) in points.as_flattened().iter().enumerate() {
-                    self.u[point * depth + start + k] = *line;
+                let mut g = [[&places[0][0]; 3]; 3];
+                for (place, lines) in places.iter().enumerate() {
+                    g[place / 3][place % 3] = &lines[k];
+                }
+                transform::columns(&g, &mut half, transform::weights);
+                for o in 0..IN {
+                    let row = transform::row(&half, o, transform::weights);
+                    for p in 0..IN {
+                        self.u[(o * IN + p) * depth + start + k] = row[p];
+                    }
                 }
             }
         }
@@ -130,6 +139,7 @@ impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
         let (v, m) = area.as_chunks_mut::<L>().0.split_at_mut(self.v.lines());
         let mut v = Lines { layout: self.v, lines: v };
         let mut m = Lines { layout: self.m, lines: m };
+        let mut half = transform::half();
         let strip = self.tiling.strip();
         let origin = self.tiling.first_row(self.strips.start) * self.tiling.out_width * self.tiling.filters;
         let piece = self.tiling.strips_a_piece();
@@ -142,8 +152,7 @@ impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
             for (s, index) in strips.enumerate() {
                 for t in 0..strip {
                     for block in 0..self.m.blocks {
-                        let tile = both_axes(&m.get(block, s * strip + t), transform::output);
-                        self.write(&tile, index, t, block, origin);
+                        self.write(&m.get(block, s * strip + t), &mut half, index, t, block, origin);
                     }
                 }
             }
@@ -152,19 +161,29 @@ impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
 }
 
 impl<T: Scalar, const L: usize> Part<'_, T, L> {
-    /// Stores the outputs of a tile that lie inside the image.
+    /// Takes a tile from the points to its outputs and stores those that lie inside the image.
     #[inline(always)]
-    fn write(&mut self, tile: &[[[T; L]; OUT]; OUT], strip: usize, t: usize, block: usize, origin: usize) {
+    fn write(
+        &mut self,
+        points: &[[&[T; L]; IN]; IN],
+        half: &mut Half<T, L>,
+        strip: usize,
+        t: usize,
+        block: usize,
+        origin: usize,
+    ) {
         let tiling = self.tiling;
         let lanes = L.min(tiling.filters - block * L);
         let rows = OUT.min(tiling.out_height - strip % tiling.strips_an_image() * OUT);
         let cols = OUT.min(tiling.out_width - t * OUT);
         let first = tiling.first_row(strip);
-        for (i, row) in tile[..rows].iter().enumerate() {
-            for (j, line) in row[..cols].iter().enumerate() {
+        transform::columns(points, half, transform::output);
+        for i in 0..rows {
+            let row = transform::row(half, i, transform::output);
+            for j in 0..cols {
                 let pixel = (first + i) * tiling.out_width + t * OUT + j;
                 let at = pixel * tiling.filters + block * L - origin;
-                self.finish.line(*line, block * L, lanes, at, &mut self.outputs);
+                self.finish.line(&row[j], block * L, lanes, at, &mut self.outputs);
             }
         }
     }
@@ -172,7 +191,12 @@ impl<T: Scalar, const L: usize> Part<'_, T, L> {
 
 /// The product of every point's matrices, for the first `tiles` tiles.
 #[inline(always)]
-fn products<T: Scalar, const L: usize>(v: &Lines<'_, T, L>, u: &[[T; L]], m: &mut Lines<'_, T, L>, tiles: usize) {
+fn products<T: Scalar, const L: usize>(
+    v: &Lines<'_, T, L>,
+    u: &[[T; L]],
+    m: &mut Lines<'_, T, L>,
+    tiles: usize,
+) {
     let depth = v.layout.blocks * L;
     let Runs { distance, len, .. } = v.layout.runs(L);
     for point in 0..POINTS {
@@ -186,8 +210,7 @@ fn products<T: Scalar, const L: usize>(v: &Lines<'_, T, L>, u: &[[T; L]], m: &mu
                 in_tiles!(tiles, |tile, R| {
                     let out = out[tile..].first_chunk_mut::<R>().expect("R tiles are left");
                     let sums = if start == 0 { [[T::ZERO; L]; R] } else { *out };
-                    let starts = std::array::from_fn(|r| (tile + r) * L);
-                    *out = rows(a, starts, Runs { count, distance, len }, panel, sums);
+                    *out = rows(a, tile * L, L, Runs { count, distance, len }, panel, sums);
                 });
             }
         }

@@ -1,6 +1,6 @@
 //! The weight gradient.
 
-use super::transform::{self, POINTS, both_axes};
+use super::transform::{self, IN, POINTS};
 use super::{Layout, Lines, Tiling};
 use crate::conv::kernel::{columns, in_tiles, store, work_area};
 use crate::conv::share::threads;
@@ -56,7 +56,15 @@ fn weight_gradient_lines<T: Element, const L: usize>(
         let used = (last - first).div_ceil(strips_a_piece);
         let transform = |(i, area): (usize, &mut [T])| {
             let start = first + i * strips_a_piece;
-            dispatch(Transform::<T, L> { tiling, x, dy, strips: start..last.min(start + strips_a_piece), v, z, area });
+            dispatch(Transform::<T, L> {
+                tiling,
+                x,
+                dy,
+                strips: start..last.min(start + strips_a_piece),
+                v,
+                z,
+                area,
+            });
         };
         let band = &mut band[..used * piece];
         if parallel {
@@ -132,12 +140,14 @@ impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
     fn run(self) {
         let sums = self.sums.as_chunks_mut::<L>().0;
         let mut points = [[[T::ZERO; L]; L]; POINTS];
+        let mut half = transform::half();
         for filter_block in 0..self.z.blocks {
             for (point, products) in points.iter_mut().enumerate() {
                 in_tiles!(L, |channel, R| {
                     let mut sums = [[T::ZERO; L]; R];
                     for (i, piece) in self.band.chunks(self.piece).enumerate() {
-                        let strips = self.tiling.strips_a_piece().min(self.last - i * self.tiling.strips_a_piece());
+                        let strips =
+                            self.tiling.strips_a_piece().min(self.last - i * self.tiling.strips_a_piece());
                         let tiles = strips * self.tiling.strip();
                         let (v, z) = piece.as_chunks::<L>().0.split_at(self.v.lines());
                         let v = &v[self.v.start(point, self.channel_block)..][..tiles];
@@ -148,12 +158,18 @@ impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
                 });
             }
             for channel in 0..L {
-                let m = std::array::from_fn(|i| std::array::from_fn(|j| points[i * transform::IN + j][channel]));
-                let gradient = both_axes(&m, transform::weight_gradient);
-                for (place, line) in gradient.as_flattened().iter().enumerate() {
-                    let sum = &mut sums[(place * self.z.blocks + filter_block) * L + channel];
-                    for l in 0..L {
-                        sum[l] += line[l];
+                let mut m = [[&points[0][0]; IN]; IN];
+                for (point, lines) in points.iter().enumerate() {
+                    m[point / IN][point % IN] = &lines[channel];
+                }
+                transform::columns(&m, &mut half, transform::weight_gradient);
+                for o in 0..3 {
+                    let row = transform::row(&half, o, transform::weight_gradient);
+                    for p in 0..3 {
+                        let sum = &mut sums[((o * 3 + p) * self.z.blocks + filter_block) * L + channel];
+                        for l in 0..L {
+                            sum[l] += row[p][l];
+                        }
                     }
                 }
             }

@@ -19,7 +19,7 @@ pub(super) use gradient::weight_gradient;
 use super::Geometry;
 use super::kernel::{Runs, load};
 use gmp_math::Scalar;
-use transform::{IN, OUT, POINTS};
+use transform::{Half, IN, OUT, POINTS};
 
 /// Tiles in a piece; a whole number of rows of tiles, so about this many.
 const PIECE: usize = 48;
@@ -90,49 +90,93 @@ impl Tiling {
 
     /// Takes the 6×6 pixels under every tile of a strip to the points.
     #[inline(always)]
-    fn transform_input<T: Scalar, const L: usize>(&self, x: &[T], strip: usize, v: &mut Lines<'_, T, L>, at: usize) {
+    fn transform_input<T: Scalar, const L: usize>(
+        &self,
+        x: &[T],
+        strip: usize,
+        v: &mut Lines<'_, T, L>,
+        at: usize,
+    ) {
         let (image, y) = (strip / self.strips_an_image(), strip % self.strips_an_image());
-        let x = &x[image * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
-        let top = (y * OUT) as isize - self.top as isize;
         for t in 0..self.strip() {
-            let left = (t * OUT) as isize - self.left as isize;
-            let inside = |first: isize, extent: usize, i: usize| {
-                usize::try_from(first + i as isize).ok().filter(|&i| i < extent)
-            };
-            for block in 0..self.channels.div_ceil(L) {
-                let mut d = [[[T::ZERO; L]; IN]; IN];
-                for (i, d) in d.iter_mut().enumerate() {
-                    let Some(row) = inside(top, self.height, i) else { continue };
-                    for (j, d) in d.iter_mut().enumerate() {
-                        let Some(col) = inside(left, self.width, j) else { continue };
-                        let pixel = &x[(row * self.width + col) * self.channels..][..self.channels];
-                        *d = load(&pixel[block * L..]);
+            let mut pixels = [[None; IN]; IN];
+            for i in 0..IN {
+                for j in 0..IN {
+                    // In the padding these wrap around, to far outside.
+                    let row = (y * OUT + i).wrapping_sub(self.top);
+                    let col = (t * OUT + j).wrapping_sub(self.left);
+                    if row < self.height && col < self.width {
+                        pixels[i][j] = Some(((image * self.height + row) * self.width + col) * self.channels);
                     }
                 }
-                v.put(block, at + t, &transform::both_axes(&d, transform::input));
             }
+            transform_pixels(x, self.channels, &pixels, transform::input, v, at + t);
         }
     }
 
     /// Takes the gradients of the 4×4 outputs of every tile of a strip to the points.
     #[inline(always)]
-    fn transform_gradient<T: Scalar, const L: usize>(&self, dy: &[T], strip: usize, z: &mut Lines<'_, T, L>, at: usize) {
-        let y = strip % self.strips_an_image();
-        let first = self.first_row(strip);
-        let rows = OUT.min(self.out_height - y * OUT);
+    fn transform_gradient<T: Scalar, const L: usize>(
+        &self,
+        dy: &[T],
+        strip: usize,
+        z: &mut Lines<'_, T, L>,
+        at: usize,
+    ) {
+        let (image, y) = (strip / self.strips_an_image(), strip % self.strips_an_image());
         for t in 0..self.strip() {
-            let cols = OUT.min(self.out_width - t * OUT);
-            for block in 0..self.filters.div_ceil(L) {
-                let mut d = [[[T::ZERO; L]; OUT]; OUT];
-                for (i, d) in d[..rows].iter_mut().enumerate() {
-                    for (j, d) in d[..cols].iter_mut().enumerate() {
-                        let pixel = (first + i) * self.out_width + t * OUT + j;
-                        *d = load(&dy[pixel * self.filters..][..self.filters][block * L..]);
+            let mut pixels = [[None; OUT]; OUT];
+            for i in 0..OUT {
+                for j in 0..OUT {
+                    let (row, col) = (y * OUT + i, t * OUT + j);
+                    if row < self.out_height && col < self.out_width {
+                        pixels[i][j] =
+                            Some(((image * self.out_height + row) * self.out_width + col) * self.filters);
                     }
                 }
-                z.put(block, at + t, &transform::both_axes(&d, transform::gradient));
+            }
+            transform_pixels(dy, self.filters, &pixels, transform::gradient, z, at + t);
+        }
+    }
+}
+
+/// Takes all channels of a tile's pixels to the points. `pixels` says where they begin; nowhere is zero.
+#[inline(always)]
+fn transform_pixels<T: Scalar, const L: usize, const I: usize>(
+    x: &[T],
+    channels: usize,
+    pixels: &[[Option<usize>; I]; I],
+    f: impl Fn([T; I]) -> [T; IN],
+    points: &mut Lines<'_, T, L>,
+    tile: usize,
+) {
+    let zero = [T::ZERO; L];
+    let mut half = transform::half();
+    for block in 0..channels / L {
+        let mut lines = [[&zero; I]; I];
+        for i in 0..I {
+            for j in 0..I {
+                if let Some(start) = pixels[i][j] {
+                    lines[i][j] =
+                        x[start + block * L..].first_chunk().expect("the pixel has L more channels");
+                }
             }
         }
+        transform::columns(&lines, &mut half, &f);
+        points.put(block, tile, &half, &f);
+    }
+    let (block, rest) = (channels / L, channels % L);
+    if rest > 0 {
+        let mut padded = [[zero; I]; I];
+        for i in 0..I {
+            for j in 0..I {
+                if let Some(start) = pixels[i][j] {
+                    padded[i][j] = load(&x[start + block * L..][..rest]);
+                }
+            }
+        }
+        transform::columns(&padded.each_ref().map(|row| row.each_ref()), &mut half, &f);
+        points.put(block, tile, &half, &f);
     }
 }
 
@@ -164,18 +208,35 @@ struct Lines<'a, T, const L: usize> {
     lines: &'a mut [[T; L]],
 }
 impl<T: Scalar, const L: usize> Lines<'_, T, L> {
+    /// Completes a transform and stores its points, for a block of channels of a tile.
     #[inline(always)]
-    fn put(&mut self, block: usize, tile: usize, points: &[[[T; L]; IN]; IN]) {
+    fn put<const I: usize>(
+        &mut self,
+        block: usize,
+        tile: usize,
+        half: &Half<T, L>,
+        f: impl Fn([T; I]) -> [T; IN],
+    ) {
         let distance = self.layout.point();
         let lines = &mut self.lines[block * self.layout.tiles + tile..];
-        for (point, line) in points.as_flattened().iter().enumerate() {
-            lines[point * distance] = *line;
+        for o in 0..IN {
+            let row = transform::row(half, o, &f);
+            for p in 0..IN {
+                lines[(o * IN + p) * distance] = row[p];
+            }
         }
     }
+    /// The lines of all points, for a block of channels of a tile.
     #[inline(always)]
-    fn get(&self, block: usize, tile: usize) -> [[[T; L]; IN]; IN] {
+    fn get(&self, block: usize, tile: usize) -> [[&[T; L]; IN]; IN] {
         let distance = self.layout.point();
         let lines = &self.lines[block * self.layout.tiles + tile..];
-        std::array::from_fn(|i| std::array::from_fn(|j| lines[(i * IN + j) * distance]))
+        let mut points = [[&lines[0]; IN]; IN];
+        for i in 0..IN {
+            for j in 0..IN {
+                points[i][j] = &lines[(i * IN + j) * distance];
+            }
+        }
+        points
     }
 }

@@ -1,7 +1,7 @@
 //! The transforms of F(4×4, 3×3): evaluation of polynomials at 0, ±3/4, ±3/2 and ∞, and their transposes.
 //!
 //! With d the 6×6 input of a tile and g the 3×3 kernel, the 4×4 output is `Aᵀ[(G g Gᵀ) ∘ (Bᵀ d B)]A`. Each
-//! matrix is a function of one column here, applied along both axes by [`both_axes`] on a line of channels.
+//! matrix is a function of one column here, applied along both axes by [`columns`] and [`row`] on lines of channels.
 //!
 //! The points are exact in binary, so nothing is lost in the matrices themselves, and with them the error in
 //! f32 is half of that with the usual 0, ±1, ±2, ∞ (measured; the module's tests bound it).
@@ -53,14 +53,7 @@ pub(super) fn weights<T: Scalar>(g: [T; 3]) -> [T; IN] {
     let odd_a = c::<T>(0.5 / (A * (A2 - B2))) * g[1];
     let even_b = g[2].mul_add(c(0.5 / (B2 - A2)), c::<T>(0.5 / (B2 * (B2 - A2))) * g[0]);
     let odd_b = c::<T>(0.5 / (B * (B2 - A2))) * g[1];
-    [
-        c::<T>(1.0 / (A2 * B2)) * g[0],
-        even_a + odd_a,
-        even_a - odd_a,
-        even_b + odd_b,
-        even_b - odd_b,
-        g[2],
-    ]
+    [c::<T>(1.0 / (A2 * B2)) * g[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g[2]]
 }
 
 /// Gᵀ: the six points to three weights.
@@ -101,28 +94,52 @@ pub(super) fn gradient<T: Scalar>(y: [T; OUT]) -> [T; IN] {
     [y[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, y[3]]
 }
 
-/// Applies `f` along both axes of an I×I block of lines; gives the O×O result.
+/// A block of lines between the transforms along its two axes.
+pub(super) type Half<T, const L: usize> = [[[T; L]; IN]; IN];
+
+/// Memory for [`columns`].
 #[inline(always)]
-pub(super) fn both_axes<T: Scalar, const L: usize, const I: usize, const O: usize>(
-    block: &[[[T; L]; I]; I],
+pub(super) fn half<T: Scalar, const L: usize>() -> Half<T, L> {
+    [[[T::ZERO; L]; IN]; IN]
+}
+
+/// Applies `f` along the columns of an I×I block of lines; [`row`] completes the result.
+#[inline(always)]
+pub(super) fn columns<T: Scalar, const L: usize, const I: usize, const O: usize>(
+    block: &[[&[T; L]; I]; I],
+    half: &mut Half<T, L>,
     f: impl Fn([T; I]) -> [T; O],
-) -> [[[T; L]; O]; O] {
-    let mut half = [[[T::ZERO; L]; I]; O];
+) {
     for j in 0..I {
         for l in 0..L {
-            let column = f(std::array::from_fn(|i| block[i][j][l]));
+            let mut column = [T::ZERO; I];
+            for i in 0..I {
+                column[i] = block[i][j][l];
+            }
+            let column = f(column);
             for o in 0..O {
                 half[o][j][l] = column[o];
             }
         }
     }
-    let mut result = [[[T::ZERO; L]; O]; O];
-    for o in 0..O {
-        for l in 0..L {
-            let row = f(std::array::from_fn(|j| half[o][j][l]));
-            for p in 0..O {
-                result[o][p][l] = row[p];
-            }
+}
+
+/// Applies `f` along row `o` of what [`columns`] left.
+#[inline(always)]
+pub(super) fn row<T: Scalar, const L: usize, const I: usize, const O: usize>(
+    half: &Half<T, L>,
+    o: usize,
+    f: impl Fn([T; I]) -> [T; O],
+) -> [[T; L]; O] {
+    let mut result = [[T::ZERO; L]; O];
+    for l in 0..L {
+        let mut row = [T::ZERO; I];
+        for j in 0..I {
+            row[j] = half[o][j][l];
+        }
+        let row = f(row);
+        for p in 0..O {
+            result[p][l] = row[p];
         }
     }
     result
