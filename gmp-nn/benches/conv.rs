@@ -39,7 +39,8 @@ fn main() {
         let window = Window::new(size, stride, Padding::Symmetric(size / 2));
         let g = Geometry::new(images, window, filters).expect("a convolution");
         let flop = 2.0 * (g.output().rows() * g.weight_rows() * filters) as f64;
-        let numbers = |len: usize| -> Vec<f32> { (0..len).map(|i| ((i * 37) % 101) as f32 * 0.01 - 0.5).collect() };
+        let numbers =
+            |len: usize| -> Vec<f32> { (0..len).map(|i| ((i * 37) % 101) as f32 * 0.01 - 0.5).collect() };
         let (x, w) = (numbers(images.rows() * channels), numbers(g.weight_rows() * filters));
         let b = vec![0.1; filters];
         let mut tape = Tape::new();

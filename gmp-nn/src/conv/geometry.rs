@@ -3,7 +3,7 @@
 use gmp_autograd::Attributes;
 
 /// The sizes of a batch of images, whose matrix is (batch·height·width)×channels, rows in that order (NHWC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Images {
     /// Number of images.
     pub batch: usize,
@@ -23,7 +23,7 @@ impl Images {
 }
 
 /// What surrounds an image where a window reaches over its edge: zeros for a convolution, nothing for a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Padding {
     /// None: windows stay inside.
     Valid,
@@ -34,7 +34,7 @@ pub enum Padding {
 }
 
 /// A square window that slides over images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Window {
     /// Pixels a side.
     pub size: usize,
