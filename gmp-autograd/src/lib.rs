@@ -10,5 +10,5 @@ mod var;
 
 pub use matrix::{Mat, MatMut};
 pub use rule::{Accumulator, Pullback, Rule};
-pub use tape::Tape;
+pub use tape::{Attributes, Tape};
 pub use var::{Shape, Var};

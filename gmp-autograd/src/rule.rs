@@ -1,6 +1,6 @@
 //! How an operation is differentiated.
 
-use crate::tape::Node;
+use crate::tape::{Attributes, Node};
 use crate::{Mat, MatMut};
 use gmp_math::Scalar;
 
@@ -23,9 +23,14 @@ pub struct Pullback<'t, T: 'static> {
     pub(crate) outgoing: &'t mut [T],
     pub(crate) below: &'t mut [T],
     pub(crate) touched: &'t mut [bool],
+    pub(crate) scratch: &'t mut Vec<T>,
 }
 
 impl<'t, T: Scalar> Pullback<'t, T> {
+    /// Number of inputs.
+    pub fn arity(&self) -> usize {
+        self.node.inputs().len()
+    }
     /// The value of input `i`.
     pub fn value(&self, i: usize) -> Mat<'t, T> {
         let input = &self.node.inputs()[i];
@@ -39,6 +44,15 @@ impl<'t, T: Scalar> Pullback<'t, T> {
     /// What the forward pass kept.
     pub fn saved(&self) -> &'t [T] {
         self.saved
+    }
+    /// The whole numbers that were recorded with the node.
+    pub fn attributes(&self) -> Attributes {
+        self.node.attributes
+    }
+    /// The tape's work area, of any length and content. A rule that needs it beside accumulators takes it
+    /// out and puts it back: `let mut scratch = std::mem::take(pull.scratch())`.
+    pub fn scratch(&mut self) -> &mut Vec<T> {
+        self.scratch
     }
     /// Whether anyone wants the gradient of input `i`.
     pub fn needs(&self, i: usize) -> bool {

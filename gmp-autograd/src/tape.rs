@@ -7,12 +7,16 @@ use std::fmt;
 
 pub(crate) const MAX_INPUTS: usize = 6;
 
+/// Small whole numbers that an operation keeps with its node: the sizes of a picture, a stride.
+pub type Attributes = [u32; 12];
+
 /// One operation that was carried out.
 pub(crate) struct Node<T: 'static> {
     rule: Option<&'static dyn Rule<T>>,
     inputs: [Var; MAX_INPUTS],
     arity: usize,
     pub(crate) out: Var,
+    pub(crate) attributes: Attributes,
     saved: std::ops::Range<usize>,
 }
 
@@ -31,6 +35,7 @@ impl<T: Scalar> Node<T> {
 /// values    [ parameters | inputs and every result, in order of creation … ]
 /// gradients [ the same offsets                                             ]
 /// saved     [ what rules keep for their backward pass                      ]
+/// scratch   [ lent to one operation at a time; keeps nothing               ]
 /// ```
 ///
 /// Memory only grows, to the largest pass seen; a pass like an earlier one allocates nothing. Every
@@ -40,6 +45,7 @@ pub struct Tape<T: 'static> {
     values: Vec<T>,
     gradients: Vec<T>,
     saved: Vec<T>,
+    scratch: Vec<T>,
     nodes: Vec<Node<T>>,
     touched: Vec<bool>,
     parameters: usize,
@@ -61,6 +67,7 @@ impl<T: Scalar> Tape<T> {
             values: Vec::new(),
             gradients: Vec::new(),
             saved: Vec::new(),
+            scratch: Vec::new(),
             nodes: Vec::new(),
             touched: Vec::new(),
             parameters: 0,
@@ -118,7 +125,14 @@ impl<T: Scalar> Tape<T> {
         let data = Mat::new(data, rows, cols).data();
         let out = self.fresh(Shape::new(rows, cols), needs_gradient);
         self.values[out.range()].copy_from_slice(data);
-        self.nodes.push(Node { rule: None, inputs: [out; MAX_INPUTS], arity: 0, out, saved: 0..0 });
+        self.nodes.push(Node {
+            rule: None,
+            inputs: [out; MAX_INPUTS],
+            arity: 0,
+            out,
+            attributes: Attributes::default(),
+            saved: 0..0,
+        });
         out
     }
 
@@ -137,6 +151,29 @@ impl<T: Scalar> Tape<T> {
         out: Shape,
         saved: usize,
         forward: impl FnOnce([Mat<'_, T>; K], MatMut<'_, T>, &mut [T]),
+    ) -> Var {
+        self.record_with(rule, inputs, out, saved, Attributes::default(), |inputs, out, saved, _| {
+            forward(inputs, out, saved)
+        })
+    }
+
+    /// [`Tape::record`] for an operation that has attributes or needs a work area.
+    ///
+    /// The backward pass finds `attributes` at [`Pullback::attributes`]. `forward` is lent the tape's work
+    /// area too, of any length and content, to be resized as needed and never shrunk: the operations of
+    /// all passes share its memory. The backward pass finds it at [`Pullback::scratch`].
+    ///
+    /// # Panics
+    /// As [`Tape::record`].
+    #[track_caller]
+    pub fn record_with<const K: usize>(
+        &mut self,
+        rule: &'static dyn Rule<T>,
+        inputs: [Var; K],
+        out: Shape,
+        saved: usize,
+        attributes: Attributes,
+        forward: impl FnOnce([Mat<'_, T>; K], MatMut<'_, T>, &mut [T], &mut Vec<T>),
     ) -> Var {
         const { assert!(K <= MAX_INPUTS) };
         for input in &inputs {
@@ -158,7 +195,7 @@ impl<T: Scalar> Tape<T> {
             kept.fill(nan);
         }
         let operands = inputs.map(|v| Mat::new(&below[v.range()], v.rows(), v.cols()));
-        forward(operands, MatMut::new(result, out.rows(), out.cols()), kept);
+        forward(operands, MatMut::new(result, out.rows(), out.cols()), kept, &mut self.scratch);
         let mut padded = [out; MAX_INPUTS];
         padded[..K].copy_from_slice(&inputs);
         self.nodes.push(Node {
@@ -166,6 +203,7 @@ impl<T: Scalar> Tape<T> {
             inputs: padded,
             arity: K,
             out,
+            attributes,
             saved: start..self.saved_used,
         });
         out
@@ -211,6 +249,7 @@ impl<T: Scalar> Tape<T> {
                 outgoing: &mut above[..node.out.shape.len()],
                 below,
                 touched: &mut self.touched,
+                scratch: &mut self.scratch,
             });
         }
     }
@@ -255,9 +294,9 @@ impl<T: Scalar> Tape<T> {
         self.nodes.iter().enumerate().find(|(_, node)| bad(&node.out)).map(|(i, node)| (node.name(), i))
     }
 
-    /// Numbers held in memory: values, gradients and saved state.
+    /// Numbers held in memory: values, gradients, saved state and the work area.
     pub fn capacity(&self) -> usize {
-        self.values.capacity() + self.gradients.capacity() + self.saved.capacity()
+        self.values.capacity() + self.gradients.capacity() + self.saved.capacity() + self.scratch.capacity()
     }
 
     fn fresh(&mut self, shape: Shape, needs_gradient: bool) -> Var {

@@ -1,6 +1,6 @@
 //! Every built-in operation against central differences, and the algebra of the tape.
 
-use gmp_autograd::{Tape, Var, check, op};
+use gmp_autograd::{Pullback, Rule, Tape, Var, check, op};
 use proptest::prelude::*;
 
 type Program = fn(&mut Tape<f64>, &[Var]) -> Var;
@@ -20,6 +20,7 @@ const OPS: &[(&str, Program, Shapes)] = &[
     ("mean", |t, v| op::mean(t, v[0]), one),
     ("mean_absolute_error", |t, v| against_target(t, v[0], op::mean_absolute_error), one),
     ("mean_squared_error", |t, v| against_target(t, v[0], op::mean_squared_error), one),
+    ("softmax_cross_entropy", |t, v| against_classes(t, v[0]), one),
     ("binary_cross_entropy", |t, v| against_target(t, v[0], op::binary_cross_entropy_with_logits), one),
 ];
 
@@ -36,6 +37,12 @@ fn against_target(tape: &mut Tape<f64>, x: Var, loss: fn(&mut Tape<f64>, Var, Va
     let target: Vec<f64> = (0..x.shape().len()).map(|i| (i % 2) as f64).collect();
     let target = tape.input(&target, x.rows(), x.cols());
     loss(tape, x, target)
+}
+
+fn against_classes(tape: &mut Tape<f64>, x: Var) -> Var {
+    let classes: Vec<f64> = (0..x.rows()).map(|i| (i * i % x.cols()) as f64).collect();
+    let classes = tape.input(&classes, x.rows(), 1);
+    op::softmax_cross_entropy(tape, x, classes)
 }
 
 /// Away from the kinks of relu (0) and of the absolute error (0 and 1) by more than the step of the differences.
@@ -158,4 +165,60 @@ fn a_stale_variable_panics() {
     let old = tape.parameter(0, 1, 1);
     tape.begin(&[1.0]);
     op::scale(&mut tape, old, 1.0);
+}
+
+struct Power;
+impl Rule<f64> for Power {
+    fn name(&self) -> &'static str {
+        "power"
+    }
+    fn backward(&self, pull: &mut Pullback<'_, f64>) {
+        let exponent = pull.attributes()[0] as i32;
+        let x = pull.value(0);
+        let mut slopes = std::mem::take(pull.scratch());
+        assert!(slopes.len() >= 100, "the forward pass left its work area here");
+        for (slope, x) in slopes.iter_mut().zip(x.data()) {
+            *slope = f64::from(exponent) * x.powi(exponent - 1);
+        }
+        if let Some((dy, dx)) = pull.wrt(0) {
+            dx.add_each(dy.data().iter().zip(&slopes).map(|(dy, slope)| dy * slope));
+        }
+        *pull.scratch() = slopes;
+    }
+}
+
+#[test]
+fn attributes_and_the_work_area_reach_the_backward_pass() {
+    check::gradients(&[(2, 2, &[0.3, -1.2, 2.0, 0.7])], |tape, v| {
+        let attributes = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        tape.record_with(&Power, [v[0]], v[0].shape(), 0, attributes, |[x], mut y, _, scratch| {
+            scratch.resize(100, 0.0);
+            for (y, x) in y.data_mut().iter_mut().zip(x.data()) {
+                *y = x.powi(3);
+            }
+        })
+    })
+    .unwrap();
+}
+
+#[test]
+fn softmax_cross_entropy_does_not_overflow() {
+    let mut tape = Tape::new();
+    tape.begin(&[]);
+    let logits = tape.variable(&[1e4, -1e4, 0.0, -800.0, -801.0, -1e300], 2, 3);
+    let classes = tape.input(&[1.0, 0.0], 2, 1);
+    let loss = op::softmax_cross_entropy(&mut tape, logits, classes);
+    let expected = (2e4 + (1.0 + (-1.0_f64).exp()).ln()) / 2.0;
+    assert!((tape.value(loss).data()[0] - expected).abs() < 1e-9);
+    tape.backward(loss);
+    assert!(tape.gradient(logits).unwrap().data().iter().all(|g| g.is_finite()));
+}
+
+#[test]
+#[should_panic(expected = "class 3 is not one of 3")]
+fn a_class_that_is_none_panics() {
+    let mut tape = Tape::<f64>::new();
+    tape.begin(&[]);
+    let (logits, classes) = (tape.input(&[0.0; 3], 1, 3), tape.input(&[3.0], 1, 1));
+    op::softmax_cross_entropy(&mut tape, logits, classes);
 }

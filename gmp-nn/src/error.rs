@@ -14,6 +14,24 @@ pub enum Error {
         /// Its units.
         units: usize,
     },
+    /// A layer that wants something else than what flows into it.
+    #[error("{layer}: {found:?} flows in, expected {expected}")]
+    Misfit {
+        /// The layer.
+        layer: String,
+        /// What flows in.
+        found: crate::Features,
+        /// What would fit.
+        expected: String,
+    },
+    /// A window that does not fit the images that flow in.
+    #[error("{layer}: {source}")]
+    Window {
+        /// The layer.
+        layer: String,
+        /// Why.
+        source: crate::conv::GeometryError,
+    },
     /// Sampled weights that have no direction (a column of zeros).
     #[error("{layer}: {source}")]
     Direction {

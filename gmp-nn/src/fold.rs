@@ -1,7 +1,7 @@
 //! Networks as other networks of the same function: everything as plain weights, plain weights as geometric units.
 
 use crate::parameterization::{Directions, Initial, Parameterization};
-use crate::{Activation, Boundaries, Element, Error, Named, Network};
+use crate::{Activation, Boundaries, Element, Error, Linear, Named, Network};
 use gmp_math::Scalar;
 
 /// A dense layer in plain terms: unit j gives ±g(w_j·x + b_j).
@@ -125,8 +125,9 @@ fn push<T: Element>(
     network.layers.push(form.build(Initial {
         name,
         weights: &layer.weights,
-        inputs: layer.weights.len() / units,
+        weight_rows: layer.weights.len() / units,
         units,
+        linear: Linear::Dense,
         activation: layer.activation,
         directions: Directions::Exact,
         parameters: &mut network.parameters,

@@ -2,8 +2,8 @@
 
 use crate::layer::Statistics;
 use crate::op::Activation;
-use crate::parameterization::{Directions, Initial, Parameterization};
-use crate::{Boundaries, Element, Error, Forward, Layer, Named, Rng, init};
+use crate::parameterization::{Directions, Parameterization};
+use crate::{Boundaries, Element, Error, Features, Forward, Layer, LayerSpec, Named, NetworkSpec};
 use gmp_autograd::{Tape, Var};
 use serde::{Deserialize, Serialize};
 
@@ -57,41 +57,26 @@ impl Mlp {
     /// # Errors
     /// If a layer has no inputs or no units.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
-        let output_form = match self.parameterization {
+        self.spec().build(seed)
+    }
+
+    /// The same network, layer by layer.
+    pub fn spec(&self) -> NetworkSpec {
+        let dense =
+            |units, parameterization, activation| LayerSpec::Dense { units, parameterization, activation };
+        let hidden = self.hidden.iter().enumerate().map(|(i, &units)| {
+            (format!("hidden{}", i + 1), dense(units, self.parameterization, Activation::Relu))
+        });
+        let output = match self.parameterization {
             Parameterization::WeightNorm => Parameterization::WeightNorm,
             _ => Parameterization::Standard,
         };
-        let hidden =
-            self.hidden.iter().enumerate().map(|(i, &units)| {
-                (format!("hidden{}", i + 1), units, self.parameterization, Activation::Relu)
-            });
-        let output = ("output".to_owned(), self.outputs, output_form, Activation::Identity);
-        let mut network = Network::default();
-        let mut inputs = self.inputs;
-        for (name, units, form, activation) in hidden.chain([output]) {
-            if inputs == 0 || units == 0 {
-                return Err(Error::EmptyLayer { layer: name, inputs, units });
-            }
-            let mut weights = vec![T::ZERO; inputs * units];
-            init::glorot_uniform(
-                &mut Rng::new(seed, &format!("initial weights of {name}")),
-                inputs,
-                units,
-                &mut weights,
-            );
-            network.layers.push(form.build(Initial {
-                name: &name,
-                weights: &weights,
-                inputs,
-                units,
-                activation,
-                directions: self.directions,
-                parameters: &mut network.parameters,
-                buffers: &mut network.buffers,
-            })?);
-            inputs = units;
+        let output = ("output".to_owned(), dense(self.outputs, output, Activation::Identity));
+        NetworkSpec {
+            input: Features::Vector(self.inputs),
+            layers: hidden.chain([output]).collect(),
+            directions: self.directions,
         }
-        Ok(network)
     }
 }
 
@@ -113,6 +98,10 @@ impl<T: Element> Default for Network<T> {
 }
 
 impl<T: Element> Network<T> {
+    pub(crate) fn new(layers: Vec<Box<dyn Layer<T>>>, parameters: Named<T>, buffers: Named<T>) -> Self {
+        Self { layers, parameters, buffers }
+    }
+
     /// Evaluates on samples×inputs, with running statistics.
     ///
     /// # Panics
@@ -136,11 +125,14 @@ impl<T: Element> Network<T> {
         self.layers.len()
     }
 
-    /// Writes the activation boundaries of one layer's units, in the space of that layer's input.
+    /// Writes the activation boundaries of one layer's units, in the space of the units' inputs.
     ///
     /// # Panics
-    /// If there is no such layer.
+    /// If there is no such layer, or it is not made of units (a pool, a normalization, a residual block).
+    #[track_caller]
     pub fn boundaries(&self, layer: usize, boundaries: &mut Boundaries<T>) {
-        self.layers[layer].boundaries(self.parameters.values(), self.buffers.values(), boundaries);
+        let has_units =
+            self.layers[layer].boundaries(self.parameters.values(), self.buffers.values(), boundaries);
+        assert!(has_units, "layer {layer} is not made of units: {:?}", self.layers[layer]);
     }
 }

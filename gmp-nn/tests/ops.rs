@@ -36,6 +36,9 @@ fn ops(m: usize, k: usize, n: usize) -> Vec<Case> {
             Box::new(|t, v| op::batch_norm(t, [v[0], v[1], v[2]], 1e-3, Relu, |_, _| ())),
             norm,
         ),
+        ("mean_norm", Box::new(|t, v| op::mean_norm(t, v[0], Identity, |_| ())), vec![(m, n)]),
+        ("mean_norm_relu", Box::new(|t, v| op::mean_norm(t, v[0], Relu, |_| ())), vec![(m, n)]),
+        ("layer_norm", Box::new(|t, v| op::layer_norm(t, v[0], 1e-3)), vec![(m, n)]),
     ]
 }
 

@@ -10,6 +10,7 @@ mod mul;
 mod mul_row;
 mod relu;
 mod scale;
+mod softmax_cross_entropy;
 mod sub;
 mod sum;
 
@@ -21,6 +22,7 @@ pub use mul::mul;
 pub use mul_row::mul_row;
 pub use relu::relu;
 pub use scale::scale;
+pub use softmax_cross_entropy::softmax_cross_entropy;
 pub use sub::sub;
 pub use sum::sum;
 

@@ -4,7 +4,7 @@ use super::Initial;
 use crate::fold::Plain;
 use crate::layer::Statistics;
 use crate::op::{self, Activation};
-use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
+use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
 use gmp_autograd::{Var, op as basic};
 
 /// Keras' defaults, which the paper's experiments use.
@@ -19,18 +19,20 @@ struct BatchNorm {
     shift: Slot,
     mean: Slot,
     variance: Slot,
+    linear: Linear,
     activation: Activation,
 }
 
 pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
     let (zeros, ones) = (vec![T::ZERO; init.units], vec![T::ONE; init.units]);
     Ok(Box::new(BatchNorm {
-        weights: init.parameter("weights", Role::Weight, init.weights, init.inputs),
+        weights: init.parameter("weights", Role::Weight, init.weights, init.weight_rows),
         bias: init.row("bias", Role::Bias, T::ZERO),
         gain: init.row("gain", Role::Gain, T::ONE),
         shift: init.row("shift", Role::Shift, T::ZERO),
         mean: init.buffer("running_mean", &zeros),
         variance: init.buffer("running_variance", &ones),
+        linear: init.linear,
         activation: init.activation,
     }))
 }
@@ -39,7 +41,7 @@ impl<T: Element> Layer<T> for BatchNorm {
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
         let (w, b) = (pass.parameter(self.weights), pass.parameter(self.bias));
         let (gain, shift) = (pass.parameter(self.gain), pass.parameter(self.shift));
-        let z = op::affine(pass.tape, x, w, b, Activation::Identity);
+        let z = self.linear.affine(pass.tape, x, w, b, Activation::Identity);
         match &mut pass.statistics {
             Statistics::Batch(running) => {
                 let momentum = T::from_f64(MOMENTUM);
@@ -74,16 +76,20 @@ impl<T: Element> Layer<T> for BatchNorm {
         }
     }
 
-    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>) {
+    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
         boundaries.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
         let (gain, shift) = (&parameters[self.gain.range()], &parameters[self.shift.range()]);
         let (mean, variance) = (&buffers[self.mean.range()], &buffers[self.variance.range()]);
         for (j, offset) in boundaries.offsets.iter_mut().enumerate() {
             *offset += shift[j] * (variance[j] + T::from_f64(EPSILON)).sqrt() / gain[j] - mean[j];
         }
+        true
     }
 
     fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+        if self.linear != Linear::Dense {
+            return None;
+        }
         let mut affine = Boundaries::default();
         affine.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
         let mut plain = Plain::new(affine, self.activation);

@@ -6,7 +6,7 @@
 use super::{Directions, Initial};
 use crate::fold::Plain;
 use crate::op::{self, Activation};
-use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
+use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
 use gmp_autograd::Var;
 use gmp_math::sphere;
 
@@ -16,6 +16,7 @@ struct Geometric {
     direction: Direction,
     offset: Slot,
     radius: Slot,
+    linear: Linear,
     activation: Activation,
 }
 
@@ -26,7 +27,7 @@ enum Direction {
 }
 
 pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
-    let (inputs, units) = (init.inputs, init.units);
+    let (inputs, units) = (init.weight_rows, init.units);
     let mut angles = vec![T::ZERO; (inputs - 1) * units];
     let mut radius = vec![T::ZERO; units];
     let convert = match init.directions {
@@ -44,7 +45,7 @@ pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Laye
     };
     let offset = init.row("offset", Role::Offset, T::ZERO);
     let radius = init.parameter("radius", Role::Radius, &radius, 1);
-    Ok(Box::new(Geometric { direction, offset, radius, activation: init.activation }))
+    Ok(Box::new(Geometric { direction, offset, radius, linear: init.linear, activation: init.activation }))
 }
 
 impl<T: Element> Layer<T> for Geometric {
@@ -57,10 +58,10 @@ impl<T: Element> Layer<T> for Geometric {
             Direction::Signs(slot) => pass.buffer(slot),
         };
         let (offset, radius) = (pass.parameter(self.offset), pass.parameter(self.radius));
-        op::scaled_affine(pass.tape, x, u, offset, radius, self.activation)
+        self.linear.scaled_affine(pass.tape, [x, u, offset, radius], self.activation)
     }
 
-    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>) {
+    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
         let offsets = &parameters[self.offset.range()];
         match self.direction {
             Direction::Angles(slot) => {
@@ -71,9 +72,13 @@ impl<T: Element> Layer<T> for Geometric {
             }
             Direction::Signs(slot) => boundaries.assign(&buffers[slot.range()], offsets),
         }
+        true
     }
 
     fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+        if self.linear != Linear::Dense {
+            return None;
+        }
         let mut boundaries = Boundaries::default();
         self.boundaries(parameters, buffers, &mut boundaries);
         let mut plain = Plain::new(boundaries, self.activation);

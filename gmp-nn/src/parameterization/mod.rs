@@ -15,7 +15,7 @@ mod standard;
 mod weight_norm;
 
 use crate::op::Activation;
-use crate::{Element, Error, Layer, Named};
+use crate::{Element, Error, Layer, Linear, Named};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -91,8 +91,10 @@ pub(crate) struct Initial<'a, T> {
     pub(crate) name: &'a str,
     /// n×units.
     pub(crate) weights: &'a [T],
-    pub(crate) inputs: usize,
+    /// n: inputs of a unit.
+    pub(crate) weight_rows: usize,
     pub(crate) units: usize,
+    pub(crate) linear: Linear,
     pub(crate) activation: Activation,
     pub(crate) directions: Directions,
     pub(crate) parameters: &'a mut Named<T>,

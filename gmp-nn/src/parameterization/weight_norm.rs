@@ -3,7 +3,7 @@
 use super::Initial;
 use crate::fold::Plain;
 use crate::op::{self, Activation};
-use crate::{Boundaries, Element, Error, Forward, Layer, Role, Slot};
+use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
 use gmp_autograd::Var;
 
 #[derive(Debug)]
@@ -11,6 +11,7 @@ struct WeightNorm {
     v: Slot,
     length: Slot,
     bias: Slot,
+    linear: Linear,
     activation: Activation,
 }
 
@@ -21,19 +22,19 @@ pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Laye
             *length = length.hypot(v);
         }
     }
-    let v = init.parameter("v", Role::Weight, init.weights, init.inputs);
+    let v = init.parameter("v", Role::Weight, init.weights, init.weight_rows);
     let length = init.parameter("length", Role::Radius, &lengths, 1);
     let bias = init.row("bias", Role::Bias, T::ZERO);
-    Ok(Box::new(WeightNorm { v, length, bias, activation: init.activation }))
+    Ok(Box::new(WeightNorm { v, length, bias, linear: init.linear, activation: init.activation }))
 }
 
 impl<T: Element> Layer<T> for WeightNorm {
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
         let (v, length, b) = (pass.parameter(self.v), pass.parameter(self.length), pass.parameter(self.bias));
         let w = op::weight_norm(pass.tape, v, length);
-        op::affine(pass.tape, x, w, b, self.activation)
+        self.linear.affine(pass.tape, x, w, b, self.activation)
     }
-    fn boundaries(&self, parameters: &[T], _buffers: &[T], boundaries: &mut Boundaries<T>) {
+    fn boundaries(&self, parameters: &[T], _buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
         boundaries.assign(&parameters[self.v.range()], &parameters[self.bias.range()]);
         let units = self.v.cols;
         for (j, &length) in parameters[self.length.range()].iter().enumerate() {
@@ -42,9 +43,13 @@ impl<T: Element> Layer<T> for WeightNorm {
             let scale = if norm > T::ZERO { length / norm } else { T::ZERO };
             column().for_each(|i| boundaries.normals[i] *= scale);
         }
+        true
     }
 
     fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+        if self.linear != Linear::Dense {
+            return None;
+        }
         let mut boundaries = Boundaries::default();
         self.boundaries(parameters, buffers, &mut boundaries);
         Some(Plain::new(boundaries, self.activation))

@@ -1,4 +1,15 @@
-//! What a layer is: an immutable description that reads its numbers from a slot.
+//! What a layer is: an immutable description that reads its numbers from a slot; and the layers that are not
+//! made of units.
+
+mod layer_norm;
+mod mean_norm;
+mod pool;
+mod residual;
+
+pub(crate) use layer_norm::LayerNorm;
+pub(crate) use mean_norm::MeanNorm;
+pub(crate) use pool::{GlobalAveragePool, MaxPool};
+pub(crate) use residual::Residual;
 
 use crate::fold::Plain;
 use crate::named::Slot;
@@ -37,16 +48,20 @@ impl<T: Element> Forward<'_, T> {
     }
 }
 
-/// A layer owns whole neurons, its activation included, since parameterizations differ in what surrounds it.
+/// A layer of units owns whole neurons, their activation included, since parameterizations differ in what
+/// surrounds it.
 pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
     /// Maps samples×inputs to samples×units.
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var;
 
-    /// Writes the effective (w, b) of every unit, in the space of the layer's own input.
-    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>);
-
     /// The layer as plain weights and biases; `None` where it has no such form.
     fn plain(&self, _parameters: &[T], _buffers: &[T]) -> Option<Plain<T>> {
         None
+    }
+
+    /// Writes the effective (w, b) of every unit, in the space of the unit's own inputs; `false` for a layer that
+    /// is not made of units.
+    fn boundaries(&self, _parameters: &[T], _buffers: &[T], _boundaries: &mut Boundaries<T>) -> bool {
+        false
     }
 }

@@ -1,0 +1,40 @@
+//! Mean-only batch normalization: MBN before the rectifier, IMN after it.
+
+use crate::op::{self, Activation};
+use crate::{Element, Forward, Layer, Slot, Statistics};
+use gmp_autograd::{Var, op as basic};
+
+/// Keras' default, which the authors keep.
+const MOMENTUM: f64 = 0.99;
+
+/// Every column less its mean: that of the batch in training, the running one in evaluation.
+#[derive(Debug)]
+pub(crate) struct MeanNorm {
+    pub(crate) mean: Slot,
+    pub(crate) activation: Activation,
+}
+
+impl<T: Element> Layer<T> for MeanNorm {
+    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+        match &mut pass.statistics {
+            Statistics::Batch(running) => {
+                let running = &mut running[self.mean.range()];
+                let momentum = T::from_f64(MOMENTUM);
+                op::mean_norm(pass.tape, x, self.activation, |mean| {
+                    for (running, &mean) in running.iter_mut().zip(mean) {
+                        *running = momentum * *running + (T::ONE - momentum) * mean;
+                    }
+                })
+            }
+            Statistics::Running(running) => {
+                let minus_mean: Vec<T> = running[self.mean.range()].iter().map(|&mean| -mean).collect();
+                let minus_mean = pass.tape.input(&minus_mean, 1, self.mean.cols);
+                let y = basic::add_row(pass.tape, x, minus_mean);
+                match self.activation {
+                    Activation::Identity => y,
+                    Activation::Relu => basic::relu(pass.tape, y),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The linear map inside a unit: all that a dense layer and a convolution differ in.
+
+use crate::Element;
+use crate::conv::{Geometry, Images, Window};
+use crate::op::{self, Activation};
+use gmp_autograd::{Tape, Var};
+
+/// How a layer's weights, an n×units matrix, meet its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linear {
+    /// Samples×n times the weights.
+    Dense,
+    /// Every position of a window on images, whose batch is 1 here: n is size²·channels.
+    Convolution {
+        /// Of one image.
+        input: Images,
+        /// What slides over it.
+        window: Window,
+    },
+}
+
+impl Linear {
+    /// Inputs of a unit, for a layer with so many inputs (columns, or channels).
+    pub(crate) fn weight_rows(self, inputs: usize) -> usize {
+        match self {
+            Self::Dense => inputs,
+            Self::Convolution { window, .. } => window.size * window.size * inputs,
+        }
+    }
+
+    /// `g(x·w + b)`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn affine<T: Element>(
+        self,
+        tape: &mut Tape<T>,
+        x: Var,
+        w: Var,
+        b: Var,
+        activation: Activation,
+    ) -> Var {
+        match self {
+            Self::Dense => op::affine(tape, x, w, b, activation),
+            Self::Convolution { input, window } => {
+                op::conv2d_bias(tape, [x, w, b], &geometry(input, window, x, w), activation)
+            }
+        }
+    }
+
+    /// `r ∘ g(x·w + b)`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn scaled_affine<T: Element>(
+        self,
+        tape: &mut Tape<T>,
+        [x, w, b, r]: [Var; 4],
+        activation: Activation,
+    ) -> Var {
+        match self {
+            Self::Dense => op::scaled_affine(tape, x, w, b, r, activation),
+            Self::Convolution { input, window } => {
+                op::scaled_conv2d(tape, [x, w, b, r], &geometry(input, window, x, w), activation)
+            }
+        }
+    }
+}
+
+/// The sizes of this batch. That the window fits was checked when the network was built.
+#[track_caller]
+fn geometry(input: Images, window: Window, x: Var, w: Var) -> Geometry {
+    let batch = x.rows() / (input.height * input.width);
+    Geometry::new(Images { batch, ..input }, window, w.cols())
+        .unwrap_or_else(|error| panic!("{} as a batch of {input:?}: {error}", x.shape()))
+}

@@ -1,0 +1,51 @@
+//! The largest number under every position of a window.
+
+use crate::conv::{Geometry, GeometryError, Images, Window, pool};
+use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
+use gmp_math::Scalar;
+
+/// `y = max over the window of x`, every channel on its own; also returns the sizes of what comes out.
+///
+/// Padding takes no part. The gradient goes to the first of equal numbers, in the order (row, column), as
+/// in PyTorch.
+///
+/// # Errors
+/// If the window does not fit the images.
+///
+/// # Panics
+/// If x is not (batch·height·width)×channels.
+#[track_caller]
+pub fn max_pool<T: Scalar>(
+    tape: &mut Tape<T>,
+    x: Var,
+    images: Images,
+    window: Window,
+) -> Result<(Var, Images), GeometryError> {
+    let geometry = Geometry::new(images, window, images.channels)?;
+    let output = geometry.output();
+    assert!(
+        x.shape() == Shape::new(images.rows(), images.channels),
+        "max_pool: {} is not {images:?}",
+        x.shape()
+    );
+    let shape = Shape::new(output.rows(), output.channels);
+    let y = tape.record_with(&MaxPool, [x], shape, 0, geometry.to_attributes(), |[x], mut y, _, _| {
+        pool::max(&geometry, x.data(), y.data_mut());
+    });
+    Ok((y, output))
+}
+
+struct MaxPool;
+
+impl<T: Scalar> Rule<T> for MaxPool {
+    fn name(&self) -> &'static str {
+        "max_pool"
+    }
+    fn backward(&self, pull: &mut Pullback<'_, T>) {
+        let geometry = Geometry::from_attributes(pull.attributes());
+        let (x, y) = (pull.value(0), pull.output());
+        if let Some((dy, dx)) = pull.wrt(0) {
+            pool::max_gradient(&geometry, x.data(), y.data(), dy.data(), dx.into_zeroed().data_mut());
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Descriptions of networks: plain data, checked when a network is built from them.
+
+use crate::conv::{Geometry, Images, Window};
+use crate::layer::{GlobalAveragePool, LayerNorm, MaxPool, MeanNorm, Residual};
+use crate::op::Activation;
+use crate::parameterization::{Directions, Initial, Parameterization};
+use crate::{Element, Error, Layer, Linear, Named, Network, Rng, Role, init};
+use serde::{Deserialize, Serialize};
+
+/// What flows into a network or between its layers, for one sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Features {
+    /// So many numbers: a row a sample.
+    Vector(usize),
+    /// An image: a row a pixel, a column a channel.
+    Image {
+        /// Pixels from top to bottom.
+        height: usize,
+        /// Pixels from left to right.
+        width: usize,
+        /// Numbers a pixel.
+        channels: usize,
+    },
+}
+
+/// One layer of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LayerSpec {
+    /// Units that see all of a vector.
+    Dense {
+        /// How many.
+        units: usize,
+        /// How their weights are expressed.
+        parameterization: Parameterization,
+        /// What follows.
+        activation: Activation,
+    },
+    /// Units that slide over an image.
+    Convolution {
+        /// How many.
+        filters: usize,
+        /// What they see.
+        window: Window,
+        /// How their weights are expressed.
+        parameterization: Parameterization,
+        /// What follows.
+        activation: Activation,
+    },
+    /// Every channel less its mean over the batch: MBN with a rectifier after it, IMN without.
+    MeanNorm {
+        /// What follows.
+        activation: Activation,
+    },
+    /// Every row to mean 0 and variance 1.
+    LayerNorm {
+        /// What follows.
+        activation: Activation,
+    },
+    /// The largest number under a window.
+    MaxPool {
+        /// The window.
+        window: Window,
+    },
+    /// The mean of every channel: from an image to a vector.
+    GlobalAveragePool,
+    /// `relu(main(x) + shortcut(x))`; an empty shortcut is the identity.
+    Residual {
+        /// The one way.
+        main: Vec<LayerSpec>,
+        /// The other.
+        shortcut: Vec<LayerSpec>,
+    },
+}
+
+/// A network: what flows in, and its layers with their names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// What flows in.
+    pub input: Features,
+    /// Names, unique, and layers in order.
+    pub layers: Vec<(String, LayerSpec)>,
+    /// How geometric units start.
+    #[serde(default)]
+    pub directions: Directions,
+}
+
+impl NetworkSpec {
+    /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in each layer's parameterization.
+    ///
+    /// # Errors
+    /// A layer without inputs or units, or one that does not fit what flows into it, named.
+    pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
+        let mut builder = Builder {
+            seed,
+            directions: self.directions,
+            features: self.input,
+            parameters: Named::default(),
+            buffers: Named::default(),
+        };
+        let layers =
+            self.layers.iter().map(|(name, spec)| builder.layer(name, spec)).collect::<Result<_, _>>()?;
+        Ok(Network::new(layers, builder.parameters, builder.buffers))
+    }
+}
+
+struct Builder<T> {
+    seed: u64,
+    directions: Directions,
+    /// What flows into the next layer.
+    features: Features,
+    parameters: Named<T>,
+    buffers: Named<T>,
+}
+
+impl<T: Element> Builder<T> {
+    fn layer(&mut self, name: &str, spec: &LayerSpec) -> Result<Box<dyn Layer<T>>, Error> {
+        Ok(match *spec {
+            LayerSpec::Dense { units, parameterization, activation } => {
+                let Features::Vector(inputs) = self.features else {
+                    return Err(self.misfit(name, "a vector"));
+                };
+                self.features = Features::Vector(units);
+                self.units(name, Linear::Dense, inputs, units, parameterization, activation)?
+            }
+            LayerSpec::Convolution { filters, window, parameterization, activation } => {
+                let input = self.image(name)?;
+                self.slide(name, input, window, filters)?;
+                let linear = Linear::Convolution { input, window };
+                self.units(name, linear, input.channels, filters, parameterization, activation)?
+            }
+            LayerSpec::MeanNorm { activation } => {
+                let columns = match self.features {
+                    Features::Vector(columns) | Features::Image { channels: columns, .. } => columns,
+                };
+                let zeros = vec![T::ZERO; columns];
+                let mean =
+                    self.buffers.push(format!("{name}.running_mean"), Role::Buffer, &zeros, 1, columns);
+                Box::new(MeanNorm { mean, activation })
+            }
+            LayerSpec::LayerNorm { activation } => Box::new(LayerNorm { activation }),
+            LayerSpec::MaxPool { window } => {
+                let input = self.image(name)?;
+                self.slide(name, input, window, input.channels)?;
+                Box::new(MaxPool { input, window })
+            }
+            LayerSpec::GlobalAveragePool => {
+                let input = self.image(name)?;
+                self.features = Features::Vector(input.channels);
+                Box::new(GlobalAveragePool { pixels: input.height * input.width })
+            }
+            LayerSpec::Residual { ref main, ref shortcut } => {
+                let input = self.features;
+                let main = self.branch(&format!("{name}.main"), main)?;
+                let after_main = std::mem::replace(&mut self.features, input);
+                let shortcut = self.branch(&format!("{name}.shortcut"), shortcut)?;
+                if self.features != after_main {
+                    let (found, expected) = (self.features, format!("the main branch's {after_main:?}"));
+                    return Err(Error::Misfit { layer: format!("{name}.shortcut"), found, expected });
+                }
+                Box::new(Residual { main, shortcut })
+            }
+        })
+    }
+
+    fn branch(&mut self, name: &str, layers: &[LayerSpec]) -> Result<Vec<Box<dyn Layer<T>>>, Error> {
+        layers.iter().enumerate().map(|(i, spec)| self.layer(&format!("{name}{}", i + 1), spec)).collect()
+    }
+
+    fn units(
+        &mut self,
+        name: &str,
+        linear: Linear,
+        inputs: usize,
+        units: usize,
+        parameterization: Parameterization,
+        activation: Activation,
+    ) -> Result<Box<dyn Layer<T>>, Error> {
+        if inputs == 0 || units == 0 {
+            return Err(Error::EmptyLayer { layer: name.to_owned(), inputs, units });
+        }
+        let weight_rows = linear.weight_rows(inputs);
+        // The authors' geometric convolutions draw as a dense layer would; Keras' own count the window twice.
+        let fan_out = match (linear, parameterization) {
+            (Linear::Convolution { window, .. }, form) if form != Parameterization::Geometric => {
+                window.size * window.size * units
+            }
+            _ => units,
+        };
+        let mut weights = vec![T::ZERO; weight_rows * units];
+        let mut rng = Rng::new(self.seed, &format!("initial weights of {name}"));
+        init::glorot_uniform(&mut rng, weight_rows, fan_out, &mut weights);
+        parameterization.build(Initial {
+            name,
+            weights: &weights,
+            weight_rows,
+            units,
+            linear,
+            activation,
+            directions: self.directions,
+            parameters: &mut self.parameters,
+            buffers: &mut self.buffers,
+        })
+    }
+
+    /// One image of what flows in.
+    fn image(&self, name: &str) -> Result<Images, Error> {
+        match self.features {
+            Features::Image { height, width, channels } => Ok(Images { batch: 1, height, width, channels }),
+            Features::Vector(_) => Err(self.misfit(name, "an image")),
+        }
+    }
+
+    fn slide(&mut self, name: &str, input: Images, window: Window, channels: usize) -> Result<(), Error> {
+        let geometry = Geometry::new(input, window, channels)
+            .map_err(|source| Error::Window { layer: name.to_owned(), source })?;
+        let Images { height, width, channels, .. } = geometry.output();
+        self.features = Features::Image { height, width, channels };
+        Ok(())
+    }
+
+    fn misfit(&self, name: &str, expected: &str) -> Error {
+        Error::Misfit { layer: name.to_owned(), found: self.features, expected: expected.to_owned() }
+    }
+}

@@ -1,0 +1,202 @@
+//! Convolutional networks: every form of their units, and the paper's two networks.
+
+use gmp_autograd::{Tape, op};
+use gmp_nn::conv::{Padding, Window};
+use gmp_nn::models::{Form, resnet18, vgg6};
+use gmp_nn::{
+    Activation, Boundaries, Directions, Error, Features, LayerSpec, Network, NetworkSpec, Parameterization,
+    Rng,
+};
+
+const FORMS: [Form; 8] = [
+    Form::Standard,
+    Form::WeightNorm,
+    Form::WeightNormMeanNorm,
+    Form::BatchNorm,
+    Form::Geometric,
+    Form::GeometricInputNorm,
+    Form::WeightNormInputNorm,
+    Form::LayerNorm,
+];
+
+fn draw(seed: u64, len: usize) -> Vec<f64> {
+    let mut rng = Rng::new(seed, "pictures");
+    (0..len).map(|_| rng.normal()).collect()
+}
+
+/// The layers of a network as `form` has them, on images small enough to differentiate numerically.
+fn small(form: Form, of: impl Fn(Form) -> NetworkSpec, keep: &[&str]) -> NetworkSpec {
+    let mut spec = of(form);
+    spec.layers.retain(|(name, _)| keep.iter().any(|k| name.split('.').next() == Some(k)));
+    spec
+}
+
+fn loss(
+    network: &mut Network<f64>,
+    parameters: &[f64],
+    x: &[f64],
+    pixels: usize,
+    channels: usize,
+) -> (f64, Vec<f64>) {
+    let mut tape = Tape::new();
+    tape.begin(parameters);
+    let images = x.len() / (pixels * channels);
+    let x = tape.input(x, images * pixels, channels);
+    let y = network.forward_training(&mut tape, x);
+    let classes: Vec<f64> = (0..images).map(|i| (i % y.cols()) as f64).collect();
+    let classes = tape.input(&classes, images, 1);
+    let loss = op::softmax_cross_entropy(&mut tape, y, classes);
+    tape.backward(loss);
+    (tape.value(loss).data()[0], tape.parameter_gradients().to_vec())
+}
+
+/// Every tenth parameter against central differences, all forms, with everything that surrounds a convolution.
+#[test]
+fn whole_networks_pass_the_gradient_check() {
+    let convolution = |filters, window, form: Form, activation| LayerSpec::Convolution {
+        filters,
+        window,
+        parameterization: form.parameterization(),
+        activation,
+    };
+    for form in FORMS {
+        let vgg = small(form, |form| vgg6(form, 3, 4), &["conv1", "conv2", "pool1", "average", "output"]);
+        let vgg = NetworkSpec { input: Features::Image { height: 6, width: 6, channels: 3 }, ..vgg };
+        let residual = LayerSpec::Residual {
+            main: vec![
+                convolution(4, Window::new(3, 2, Padding::Symmetric(1)), form, Activation::Relu),
+                convolution(4, Window::new(3, 1, Padding::Symmetric(1)), form, Activation::Identity),
+            ],
+            shortcut: vec![convolution(4, Window::new(1, 2, Padding::Valid), form, Activation::Identity)],
+        };
+        let mut block = vgg.clone();
+        block.layers.insert(1, ("block".to_owned(), residual));
+        for (spec, side) in [(vgg, 6), (block, 6)] {
+            let mut network = spec.build::<f64>(3).unwrap();
+            let mut rng = Rng::new(5, "disturb");
+            let mut parameters: Vec<f64> =
+                network.parameters.values().iter().map(|p| p + 0.1 * rng.normal()).collect();
+            let x = draw(7, 3 * side * side * 3);
+            let (_, gradient) = loss(&mut network, &parameters, &x, side * side, 3);
+            for i in (0..parameters.len()).step_by(10) {
+                let p = parameters[i];
+                let mut at = |value| {
+                    parameters[i] = value;
+                    loss(&mut network, &parameters, &x, side * side, 3).0
+                };
+                let numeric = (at(p + 1e-6) - at(p - 1e-6)) / 2e-6;
+                at(p);
+                let name = &network.parameters.entry_of(i).unwrap().name;
+                assert!(
+                    (gradient[i] - numeric).abs() <= 1e-6 + 1e-4 * numeric.abs(),
+                    "{form:?}, {name}: {} for {numeric}",
+                    gradient[i]
+                );
+            }
+        }
+    }
+}
+
+/// From the same weights, standard and weight-normalized networks are the same function.
+#[test]
+fn standard_and_weight_normalized_start_as_the_same_function() {
+    let outputs = |form| {
+        let network = vgg6(form, 4, 5).build::<f64>(1).unwrap();
+        let mut tape = Tape::new();
+        tape.begin(network.parameters.values());
+        let x = tape.input(&draw(2, 2 * 32 * 32 * 3), 2 * 32 * 32, 3);
+        let y = network.forward(&mut tape, x);
+        tape.value(y).data().to_vec()
+    };
+    let (standard, normalized) = (outputs(Form::Standard), outputs(Form::WeightNorm));
+    for (a, b) in standard.iter().zip(&normalized) {
+        assert!((a - b).abs() <= 1e-10 * (1.0 + b.abs()), "{a} and {b}");
+    }
+}
+
+/// Numbers of parameters from the sizes of the layers, and for ResNet-18 from torchvision's 11,689,512: ours has a
+/// bias in each of the twenty convolutions that torchvision's, under batch normalization, does without (4,800).
+#[test]
+fn the_networks_have_the_papers_sizes() {
+    let parameters = |spec: NetworkSpec| spec.build::<f32>(0).unwrap().parameters.values().len();
+    let sizes = [(3, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512)];
+    let vgg: usize = sizes.iter().map(|(i, o)| 9 * i * o + o).sum::<usize>() + 512 * 1000 + 1000;
+    assert_eq!(parameters(vgg6(Form::Standard, 128, 1000)), vgg);
+    // One angle fewer than weights, a radius more: as many as weights and bias.
+    let filters: usize = sizes.iter().map(|(_, o)| o).sum();
+    assert_eq!(parameters(vgg6(Form::Geometric, 128, 1000)), vgg);
+    assert_eq!(parameters(vgg6(Form::BatchNorm, 128, 1000)), vgg + 2 * filters);
+    assert_eq!(parameters(resnet18(Form::BatchNorm, 1000)), 11_689_512 + 4_800);
+}
+
+#[test]
+fn resnet18_runs_under_every_form_of_the_paper() {
+    for form in Form::PAPER {
+        let mut network = resnet18(form, 7).build::<f32>(1).unwrap();
+        let x: Vec<f32> = draw(3, 224 * 224 * 3).into_iter().map(|x| x as f32).collect();
+        let mut tape = Tape::new();
+        tape.begin(network.parameters.values());
+        let x = tape.input(&x, 224 * 224, 3);
+        let y = network.forward_training(&mut tape, x);
+        assert_eq!((y.rows(), y.cols()), (1, 7));
+        assert!(tape.value(y).data().iter().all(|y| y.is_finite()), "{form:?}");
+    }
+}
+
+/// A geometric filter has one direction over all of its window: a unit vector of k·k·channels.
+#[test]
+fn boundaries_of_a_convolution_are_those_of_its_filters() {
+    let network = vgg6(Form::Geometric, 4, 5).build::<f64>(1).unwrap();
+    let mut boundaries = Boundaries::default();
+    network.boundaries(1, &mut boundaries);
+    assert_eq!((boundaries.inputs(), boundaries.units()), (3 * 3 * 4, 4));
+    for j in 0..4 {
+        let norm: f64 = boundaries.normals.iter().skip(j).step_by(4).map(|u| u * u).sum();
+        assert!((norm - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
+    let spec = |input, layer| NetworkSpec {
+        input,
+        layers: vec![("odd".to_owned(), layer)],
+        directions: Directions::Exact,
+    };
+    let dense = LayerSpec::Dense {
+        units: 3,
+        parameterization: Parameterization::Standard,
+        activation: Activation::Relu,
+    };
+    let image = Features::Image { height: 4, width: 4, channels: 3 };
+    let error = |spec: NetworkSpec| spec.build::<f64>(0).unwrap_err();
+    assert!(matches!(error(spec(image, dense.clone())), Error::Misfit { .. }));
+    assert_eq!(
+        error(spec(Features::Vector(3), LayerSpec::GlobalAveragePool)).to_string(),
+        "odd: Vector(3) flows in, expected an image"
+    );
+    let window = Window::new(5, 1, Padding::Valid);
+    assert!(matches!(error(spec(image, LayerSpec::MaxPool { window })), Error::Window { .. }));
+    let unequal = LayerSpec::Residual { main: vec![LayerSpec::GlobalAveragePool], shortcut: vec![] };
+    assert!(error(spec(image, unequal)).to_string().starts_with("odd.shortcut: Image"));
+}
+
+/// The same bits at 1, 2, 3 and 4 threads, gradients included.
+#[test]
+fn gradients_do_not_depend_on_threads() {
+    for form in [Form::Standard, Form::BatchNorm, Form::GeometricInputNorm] {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut network = vgg6(form, 16, 10).build::<f64>(1).unwrap();
+                let parameters = network.parameters.values().to_vec();
+                let (loss, gradient) = loss(&mut network, &parameters, &draw(1, 5 * 32 * 32 * 3), 32 * 32, 3);
+                (loss.to_bits(), gradient.into_iter().map(f64::to_bits).collect::<Vec<_>>())
+            })
+        };
+        let one = run(1);
+        for threads in [2, 3, 4] {
+            assert!(run(threads) == one, "{form:?} at {threads} threads");
+        }
+    }
+}

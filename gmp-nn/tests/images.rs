@@ -1,0 +1,127 @@
+//! The operations on images against central differences, over odd sizes.
+
+use gmp_autograd::{Tape, Var, check};
+use gmp_nn::Rng;
+use gmp_nn::conv::{Geometry, Images, Padding, Window};
+use gmp_nn::op::{self, Activation};
+
+const PADDINGS: [Padding; 3] = [Padding::Valid, Padding::Same, Padding::Symmetric(1)];
+
+/// Few channels take the kernel of shifted views, 16 and more Winograd's where the window is 3×3.
+const IMAGES: [(Images, usize); 4] = [
+    (Images { batch: 1, height: 5, width: 4, channels: 2 }, 3),
+    (Images { batch: 2, height: 3, width: 5, channels: 3 }, 1),
+    (Images { batch: 1, height: 3, width: 3, channels: 17 }, 16),
+    (Images { batch: 1, height: 6, width: 2, channels: 16 }, 18),
+];
+
+fn geometries() -> impl Iterator<Item = Geometry> {
+    IMAGES.into_iter().flat_map(|(images, filters)| {
+        [(1, 1), (1, 2), (2, 2), (3, 1), (3, 2), (5, 3)].into_iter().flat_map(move |(size, stride)| {
+            PADDINGS.into_iter().filter_map(move |padding| {
+                Geometry::new(images, Window { size, stride, padding }, filters).ok()
+            })
+        })
+    })
+}
+
+#[test]
+fn convolutions_pass_the_gradient_check() {
+    type Program = fn(&mut Tape<f64>, &[Var], &Geometry) -> Var;
+    let programs: [(&str, Program); 5] = [
+        ("plain", |t, v, g| op::conv2d(t, v[0], v[1], g)),
+        ("bias", |t, v, g| op::conv2d_bias(t, [v[0], v[1], v[2]], g, Activation::Identity)),
+        ("relu", |t, v, g| op::conv2d_bias(t, [v[0], v[1], v[2]], g, Activation::Relu)),
+        ("scaled", |t, v, g| op::scaled_conv2d(t, [v[0], v[1], v[2], v[3]], g, Activation::Identity)),
+        ("scaled relu", |t, v, g| op::scaled_conv2d(t, [v[0], v[1], v[2], v[3]], g, Activation::Relu)),
+    ];
+    let mut cases = 0;
+    for (i, g) in geometries().enumerate() {
+        let mut rng = Rng::new(i as u64, "images");
+        let mut draw = |len: usize| -> Vec<f64> { (0..len).map(|_| rng.normal()).collect() };
+        let (x, y) = (g.input(), g.output());
+        let shapes =
+            [(x.rows(), x.channels), (g.weight_rows(), y.channels), (1, y.channels), (1, y.channels)];
+        let numbers = shapes.map(|(rows, cols)| draw(rows * cols));
+        let inputs: Vec<_> =
+            shapes.iter().zip(&numbers).map(|(&(r, c), numbers)| (r, c, &numbers[..])).collect();
+        // All programs on the small ones, each in turn on the others.
+        for (name, program) in programs
+            .iter()
+            .enumerate()
+            .filter(|(p, _)| g.weight_rows() < 50 || p % 5 == i % 5)
+            .map(|(_, p)| p)
+        {
+            check::gradients(&inputs, |t, v| program(t, v, &g))
+                .unwrap_or_else(|e| panic!("{name} {g:?}: {e}"));
+            cases += 1;
+        }
+    }
+    assert!(cases > 100, "{cases}");
+}
+
+/// A block with a shortcut: one input is used twice, and its gradient arrives in two parts.
+#[test]
+fn a_residual_block_passes_the_gradient_check() {
+    for (images, window) in [
+        (Images { batch: 1, height: 4, width: 3, channels: 2 }, Window::new(3, 1, Padding::Same)),
+        (Images { batch: 1, height: 3, width: 3, channels: 16 }, Window::new(3, 1, Padding::Same)),
+    ] {
+        let mut rng = Rng::new(7, "residual");
+        let mut draw = |len: usize| -> Vec<f64> { (0..len).map(|_| rng.normal()).collect() };
+        let c = images.channels;
+        let g = Geometry::new(images, window, c).unwrap();
+        let (x, w, v) = (draw(images.rows() * c), draw(9 * c * c), draw(9 * c * c));
+        let inputs = [(images.rows(), c, &x[..]), (9 * c, c, &w), (9 * c, c, &v)];
+        check::gradients(&inputs, |t, v| {
+            let h = op::conv2d(t, v[0], v[1], &g);
+            let h = op::conv2d(t, h, v[2], &g);
+            let sum = gmp_autograd::op::add(t, h, v[0]);
+            op::global_average_pool(t, sum, images.height * images.width)
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn pools_pass_the_gradient_check() {
+    for (i, g) in geometries().enumerate() {
+        let images = g.input();
+        // A permutation: distances between numbers are far beyond the step of the check.
+        let len = images.rows() * images.channels;
+        let x: Vec<f64> = (0..len).map(|k| ((k * 7919 + i) % 10_007) as f64 * 0.01).collect();
+        let inputs = [(images.rows(), images.channels, &x[..])];
+        let pool = |t: &mut Tape<f64>, v: &[Var]| {
+            let geometry = (g.output().height, g.output().width);
+            let (y, out) = op::max_pool(t, v[0], images, g.window()).unwrap();
+            assert_eq!((out.height, out.width, out.channels), (geometry.0, geometry.1, images.channels));
+            y
+        };
+        check::gradients(&inputs, pool).unwrap_or_else(|e| panic!("{g:?}: {e}"));
+        check::gradients(&inputs, |t, v| op::global_average_pool(t, v[0], images.height * images.width))
+            .unwrap();
+    }
+}
+
+#[test]
+fn the_first_of_equals_takes_the_gradient() {
+    let images = Images { batch: 1, height: 2, width: 2, channels: 1 };
+    let mut tape = Tape::<f32>::new();
+    tape.begin(&[]);
+    let x = tape.variable(&[1.0, 2.0, 2.0, 2.0], 4, 1);
+    let (y, _) = op::max_pool(&mut tape, x, images, Window::new(2, 2, Padding::Valid)).unwrap();
+    let loss = gmp_autograd::op::sum(&mut tape, y);
+    tape.backward(loss);
+    assert_eq!(tape.gradient(x).unwrap().data(), [0.0, 1.0, 0.0, 0.0]);
+}
+
+#[test]
+#[should_panic(expected = "conv2d: x 4×1, weights 9×2, rows [] do not fit")]
+fn mismatched_shapes_panic_with_both() {
+    let mut tape = Tape::<f64>::new();
+    tape.begin(&[]);
+    let (x, w) = (tape.input(&[0.0; 4], 4, 1), tape.input(&[0.0; 18], 9, 2));
+    let images = Images { batch: 1, height: 4, width: 4, channels: 1 };
+    let g = Geometry::new(images, Window::new(3, 1, Padding::Same), 2).unwrap();
+    op::conv2d(&mut tape, x, w, &g);
+}
