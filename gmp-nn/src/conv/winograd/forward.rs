@@ -208,9 +208,11 @@ fn products<T: Scalar, const L: usize>(
                 let out = m.layout.start(point, block);
                 let out = &mut m.lines[out..][..tiles];
                 in_tiles!(tiles, |tile, R| {
-                    let out = out[tile..].first_chunk_mut::<R>().expect("R tiles are left");
-                    let sums = if start == 0 { [[T::ZERO; L]; R] } else { *out };
-                    *out = rows(a, tile * L, L, Runs { count, distance, len }, panel, sums);
+                    let sums = out[tile..].first_chunk_mut::<R>().expect("R tiles are left");
+                    if start == 0 {
+                        *sums = [[T::ZERO; L]; R];
+                    }
+                    rows(a, tile * L, L, Runs { count, distance, len }, panel, sums);
                 });
             }
         }
