@@ -6,8 +6,8 @@
 //!
 //! | kernel | for | multiplications |
 //! |---|---|---|
-//! | [`winograd`] | 3×3, stride 1, enough channels | a quarter of the direct ones, and transforms |
-//! | [`shifted`] | everything else | all |
+//! | `winograd` | 3×3, stride 1, enough channels | a quarter of the direct ones, and transforms |
+//! | `shifted` | everything else | all |
 //!
 //! The choice looks at sizes alone. Threads split outputs, never sums: the same bits at any thread count.
 //!
