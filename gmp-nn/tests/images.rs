@@ -218,3 +218,34 @@ fn a_second_pass_needs_no_more_memory() {
         "{capacities:?}"
     );
 }
+
+/// Large enough that every part, the pool and the pass over the output's gradient included, is shared out.
+#[test]
+fn the_same_bits_at_any_thread_count() {
+    let images = Images { batch: 5, height: 76, width: 76, channels: 3 };
+    let g = Geometry::new(images, Window::new(3, 1, Padding::Same), 40).unwrap();
+    let mut rng = Rng::new(3, "threads");
+    let mut draw = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.normal() as f32).collect() };
+    let (x, w, b, r) = (draw(images.rows() * 3), draw(27 * 40), draw(40), draw(40));
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut tape = Tape::<f32>::new();
+            tape.begin(&[]);
+            let operands = [(&x, 3), (&w, 40), (&b, 40), (&r, 40)];
+            let v = operands.map(|(numbers, cols)| tape.variable(numbers, numbers.len() / cols, cols));
+            let y = op::scaled_conv2d(&mut tape, v, &g, Activation::Relu);
+            let (y, _) = op::max_pool(&mut tape, y, g.output(), Window::new(2, 2, Padding::Valid)).unwrap();
+            let loss = gmp_autograd::op::mean(&mut tape, y);
+            tape.backward(loss);
+            let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let mut results = vec![bits(tape.value(y).data())];
+            results.extend(v.iter().map(|&v| bits(tape.gradient(v).unwrap().data())));
+            results
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3, 4] {
+        assert!(run(threads) == one, "{threads} threads");
+    }
+}
