@@ -74,4 +74,57 @@ fn main() {
         }
         println!();
     }
+    if arguments.get(1).is_none_or(|part| "vgg6 step".contains(part.as_str())) {
+        vgg6_step();
+    }
+}
+
+/// The passes of a whole VGG-6 with a standard parameterization at batch 32: all but the optimizer's.
+fn vgg6_step() {
+    const BATCH: usize = 32;
+    let mut parameters = Vec::new();
+    let mut place = |len: usize| {
+        let start = parameters.len();
+        parameters.extend((0..len).map(|i| ((i * 37 + start) % 101) as f32 * 0.001 - 0.05));
+        start
+    };
+    let layers: Vec<_> = [(3, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512)]
+        .map(|(channels, filters)| (channels, filters, place(9 * channels * filters), place(filters)))
+        .into();
+    let (dense, bias) = (place(512 * 1000), place(1000));
+    let x: Vec<f32> = (0..BATCH * 32 * 32 * 3).map(|i| ((i * 37) % 101) as f32 * 0.01 - 0.5).collect();
+    let mut tape = Tape::new();
+    let mut best = [Duration::MAX; 3];
+    for _ in 0..8 {
+        let start = Instant::now();
+        tape.begin(&parameters);
+        let mut h = tape.input(&x, BATCH * 32 * 32, 3);
+        let mut images = Images { batch: BATCH, height: 32, width: 32, channels: 3 };
+        for (i, &(channels, filters, w, b)) in layers.iter().enumerate() {
+            let g = Geometry::new(images, Window::new(3, 1, Padding::Same), filters).expect("a convolution");
+            let (w, b) = (tape.parameter(w, 9 * channels, filters), tape.parameter(b, 1, filters));
+            h = op::conv2d_bias(&mut tape, [h, w, b], &g, Activation::Relu);
+            images = g.output();
+            if i % 2 == 1 {
+                (h, images) =
+                    op::max_pool(&mut tape, h, images, Window::new(2, 2, Padding::Valid)).expect("a pool");
+            }
+        }
+        h = op::global_average_pool(&mut tape, h, images.height * images.width);
+        let (w, b) = (tape.parameter(dense, 512, 1000), tape.parameter(bias, 1, 1000));
+        h = op::affine(&mut tape, h, w, b, Activation::Identity);
+        let loss = gmp_autograd::op::mean(&mut tape, h);
+        let forward = start.elapsed();
+        tape.backward(loss);
+        let all = start.elapsed();
+        best = [best[0].min(forward), best[1].min(all - forward), best[2].min(all)];
+    }
+    let [forward, backward, all] = best.map(|time| time.as_secs_f64() * 1e3);
+    // The peak of the resident memory, where the system tells it.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or(" unknown").trim();
+    let images = BATCH as f64 / all * 1e3;
+    println!(
+        "vgg6 step: forward {forward:.0} ms, backward {backward:.0} ms, {images:.1} images/s, peak memory {peak}"
+    );
 }

@@ -125,3 +125,127 @@ fn mismatched_shapes_panic_with_both() {
     let g = Geometry::new(images, Window::new(3, 1, Padding::Same), 2).unwrap();
     op::conv2d(&mut tape, x, w, &g);
 }
+
+/// Whole numbers, so that every sum is exact; as in the script that made the expected ones.
+fn whole(len: usize, step: usize, modulus: usize, shift: f64) -> Vec<f64> {
+    (0..len).map(|i| ((i * step) % modulus) as f64 - shift).collect()
+}
+
+/// Computed with PyTorch 2.15: `conv2d` of x = (7i mod 11) − 5 and w = (5i mod 7) − 3, both numbered in our
+/// order of memory, and its `backward` from dy = (3i mod 5) − 2. Keras' SAME is `pad(x, (0, 1, 0, 1))` here.
+#[test]
+fn strided_convolutions_are_those_of_pytorch() {
+    let images = Images { batch: 1, height: 4, width: 4, channels: 2 };
+    let keras: [&[f64]; 3] = [
+        &[-2., -38., 28., -7., -9., -10., -13., 4.],
+        &[
+            8., -2., -5., -1., 3., 3., -1., -5., -3., 8., -2., -5., -4., 3., -4., -1., 3., 1., 6., 4., -2.,
+            -8., 9., -2., 2., -4., 4., -2., 8., -5., 2., 2.,
+        ],
+        &[
+            12., 0., -2., -11., -5., 11., -8., 11., -2., -5., 6., -1., 10., 0., -4., -11., -7., 11., 12., 0.,
+            -4., -6., 4., -2., 3., 3., -7., 2., 5., -10., 6., 0., -6., 3., 2., -1.,
+        ],
+    ];
+    let pytorch: [&[f64]; 3] = [
+        &[32., 18., -25., 7., 9., -22., 5., 20.],
+        &[
+            -2., -5., -4., 3., -4., -1., -5., -2., 6., 4., -2., -8., 9., -2., 1., -10., 4., -2., 8., -5., 2.,
+            2., 2., 2., -4., 4., -7., 8., -5., 2., 2., 2.,
+        ],
+        &[
+            -1., 1., -5., 5., 2., 6., -2., -4., 5., -3., 1., 9., 2., -4., -9., 14., 12., 0., -2., -11., -5.,
+            11., -8., 11., 2., -3., 2., -7., 10., 0., -4., -11., -7., 11., 12., 0.,
+        ],
+    ];
+    for (padding, [y, dx, dw]) in [(Padding::Same, keras), (Padding::Symmetric(1), pytorch)] {
+        let g = Geometry::new(images, Window::new(3, 2, padding), 2).unwrap();
+        let mut tape = Tape::<f64>::new();
+        tape.begin(&[]);
+        let x = tape.variable(&whole(32, 7, 11, 5.0), 16, 2);
+        let w = tape.variable(&whole(36, 5, 7, 3.0), 18, 2);
+        let dy = tape.input(&whole(8, 3, 5, 2.0), 4, 2);
+        let out = op::conv2d(&mut tape, x, w, &g);
+        let product = gmp_autograd::op::mul(&mut tape, out, dy);
+        let loss = gmp_autograd::op::sum(&mut tape, product);
+        assert_eq!(tape.value(out).data(), y);
+        tape.backward(loss);
+        assert_eq!(tape.gradient(x).unwrap().data(), dx, "{padding:?}");
+        assert_eq!(tape.gradient(w).unwrap().data(), dw, "{padding:?}");
+    }
+}
+
+/// `max_pool2d(x, 3, 2, 1)` of PyTorch 2.15, with overlapping windows and many equal numbers.
+#[test]
+fn overlapping_pools_are_those_of_pytorch() {
+    let images = Images { batch: 1, height: 5, width: 4, channels: 2 };
+    let mut tape = Tape::<f64>::new();
+    tape.begin(&[]);
+    let x = tape.variable(&whole(40, 7, 11, 5.0), 20, 2);
+    let dy = tape.input(&whole(12, 3, 5, 2.0), 6, 2);
+    let (y, _) = op::max_pool(&mut tape, x, images, Window::new(3, 2, Padding::Symmetric(1))).unwrap();
+    let product = gmp_autograd::op::mul(&mut tape, y, dy);
+    let loss = gmp_autograd::op::sum(&mut tape, product);
+    assert_eq!(tape.value(y).data(), [-1., 5., 5., 5., 1., 5., 5., 3., 2., 5., 5., 4.]);
+    tape.backward(loss);
+    let mut expected = [0.0; 40];
+    for (i, gradient) in [(3, 3.), (10, -2.), (25, -2.), (31, -1.), (34, 2.), (36, -2.), (39, 1.)] {
+        expected[i] = gradient;
+    }
+    assert_eq!(tape.gradient(x).unwrap().data(), expected);
+}
+
+/// Passes like an earlier one use its memory, the work area included.
+#[test]
+fn a_second_pass_needs_no_more_memory() {
+    let mut tape = Tape::<f32>::new();
+    let mut capacities = Vec::new();
+    for _ in 0..3 {
+        tape.begin(&[]);
+        let images = Images { batch: 2, height: 9, width: 9, channels: 16 };
+        let mut h = tape.variable(&[0.5; 2 * 81 * 16], 162, 16);
+        for (size, stride) in [(3, 1), (3, 2)] {
+            let g = Geometry::new(images, Window::new(size, stride, Padding::Same), 16).unwrap();
+            let w = tape.variable(&vec![0.1; g.weight_rows() * 16], g.weight_rows(), 16);
+            h = op::conv2d(&mut tape, h, w, &g);
+        }
+        let loss = gmp_autograd::op::sum(&mut tape, h);
+        tape.backward(loss);
+        capacities.push(tape.capacity());
+    }
+    assert!(
+        capacities[0] > 0 && capacities[1] == capacities[0] && capacities[2] == capacities[0],
+        "{capacities:?}"
+    );
+}
+
+/// Large enough that every part, the pool and the pass over the output's gradient included, is shared out.
+#[test]
+fn the_same_bits_at_any_thread_count() {
+    let images = Images { batch: 5, height: 76, width: 76, channels: 3 };
+    let g = Geometry::new(images, Window::new(3, 1, Padding::Same), 40).unwrap();
+    let mut rng = Rng::new(3, "threads");
+    let mut draw = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.normal() as f32).collect() };
+    let (x, w, b, r) = (draw(images.rows() * 3), draw(27 * 40), draw(40), draw(40));
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut tape = Tape::<f32>::new();
+            tape.begin(&[]);
+            let operands = [(&x, 3), (&w, 40), (&b, 40), (&r, 40)];
+            let v = operands.map(|(numbers, cols)| tape.variable(numbers, numbers.len() / cols, cols));
+            let y = op::scaled_conv2d(&mut tape, v, &g, Activation::Relu);
+            let (y, _) = op::max_pool(&mut tape, y, g.output(), Window::new(2, 2, Padding::Valid)).unwrap();
+            let loss = gmp_autograd::op::mean(&mut tape, y);
+            tape.backward(loss);
+            let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let mut results = vec![bits(tape.value(y).data())];
+            results.extend(v.iter().map(|&v| bits(tape.gradient(v).unwrap().data())));
+            results
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3, 4] {
+        assert!(run(threads) == one, "{threads} threads");
+    }
+}

@@ -6,11 +6,13 @@
 //!
 //! | kernel | for | multiplications |
 //! |---|---|---|
-//! | [`winograd`] | 3×3, stride 1, enough channels | a quarter of the direct ones, and transforms |
-//! | [`shifted`] | everything else | all |
+//! | `winograd` | 3×3, stride 1, enough channels | a quarter of the direct ones, and transforms |
+//! | `shifted` | everything else | all |
 //!
 //! The choice looks at sizes alone. Threads split outputs, never sums: the same bits at any thread count.
 //!
+//! On two cores whose multipliers give at most 195 GFLOP/s in f32, the layers of VGG-6 at batch 32 run at 360 to
+//! 500 GFLOP/s of a direct convolution by Winograd (`benches/conv.rs`), and shifted views of stride 1 near 95 a core.
 //! In f32 the root mean square error of Winograd's passes is twice that of direct sums, about 8·10⁻⁷ of the
 //! results' own root mean square (64 to 64 channels, normal numbers; bounded by a test).
 //! All work areas come from the tape and are bounded by bands of the image, whatever the batch.
@@ -34,7 +36,8 @@ pub(crate) use kernel::work_area;
 use crate::gemm::Element;
 use winograd::Tiling;
 
-/// Channels, on both sides, from which the transforms pay: below, they cost more than the products saved.
+/// Channels, on both sides, from which the transforms pay: with 16 Winograd is 1.6 times as fast, with 8 it
+/// would take 1.5 times as long (measured, f32).
 const ENOUGH_CHANNELS: usize = 16;
 
 fn suits_winograd(g: &Geometry) -> bool {

@@ -59,6 +59,7 @@ struct Max<'a, T> {
 impl<T: Scalar> Kernel for Max<'_, T> {
     type Output = ();
     #[inline(always)]
+    #[allow(clippy::eq_op)] // what differs from itself is a NaN
     fn run(self) {
         let (g, channels) = (self.g, self.g.input.channels);
         let mut y = self.y.chunks_exact_mut(channels);

@@ -15,6 +15,22 @@ use rayon::prelude::*;
 ///
 /// # Panics
 /// If the shapes do not fit, or the operands are the same variable and need gradients.
+///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::conv::{Geometry, Images, Padding, Window};
+/// use gmp_nn::op;
+///
+/// let images = Images { batch: 1, height: 2, width: 2, channels: 1 };
+/// let geometry = Geometry::new(images, Window::new(3, 1, Padding::Same), 1)?;
+/// let mut tape = Tape::<f32>::new();
+/// tape.begin(&[]);
+/// let x = tape.input(&[1.0, 2.0, 3.0, 4.0], 4, 1);
+/// let sum_of_neighbours = tape.input(&[1.0; 9], 9, 1);
+/// let y = op::conv2d(&mut tape, x, sum_of_neighbours, &geometry);
+/// assert_eq!(tape.value(y).data(), [10.0; 4]);
+/// # Ok::<(), gmp_nn::conv::GeometryError>(())
+/// ```
 #[track_caller]
 pub fn conv2d<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, geometry: &Geometry) -> Var {
     record(tape, &Conv2d::<false, false>, [x, w], geometry)

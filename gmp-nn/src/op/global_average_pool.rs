@@ -10,7 +10,7 @@ use gmp_math::Scalar;
 #[track_caller]
 pub fn global_average_pool<T: Scalar>(tape: &mut Tape<T>, x: Var, pixels: usize) -> Var {
     assert!(
-        pixels > 0 && x.rows() % pixels == 0,
+        pixels > 0 && x.rows().is_multiple_of(pixels),
         "global_average_pool: {} is not a whole number of images of {pixels} pixels",
         x.shape()
     );

@@ -211,6 +211,9 @@ impl<T: Scalar, const L: usize> Kernel for Rows<'_, T, L> {
     #[inline(always)]
     fn run(mut self) {
         let pass = self.pass;
+        if pass.cols() == 0 {
+            return;
+        }
         let height = pass.output.height;
         let index = |row: usize| row.saturating_sub(pass.first[0]).div_ceil(pass.step);
         for image in self.rows.start / height..self.rows.end.div_ceil(height) {
@@ -279,8 +282,10 @@ fn products<T: Scalar, const L: usize>(
                     let first = (i * pass.stride + run) * distance + start;
                     in_tiles!(cols, |col, R| {
                         let sums = sums[col..].first_chunk_mut::<R>().expect("R columns are left");
-                        let before = if fresh { [[T::ZERO; L]; R] } else { *sums };
-                        *sums = rows(padded, first + col * pass.shift(), pass.shift(), runs, panel, before);
+                        if fresh {
+                            *sums = [[T::ZERO; L]; R];
+                        }
+                        rows(padded, first + col * pass.shift(), pass.shift(), runs, panel, sums);
                     });
                 }
             }

@@ -139,7 +139,7 @@ impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
                     for row in 0..rows {
                         let a =
                             &padded[(row * pass.stride + self.row) * pass.padded_row() + self.at + start..];
-                        sums = columns(a, pass.shift(), &lines[row * cols..][..cols], sums);
+                        columns(a, pass.shift(), &lines[row * cols..][..cols], &mut sums);
                     }
                 }
                 for (r, sums) in sums.iter().enumerate() {

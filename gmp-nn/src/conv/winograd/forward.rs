@@ -42,7 +42,8 @@ fn correlate_lines<T: Element, const L: usize>(
     scratch: &mut Vec<T>,
 ) {
     let (channel_blocks, filter_blocks) = (tiling.channels.div_ceil(L), tiling.filters.div_ceil(L));
-    let panel = channel_blocks * L * L;
+    // The numbers of a point and a block of filters; odd in lines, as in `Layout::point`.
+    let panel = (channel_blocks * L + 1) * L;
     let tiles = tiling.strip() * tiling.strips_a_piece();
     let (v, m) = (Layout { blocks: channel_blocks, tiles }, Layout { blocks: filter_blocks, tiles });
     let parts = threads(tiling.multiplications()).min(tiling.strips()).max(1);
@@ -78,10 +79,10 @@ impl<T: Scalar, const L: usize> Kernel for Pack<'_, T, L> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let (depth, filter) = (self.u.len() / POINTS, self.block * L);
+        let (panel, filter) = (self.u.len() / POINTS, self.block * L);
         let lanes = L.min(self.filters - filter);
         let mut half = transform::half();
-        for start in (0..depth).step_by(L) {
+        for start in (0..panel - 1).step_by(L) {
             // Lines of filters for L channels at each of the nine places.
             let mut places = [[[T::ZERO; L]; L]; 9];
             let channels = L.min(self.channels.saturating_sub(start));
@@ -111,7 +112,7 @@ impl<T: Scalar, const L: usize> Kernel for Pack<'_, T, L> {
                 for o in 0..IN {
                     let row = transform::row(&half, o, transform::weights);
                     for p in 0..IN {
-                        self.u[(o * IN + p) * depth + start + k] = row[p];
+                        self.u[(o * IN + p) * panel + start + k] = row[p];
                     }
                 }
             }
@@ -204,13 +205,15 @@ fn products<T: Scalar, const L: usize>(
             let count = DEPTH.min(depth - start) / L;
             let a = &v.lines[v.layout.start(point, start / L)..].as_flattened();
             for block in 0..m.layout.blocks {
-                let panel = &u[(block * POINTS + point) * depth + start..][..count * L];
+                let panel = &u[(block * POINTS + point) * (depth + 1) + start..][..count * L];
                 let out = m.layout.start(point, block);
                 let out = &mut m.lines[out..][..tiles];
                 in_tiles!(tiles, |tile, R| {
-                    let out = out[tile..].first_chunk_mut::<R>().expect("R tiles are left");
-                    let sums = if start == 0 { [[T::ZERO; L]; R] } else { *out };
-                    *out = rows(a, tile * L, L, Runs { count, distance, len }, panel, sums);
+                    let sums = out[tile..].first_chunk_mut::<R>().expect("R tiles are left");
+                    if start == 0 {
+                        *sums = [[T::ZERO; L]; R];
+                    }
+                    rows(a, tile * L, L, Runs { count, distance, len }, panel, sums);
                 });
             }
         }

@@ -9,9 +9,13 @@ use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
 
-/// Tiles that are transformed before their products are taken. A block of channels of as many then stays in
-/// the second-level cache.
-const BAND: usize = 256;
+/// Tiles that are transformed before their products are taken. The channels of a task then stay in the
+/// second-level cache while all filters pass.
+const BAND: usize = 128;
+/// Tiles that one thread transforms at a time.
+const PIECE: usize = 64;
+/// Blocks of channels that make a task, at most: the filters' numbers are read once for all of them.
+const BLOCKS: usize = 4;
 
 /// `dw (+)= Σ over pixels of x ⊗ dy`.
 pub(in crate::conv) fn weight_gradient<T: Element>(
@@ -38,8 +42,10 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     scratch: &mut Vec<T>,
 ) {
     let (channel_blocks, filter_blocks) = (tiling.channels.div_ceil(L), tiling.filters.div_ceil(L));
-    let strips_a_piece = tiling.strips_a_piece();
+    let strips_a_piece = (PIECE / tiling.strip()).max(1);
     let tiles = tiling.strip() * strips_a_piece;
+    // At least four tasks where there are so many blocks.
+    let blocks = (channel_blocks / 4).clamp(1, BLOCKS);
     let v = Layout { blocks: channel_blocks, tiles };
     let z = Layout { blocks: filter_blocks, tiles };
     let piece = (v.lines() + z.lines()) * L;
@@ -73,13 +79,14 @@ fn weight_gradient_lines<T: Element, const L: usize>(
             band.chunks_mut(piece).enumerate().for_each(transform);
         }
         let band = &*band;
-        let multiply = |(channel_block, sums): (usize, &mut [T])| {
-            dispatch(Multiply::<T, L> { band, piece, last: last - first, tiling, v, z, channel_block, sums });
+        let tiles = (last - first) * tiling.strip();
+        let multiply = |(task, sums): (usize, &mut [T])| {
+            dispatch(Multiply::<T, L> { band, piece, tiles, v, z, channel_block: task * blocks, sums });
         };
         if parallel {
-            sums.par_chunks_mut(block).enumerate().for_each(multiply);
+            sums.par_chunks_mut(blocks * block).enumerate().for_each(multiply);
         } else {
-            sums.chunks_mut(block).enumerate().for_each(multiply);
+            sums.chunks_mut(blocks * block).enumerate().for_each(multiply);
         }
     }
     for (row, dw) in dw.chunks_exact_mut(tiling.filters).enumerate() {
@@ -122,15 +129,15 @@ impl<T: Scalar, const L: usize> Kernel for Transform<'_, T, L> {
     }
 }
 
-/// The products of a block of channels with all filters, over all tiles of a band, and back to 3×3.
+/// The products of some blocks of channels with all filters, over all tiles of a band, and back to 3×3.
 struct Multiply<'a, T, const L: usize> {
     band: &'a [T],
     piece: usize,
-    /// Strips in the band.
-    last: usize,
-    tiling: &'a Tiling,
+    /// Tiles in the band.
+    tiles: usize,
     v: Layout,
     z: Layout,
+    /// The first of the blocks.
     channel_block: usize,
     sums: &'a mut [T],
 }
@@ -138,37 +145,41 @@ impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
+        let size = 9 * self.z.blocks * L;
         let sums = self.sums.as_chunks_mut::<L>().0;
-        let mut points = [[[T::ZERO; L]; L]; POINTS];
+        let mut points = [[[[T::ZERO; L]; L]; POINTS]; BLOCKS];
         let mut half = transform::half();
         for filter_block in 0..self.z.blocks {
-            for (point, products) in points.iter_mut().enumerate() {
-                in_tiles!(L, |channel, R| {
-                    let mut sums = [[T::ZERO; L]; R];
-                    for (i, piece) in self.band.chunks(self.piece).enumerate() {
-                        let strips =
-                            self.tiling.strips_a_piece().min(self.last - i * self.tiling.strips_a_piece());
-                        let tiles = strips * self.tiling.strip();
-                        let (v, z) = piece.as_chunks::<L>().0.split_at(self.v.lines());
-                        let v = &v[self.v.start(point, self.channel_block)..][..tiles];
-                        let z = &z[self.z.start(point, filter_block)..][..tiles];
-                        sums = columns(&v.as_flattened()[channel..], L, z, sums);
-                    }
-                    products[channel..channel + R].copy_from_slice(&sums);
-                });
-            }
-            for channel in 0..L {
-                let mut m = [[&points[0][0]; IN]; IN];
-                for (point, lines) in points.iter().enumerate() {
-                    m[point / IN][point % IN] = &lines[channel];
+            for point in 0..POINTS {
+                for block in 0..sums.len() / size {
+                    let products = &mut points[block][point];
+                    in_tiles!(L, |channel, R| {
+                        let sums = products[channel..].first_chunk_mut::<R>().expect("R channels are left");
+                        *sums = [[T::ZERO; L]; R];
+                        for (i, piece) in self.band.chunks(self.piece).enumerate() {
+                            let tiles = self.v.tiles.min(self.tiles - i * self.v.tiles);
+                            let (v, z) = piece.as_chunks::<L>().0.split_at(self.v.lines());
+                            let v = &v[self.v.start(point, self.channel_block + block)..][..tiles];
+                            let z = &z[self.z.start(point, filter_block)..][..tiles];
+                            columns(&v.as_flattened()[channel..], L, z, sums);
+                        }
+                    });
                 }
-                transform::columns(&m, &mut half, transform::weight_gradient);
-                for o in 0..3 {
-                    let row = transform::row(&half, o, transform::weight_gradient);
-                    for p in 0..3 {
-                        let sum = &mut sums[((o * 3 + p) * self.z.blocks + filter_block) * L + channel];
-                        for l in 0..L {
-                            sum[l] += row[p][l];
+            }
+            for (points, sums) in points.iter().zip(sums.chunks_exact_mut(size)) {
+                for channel in 0..L {
+                    let mut m = [[&points[0][0]; IN]; IN];
+                    for (point, lines) in points.iter().enumerate() {
+                        m[point / IN][point % IN] = &lines[channel];
+                    }
+                    transform::columns(&m, &mut half, transform::weight_gradient);
+                    for o in 0..3 {
+                        let row = transform::row(&half, o, transform::weight_gradient);
+                        for p in 0..3 {
+                            let sum = &mut sums[((o * 3 + p) * self.z.blocks + filter_block) * L + channel];
+                            for l in 0..L {
+                                sum[l] += row[p][l];
+                            }
                         }
                     }
                 }

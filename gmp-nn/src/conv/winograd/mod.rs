@@ -21,9 +21,6 @@ use super::kernel::{Runs, load};
 use gmp_math::Scalar;
 use transform::{Half, IN, OUT, POINTS};
 
-/// Tiles in a piece; a whole number of rows of tiles, so about this many.
-const PIECE: usize = 48;
-
 /// Sizes of one pass.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tiling {
@@ -81,8 +78,11 @@ impl Tiling {
         let (image, y) = (strip / self.strips_an_image(), strip % self.strips_an_image());
         image * self.out_height + (y * OUT).min(self.out_height)
     }
+    /// About as many strips as make a piece: fewer tiles where a tile is small, so that a piece stays in the
+    /// second-level cache, more where the weights are many, so that these are read less often.
     fn strips_a_piece(&self) -> usize {
-        (PIECE / self.strip()).max(1)
+        let tiles = ((self.channels + self.filters) / 8).clamp(32, 96);
+        (tiles / self.strip()).max(1)
     }
     fn multiplications(&self) -> usize {
         self.strips() * self.strip() * POINTS * self.channels * self.filters
