@@ -3,6 +3,8 @@
 
 mod dataset;
 mod error;
+#[cfg(feature = "image")]
+pub mod image;
 mod metric;
 mod observer;
 pub mod optimizer;
