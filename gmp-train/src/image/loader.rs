@@ -5,6 +5,7 @@
 //! order and normalizes them. A piece is begun only while fewer than a fixed number are waiting, and its memory
 //! goes round: what is decoded ahead is bounded and, after the first epoch, allocates nothing.
 
+use super::loading::{Loading, Order, PIECE};
 use super::resize::Resizer;
 use super::{Error, ImageSource, Picture, Preparation, stream};
 use std::collections::BTreeMap;
@@ -12,33 +13,8 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
-/// Pictures in a piece, at most: enough that waiting for the lock costs nothing, few enough that the threads finish
-/// a batch together.
-const PIECE: usize = 16;
 /// Batches decoded ahead of the one in use.
 const AHEAD: usize = 2;
-
-/// In which order pictures come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// A new random order for every epoch, by the seed and the epoch's number.
-    Shuffled,
-    /// The source's.
-    AsStored,
-}
-
-/// How pictures are put into batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loading {
-    /// Pictures in a batch; the last one of an epoch has what is left.
-    pub batch_size: usize,
-    /// In which order.
-    pub order: Order,
-    /// Of the order and of the random crops and flips.
-    pub seed: u64,
-    /// Background threads. No result depends on it.
-    pub threads: usize,
-}
 
 /// Pictures and their classes.
 #[derive(Debug, Clone, Copy)]
@@ -325,26 +301,6 @@ impl Drop for Loader {
             // A panic there was reported when it was met.
             let _ = thread.join();
         }
-    }
-}
-
-impl Loading {
-    fn batches(&self, count: usize) -> usize {
-        count.div_ceil(self.batch_size)
-    }
-
-    /// Pieces of an epoch: no piece crosses the border of a batch.
-    fn pieces(&self, count: usize) -> usize {
-        let (whole, rest) = (count / self.batch_size, count % self.batch_size);
-        whole * self.batch_size.div_ceil(PIECE) + rest.div_ceil(PIECE)
-    }
-
-    /// Places in the order that a piece covers.
-    fn places(&self, piece: usize, count: usize) -> std::ops::Range<usize> {
-        let in_batch = self.batch_size.div_ceil(PIECE);
-        let (batch, part) = (piece / in_batch, piece % in_batch);
-        let start = batch * self.batch_size + part * PIECE;
-        start..(start + PIECE).min((batch + 1) * self.batch_size).min(count)
     }
 }
 

@@ -28,6 +28,7 @@ mod error;
 mod ilsvrc;
 mod imagenet32;
 mod loader;
+mod loading;
 mod npz;
 mod pictures;
 mod resize;
@@ -37,7 +38,8 @@ pub use cifar10::Cifar10;
 pub use error::Error;
 pub use ilsvrc::Ilsvrc;
 pub use imagenet32::ImageNet32;
-pub use loader::{Batch, Loader, Loading, Order, Skipped};
+pub use loader::{Batch, Loader, Skipped};
+pub use loading::{Loading, Order};
 pub use pictures::Pictures;
 
 use gmp_nn::Rng;
