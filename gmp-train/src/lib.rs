@@ -4,6 +4,8 @@
 pub mod checkpoint;
 mod dataset;
 mod error;
+#[cfg(feature = "image")]
+pub mod image;
 mod metric;
 mod observer;
 pub mod optimizer;

@@ -1,0 +1,114 @@
+//! CIFAR-10 in its binary layout (Krizhevsky 2009): records of one label byte and 3072 pixel bytes, the planes
+//! R, G, B of a 32×32 picture.
+
+use super::{Error, ImageSource, Picture, SMALL};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+const RECORD: usize = 1 + SMALL;
+const CLASSES: u32 = 10;
+
+/// CIFAR-10, or as much of it as the folder holds: `data_batch_*.bin` for training, `test_batch.bin` for testing.
+#[derive(Debug)]
+pub struct Cifar10 {
+    files: Vec<(PathBuf, Vec<u8>)>,
+    /// Pictures up to and including each file.
+    ends: Vec<usize>,
+}
+
+impl Cifar10 {
+    /// Reads the training and the test pictures of a folder. They stay in memory as they are on disk.
+    ///
+    /// # Errors
+    /// A missing file, a size that is no multiple of 3073, or a label above 9.
+    pub fn open(folder: &Path) -> Result<(Self, Self), Error> {
+        let mut training =
+            files_in(folder, |name| name.starts_with("data_batch_") && name.ends_with(".bin"))?;
+        if training.is_empty() {
+            return Err(Error::NoFiles { folder: folder.into(), expected: "data_batch_*.bin" });
+        }
+        training.sort();
+        let test = folder.join("test_batch.bin");
+        if !test.is_file() {
+            return Err(Error::NoFiles { folder: folder.into(), expected: "test_batch.bin" });
+        }
+        Ok((Self::read(training)?, Self::read(vec![test])?))
+    }
+
+    fn read(paths: Vec<PathBuf>) -> Result<Self, Error> {
+        let (mut files, mut ends, mut total) = (Vec::new(), Vec::new(), 0);
+        for path in paths {
+            let io = |source| Error::Io { path: path.clone(), source };
+            let mut file = File::open(&path).map_err(io)?;
+            let size = file.metadata().map_err(io)?.len();
+            if size == 0 || size % RECORD as u64 != 0 {
+                return Err(Error::RecordSize { path, got: size, record: RECORD });
+            }
+            let mut bytes = vec![0; size as usize];
+            file.read_exact(&mut bytes).map_err(io)?;
+            for (row, record) in bytes.chunks_exact(RECORD).enumerate() {
+                if u32::from(record[0]) >= CLASSES {
+                    return Err(Error::Label {
+                        path,
+                        row,
+                        got: record[0].into(),
+                        first: 0,
+                        last: CLASSES - 1,
+                    });
+                }
+            }
+            total += bytes.len() / RECORD;
+            ends.push(total);
+            files.push((path, bytes));
+        }
+        Ok(Self { files, ends })
+    }
+
+    #[track_caller]
+    fn record(&self, sample: usize) -> &[u8] {
+        let (file, row) = locate(&self.ends, sample);
+        &self.files[file].1[row * RECORD..][..RECORD]
+    }
+}
+
+impl ImageSource for Cifar10 {
+    fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+    fn classes(&self) -> usize {
+        CLASSES as usize
+    }
+    fn label(&self, sample: usize) -> u32 {
+        self.record(sample)[0].into()
+    }
+    fn name(&self, sample: usize) -> String {
+        let (file, row) = locate(&self.ends, sample);
+        format!("{}, picture {row}", self.files[file].0.display())
+    }
+    fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
+        picture.set_planes(&self.record(sample)[1..]);
+        Ok(())
+    }
+}
+
+/// File of a picture and its place in it, given the running totals of the files.
+#[track_caller]
+pub(crate) fn locate(ends: &[usize], sample: usize) -> (usize, usize) {
+    let file = ends.partition_point(|&end| end <= sample);
+    assert!(file < ends.len(), "picture {sample} of {}", ends.last().copied().unwrap_or(0));
+    (file, sample - if file == 0 { 0 } else { ends[file - 1] })
+}
+
+/// Files of a folder by name.
+pub(crate) fn files_in(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Error> {
+    let io = |source| Error::Io { path: folder.into(), source };
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(&wanted) {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,132 @@
+//! What can be wrong with image files.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A file that is not what its place and name promise: which one, what is wrong, what was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder that cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A folder without the files of the data set.
+    #[error("{}: no {expected}", folder.display())]
+    NoFiles {
+        /// Which folder.
+        folder: PathBuf,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// A file whose size is no positive multiple of its record's.
+    #[error("{}: {got} bytes, expected a positive multiple of {record}", path.display())]
+    RecordSize {
+        /// Which file.
+        path: PathBuf,
+        /// Its size in bytes.
+        got: u64,
+        /// Bytes of one record.
+        record: usize,
+    },
+    /// A file that is no archive of NumPy arrays, or a broken one.
+    #[error("{}: {problem}", path.display())]
+    Npz {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An archive without one of its arrays.
+    #[error("{}: no array `{member}` in it", path.display())]
+    MissingMember {
+        /// Which file.
+        path: PathBuf,
+        /// The array that is not there.
+        member: &'static str,
+    },
+    /// An array of another type.
+    #[error("{}: `{member}` is of type {got}, expected {expected}", path.display())]
+    Dtype {
+        /// Which file.
+        path: PathBuf,
+        /// Which array.
+        member: &'static str,
+        /// Its NumPy type string.
+        got: String,
+        /// The types that are read.
+        expected: &'static str,
+    },
+    /// An array of another shape.
+    #[error("{}: `{member}` has the shape {got:?}, expected {expected}", path.display())]
+    Shape {
+        /// Which file.
+        path: PathBuf,
+        /// Which array.
+        member: &'static str,
+        /// Its shape.
+        got: Vec<usize>,
+        /// The shape that is read.
+        expected: String,
+    },
+    /// A class number outside its range.
+    #[error("{}: label {got} of picture {row} (from 0), expected {first} to {last}", path.display())]
+    Label {
+        /// Which file.
+        path: PathBuf,
+        /// Which picture of the file, from 0.
+        row: usize,
+        /// Its label.
+        got: i128,
+        /// Smallest label.
+        first: u32,
+        /// Largest label.
+        last: u32,
+    },
+    /// A file that does not decode to a picture.
+    #[error("{name}: {problem}")]
+    Picture {
+        /// Which picture.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A class without pictures.
+    #[error("{}: a class folder without pictures (expected files named .JPEG, .jpg or .png)", folder.display())]
+    EmptyClass {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// Classes that differ between training and validation.
+    #[error("class {class} is in {} but not in {}", present.display(), absent.display())]
+    Classes {
+        /// The first class that only one of them has.
+        class: String,
+        /// The folder that has it.
+        present: PathBuf,
+        /// The folder that does not.
+        absent: PathBuf,
+    },
+    /// An epoch in which no picture could be read.
+    #[error("none of {count} pictures could be read; the first: {first}")]
+    NoneReadable {
+        /// How many were tried.
+        count: usize,
+        /// The first one's problem.
+        first: String,
+    },
+    /// A setting outside its range.
+    #[error("{setting} is {value}, expected {expected}")]
+    Setting {
+        /// Which setting.
+        setting: &'static str,
+        /// Its value.
+        value: usize,
+        /// The range.
+        expected: &'static str,
+    },
+}

@@ -1,0 +1,382 @@
+//! Batches of pictures, decoded in background threads while the network computes.
+//!
+//! The order of an epoch is cut into pieces of a few pictures. Threads take the next piece, decode and cut its
+//! pictures to bytes, and put it back at its number; [`Loader::next_batch`] collects the pieces of its batch in
+//! order and normalizes them. A piece is begun only while fewer than a fixed number are waiting, and its memory
+//! goes round: what is decoded ahead is bounded and, after the first epoch, allocates nothing.
+
+use super::loading::{Loading, Order, PIECE};
+use super::resize::Resizer;
+use super::{Error, ImageSource, Picture, Preparation, stream};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+
+/// Batches decoded ahead of the one in use.
+const AHEAD: usize = 2;
+
+/// Pictures and their classes.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Number of the batch in its epoch, from 0.
+    pub index: usize,
+    /// pictures × size × size × 3 (NHWC), normalized.
+    pub images: &'a [f32],
+    /// Class of each picture.
+    pub labels: &'a [u32],
+    /// Number of each picture in its source.
+    pub samples: &'a [u32],
+}
+
+/// A picture that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its number in the source.
+    pub sample: usize,
+    /// What is wrong with it, with its name.
+    pub problem: String,
+}
+
+/// A few pictures on their way.
+#[derive(Default)]
+struct Piece {
+    /// Numbers of the pictures; those that cannot be read are taken out.
+    samples: Vec<u32>,
+    /// Bytes of those that are left.
+    pixels: Vec<u8>,
+    skipped: Vec<Skipped>,
+}
+
+/// What the threads and the loader share.
+struct State {
+    /// Counts the starts, so that pieces of an abandoned epoch are known.
+    run: u64,
+    epoch: usize,
+    order: Vec<u32>,
+    /// Piece to be begun next, piece to be collected next, and their number in the epoch.
+    next: usize,
+    collected: usize,
+    pieces: usize,
+    /// Piece `p` when done, at `p` modulo the length.
+    done: Vec<Option<Piece>>,
+    free: Vec<Piece>,
+    stop: bool,
+    /// A thread ended by a panic.
+    broken: bool,
+}
+
+struct Shared {
+    source: Arc<dyn ImageSource>,
+    preparation: Preparation,
+    loading: Loading,
+    state: Mutex<State>,
+    work: Condvar,
+    ready: Condvar,
+}
+
+/// Batches of an [`ImageSource`], in an order that the seed and the epoch fix, whatever the number of threads.
+///
+/// A picture that cannot be read is left out of its batch and reported by [`Loader::skipped`].
+pub struct Loader {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    table: Box<[[f32; 256]; 3]>,
+    images: Vec<f32>,
+    labels: Vec<u32>,
+    samples: Vec<u32>,
+    skipped: BTreeMap<usize, Skipped>,
+    /// Batch to come, and pictures delivered and left out since the start.
+    batch: usize,
+    delivered: usize,
+    left_out: usize,
+}
+
+impl Loader {
+    /// Starts the threads; [`Loader::start`] gives them something to do.
+    ///
+    /// # Errors
+    /// A source without pictures or with more than 2³² − 1, or a batch size, a number of threads or a picture size
+    /// of 0.
+    pub fn new(
+        source: Arc<dyn ImageSource>,
+        preparation: Preparation,
+        loading: Loading,
+    ) -> Result<Self, Error> {
+        preparation.check()?;
+        let count = source.len();
+        if count == 0 || count > u32::MAX as usize {
+            return Err(Error::Setting {
+                setting: "number of pictures",
+                value: count,
+                expected: "from 1 to 2^32 - 1",
+            });
+        }
+        for (setting, value) in [("batch size", loading.batch_size), ("number of threads", loading.threads)] {
+            if value == 0 {
+                return Err(Error::Setting { setting, value, expected: "at least 1" });
+            }
+        }
+        let batch_size = loading.batch_size.min(count);
+        let loading = Loading { batch_size, ..loading };
+        let waiting = AHEAD * batch_size.div_ceil(PIECE) + loading.threads;
+        let bytes = preparation.size() * preparation.size() * 3;
+        let piece = || Piece {
+            samples: Vec::with_capacity(PIECE),
+            pixels: vec![0; PIECE.min(batch_size) * bytes],
+            skipped: Vec::new(),
+        };
+        let state = State {
+            run: 0,
+            epoch: 0,
+            order: Vec::with_capacity(count),
+            next: 0,
+            collected: 0,
+            pieces: 0,
+            done: (0..waiting).map(|_| None).collect(),
+            free: (0..waiting).map(|_| piece()).collect(),
+            stop: false,
+            broken: false,
+        };
+        let (state, work, ready) = (Mutex::new(state), Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { source, preparation, loading, state, work, ready });
+        let threads = (0..loading.threads)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || shared.work())
+            })
+            .collect();
+        Ok(Self {
+            table: Box::new(preparation.table()),
+            images: Vec::with_capacity(batch_size * bytes),
+            labels: Vec::with_capacity(batch_size),
+            samples: Vec::with_capacity(batch_size),
+            skipped: BTreeMap::new(),
+            batch: loading.batches(count),
+            delivered: 0,
+            left_out: 0,
+            shared,
+            threads,
+        })
+    }
+
+    /// Number of pictures in an epoch.
+    pub fn len(&self) -> usize {
+        self.shared.source.len()
+    }
+
+    /// Never: a source without pictures is an error.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Number of batches in an epoch.
+    pub fn batches(&self) -> usize {
+        self.shared.loading.batches(self.len())
+    }
+
+    /// Where the pictures come from.
+    pub fn source(&self) -> &dyn ImageSource {
+        &*self.shared.source
+    }
+
+    /// Begins `epoch` at its batch `batch`, from 0: the batches are those that a whole epoch would have from there.
+    /// What was under way is dropped.
+    ///
+    /// # Panics
+    /// If the epoch has fewer than `batch` batches.
+    #[track_caller]
+    pub fn start(&mut self, epoch: usize, batch: usize) {
+        assert!(batch <= self.batches(), "batch {batch} of an epoch of {}", self.batches());
+        (self.batch, self.delivered, self.left_out) = (batch, 0, 0);
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        state.run += 1;
+        state.epoch = epoch;
+        state.order.clear();
+        state.order.extend(0..self.shared.source.len() as u32);
+        if self.shared.loading.order == Order::Shuffled {
+            stream(self.shared.loading.seed, format_args!("order/epoch {epoch}")).shuffle(&mut state.order);
+        }
+        for piece in &mut state.done {
+            state.free.extend(piece.take());
+        }
+        state.next = batch * self.shared.loading.batch_size.div_ceil(PIECE);
+        state.collected = state.next;
+        state.pieces = self.shared.loading.pieces(state.order.len());
+        self.shared.work.notify_all();
+    }
+
+    /// The next batch, or `None` at the end of the epoch and before the first start.
+    ///
+    /// # Errors
+    /// If the epoch ends and not one of its pictures could be read.
+    ///
+    /// # Panics
+    /// If the source panicked in a background thread.
+    pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>, Error> {
+        let Loading { batch_size, .. } = self.shared.loading;
+        loop {
+            if self.batch == self.batches() {
+                if self.delivered == 0 && self.left_out > 0 {
+                    let count = std::mem::take(&mut self.left_out);
+                    let first = self.skipped.first_key_value().map(|(_, skipped)| skipped.problem.clone());
+                    return Err(Error::NoneReadable { count, first: first.unwrap_or_default() });
+                }
+                return Ok(None);
+            }
+            self.images.clear();
+            self.labels.clear();
+            self.samples.clear();
+            let pictures = batch_size.min(self.len() - self.batch * batch_size);
+            for _ in 0..pictures.div_ceil(PIECE) {
+                self.collect();
+            }
+            self.batch += 1;
+            self.delivered += self.samples.len();
+            if !self.samples.is_empty() {
+                let (images, labels, samples) = (&*self.images, &*self.labels, &*self.samples);
+                return Ok(Some(Batch { index: self.batch - 1, images, labels, samples }));
+            }
+        }
+    }
+
+    /// Waits for the next piece and adds it to the batch.
+    fn collect(&mut self) {
+        let mut state = self.shared.lock();
+        let mut piece = loop {
+            assert!(!state.broken, "a thread that reads pictures panicked");
+            let at = state.collected % state.done.len();
+            match state.done[at].take() {
+                Some(piece) => break piece,
+                None => state = self.shared.ready.wait(state).unwrap_or_else(|broken| broken.into_inner()),
+            }
+        };
+        state.collected += 1;
+        drop(state);
+
+        let size = self.shared.preparation.size();
+        let pixels = &piece.pixels[..piece.samples.len() * size * size * 3];
+        let [red, green, blue] = &*self.table;
+        self.images.extend(
+            pixels
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .flat_map(|&[r, g, b]| [red[usize::from(r)], green[usize::from(g)], blue[usize::from(b)]]),
+        );
+        self.samples.extend_from_slice(&piece.samples);
+        self.labels.extend(piece.samples.iter().map(|&sample| self.shared.source.label(sample as usize)));
+        for skipped in piece.skipped.drain(..) {
+            self.left_out += 1;
+            self.skipped.entry(skipped.sample).or_insert(skipped);
+        }
+        self.shared.lock().free.push(piece);
+        self.shared.work.notify_one();
+    }
+
+    /// The pictures left out of the batches so far, each once, by number.
+    pub fn skipped(&self) -> impl ExactSizeIterator<Item = &Skipped> {
+        self.skipped.values()
+    }
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader")
+            .field("pictures", &self.len())
+            .field("preparation", &self.shared.preparation)
+            .field("loading", &self.shared.loading)
+            .field("next_batch", &self.batch)
+            .field("skipped", &self.skipped.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.shared.lock().stop = true;
+        self.shared.work.notify_all();
+        for thread in self.threads.drain(..) {
+            // A panic there was reported when it was met.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; should it, the state is still whole.
+        self.state.lock().unwrap_or_else(|broken| broken.into_inner())
+    }
+
+    /// The life of a background thread.
+    fn work(&self) {
+        let _alarm = Alarm(self);
+        let (mut picture, mut resizer) = (Picture::default(), Resizer::default());
+        let mut state = self.lock();
+        loop {
+            if state.stop {
+                return;
+            }
+            let open = state.next < state.pieces && state.next < state.collected + state.done.len();
+            let Some(mut piece) = (if open { state.free.pop() } else { None }) else {
+                state = self.work.wait(state).unwrap_or_else(|broken| broken.into_inner());
+                continue;
+            };
+            let (run, epoch, number) = (state.run, state.epoch, state.next);
+            state.next += 1;
+            piece.samples.clear();
+            piece.samples.extend_from_slice(&state.order[self.loading.places(number, state.order.len())]);
+            drop(state);
+
+            self.fill(&mut piece, epoch, &mut picture, &mut resizer);
+
+            state = self.lock();
+            if state.run == run {
+                let at = number % state.done.len();
+                state.done[at] = Some(piece);
+                self.ready.notify_one();
+            } else {
+                state.free.push(piece);
+            }
+        }
+    }
+
+    fn fill(&self, piece: &mut Piece, epoch: usize, picture: &mut Picture, resizer: &mut Resizer) {
+        piece.skipped.clear();
+        let bytes = self.preparation.size() * self.preparation.size() * 3;
+        let mut slots = piece.pixels.chunks_exact_mut(bytes);
+        let mut slot = slots.next();
+        piece.samples.retain(|&sample| {
+            let sample = sample as usize;
+            let out = slot.as_deref_mut().expect("a slot for every picture");
+            let result =
+                self.source.decode(sample, picture).map_err(|error| error.to_string()).and_then(|()| {
+                    let draw = (self.loading.seed, epoch, sample);
+                    self.preparation
+                        .cut(picture, draw, resizer, out)
+                        .map_err(|problem| format!("{}: {problem}", self.source.name(sample)))
+                });
+            match result {
+                Ok(()) => slot = slots.next(),
+                Err(problem) => {
+                    piece.skipped.push(Skipped { sample, problem });
+                    return false;
+                }
+            }
+            true
+        });
+    }
+}
+
+/// Tells the loader that a thread panicked, which would otherwise wait for ever.
+struct Alarm<'a>(&'a Shared);
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.lock().broken = true;
+            self.0.ready.notify_all();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! How an epoch is cut into batches, and batches into the pieces that threads work on.
+
+use std::ops::Range;
+
+/// Pictures in a piece, at most: enough that waiting for the lock costs nothing, few enough that the threads finish
+/// a batch together.
+pub(super) const PIECE: usize = 16;
+/// In which order pictures come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// A new random order for every epoch, by the seed and the epoch's number.
+    Shuffled,
+    /// The source's.
+    AsStored,
+}
+
+/// How pictures are put into batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loading {
+    /// Pictures in a batch; the last one of an epoch has what is left.
+    pub batch_size: usize,
+    /// In which order.
+    pub order: Order,
+    /// Of the order and of the random crops and flips.
+    pub seed: u64,
+    /// Background threads. No result depends on it.
+    pub threads: usize,
+}
+
+impl Loading {
+    /// Batches of an epoch of `count` pictures.
+    pub(super) fn batches(&self, count: usize) -> usize {
+        count.div_ceil(self.batch_size)
+    }
+
+    /// Pieces of an epoch: no piece crosses the border of a batch.
+    pub(super) fn pieces(&self, count: usize) -> usize {
+        let (whole, rest) = (count / self.batch_size, count % self.batch_size);
+        whole * self.batch_size.div_ceil(PIECE) + rest.div_ceil(PIECE)
+    }
+
+    /// Places in the order that a piece covers.
+    pub(super) fn places(&self, piece: usize, count: usize) -> Range<usize> {
+        let in_batch = self.batch_size.div_ceil(PIECE);
+        let (batch, part) = (piece / in_batch, piece % in_batch);
+        let start = batch * self.batch_size + part * PIECE;
+        start..(start + PIECE).min((batch + 1) * self.batch_size).min(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_the_order_once_and_cross_no_batch() {
+        for (count, batch_size) in [(1, 1), (100, 100), (100, 33), (117, 20), (64, 16), (65, 16), (50, 7)] {
+            let loading = Loading { batch_size, order: Order::AsStored, seed: 0, threads: 1 };
+            let places: Vec<_> =
+                (0..loading.pieces(count)).map(|piece| loading.places(piece, count)).collect();
+            assert_eq!(places.iter().cloned().flatten().collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
+            for place in places {
+                assert!(!place.is_empty() && place.len() <= PIECE);
+                assert_eq!(place.start / batch_size, (place.end - 1) / batch_size);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Image data sets: where pictures come from, what is done to them, and how they reach the training loop.
+//!
+//! An [`ImageSource`] gives one picture by its number: [`Cifar10`], [`ImageNet32`], [`Ilsvrc`], or [`Pictures`],
+//! a generated set that needs no files. A [`Preparation`] crops, flips and normalizes it. A [`Loader`] does both
+//! in background threads and hands out batches in an order that depends on the seed and the epoch alone.
+//!
+//! ```
+//! use gmp_train::image::{ImageSource, Loader, Loading, Order, Pictures, Preparation};
+//! use std::sync::Arc;
+//!
+//! let (training, _validation) = Pictures::new(7, 100, 20);
+//! let loading = Loading { batch_size: 32, order: Order::Shuffled, seed: 1, threads: 2 };
+//! let mut loader = Loader::new(Arc::new(training), Preparation::small(true), loading)?;
+//! loader.start(0, 0); // epoch 0 from its first batch
+//! let mut sizes = Vec::new();
+//! while let Some(batch) = loader.next_batch()? {
+//!     assert_eq!(batch.images.len(), batch.labels.len() * 32 * 32 * 3);
+//!     sizes.push(batch.labels.len());
+//! }
+//! assert_eq!(sizes, [32, 32, 32, 4]);
+//! # Ok::<(), gmp_train::image::Error>(())
+//! ```
+
+mod augment;
+mod cifar10;
+mod decode;
+mod error;
+mod ilsvrc;
+mod imagenet32;
+mod loader;
+mod loading;
+mod npz;
+mod pictures;
+mod resize;
+
+pub use augment::{Crop, Preparation};
+pub use cifar10::Cifar10;
+pub use error::Error;
+pub use ilsvrc::Ilsvrc;
+pub use imagenet32::ImageNet32;
+pub use loader::{Batch, Loader, Skipped};
+pub use loading::{Loading, Order};
+pub use pictures::Pictures;
+
+use gmp_nn::Rng;
+use std::fmt;
+use std::io::Write;
+
+/// A decoded picture: `height × width × 3` bytes, row after row, R, G, B. Its memory is reused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// `height × width × 3` bytes (HWC).
+    pub pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// Takes the given size; the pixels are whatever was there, or 0. Allocates only to grow.
+    pub(crate) fn resize(&mut self, height: usize, width: usize) {
+        (self.height, self.width) = (height, width);
+        self.pixels.resize(height * width * 3, 0);
+    }
+
+    /// Fills a 32×32 picture from its three planes R, G, B of 1024 bytes each.
+    pub(crate) fn set_planes(&mut self, planes: &[u8]) {
+        self.resize(SIDE, SIDE);
+        let (red, others) = planes.split_at(SIDE * SIDE);
+        let (green, blue) = others.split_at(SIDE * SIDE);
+        for (((pixel, &red), &green), &blue) in self.pixels.chunks_exact_mut(3).zip(red).zip(green).zip(blue)
+        {
+            pixel.copy_from_slice(&[red, green, blue]);
+        }
+    }
+}
+
+/// Rows and columns of the small pictures.
+pub(crate) const SIDE: usize = 32;
+/// Bytes of one of them.
+pub(crate) const SMALL: usize = SIDE * SIDE * 3;
+
+/// Labelled pictures by number. Reading one must not depend on which were read before, nor on the thread.
+pub trait ImageSource: Send + Sync {
+    /// Number of pictures.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of classes; labels are below it.
+    fn classes(&self) -> usize;
+
+    /// Class of picture `sample`, from 0.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    fn label(&self, sample: usize) -> u32;
+
+    /// What to call picture `sample` in a message: its file, and its place in it.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    fn name(&self, sample: usize) -> String;
+
+    /// Decodes picture `sample` into reused memory.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no picture; `picture` then holds anything.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error>;
+}
+
+/// The random stream of a purpose put together from numbers. Allocates nothing.
+pub(crate) fn stream(seed: u64, purpose: fmt::Arguments<'_>) -> Rng {
+    let mut name = [0; 96];
+    let mut rest = &mut name[..];
+    rest.write_fmt(purpose).expect("a purpose is shorter than 96 bytes");
+    let unused = rest.len();
+    let name = std::str::from_utf8(&name[..96 - unused]).expect("formatted text is UTF-8");
+    Rng::new(seed, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_become_pixels() {
+        let planes: Vec<u8> = (0..SMALL).map(|i| (i % 251) as u8).collect();
+        let mut picture = Picture::default();
+        picture.set_planes(&planes);
+        for (row, col, channel) in [(0, 0, 0), (3, 7, 1), (31, 31, 2), (16, 0, 2)] {
+            let (pixel, plane) = ((row * 32 + col) * 3 + channel, channel * 1024 + row * 32 + col);
+            assert_eq!(picture.pixels[pixel], planes[plane]);
+        }
+    }
+
+    #[test]
+    fn a_stream_is_that_of_its_name() {
+        let mut named = Rng::new(5, "augment/epoch 3/sample 1281166");
+        assert_eq!(stream(5, format_args!("augment/epoch {}/sample {}", 3, 1_281_166)).bits(), named.bits());
+    }
+}
