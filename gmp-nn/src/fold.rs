@@ -102,9 +102,11 @@ fn plain_layers<T: Element>(network: &Network<T>) -> Result<Vec<(String, Plain<T
             names.push(name);
         }
     }
+    // A layer without parameters is not dense, and leaves no name: the others are then known by number alone.
+    let all_named = names.len() == network.depth();
     let mut layers = Vec::with_capacity(network.depth());
     for (i, layer) in network.layers.iter().enumerate() {
-        let name = names.get(i).map_or_else(|| format!("layer {i}"), |name| (*name).to_owned());
+        let name = if all_named { names[i].to_owned() } else { format!("layer {}", i + 1) };
         match layer.plain(network.parameters.values(), network.buffers.values()) {
             Some(plain) => layers.push((name, plain)),
             None => return Err(Error::NotPlain { layer: name }),
