@@ -165,8 +165,12 @@ fn beyond_the_limit_the_library_answers() {
     let angles = [1.0_f64, 1e10, f64::INFINITY, f64::NAN, -1e300, 32768.5];
     let (mut sines, mut cosines) = ([0.0; 6], [0.0; 6]);
     sin_cos(&angles, &mut sines, &mut cosines);
-    for i in [0, 1, 4, 5] {
+    for i in [1, 4, 5] {
         assert_eq!((sines[i], cosines[i]), (angles[i].sin(), angles[i].cos()));
     }
+    // What is in range is what it would be alone: results do not depend on how columns are shared among threads.
+    let (mut sine, mut cosine) = ([0.0], [0.0]);
+    sin_cos(&angles[..1], &mut sine, &mut cosine);
+    assert_eq!((sines[0], cosines[0]), (sine[0], cosine[0]));
     assert!(sines[2].is_nan() && sines[3].is_nan() && cosines[2].is_nan() && cosines[3].is_nan());
 }
