@@ -203,7 +203,7 @@ fn summarize(sections: &[Section]) {
 fn report(sections: Vec<Section>, profile: Profile, manifest: &serde_json::Value) -> Report {
     let summary = match profile {
         Profile::Quick => {
-            "A quick look: few seeds and learning rates. Most claims need --profile full to be tested.\n\nEvery number on \
+            "A quick look: ten seeds, the two learning rates of the released code, and large sets in brief. For the whole grid: --profile full.\n\nEvery number on \
              this page was measured by the runs named at its end."
         }
         Profile::Full => "Every number on this page was measured by the runs named at its end.",

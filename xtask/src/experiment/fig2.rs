@@ -51,7 +51,7 @@ impl Experiment for Fig2 {
         "nothing"
     }
     fn duration(&self) -> [&'static str; 2] {
-        ["20 s", "3 min"]
+        ["20 s", "5 min"]
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
@@ -61,7 +61,7 @@ impl Experiment for Fig2 {
             experiment: self.id(),
             dataset,
             data,
-            seeds: context.seeds(5, 20),
+            seeds: context.seeds(10, 20),
             epoch_limit: EPOCHS,
             only_paper_rates: false,
         };

@@ -53,7 +53,7 @@ impl Experiment for Fig3 {
         "DATA-DIR/banana.csv (cargo xtask data fetch banana); without it a set of the same shape is generated"
     }
     fn duration(&self) -> [&'static str; 2] {
-        ["20 s", "3 min"]
+        ["10 s", "2 min"]
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
@@ -64,7 +64,7 @@ impl Experiment for Fig3 {
             experiment: self.id(),
             dataset,
             data: &data,
-            seeds: context.seeds(5, 20),
+            seeds: context.seeds(10, 20),
             epoch_limit: EPOCHS,
             only_paper_rates: false,
         };

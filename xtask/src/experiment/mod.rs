@@ -77,7 +77,7 @@ pub trait Study: Sync {
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Five seeds and the two learning rates of the paper: minutes.
+    /// Ten seeds and the two learning rates of the released code: minutes.
     Quick,
     /// Ten seeds and more, five learning rates: an hour or two.
     Full,

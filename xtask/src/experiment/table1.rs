@@ -46,7 +46,7 @@ impl Experiment for Table1 {
         "DATA-DIR/uci/*.csv (header, last column the target): cargo xtask data fetch uci; or --dataset FILE.csv"
     }
     fn duration(&self) -> [&'static str; 2] {
-        ["2 min", "2 h"]
+        ["1 min", "1 h"]
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
@@ -74,7 +74,7 @@ impl Experiment for Table1 {
         for set in &study.sets {
             let quick = context.profile == Profile::Quick && set.data.samples() >= LARGE;
             let (seeds, epoch_limit) =
-                if quick { (context.seeds(1, 1), QUICK_EPOCHS) } else { (context.seeds(5, 10), EPOCHS) };
+                if quick { (context.seeds(1, 1), QUICK_EPOCHS) } else { (context.seeds(10, 10), EPOCHS) };
             study.runs.extend(context.plan(Grid {
                 experiment: self.id(),
                 dataset: &set.name,
@@ -207,7 +207,7 @@ impl Uci {
     fn notes(&self, blocks: &mut Vec<Block>) {
         if self.profile == Profile::Quick {
             blocks.push(Block::Note(format!(
-                "Quick profile: few seeds and two learning rates; sets of {LARGE} samples and more have one seed, the \
+                "Quick profile: two learning rates; sets of {LARGE} samples and more have one seed, the \
                  authors' rates and at most {QUICK_EPOCHS} epochs. For the table of the paper: --profile full."
             )));
         }
