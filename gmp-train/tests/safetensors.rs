@@ -110,7 +110,7 @@ fn pytorch_agrees() {
         println!("skipped: {python} has no torch and safetensors (GMP_PYTHON names another python)");
         return;
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/load_in_pytorch.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/load_in_pytorch.py");
     let folder = tempfile::tempdir().unwrap();
     let [file, check, saved] =
         ["network", "check", "saved"].map(|name| folder.path().join(format!("{name}.safetensors")));
