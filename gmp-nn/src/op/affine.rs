@@ -150,7 +150,7 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Affine<RELU, 
         let (activated, transpose) = pull.saved().split_at(if SCALED { m * n } else { 0 });
         let activated = if SCALED { activated } else { pull.output().data() };
         let r = if SCALED { pull.value(3).data() } else { &[] };
-        // Where there is no scale, the fourth accumulator is the third's unused twin: an index that needs nothing.
+        // Without a scale there is no fourth input.
         let (mut dy, [dx, dw, db, dr]) = if SCALED {
             pull.wrt_each([0, 1, 2, 3])
         } else {
