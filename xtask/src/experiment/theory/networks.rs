@@ -2,6 +2,7 @@
 
 use super::order::Order;
 use super::singularity::{Metric, Stage};
+use crate::data::numpy::train_test_split;
 use crate::data::table::Table as Data;
 use crate::data::uci;
 use crate::experiment::fig3::{self, Banana};
@@ -14,8 +15,8 @@ use crate::run::trace::{Numbers, Trace};
 use crate::run::{Method, Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result};
 use gmp_math::sphere::{to_cartesian, to_spherical};
-use gmp_nn::{Mlp, Network, Parameterization, Rng};
-use gmp_train::{Dataset, split};
+use gmp_nn::{Mlp, Network, Parameterization};
+use gmp_train::Dataset;
 use std::sync::atomic::AtomicBool;
 
 /// The learning rate of all these networks: the authors' for GmP, and the same for SP so that only the parameterization
@@ -58,7 +59,7 @@ impl Set {
         let (train, test) = match &self.samples {
             Samples::Banana(banana) => banana.samples(run)?,
             Samples::Uci(data) => {
-                let (train, test) = split(data.samples(), 0.2, &mut Rng::new(run.seed, "test split")).ok()?;
+                let (train, test) = train_test_split(data.samples(), 0.2, run.seed)?;
                 (data.subset(&train).ok()?, data.subset(&test).ok()?)
             }
         };
