@@ -25,7 +25,7 @@ pub fn mean_norm<T: Scalar>(
         Activation::Identity => &MeanNorm::<false>,
         Activation::Relu => &MeanNorm::<true>,
     };
-    // Kept: the mean, whose place the forward pass needs for its sums.
+    // The saved numbers are the forward pass's room for the mean; the backward pass does not need it.
     tape.record(rule, [z], z.shape(), z.cols(), |[z], mut y, mean| {
         let n = mean.len();
         column_means(z.data(), mean);
