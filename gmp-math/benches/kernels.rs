@@ -23,12 +23,16 @@ fn time(runs: usize, mut call: impl FnMut()) -> (f64, f64) {
     (seconds[0], seconds[runs / 2])
 }
 
-/// y += x over arrays far larger than the caches: bytes read and written per second.
-fn bandwidth() -> f64 {
+/// y += x over arrays far larger than the caches, shared by so many threads: bytes read and written per second.
+fn bandwidth(threads: usize) -> f64 {
     let len = 32 << 20;
     let (x, mut y) = (vec![1.0_f32; len], vec![0.0_f32; len]);
     let (best, _) = time(10, || {
-        y.iter_mut().zip(&x).for_each(|(y, x)| *y += x);
+        std::thread::scope(|scope| {
+            for (y, x) in y.chunks_mut(len / threads).zip(x.chunks(len / threads)) {
+                scope.spawn(move || y.iter_mut().zip(x).for_each(|(y, x)| *y += x));
+            }
+        });
         black_box(&mut y);
     });
     (3 * 4 * len) as f64 / best
@@ -64,14 +68,27 @@ fn arithmetic() -> f64 {
 const CACHE: usize = 8 << 20;
 
 struct Machine {
-    bandwidth: f64,
+    /// Of one thread and of two.
+    bandwidth: [f64; 2],
     arithmetic: f64,
 }
 
 impl Machine {
+    /// One line of the table for a kernel on one thread.
+    fn report(&self, name: &str, bytes: usize, operations: f64, times: (f64, f64)) {
+        self.report_threads(1, name, bytes, operations, times);
+    }
+
     /// One line of the table. `bytes` go to or from memory, `operations` are per thread.
-    fn report(&self, name: &str, bytes: usize, operations: f64, (best, median): (f64, f64)) {
-        let moved = if bytes > CACHE { bytes as f64 / self.bandwidth } else { 0.0 };
+    fn report_threads(
+        &self,
+        threads: usize,
+        name: &str,
+        bytes: usize,
+        operations: f64,
+        (best, median): (f64, f64),
+    ) {
+        let moved = if bytes > CACHE { bytes as f64 / self.bandwidth[threads - 1] } else { 0.0 };
         let floor = moved.max(operations / self.arithmetic);
         println!(
             "{name:<44} {:>11.2} {:>11.2} {:>11.2} {:>7.1}",
@@ -125,7 +142,8 @@ impl Machine {
                     parallel::directions_vjp(&saved, units, &weights, &mut gradients);
                 })
             });
-            self.report(
+            self.report_threads(
+                threads,
                 &label(&format!("transform + vjp, {threads} threads")),
                 forward_bytes + backward_bytes,
                 (forward_operations + backward_operations) / threads as f64,
@@ -136,10 +154,11 @@ impl Machine {
 }
 
 fn main() {
-    let machine = Machine { bandwidth: bandwidth(), arithmetic: arithmetic() };
+    let machine = Machine { bandwidth: [1, 2].map(bandwidth), arithmetic: arithmetic() };
     println!(
-        "one thread: {:.1} GB/s of memory traffic, {:.1} thousand million f32 multiply-adds per second\n",
-        machine.bandwidth / 1e9,
+        "memory traffic: {:.1} GB/s on one thread, {:.1} on two; {:.1} thousand million f32 multiply-adds per second on one\n",
+        machine.bandwidth[0] / 1e9,
+        machine.bandwidth[1] / 1e9,
         machine.arithmetic / 1e9
     );
     println!("{:<44} {:>11} {:>11} {:>11} {:>7}", "", "min µs", "median", "floor", "ratio");

@@ -11,25 +11,28 @@ use std::marker::PhantomData;
 pub(crate) struct Columns<'a, T> {
     data: &'a [T],
     stride: usize,
+    thickness: usize,
     first: usize,
     width: usize,
 }
 
 impl<'a, T> Columns<'a, T> {
-    /// All columns of a matrix with rows of `stride` numbers.
-    pub(crate) fn new(data: &'a [T], stride: usize) -> Self {
-        Self { data, stride, first: 0, width: stride }
+    /// All columns of a matrix that has `units` columns of `thickness` numbers in each row.
+    pub(crate) fn new(data: &'a [T], units: usize, thickness: usize) -> Self {
+        let stride = units * thickness;
+        Self { data, stride, thickness, first: 0, width: stride }
     }
 
     /// Keeps the columns before `column` and returns the others.
     pub(crate) fn split_off(&mut self, column: usize) -> Self {
-        assert!(column <= self.width);
-        let rest = Self { first: self.first + column, width: self.width - column, ..*self };
-        self.width = column;
+        let at = column * self.thickness;
+        assert!(at <= self.width);
+        let rest = Self { first: self.first + at, width: self.width - at, ..*self };
+        self.width = at;
         rest
     }
 
-    /// How many rows a tile may have: `width`·rows ≤ `most` where whole rows are in view, which lie side by side in
+    /// How many rows a tile may have: `most` numbers' worth where whole rows are in view, which lie side by side in
     /// memory; else 1.
     #[inline(always)]
     pub(crate) fn tallest(&self, most: usize) -> usize {
@@ -42,6 +45,12 @@ impl<'a, T> Columns<'a, T> {
         assert!(height == 1 || self.width == self.stride);
         &self.data[row * self.stride + self.first..][..height * self.width]
     }
+
+    /// This view's part of a row.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize) -> &'a [T] {
+        self.tile(row, 1)
+    }
 }
 
 /// Columns to write: disjoint views of one matrix may be with different threads.
@@ -49,6 +58,7 @@ pub(crate) struct ColumnsMut<'a, T> {
     start: *mut T,
     rows: usize,
     stride: usize,
+    thickness: usize,
     width: usize,
     data: PhantomData<&'a mut [T]>,
 }
@@ -58,31 +68,33 @@ pub(crate) struct ColumnsMut<'a, T> {
 unsafe impl<T: Send> Send for ColumnsMut<'_, T> {}
 
 impl<'a, T> ColumnsMut<'a, T> {
-    /// All columns of a matrix with rows of `stride` numbers.
-    pub(crate) fn new(data: &'a mut [T], stride: usize) -> Self {
+    /// All columns of a matrix that has `units` columns of `thickness` numbers in each row.
+    pub(crate) fn new(data: &'a mut [T], units: usize, thickness: usize) -> Self {
+        let stride = units * thickness;
         let rows = data.len().checked_div(stride).unwrap_or(0);
-        Self { start: data.as_mut_ptr(), rows, stride, width: stride, data: PhantomData }
+        Self { start: data.as_mut_ptr(), rows, stride, thickness, width: stride, data: PhantomData }
     }
 
     /// Keeps the columns before `column` and returns the others.
     pub(crate) fn split_off(&mut self, column: usize) -> Self {
-        assert!(column <= self.width);
+        let at = column * self.thickness;
+        assert!(at <= self.width);
         // A matrix without rows has no number to point at, so its pointer stays where it is.
-        let offset = if self.rows == 0 { 0 } else { column };
-        // SAFETY: `column` ≤ width, so the pointer stays within the first row, or one past it.
+        let offset = if self.rows == 0 { 0 } else { at };
+        // SAFETY: `at` ≤ width, so the pointer stays within the first row, or one past it.
         let start = unsafe { self.start.add(offset) };
-        let rest = Self { start, width: self.width - column, ..*self };
-        self.width = column;
+        let rest = Self { start, width: self.width - at, ..*self };
+        self.width = at;
         rest
     }
 
-    /// `height` rows from `row` on; more than one only where all columns of the matrix are in view.
+    /// This view's part of a row.
     #[inline(always)]
-    pub(crate) fn tile(&mut self, row: usize, height: usize) -> &mut [T] {
-        assert!(row + height <= self.rows && (height == 1 || self.width == self.stride));
-        // SAFETY: the rows exist, and within them [row·stride, row·stride + height·width) holds numbers of this
-        // view only: one row's part, or whole rows. `&mut self` keeps any other tile of the view from living on.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), height * self.width) }
+    pub(crate) fn row(&mut self, row: usize) -> &mut [T] {
+        assert!(row < self.rows);
+        // SAFETY: the row exists, and within it [row·stride, row·stride + width) holds numbers of this view only.
+        // `&mut self` keeps any other slice of the view from living on.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.width) }
     }
 }
 
@@ -94,29 +106,44 @@ mod tests {
     #[test]
     fn views_partition_the_matrix() {
         let mut matrix = vec![0; 3 * 7];
-        let mut left = ColumnsMut::new(&mut matrix, 7);
+        let mut left = ColumnsMut::new(&mut matrix, 7, 1);
         let mut middle = left.split_off(2);
         let mut right = middle.split_off(4);
         for row in 0..3 {
-            left.tile(row, 1).fill(1);
-            right.tile(row, 1).fill(3);
-            middle.tile(row, 1).fill(2);
+            left.row(row).fill(1);
+            right.row(row).fill(3);
+            middle.row(row).fill(2);
         }
         assert_eq!(matrix, [1, 1, 2, 2, 2, 2, 3].repeat(3));
-        let mut left = Columns::new(&matrix, 7);
+        let mut left = Columns::new(&matrix, 7, 1);
         let right = left.split_off(6);
-        assert_eq!((left.tile(2, 1), right.tile(1, 1)), (&[1, 1, 2, 2, 2, 2][..], &[3][..]));
+        assert_eq!((left.row(2), right.row(1)), (&[1, 1, 2, 2, 2, 2][..], &[3][..]));
     }
 
     #[test]
-    #[should_panic]
-    fn rows_past_the_end_are_refused() {
-        ColumnsMut::new(&mut [0; 6], 3).tile(2, 1);
+    fn thick_columns_stay_whole() {
+        let mut matrix = vec![0; 2 * 3 * 4];
+        let mut left = ColumnsMut::new(&mut matrix, 3, 4);
+        let mut right = left.split_off(1);
+        for row in 0..2 {
+            left.row(row).fill(1);
+            right.row(row).fill(2);
+        }
+        assert_eq!(matrix, [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2].repeat(2));
+        let mut left = Columns::new(&matrix, 3, 4);
+        let right = left.split_off(2);
+        assert_eq!((left.row(1), right.row(0)), (&[1, 1, 1, 1, 2, 2, 2, 2][..], &[2; 4][..]));
     }
 
     #[test]
     #[should_panic]
     fn tall_tiles_of_part_of_the_columns_are_refused() {
-        ColumnsMut::new(&mut [0; 6], 3).split_off(1).tile(0, 2);
+        Columns::new(&[0; 6], 3, 1).split_off(1).tile(0, 2);
+    }
+
+    #[test]
+    #[should_panic]
+    fn rows_past_the_end_are_refused() {
+        ColumnsMut::new(&mut [0; 6], 3, 1).row(2);
     }
 }

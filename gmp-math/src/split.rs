@@ -3,12 +3,17 @@
 use crate::columns::{Columns, ColumnsMut};
 use crate::simd::{Kernel, dispatch};
 
-/// Most columns that a kernel gets at once, so that its work space fits on the stack and in the first caches.
-pub(crate) const WIDEST: usize = 512;
+/// Columns of a panel. Pieces of work begin at multiples of it.
+///
+/// The kernels of training get one panel at a time: few enough columns that their running values stay in registers and first
+/// cache, and that every matrix is read at a constant stride, which the processor foresees. 16, 64, 128, 256 and 512 are slower.
+pub(crate) const PANEL: usize = 32;
 
 /// What a kernel does with its columns. Columns must not mix.
 pub(crate) trait Body<T, const R: usize, const W: usize>: Copy + Send {
-    /// Reads and writes `width` ≤ [`WIDEST`] columns of matrices that belong to layers with `inputs` ≥ 1.
+    /// Most columns that it gets at once, a multiple of [`PANEL`].
+    const WIDEST: usize;
+    /// Reads and writes `width` ≤ `WIDEST` columns of matrices that belong to layers with `inputs` ≥ 1.
     /// Mark it `#[inline(always)]`, as every vector kernel.
     fn run(self, inputs: usize, width: usize, reads: [Columns<'_, T>; R], writes: [ColumnsMut<'_, T>; W]);
 }
@@ -27,16 +32,16 @@ impl<'a, T: Send + Sync, B: Body<T, R, W>, const R: usize, const W: usize> Batch
         body: B,
         inputs: usize,
         units: usize,
-        reads: [&'a [T]; R],
-        writes: [&'a mut [T]; W],
+        reads: [Columns<'a, T>; R],
+        writes: [ColumnsMut<'a, T>; W],
     ) -> Self {
         Self {
             body,
             inputs,
             // Without inputs there is nothing to write.
             width: if inputs == 0 { 0 } else { units },
-            reads: reads.map(|matrix| Columns::new(matrix, units)),
-            writes: writes.map(|matrix| ColumnsMut::new(matrix, units)),
+            reads,
+            writes,
         }
     }
 
@@ -55,8 +60,8 @@ impl<'a, T: Send + Sync, B: Body<T, R, W>, const R: usize, const W: usize> Batch
 
     /// Runs on this thread.
     pub(crate) fn run(mut self) {
-        while self.width > WIDEST {
-            let rest = self.split_off(WIDEST);
+        while self.width > B::WIDEST {
+            let rest = self.split_off(B::WIDEST);
             dispatch(self);
             self = rest;
         }
@@ -69,14 +74,12 @@ impl<'a, T: Send + Sync, B: Body<T, R, W>, const R: usize, const W: usize> Batch
     /// bits for any number of them.
     #[cfg(feature = "rayon")]
     pub(crate) fn run_parallel(mut self, pieces: usize) {
-        // A cache line of columns or two, so that hardly any line has two writers.
-        const LINE: usize = 16;
-        let lines = self.width.div_ceil(LINE);
-        let pieces = pieces.min(lines);
+        let panels = self.width.div_ceil(PANEL);
+        let pieces = pieces.min(panels);
         if pieces < 2 {
             return self.run();
         }
-        let rest = self.split_off(lines * (pieces / 2) / pieces * LINE);
+        let rest = self.split_off(panels * (pieces / 2) / pieces * PANEL);
         rayon::join(|| self.run_parallel(pieces / 2), || rest.run_parallel(pieces - pieces / 2));
     }
 }
@@ -85,6 +88,11 @@ impl<T, B: Body<T, R, W>, const R: usize, const W: usize> Kernel for Batch<'_, T
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        self.body.run(self.inputs, self.width, self.reads, self.writes);
+        // Compiled twice: a width that the compiler knows makes loops without remainders.
+        if self.width == B::WIDEST {
+            self.body.run(self.inputs, B::WIDEST, self.reads, self.writes);
+        } else {
+            self.body.run(self.inputs, self.width, self.reads, self.writes);
+        }
     }
 }

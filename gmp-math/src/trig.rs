@@ -60,10 +60,7 @@ pub(crate) fn sin_cos_slices<T: Scalar>(angles: &[T], sines: &mut [T], cosines: 
     const BLOCK: usize = 64;
     let blocks = angles.chunks(BLOCK).zip(sines.chunks_mut(BLOCK)).zip(cosines.chunks_mut(BLOCK));
     for ((angles, sines), cosines) in blocks {
-        let limit = T::from_f64(LIMIT);
-        // A comparison with NaN is false, so NaN counts as out of range.
-        let within = angles.iter().fold(true, |all, angle| all & (angle.abs() <= limit));
-        if within {
+        if within_limit(angles) {
             for ((angle, sine), cosine) in angles.iter().zip(sines).zip(cosines) {
                 (*sine, *cosine) = angle.sin_cos_within_limit();
             }
@@ -73,9 +70,18 @@ pub(crate) fn sin_cos_slices<T: Scalar>(angles: &[T], sines: &mut [T], cosines: 
     }
 }
 
+/// Whether the vector code may take all of these angles.
+#[inline(always)]
+pub(crate) fn within_limit<T: Scalar>(angles: &[T]) -> bool {
+    let limit = T::from_f64(LIMIT);
+    // A comparison with NaN is false, so NaN counts as out of range.
+    angles.iter().fold(true, |all, angle| all & (angle.abs() <= limit))
+}
+
+/// The angles that the vector code may not take, and their neighbours.
 #[cold]
 #[inline(never)]
-fn beyond_limit<T: Scalar>(angles: &[T], sines: &mut [T], cosines: &mut [T]) {
+pub(crate) fn beyond_limit<T: Scalar>(angles: &[T], sines: &mut [T], cosines: &mut [T]) {
     // Only the angles beyond: what a number becomes must not depend on its neighbours, which differ with the threads.
     for ((angle, sine), cosine) in angles.iter().zip(sines).zip(cosines) {
         let within = angle.abs() <= T::from_f64(LIMIT);

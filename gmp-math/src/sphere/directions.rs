@@ -3,14 +3,11 @@
 use super::{expect_shape, rows};
 use crate::Scalar;
 use crate::columns::{Columns, ColumnsMut};
-use crate::split::{Batch, Body, WIDEST};
-use crate::trig::sin_cos_slices;
+use crate::split::{Batch, Body, PANEL};
+use crate::trig::{beyond_limit, sin_cos_slices, within_limit};
 
-/// Rows between two saved running products: few enough that recomputing them stays in the first cache.
+/// Rows of a panel that are worked on together, and share one saved row of running products.
 const CHUNK: usize = 8;
-
-/// Columns of a small layer, whose gradient gets by with less work space.
-const NARROW: usize = 128;
 
 /// Writes the unit vectors u(θ) of all units.
 ///
@@ -40,8 +37,9 @@ pub const fn saved_len(inputs: usize, units: usize) -> usize {
 
 /// [`directions`], keeping what [`directions_vjp`] needs.
 ///
-/// `saved`, of length [`saved_len`], receives the sines and the cosines, each (n−1) × h, and every eighth row of the
-/// running products P_j = ∏_{i<j} sin θ_i: the rows between are cheaper to compute again than to fetch.
+/// `saved`, of length [`saved_len`], receives the sines, the cosines and every eighth row of the running products
+/// P_j = ∏_{i<j} sin θ_i: the rows between are cheaper to compute again than to fetch. Its layout is our own: panel by
+/// panel of 32 units, in each panel row after row, so that a thread writes and reads it in one go.
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -97,7 +95,11 @@ pub fn directions_jvp<T: Scalar>(
     tangent(angles, units, angle_tangents, direction_tangents).run();
 }
 
-/// u(θ); saves nothing with one matrix to write, and sines, cosines and products with four.
+/// Columns that [`Forward`] and [`Tangent`] get at once. They have fewer streams than the kernels of training and want long
+/// rows; so much work space fits on the stack and in the first caches.
+const WIDE: usize = 512;
+
+/// u(θ).
 #[derive(Clone, Copy)]
 pub(crate) struct Forward;
 
@@ -110,8 +112,41 @@ pub(crate) fn forward<'a, T: Scalar>(
 ) -> Batch<'a, T, Forward, 1, 1> {
     let inputs = rows("directions", directions.len(), units);
     expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
-    Batch::new(Forward, inputs, units, [angles], [directions])
+    let directions = ColumnsMut::new(directions, units, 1);
+    Batch::new(Forward, inputs, units, [Columns::new(angles, units, 1)], [directions])
 }
+
+impl<T: Scalar> Body<T, 1, 1> for Forward {
+    const WIDEST: usize = WIDE;
+    #[inline(always)]
+    fn run(
+        self,
+        inputs: usize,
+        width: usize,
+        [angles]: [Columns<'_, T>; 1],
+        [mut directions]: [ColumnsMut<'_, T>; 1],
+    ) {
+        let (mut sines, mut cosines) = ([T::ZERO; WIDE], [T::ZERO; WIDE]);
+        let mut products = [T::ONE; WIDE];
+        let products = &mut products[..width];
+        // A narrow layer fills a tile with several rows, so that sines are computed abreast there too.
+        let tallest = angles.tallest(WIDE);
+        for top in (0..inputs - 1).step_by(tallest) {
+            let height = tallest.min(inputs - 1 - top);
+            let (sines, cosines) = (&mut sines[..height * width], &mut cosines[..height * width]);
+            sin_cos_slices(angles.tile(top, height), sines, cosines);
+            for row in 0..height {
+                let (sines, cosines) = (&sines[row * width..][..width], &cosines[row * width..][..width]);
+                multiply(sines, cosines, products, &mut directions.row(top + row)[..width]);
+            }
+        }
+        directions.row(inputs - 1).copy_from_slice(products);
+    }
+}
+
+/// u(θ), with sines, cosines and products.
+#[derive(Clone, Copy)]
+pub(crate) struct ForwardSaving;
 
 /// [`directions_saving`] as a batch.
 #[track_caller]
@@ -120,50 +155,111 @@ pub(crate) fn forward_saving<'a, T: Scalar>(
     units: usize,
     directions: &'a mut [T],
     saved: &'a mut [T],
-) -> Batch<'a, T, Forward, 1, 4> {
+) -> Batch<'a, T, ForwardSaving, 1, 2> {
     let inputs = rows("directions", directions.len(), units);
     expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
     expect_shape("saved", saved.len(), saved_len(inputs, 1), units);
-    let (sines, rest) = saved.split_at_mut(angles.len());
-    let (cosines, products) = rest.split_at_mut(angles.len());
-    Batch::new(Forward, inputs, units, [angles], [directions, sines, cosines, products])
+    let directions = ColumnsMut::new(directions, units, 1);
+    let saved = ColumnsMut::new(saved, units, saved_len(inputs, 1));
+    Batch::new(ForwardSaving, inputs, units, [Columns::new(angles, units, 1)], [directions, saved])
 }
 
-impl<T: Scalar, const W: usize> Body<T, 1, W> for Forward {
+impl<T: Scalar> Body<T, 1, 2> for ForwardSaving {
+    const WIDEST: usize = PANEL;
     #[inline(always)]
     fn run(
         self,
         inputs: usize,
         width: usize,
         [angles]: [Columns<'_, T>; 1],
-        mut writes: [ColumnsMut<'_, T>; W],
+        [mut directions, mut saved]: [ColumnsMut<'_, T>; 2],
     ) {
-        let (mut sines, mut cosines) = ([T::ZERO; WIDEST], [T::ZERO; WIDEST]);
-        let mut products = [T::ONE; WIDEST];
+        let mut products = [T::ONE; PANEL];
         let products = &mut products[..width];
-        // A narrow layer fills a tile with several rows, so that sines are computed abreast there too.
-        let tallest = angles.tallest(WIDEST);
-        for top in (0..inputs - 1).step_by(tallest) {
-            let height = tallest.min(inputs - 1 - top);
-            let (sines, cosines) = (&mut sines[..height * width], &mut cosines[..height * width]);
-            sin_cos_slices(angles.tile(top, height), sines, cosines);
-            if W == 4 {
-                writes[1].tile(top, height).copy_from_slice(sines);
-                writes[2].tile(top, height).copy_from_slice(cosines);
-            }
-            for row in 0..height {
-                if W == 4 && (top + row).is_multiple_of(CHUNK) {
-                    writes[3].tile((top + row) / CHUNK, 1).copy_from_slice(products);
+        let mut gathered = [T::ZERO; CHUNK * PANEL];
+        for first in (0..inputs - 1).step_by(CHUNK) {
+            let height = CHUNK.min(inputs - 1 - first);
+            let chunk = &mut saved.row(0)[saved_len(first + 1, width)..][..saved_len(height + 1, width)];
+            let (saved_products, chunk) = chunk.split_at_mut(width);
+            saved_products.copy_from_slice(products);
+            if width == PANEL {
+                for (row, pair) in chunk.chunks_exact_mut(2 * width).enumerate() {
+                    let (sines, cosines) = pair.split_at_mut(width);
+                    let directions = &mut directions.row(first + row)[..width];
+                    advance(&angles.row(first + row)[..width], sines, cosines, products, directions);
                 }
-                let (sines, cosines) = (&sines[row * width..][..width], &cosines[row * width..][..width]);
-                let directions = &mut writes[0].tile(top + row, 1)[..width];
-                for j in 0..width {
-                    directions[j] = products[j] * cosines[j];
-                    products[j] *= sines[j];
+            } else {
+                // Several rows at once, so that even a single unit fills the vectors.
+                let tile = if angles.tallest(gathered.len()) >= height {
+                    angles.tile(first, height)
+                } else {
+                    let tile = &mut gathered[..height * width];
+                    for (row, tile) in tile.chunks_exact_mut(width).enumerate() {
+                        tile.copy_from_slice(angles.row(first + row));
+                    }
+                    tile
+                };
+                let (sines, cosines) = chunk.split_at_mut(height * width);
+                sin_cos_slices(tile, sines, cosines);
+                let rows = sines.chunks_exact(width).zip(cosines.chunks_exact(width));
+                for (row, (sines, cosines)) in rows.enumerate() {
+                    multiply(sines, cosines, products, &mut directions.row(first + row)[..width]);
                 }
             }
         }
-        writes[0].tile(inputs - 1, 1).copy_from_slice(products);
+        directions.row(inputs - 1).copy_from_slice(products);
+    }
+}
+
+/// One row of a whole panel: its sines and cosines, and what [`multiply`] does.
+#[inline(always)]
+fn advance<T: Scalar>(
+    angles: &[T],
+    sines: &mut [T],
+    cosines: &mut [T],
+    products: &mut [T],
+    directions: &mut [T],
+) {
+    const ABREAST: usize = 8;
+    if !within_limit(angles) {
+        beyond_limit(angles, sines, cosines);
+        return multiply(sines, cosines, products, directions);
+    }
+    let angles = angles.as_chunks::<ABREAST>().0;
+    let pairs = sines.as_chunks_mut().0.iter_mut().zip(cosines.as_chunks_mut().0);
+    let outputs = products.as_chunks_mut().0.iter_mut().zip(directions.as_chunks_mut().0);
+    for ((&angles, (sines, cosines)), (products, directions)) in angles.iter().zip(pairs).zip(outputs) {
+        let (mut sine, mut cosine) = ([T::ZERO; ABREAST], [T::ZERO; ABREAST]);
+        for i in 0..ABREAST {
+            (sine[i], cosine[i]) = angles[i].sin_cos_within_limit();
+        }
+        (*sines, *cosines) = (sine, cosine);
+        let (mut direction, mut product): ([T; ABREAST], [T; ABREAST]) = (*products, *products);
+        for i in 0..ABREAST {
+            direction[i] *= cosine[i];
+            product[i] *= sine[i];
+        }
+        (*directions, *products) = (direction, product);
+    }
+}
+
+/// u_j = P_j cos θ_j and P_{j+1} = P_j sin θ_j.
+#[inline(always)]
+fn multiply<T: Scalar>(sines: &[T], cosines: &[T], products: &mut [T], directions: &mut [T]) {
+    for j in 0..sines.len() {
+        directions[j] = products[j] * cosines[j];
+        products[j] *= sines[j];
+    }
+}
+
+/// Where the sines and the cosines of a row lie in a saved chunk of `height` rows: side by side in whole panels, which makes
+/// one stream of them; in narrower ones all sines before all cosines, since there the rows are computed together.
+#[inline(always)]
+fn places(row: usize, height: usize, width: usize) -> [usize; 2] {
+    if width == PANEL {
+        [2 * row * width, (2 * row + 1) * width]
+    } else {
+        [row * width, (height + row) * width]
     }
 }
 
@@ -178,63 +274,50 @@ pub(crate) fn backward<'a, T: Scalar>(
     units: usize,
     direction_gradients: &'a [T],
     angle_gradients: &'a mut [T],
-) -> Batch<'a, T, Backward, 4, 1> {
+) -> Batch<'a, T, Backward, 2, 1> {
     let inputs = rows("direction_gradients", direction_gradients.len(), units);
     expect_shape("angle_gradients", angle_gradients.len(), inputs.saturating_sub(1), units);
     expect_shape("saved", saved.len(), saved_len(inputs, 1), units);
-    let (sines, rest) = saved.split_at(angle_gradients.len());
-    let (cosines, products) = rest.split_at(angle_gradients.len());
-    Batch::new(Backward, inputs, units, [sines, cosines, products, direction_gradients], [angle_gradients])
+    let saved = Columns::new(saved, units, saved_len(inputs, 1));
+    let reads = [saved, Columns::new(direction_gradients, units, 1)];
+    Batch::new(Backward, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])
 }
 
-impl<T: Scalar> Body<T, 4, 1> for Backward {
+impl<T: Scalar> Body<T, 2, 1> for Backward {
+    const WIDEST: usize = PANEL;
     #[inline(always)]
     fn run(
         self,
         inputs: usize,
         width: usize,
-        reads: [Columns<'_, T>; 4],
-        [angle_gradients]: [ColumnsMut<'_, T>; 1],
+        [saved, direction_gradients]: [Columns<'_, T>; 2],
+        [mut angle_gradients]: [ColumnsMut<'_, T>; 1],
     ) {
-        // Clearing the work space for the widest layers would cost a small one more than its work.
-        if width <= NARROW {
-            pull_back::<T, NARROW>(inputs, width, reads, angle_gradients);
-        } else {
-            pull_back::<T, WIDEST>(inputs, width, reads, angle_gradients);
-        }
-    }
-}
-
-/// The body of [`Backward`] for up to `N` columns.
-#[inline(always)]
-fn pull_back<T: Scalar, const N: usize>(
-    inputs: usize,
-    width: usize,
-    [sines, cosines, saved_products, direction_gradients]: [Columns<'_, T>; 4],
-    mut angle_gradients: ColumnsMut<'_, T>,
-) {
-    let mut products = [[T::ZERO; N]; CHUNK];
-    let mut tails = [T::ZERO; N];
-    let tails = &mut tails[..width];
-    tails.copy_from_slice(direction_gradients.tile(inputs - 1, 1));
-    for chunk in (0..(inputs - 1).div_ceil(CHUNK)).rev() {
-        let first = chunk * CHUNK;
-        let height = CHUNK.min(inputs - 1 - first);
-        products[0][..width].copy_from_slice(saved_products.tile(chunk, 1));
-        for row in 1..height {
-            let sines = &sines.tile(first + row - 1, 1)[..width];
-            let [before, after] = &mut products[row - 1..=row] else { unreachable!() };
-            for j in 0..width {
-                after[j] = before[j] * sines[j];
+        let mut products = [[T::ZERO; PANEL]; CHUNK];
+        let mut tails = [T::ZERO; PANEL];
+        let tails = &mut tails[..width];
+        tails.copy_from_slice(direction_gradients.row(inputs - 1));
+        for first in (0..inputs - 1).step_by(CHUNK).rev() {
+            let height = CHUNK.min(inputs - 1 - first);
+            let chunk = &saved.row(0)[saved_len(first + 1, width)..][..saved_len(height + 1, width)];
+            let (saved_products, chunk) = chunk.split_at(width);
+            let pair = |row| places(row, height, width).map(|at| &chunk[at..][..width]);
+            let mut product = [T::ZERO; PANEL];
+            let product = &mut product[..width];
+            product.copy_from_slice(saved_products);
+            for (row, products) in products[..height].iter_mut().enumerate() {
+                products[..width].copy_from_slice(product);
+                for (product, &sine) in product.iter_mut().zip(pair(row)[0]) {
+                    *product *= sine;
+                }
             }
-        }
-        for row in (0..height).rev() {
-            let products = &products[row][..width];
-            let sines = &sines.tile(first + row, 1)[..width];
-            let cosines = &cosines.tile(first + row, 1)[..width];
-            let gradients = &direction_gradients.tile(first + row, 1)[..width];
-            let outputs = &mut angle_gradients.tile(first + row, 1)[..width];
-            pull_back_row([sines, cosines, products, gradients], outputs, tails);
+            for row in (0..height).rev() {
+                let products = &products[row][..width];
+                let [sines, cosines] = pair(row);
+                let gradients = &direction_gradients.row(first + row)[..width];
+                let outputs = &mut angle_gradients.row(first + row)[..width];
+                pull_back_row([sines, cosines, products, gradients], outputs, tails);
+            }
         }
     }
 }
@@ -286,10 +369,12 @@ pub(crate) fn tangent<'a, T: Scalar>(
     let inputs = rows("direction_tangents", direction_tangents.len(), units);
     expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
     expect_shape("angle_tangents", angle_tangents.len(), inputs.saturating_sub(1), units);
-    Batch::new(Tangent, inputs, units, [angles, angle_tangents], [direction_tangents])
+    let reads = [angles, angle_tangents].map(|matrix| Columns::new(matrix, units, 1));
+    Batch::new(Tangent, inputs, units, reads, [ColumnsMut::new(direction_tangents, units, 1)])
 }
 
 impl<T: Scalar> Body<T, 2, 1> for Tangent {
+    const WIDEST: usize = WIDE;
     #[inline(always)]
     fn run(
         self,
@@ -298,13 +383,13 @@ impl<T: Scalar> Body<T, 2, 1> for Tangent {
         [angles, angle_tangents]: [Columns<'_, T>; 2],
         [mut direction_tangents]: [ColumnsMut<'_, T>; 1],
     ) {
-        let (mut sines, mut cosines) = ([T::ZERO; WIDEST], [T::ZERO; WIDEST]);
+        let (mut sines, mut cosines) = ([T::ZERO; WIDE], [T::ZERO; WIDE]);
         let (sines, cosines) = (&mut sines[..width], &mut cosines[..width]);
-        let (mut products, mut product_tangents) = ([T::ONE; WIDEST], [T::ZERO; WIDEST]);
+        let (mut products, mut product_tangents) = ([T::ONE; WIDE], [T::ZERO; WIDE]);
         for row in 0..inputs - 1 {
-            sin_cos_slices(angles.tile(row, 1), sines, cosines);
-            let tangents = &angle_tangents.tile(row, 1)[..width];
-            let outputs = &mut direction_tangents.tile(row, 1)[..width];
+            sin_cos_slices(angles.row(row), sines, cosines);
+            let tangents = &angle_tangents.row(row)[..width];
+            let outputs = &mut direction_tangents.row(row)[..width];
             for j in 0..width {
                 let (sine, cosine, product) = (sines[j], cosines[j], products[j]);
                 let turn = product * tangents[j];
@@ -313,6 +398,6 @@ impl<T: Scalar> Body<T, 2, 1> for Tangent {
                 products[j] = product * sine;
             }
         }
-        direction_tangents.tile(inputs - 1, 1).copy_from_slice(&product_tangents[..width]);
+        direction_tangents.row(inputs - 1).copy_from_slice(&product_tangents[..width]);
     }
 }
