@@ -1,7 +1,7 @@
 //! How an operation is differentiated.
 
-use crate::tape::{Attributes, Node};
-use crate::{Mat, MatMut};
+use crate::tape::{Attributes, MAX_INPUTS, Node};
+use crate::{Mat, MatMut, Var};
 use gmp_math::Scalar;
 
 /// The backward half of an operation: a stateless object that lives next to the forward function.
@@ -11,6 +11,11 @@ use gmp_math::Scalar;
 pub trait Rule<T: Scalar>: Sync {
     /// The operation's name, as users see it in panics and in [`Tape::trace`](crate::Tape::trace).
     fn name(&self) -> &'static str;
+    /// Whether the backward pass reads the numbers of [`Pullback::output`]. Where it does not, the next operation may
+    /// put its result in their place ([`Tape::record_in_place`](crate::Tape::record_in_place)).
+    fn reads_output(&self) -> bool {
+        true
+    }
     /// Adds the vector–Jacobian product with the output's gradient to the gradients of the inputs.
     fn backward(&self, pull: &mut Pullback<'_, T>);
 }
@@ -20,8 +25,9 @@ pub struct Pullback<'t, T: 'static> {
     pub(crate) node: &'t Node<T>,
     pub(crate) values: &'t [T],
     pub(crate) saved: &'t [T],
-    pub(crate) outgoing: &'t mut [T],
-    pub(crate) below: &'t mut [T],
+    pub(crate) gradients: &'t mut [T],
+    /// Where the gradients of the nodes begin.
+    pub(crate) places: &'t [usize],
     pub(crate) touched: &'t mut [bool],
     pub(crate) scratch: &'t mut Vec<T>,
 }
@@ -36,7 +42,7 @@ impl<'t, T: Scalar> Pullback<'t, T> {
         let input = &self.node.inputs()[i];
         Mat::new(&self.values[input.range()], input.rows(), input.cols())
     }
-    /// The value that the operation computed.
+    /// The value that the operation computed; for a rule that does not [read it](Rule::reads_output), its shape alone.
     pub fn output(&self) -> Mat<'t, T> {
         let out = &self.node.out;
         Mat::new(&self.values[out.range()], out.rows(), out.cols())
@@ -61,7 +67,8 @@ impl<'t, T: Scalar> Pullback<'t, T> {
     /// The gradient of the output, which the rule may overwrite: nobody reads it afterwards. An operation
     /// that needs a work area of its output's size has one here.
     pub fn gradient_mut(&mut self) -> MatMut<'_, T> {
-        MatMut::new(self.outgoing, self.node.out.rows(), self.node.out.cols())
+        let out = &self.node.out;
+        MatMut::new(&mut self.gradients[range(self.places, out)], out.rows(), out.cols())
     }
     /// The gradient of the output beside the accumulator for input `i`; nothing where nobody wants it.
     pub fn wrt(&mut self, i: usize) -> Option<(Mat<'_, T>, Accumulator<'_, T>)> {
@@ -80,7 +87,14 @@ impl<'t, T: Scalar> Pullback<'t, T> {
     ) -> (MatMut<'_, T>, [Option<Accumulator<'_, T>>; K]) {
         let node = self.node;
         // Inputs that nobody wants lend an empty range, which overlaps nothing.
-        let ranges = inputs.map(|i| if self.needs(i) { node.inputs()[i].range() } else { 0..0 });
+        const { assert!(K <= MAX_INPUTS) };
+        let mut ranges: [_; MAX_INPUTS + 1] = std::array::from_fn(|_| 0..0);
+        for (k, i) in inputs.into_iter().enumerate() {
+            if self.needs(i) {
+                ranges[k] = range(self.places, &node.inputs()[i]);
+            }
+        }
+        ranges[MAX_INPUTS] = range(self.places, &node.out);
         let fresh = inputs.map(|i| {
             let index = node.inputs()[i].node as usize;
             match self.touched.get_mut(index) {
@@ -88,10 +102,11 @@ impl<'t, T: Scalar> Pullback<'t, T> {
                 _ => false, // parameters, whose gradients were cleared before the pass
             }
         });
-        let gradient = MatMut::new(self.outgoing, node.out.rows(), node.out.cols());
-        let Ok(slices) = self.below.get_disjoint_mut(ranges) else {
+        let Ok(slices) = self.gradients.get_disjoint_mut(ranges) else {
             panic!("{}: one variable is used as two inputs; differentiate them one at a time", node.name())
         };
+        let [slices @ .., outgoing] = slices;
+        let gradient = MatMut::new(outgoing, node.out.rows(), node.out.cols());
         let mut slices = slices.into_iter();
         let accumulators = std::array::from_fn(|k| {
             let data = slices.next().expect("as many slices as inputs");
@@ -103,6 +118,12 @@ impl<'t, T: Scalar> Pullback<'t, T> {
         });
         (gradient, accumulators)
     }
+}
+
+/// Where the gradient of a variable lies: parameters as in their snapshot, all else where it was placed.
+fn range(places: &[usize], v: &Var) -> std::ops::Range<usize> {
+    let start = places.get(v.node as usize).copied().unwrap_or(v.at);
+    start..start + v.shape.len()
 }
 
 /// Where the gradient of one input is collected. Rules add, since a variable may be used many times;

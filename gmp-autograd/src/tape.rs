@@ -1,9 +1,8 @@
 //! The tape: three flat memories and a list of nodes.
 
-use crate::rule::{Pullback, Rule};
-use crate::{Mat, MatMut, Shape, Var};
+use crate::arena::Arena;
+use crate::{Mat, MatMut, Rule, Shape, Var};
 use gmp_math::Scalar;
-use std::fmt;
 
 pub(crate) const MAX_INPUTS: usize = 6;
 
@@ -12,12 +11,14 @@ pub type Attributes = [u32; 12];
 
 /// One operation that was carried out.
 pub(crate) struct Node<T: 'static> {
-    rule: Option<&'static dyn Rule<T>>,
-    inputs: [Var; MAX_INPUTS],
-    arity: usize,
+    pub(crate) rule: Option<&'static dyn Rule<T>>,
+    pub(crate) inputs: [Var; MAX_INPUTS],
+    pub(crate) arity: usize,
     pub(crate) out: Var,
     pub(crate) attributes: Attributes,
-    saved: std::ops::Range<usize>,
+    pub(crate) saved: std::ops::Range<usize>,
+    /// Whether the next operation's result took its memory.
+    is_overwritten: bool,
 }
 
 impl<T: Scalar> Node<T> {
@@ -33,7 +34,7 @@ impl<T: Scalar> Node<T> {
 ///
 /// ```text
 /// values    [ parameters | inputs and every result, in order of creation … ]
-/// gradients [ the same offsets                                             ]
+/// gradients [ parameters | variables and results, while they are needed …  ]
 /// saved     [ what rules keep for their backward pass                      ]
 /// scratch   [ lent to one operation at a time; keeps nothing               ]
 /// ```
@@ -42,13 +43,16 @@ impl<T: Scalar> Node<T> {
 /// operation must therefore write all of its output: it may hold numbers of the pass before (debug builds
 /// fill it with NaN, so that reading it unwritten shows).
 pub struct Tape<T: 'static> {
-    values: Vec<T>,
-    gradients: Vec<T>,
-    saved: Vec<T>,
-    scratch: Vec<T>,
-    nodes: Vec<Node<T>>,
-    touched: Vec<bool>,
-    parameters: usize,
+    pub(crate) values: Vec<T>,
+    pub(crate) gradients: Vec<T>,
+    pub(crate) saved: Vec<T>,
+    pub(crate) scratch: Vec<T>,
+    pub(crate) nodes: Vec<Node<T>>,
+    pub(crate) touched: Vec<bool>,
+    /// Where the gradients of the nodes begin, or `UNPLACED`.
+    pub(crate) places: Vec<usize>,
+    pub(crate) arena: Arena,
+    pub(crate) parameters: usize,
     used: usize,
     saved_used: usize,
     generation: u32,
@@ -70,6 +74,8 @@ impl<T: Scalar> Tape<T> {
             scratch: Vec::new(),
             nodes: Vec::new(),
             touched: Vec::new(),
+            places: Vec::new(),
+            arena: Arena::default(),
             parameters: 0,
             used: 0,
             saved_used: 0,
@@ -99,7 +105,14 @@ impl<T: Scalar> Tape<T> {
             "parameter of {shape} at {offset} is outside the snapshot of {} numbers",
             self.parameters
         );
-        Var { at: offset, shape, node: Var::PARAMETER, generation: self.generation, needs_gradient: true }
+        Var {
+            at: offset,
+            shape,
+            node: Var::PARAMETER,
+            generation: self.generation,
+            needs_gradient: true,
+            is_last_use: false,
+        }
     }
 
     /// Copies a constant onto the tape; no gradient is computed for it.
@@ -125,15 +138,7 @@ impl<T: Scalar> Tape<T> {
         let data = Mat::new(data, rows, cols).data();
         let out = self.fresh(Shape::new(rows, cols), needs_gradient);
         self.values[out.range()].copy_from_slice(data);
-        self.nodes.push(Node {
-            rule: None,
-            inputs: [out; MAX_INPUTS],
-            arity: 0,
-            out,
-            attributes: Attributes::default(),
-            saved: 0..0,
-        });
-        out
+        self.push(None, &[], out, Attributes::default(), 0..0)
     }
 
     /// Carries out an operation and records how to differentiate it.
@@ -142,7 +147,7 @@ impl<T: Scalar> Tape<T> {
     /// the backward pass, to be written whole too.
     ///
     /// # Panics
-    /// If an input is from an earlier pass. Operations check their shapes themselves.
+    /// If an input is from an earlier pass or came after its [last use](Var::last_use). Operations check their shapes themselves.
     #[track_caller]
     pub fn record<const K: usize>(
         &mut self,
@@ -159,9 +164,9 @@ impl<T: Scalar> Tape<T> {
 
     /// [`Tape::record`] for an operation that has attributes or needs a work area.
     ///
-    /// The backward pass finds `attributes` at [`Pullback::attributes`]. `forward` is lent the tape's work
+    /// The backward pass finds `attributes` at [`Pullback::attributes`](crate::Pullback::attributes). `forward` is lent the tape's work
     /// area too, of any length and content, to be resized as needed and never shrunk: the operations of
-    /// all passes share its memory. The backward pass finds it at [`Pullback::scratch`].
+    /// all passes share its memory. The backward pass finds it at [`Pullback::scratch`](crate::Pullback::scratch).
     ///
     /// # Panics
     /// As [`Tape::record`].
@@ -196,102 +201,67 @@ impl<T: Scalar> Tape<T> {
         }
         let operands = inputs.map(|v| Mat::new(&below[v.range()], v.rows(), v.cols()));
         forward(operands, MatMut::new(result, out.rows(), out.cols()), kept, &mut self.scratch);
-        let mut padded = [out; MAX_INPUTS];
-        padded[..K].copy_from_slice(&inputs);
-        self.nodes.push(Node {
-            rule: Some(rule),
-            inputs: padded,
-            arity: K,
-            out,
-            attributes,
-            saved: start..self.saved_used,
+        self.push(Some(rule), &inputs, out, attributes, start..self.saved_used)
+    }
+
+    /// Carries out an operation whose result has its one input's shape, in the input's own memory where that is free:
+    /// the caller said that this is its [last use](Var::last_use), nothing was recorded since it was computed, and
+    /// the rule that computed it does not [read it](Rule::reads_output) on the way back.
+    ///
+    /// `forward` receives the input, or nothing where the output holds it already; the output; and the work area of
+    /// [`Tape::record_with`]. The rule must not read its input's value.
+    ///
+    /// # Panics
+    /// As [`Tape::record`].
+    #[track_caller]
+    pub fn record_in_place(
+        &mut self,
+        rule: &'static dyn Rule<T>,
+        input: Var,
+        forward: impl FnOnce(Option<Mat<'_, T>>, MatMut<'_, T>, &mut Vec<T>),
+    ) -> Var {
+        self.assert_current(&input, rule.name());
+        let node = self.nodes.len();
+        let is_newest = Some(input.node as usize) == node.checked_sub(1);
+        let free = self.nodes.last_mut().filter(|before| {
+            is_newest && input.is_last_use && before.rule.is_some_and(|rule| !rule.reads_output())
         });
+        let Some(before) = free else {
+            let attributes = Attributes::default();
+            return self.record_with(rule, [input], input.shape, 0, attributes, |[x], y, _, scratch| {
+                forward(Some(x), y, scratch)
+            });
+        };
+        before.is_overwritten = true;
+        let result = &mut self.values[input.range()];
+        forward(None, MatMut::new(result, input.rows(), input.cols()), &mut self.scratch);
+        let out = Var { node: node as u32, is_last_use: false, ..input };
+        self.push(Some(rule), &[input], out, Attributes::default(), 0..0)
+    }
+
+    fn push(
+        &mut self,
+        rule: Option<&'static dyn Rule<T>>,
+        inputs: &[Var],
+        out: Var,
+        attributes: Attributes,
+        saved: std::ops::Range<usize>,
+    ) -> Var {
+        let mut padded = [out; MAX_INPUTS];
+        padded[..inputs.len()].copy_from_slice(inputs);
+        let arity = inputs.len();
+        self.nodes.push(Node { rule, inputs: padded, arity, out, attributes, saved, is_overwritten: false });
         out
     }
 
     /// The value of a variable.
     ///
     /// # Panics
-    /// If it is from an earlier pass.
+    /// If it is from an earlier pass, or an operation took its memory at its [last use](Var::last_use).
     #[track_caller]
     pub fn value(&self, v: Var) -> Mat<'_, T> {
         self.assert_current(&v, "value");
         Mat::new(&self.values[v.range()], v.rows(), v.cols())
-    }
-
-    /// Computes the gradient of `loss` with respect to every parameter and [`Tape::variable`] it depends on.
-    ///
-    /// # Panics
-    /// If `loss` is not 1×1 or is from an earlier pass.
-    #[track_caller]
-    pub fn backward(&mut self, loss: Var) {
-        self.assert_current(&loss, "backward");
-        assert_eq!(loss.shape, Shape::new(1, 1), "backward starts from a 1×1 loss, not from {}", loss.shape);
-        if self.gradients.len() < self.values.len() {
-            self.gradients.resize(self.values.len(), T::ZERO);
-        }
-        self.gradients[..self.parameters].fill(T::ZERO);
-        self.touched.clear();
-        self.touched.resize(self.nodes.len(), false);
-        self.gradients[loss.at] = T::ONE;
-        let Some(last) = self.touched.get_mut(loss.node as usize) else { return };
-        *last = true;
-        for node in self.nodes[..=loss.node as usize].iter().rev() {
-            let Some(rule) = node.rule else { continue };
-            if !node.out.needs_gradient || !self.touched[node.out.node as usize] {
-                continue;
-            }
-            let (below, above) = self.gradients.split_at_mut(node.out.at);
-            rule.backward(&mut Pullback {
-                node,
-                values: &self.values,
-                saved: &self.saved[node.saved.clone()],
-                outgoing: &mut above[..node.out.shape.len()],
-                below,
-                touched: &mut self.touched,
-                scratch: &mut self.scratch,
-            });
-        }
-    }
-
-    /// Gradient of the last [`Tape::backward`]'s loss with respect to the parameters, in their layout;
-    /// zero for parameters that the loss does not depend on.
-    pub fn parameter_gradients(&self) -> &[T] {
-        &self.gradients[..self.parameters]
-    }
-
-    /// Gradient of the last [`Tape::backward`]'s loss with respect to a [`Tape::variable`] or parameter;
-    /// `None` where the loss does not depend on it.
-    ///
-    /// # Panics
-    /// If `v` is the result of an operation (rules may overwrite those gradients) or is from an earlier pass.
-    #[track_caller]
-    pub fn gradient(&self, v: Var) -> Option<Mat<'_, T>> {
-        self.assert_current(&v, "gradient");
-        let reached = match self.nodes.get(v.node as usize) {
-            None => true,
-            Some(node) => {
-                assert!(
-                    node.rule.is_none(),
-                    "gradients of intermediate results are not kept ({})",
-                    node.name()
-                );
-                v.needs_gradient && self.touched.get(v.node as usize).copied().unwrap_or(false)
-            }
-        };
-        reached.then(|| Mat::new(&self.gradients[v.range()], v.rows(), v.cols()))
-    }
-
-    /// The operations of this pass and the shapes of their results, in order.
-    pub fn trace(&self) -> impl fmt::Display + '_ {
-        Trace(self)
-    }
-
-    /// The first result of this pass that holds a NaN or an infinity: its operation's name and its place
-    /// in the order of creation.
-    pub fn first_non_finite(&self) -> Option<(&'static str, usize)> {
-        let bad = |v: &Var| self.values[v.range()].iter().any(|x| !x.is_finite());
-        self.nodes.iter().enumerate().find(|(_, node)| bad(&node.out)).map(|(i, node)| (node.name(), i))
     }
 
     /// Numbers held in memory: values, gradients, saved state and the work area.
@@ -302,13 +272,12 @@ impl<T: Scalar> Tape<T> {
     fn fresh(&mut self, shape: Shape, needs_gradient: bool) -> Var {
         let range = self.reserve(shape.len());
         let node = self.nodes.len() as u32;
-        Var { at: range.start, shape, node, generation: self.generation, needs_gradient }
+        Var { at: range.start, shape, node, generation: self.generation, needs_gradient, is_last_use: false }
     }
 
     fn reserve(&mut self, len: usize) -> std::ops::Range<usize> {
         // Every matrix starts on a cache line of the buffer, so that tiles do not straddle lines.
-        let line = 64 / size_of::<T>();
-        let start = self.used.next_multiple_of(line);
+        let start = line_up::<T>(self.used);
         self.used = start + len;
         if self.values.len() < self.used {
             self.values.resize(self.used, T::ZERO);
@@ -317,22 +286,19 @@ impl<T: Scalar> Tape<T> {
     }
 
     #[track_caller]
-    fn assert_current(&self, v: &Var, by: &str) {
+    pub(crate) fn assert_current(&self, v: &Var, by: &str) {
         assert_eq!(
             v.generation, self.generation,
             "{by}: a variable of an earlier pass; begin() ended its life"
         );
+        assert!(
+            !self.nodes.get(v.node as usize).is_some_and(|node| node.is_overwritten),
+            "{by}: a variable after its last use; the operation there took its memory"
+        );
     }
 }
 
-struct Trace<'t, T: 'static>(&'t Tape<T>);
-impl<T: Scalar> fmt::Display for Trace<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for node in self.0.nodes.iter().filter(|node| node.rule.is_some()) {
-            write!(f, "{separator}{}[{}]", node.name(), node.out.shape)?;
-            separator = " ";
-        }
-        Ok(())
-    }
+/// The next start of a cache line.
+pub(crate) fn line_up<T>(len: usize) -> usize {
+    len.next_multiple_of(64 / size_of::<T>())
 }

@@ -43,6 +43,7 @@ pub struct Var {
     pub(crate) node: u32,
     pub(crate) generation: u32,
     pub(crate) needs_gradient: bool,
+    pub(crate) is_last_use: bool,
 }
 
 impl Var {
@@ -67,6 +68,19 @@ impl Var {
     #[inline]
     pub fn needs_gradient(&self) -> bool {
         self.needs_gradient
+    }
+    /// The same variable, handed over to the one operation that uses it last, which may put its result in its place
+    /// ([`Tape::record_in_place`](crate::Tape::record_in_place)); a later use then panics.
+    #[inline]
+    #[must_use]
+    pub fn last_use(self) -> Self {
+        Self { is_last_use: true, ..self }
+    }
+    /// The same variable, to be used again: what [`Var::last_use`] allowed is not.
+    #[inline]
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { is_last_use: false, ..self }
     }
     pub(crate) fn range(&self) -> std::ops::Range<usize> {
         self.at..self.at + self.shape.len()

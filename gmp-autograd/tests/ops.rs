@@ -1,6 +1,6 @@
 //! Every built-in operation against central differences, and the algebra of the tape.
 
-use gmp_autograd::{Pullback, Rule, Tape, Var, check, op};
+use gmp_autograd::{Operation, Pullback, Rule, Tape, Var, check, op};
 use proptest::prelude::*;
 
 type Program = fn(&mut Tape<f64>, &[Var]) -> Var;
@@ -137,15 +137,128 @@ fn a_second_pass_reuses_the_memory_of_the_first() {
     }
 }
 
-#[test]
-fn the_first_broken_number_is_named() {
+/// The memory, loss and gradients of a pass that rectifies a sum, as `hand_over` gives it.
+fn rectified_sum(hand_over: fn(Var) -> Var) -> (usize, Vec<f64>, [Vec<f64>; 2]) {
     let mut tape = Tape::new();
-    tape.begin(&[1.0]);
-    let p = tape.parameter(0, 1, 1);
+    tape.begin(&[]);
+    let [a, b] =
+        [[1.0, -2.0, 3.0], [0.5, 1.5, -4.0]].map(|numbers| tape.variable(&numbers.repeat(100), 300, 1));
+    let sum = op::add(&mut tape, a, b);
+    let y = op::relu(&mut tape, hand_over(sum));
+    let value = tape.value(y).data().to_vec();
+    let loss = op::mean(&mut tape, y);
+    tape.backward(loss);
+    (tape.capacity(), value, [a, b].map(|v| tape.gradient(v).unwrap().data().to_vec()))
+}
+
+#[test]
+fn the_result_at_a_last_use_takes_the_memory() {
+    let (apart, value, gradients) = rectified_sum(|sum| sum);
+    let (together, same_value, same_gradients) = rectified_sum(Var::last_use);
+    assert_eq!(value, [1.5, 0.0, 0.0].repeat(100));
+    assert_eq!((value, gradients), (same_value, same_gradients));
+    assert!(together + 300 <= apart, "{together} and {apart}");
+    assert_eq!(rectified_sum(|sum| sum.last_use().shared()).0, apart);
+}
+
+/// Parameters, leaves, results that the way back reads, and results that something else has read stay.
+#[test]
+fn memory_that_is_still_needed_is_not_taken() {
+    let mut tape = Tape::new();
+    tape.begin(&[-1.0]);
+    let parameter = tape.parameter(0, 1, 1);
+    let leaf = tape.variable(&[-2.0], 1, 1);
+    let sum = op::add(&mut tape, parameter, leaf);
+    let product = op::mul(&mut tape, sum, leaf);
+    let rectified = op::relu(&mut tape, product);
+    for (needed, value) in [(parameter, -1.0), (leaf, -2.0), (sum, -3.0), (product, 6.0), (rectified, 6.0)] {
+        op::relu(&mut tape, needed.last_use());
+        assert_eq!(tape.value(needed).data(), [value]);
+    }
+    let leaf = tape.variable(&[-2.0], 1, 1);
+    op::relu(&mut tape, leaf.last_use());
+    assert_eq!(tape.value(leaf).data(), [-2.0]);
+    let rectified = op::relu(&mut tape, product);
+    op::relu(&mut tape, rectified.last_use());
+    assert_eq!(tape.value(rectified).data(), [6.0]);
+}
+
+#[test]
+#[should_panic(expected = "add: a variable after its last use")]
+fn a_variable_after_its_last_use_panics() {
+    let mut tape = Tape::new();
+    tape.begin(&[]);
+    let x = tape.variable(&[1.0], 1, 1);
+    let sum = op::add(&mut tape, x, x);
+    op::relu(&mut tape, sum.last_use());
+    op::add(&mut tape, sum, x);
+}
+
+#[test]
+fn the_first_broken_result_is_named() {
+    let mut tape = Tape::new();
+    tape.begin(&[0.0, 1.0]);
+    let p = tape.parameter(1, 1, 1);
     let fine = op::scale(&mut tape, p, 2.0);
+    op::relu(&mut tape, fine);
+    assert_eq!(tape.first_non_finite(), None);
     let broken = op::scale(&mut tape, fine, f64::INFINITY);
     op::relu(&mut tape, broken);
-    assert_eq!(tape.first_non_finite(), Some(("scale", 1)));
+    let [read, other] = [Some(1), None].map(|parameter| Operation { name: "scale", index: 0, parameter });
+    assert_eq!(tape.first_non_finite(), Some(Operation { index: 2, ..other }));
+    assert_eq!(tape.operations().next(), Some(read));
+}
+
+/// Gives a gradient of its own and spoils its output's, as rules may.
+struct Spoil(f64);
+impl Rule<f64> for Spoil {
+    fn name(&self) -> &'static str {
+        "spoil"
+    }
+    fn backward(&self, pull: &mut Pullback<'_, f64>) {
+        if let Some((_, dx)) = pull.wrt(0) {
+            dx.add_each(std::iter::repeat(self.0));
+        }
+        pull.gradient_mut().data_mut().fill(f64::NAN);
+    }
+}
+
+#[test]
+fn the_first_broken_gradient_is_named() {
+    static FINITE: Spoil = Spoil(7.0);
+    static INFINITE: Spoil = Spoil(f64::INFINITY);
+    let gradients = |rule: &'static Spoil| {
+        let mut tape = Tape::new();
+        // A pass before leaves broken gradients behind, which are not this pass's.
+        for _ in 0..2 {
+            tape.begin(&[1.0, 2.0]);
+            let p = tape.parameter(0, 1, 2);
+            let doubled = op::scale(&mut tape, p, 2.0);
+            let spoilt =
+                tape.record(rule, [doubled], doubled.shape(), 0, |_, mut y, _| y.data_mut().fill(1.0));
+            let _dead = op::relu(&mut tape, spoilt);
+            let loss = op::sum(&mut tape, spoilt);
+            tape.backward(loss);
+            let gradients = tape.parameter_gradients().to_vec();
+            let broken = tape.first_non_finite_gradient(loss);
+            if broken.is_none() {
+                assert_eq!(
+                    tape.parameter_gradients(),
+                    gradients,
+                    "the second pass gives what the first one gave"
+                );
+            }
+            assert_eq!(
+                broken.map(|operation| (operation.name, operation.index)),
+                match rule.0 {
+                    7.0 => None,
+                    _ => Some(("spoil", 1)),
+                }
+            );
+        }
+    };
+    gradients(&FINITE);
+    gradients(&INFINITE);
 }
 
 #[test]

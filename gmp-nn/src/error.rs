@@ -42,8 +42,8 @@ pub enum Error {
     },
     /// A layer that cannot be expressed in plain weights and biases.
     #[error(
-        "{layer}: has no equal of weights and biases: it is not dense, or rectified units with a negative \
-             radius or without weights have no layer behind them"
+        "{layer}: has no equal of weights and biases: layer normalization takes its statistics from every \
+             sample itself, which no fixed numbers do"
     )]
     NotPlain {
         /// The layer.

@@ -1,6 +1,6 @@
 //! Networks: layers in a row, with their parameters and buffers.
 
-use crate::layer::Statistics;
+use crate::layer::{Statistics, chain};
 use crate::op::Activation;
 use crate::parameterization::{Directions, Parameterization};
 use crate::{Boundaries, Element, Error, Features, Forward, Layer, LayerSpec, Named, NetworkSpec};
@@ -83,6 +83,7 @@ impl Mlp {
 /// Layers in a row, with the numbers that are trained and those that are not.
 #[derive(Debug)]
 pub struct Network<T> {
+    pub(crate) spec: NetworkSpec,
     pub(crate) layers: Vec<Box<dyn Layer<T>>>,
     /// What optimizers change.
     pub parameters: Named<T>,
@@ -90,16 +91,10 @@ pub struct Network<T> {
     pub buffers: Named<T>,
 }
 
-impl<T: Element> Default for Network<T> {
-    /// No layers: the identity.
-    fn default() -> Self {
-        Self { layers: Vec::new(), parameters: Named::default(), buffers: Named::default() }
-    }
-}
-
 impl<T: Element> Network<T> {
-    pub(crate) fn new(layers: Vec<Box<dyn Layer<T>>>, parameters: Named<T>, buffers: Named<T>) -> Self {
-        Self { layers, parameters, buffers }
+    /// What it was built from.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
     }
 
     /// Evaluates on samples×inputs, with running statistics.
@@ -108,7 +103,7 @@ impl<T: Element> Network<T> {
     /// If the tape was not begun with this network's parameters, or x has another number of columns.
     pub fn forward(&self, tape: &mut Tape<T>, x: Var) -> Var {
         let mut pass = Forward { tape, statistics: Statistics::Running(self.buffers.values()) };
-        self.layers.iter().fold(x, |x, layer| layer.forward(&mut pass, x))
+        chain(&self.layers, &mut pass, x)
     }
 
     /// Evaluates on samples×inputs with the statistics of the batch, which move the running ones.
@@ -117,7 +112,7 @@ impl<T: Element> Network<T> {
     /// As [`Network::forward`].
     pub fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
         let mut pass = Forward { tape, statistics: Statistics::Batch(self.buffers.values_mut()) };
-        self.layers.iter().fold(x, |x, layer| layer.forward(&mut pass, x))
+        chain(&self.layers, &mut pass, x)
     }
 
     /// Number of layers, the output layer included.

@@ -93,8 +93,17 @@ impl NetworkSpec {
     /// # Errors
     /// A layer without inputs or units, or one that does not fit what flows into it, named.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
+        self.build_from(&mut |name, [inputs, units], weights| {
+            let mut rng = Rng::new(seed, &format!("initial weights of {name}"));
+            init::glorot_uniform(&mut rng, inputs, units, weights);
+        })
+    }
+
+    /// The same with other initial weights: `weights` is given every layer of units by name, its fans and the n×units
+    /// matrix to fill, in the order of the layers.
+    pub(crate) fn build_from<T: Element>(&self, weights: InitialWeights<'_, T>) -> Result<Network<T>, Error> {
         let mut builder = Builder {
-            seed,
+            weights,
             directions: self.directions,
             features: self.input,
             parameters: Named::default(),
@@ -102,12 +111,23 @@ impl NetworkSpec {
         };
         let layers =
             self.layers.iter().map(|(name, spec)| builder.layer(name, spec)).collect::<Result<_, _>>()?;
-        Ok(Network::new(layers, builder.parameters, builder.buffers))
+        Ok(Network { spec: self.clone(), layers, parameters: builder.parameters, buffers: builder.buffers })
+    }
+
+    /// The layers of a branch of the residual block `block`, `"main"` or `"shortcut"`, with their names.
+    pub(crate) fn branch<'a>(
+        block: &str,
+        branch: &str,
+        layers: &'a [LayerSpec],
+    ) -> impl Iterator<Item = (String, &'a LayerSpec)> {
+        layers.iter().enumerate().map(move |(i, spec)| (format!("{block}.{branch}{}", i + 1), spec))
     }
 }
 
-struct Builder<T> {
-    seed: u64,
+type InitialWeights<'a, T> = &'a mut dyn FnMut(&str, [usize; 2], &mut [T]);
+
+struct Builder<'a, T> {
+    weights: InitialWeights<'a, T>,
     directions: Directions,
     /// What flows into the next layer.
     features: Features,
@@ -115,7 +135,7 @@ struct Builder<T> {
     buffers: Named<T>,
 }
 
-impl<T: Element> Builder<T> {
+impl<T: Element> Builder<'_, T> {
     fn layer(&mut self, name: &str, spec: &LayerSpec) -> Result<Box<dyn Layer<T>>, Error> {
         Ok(match *spec {
             LayerSpec::Dense { units, parameterization, activation } => {
@@ -153,9 +173,9 @@ impl<T: Element> Builder<T> {
             }
             LayerSpec::Residual { ref main, ref shortcut } => {
                 let input = self.features;
-                let main = self.branch(&format!("{name}.main"), main)?;
+                let main = self.branch(NetworkSpec::branch(name, "main", main))?;
                 let after_main = std::mem::replace(&mut self.features, input);
-                let shortcut = self.branch(&format!("{name}.shortcut"), shortcut)?;
+                let shortcut = self.branch(NetworkSpec::branch(name, "shortcut", shortcut))?;
                 if self.features != after_main {
                     let (found, expected) = (self.features, format!("the main branch's {after_main:?}"));
                     return Err(Error::Misfit { layer: format!("{name}.shortcut"), found, expected });
@@ -165,8 +185,11 @@ impl<T: Element> Builder<T> {
         })
     }
 
-    fn branch(&mut self, name: &str, layers: &[LayerSpec]) -> Result<Vec<Box<dyn Layer<T>>>, Error> {
-        layers.iter().enumerate().map(|(i, spec)| self.layer(&format!("{name}{}", i + 1), spec)).collect()
+    fn branch<'a>(
+        &mut self,
+        layers: impl Iterator<Item = (String, &'a LayerSpec)>,
+    ) -> Result<Vec<Box<dyn Layer<T>>>, Error> {
+        layers.map(|(name, spec)| self.layer(&name, spec)).collect()
     }
 
     fn units(
@@ -190,8 +213,7 @@ impl<T: Element> Builder<T> {
             _ => units,
         };
         let mut weights = vec![T::ZERO; weight_rows * units];
-        let mut rng = Rng::new(self.seed, &format!("initial weights of {name}"));
-        init::glorot_uniform(&mut rng, weight_rows, fan_out, &mut weights);
+        (self.weights)(name, [weight_rows, fan_out], &mut weights);
         parameterization.build(Initial {
             name,
             weights: &weights,

@@ -181,6 +181,22 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     assert!(error(spec(image, unequal)).to_string().starts_with("odd.shortcut: Image"));
 }
 
+/// Both branches read the result before the block, which a normalization at the start of one must leave alone.
+#[test]
+fn a_block_may_begin_with_a_normalization() {
+    let mean = || LayerSpec::MeanNorm { activation: Activation::Relu };
+    for (main, shortcut) in
+        [(vec![mean()], vec![]), (vec![], vec![mean()]), (vec![mean(), mean()], vec![mean()])]
+    {
+        let mut spec = small(Form::Geometric, |form| vgg6(form, 3, 4), &["conv1", "average", "output"]);
+        spec.layers.insert(1, ("block".to_owned(), LayerSpec::Residual { main, shortcut }));
+        let mut network = spec.build::<f64>(3).unwrap();
+        let parameters = network.parameters.values().to_vec();
+        let (loss, gradient) = loss(&mut network, &parameters, &draw(7, 2 * 32 * 32 * 3), 32 * 32, 3);
+        assert!(loss.is_finite() && gradient.iter().all(|g| g.is_finite()));
+    }
+}
+
 /// The same bits at 1, 2, 3 and 4 threads, gradients included.
 #[test]
 fn gradients_do_not_depend_on_threads() {

@@ -1,7 +1,12 @@
 //! Folded networks are the functions they were.
 
 use gmp_autograd::Tape;
-use gmp_nn::{Directions, Element, Error, Mlp, Network, Parameterization, Rng, fold};
+use gmp_nn::conv::{Padding, Window};
+use gmp_nn::models::{Form, resnet18, vgg6};
+use gmp_nn::{
+    Activation, Directions, Element, Error, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization,
+    Rng, Role, fold,
+};
 use proptest::prelude::*;
 
 fn evaluate<T: Element>(network: &Network<T>, x: &[T], inputs: usize) -> Vec<T> {
@@ -13,16 +18,24 @@ fn evaluate<T: Element>(network: &Network<T>, x: &[T], inputs: usize) -> Vec<T> 
 }
 
 /// A network as it might be after training: radii and gains of both signs, any biases and statistics.
-fn trained<T: Element>(spec: &Mlp, seed: u64) -> Network<T> {
+fn trained<T: Element>(spec: &NetworkSpec, seed: u64) -> Network<T> {
     let mut network = spec.build::<T>(seed).unwrap();
     let mut rng = Rng::new(seed, "disturb");
     network.parameters.values_mut().iter_mut().for_each(|p| *p += T::from_f64(0.7 * rng.normal()));
-    if spec.parameterization == Parameterization::BatchNorm {
-        for entry in network.buffers.entries().to_vec() {
-            let positive = entry.name.ends_with("variance");
-            for value in &mut network.buffers.values_mut()[entry.slot.range()] {
-                *value = T::from_f64(if positive { 0.01 + rng.uniform() } else { rng.normal() });
-            }
+    for entry in network.parameters.entries().to_vec() {
+        if entry.role == Role::Radius {
+            let radii = &mut network.parameters.values_mut()[entry.slot.range()];
+            radii.iter_mut().filter(|_| rng.below(3) == 0).for_each(|r| *r = -*r);
+        }
+    }
+    for entry in network.buffers.entries().to_vec() {
+        let statistic = |rng: &mut Rng| match entry.name.rsplit_once('.').unwrap().1 {
+            "running_mean" => Some(rng.normal()),
+            "running_variance" => Some(0.01 + rng.uniform()),
+            _ => None,
+        };
+        for value in &mut network.buffers.values_mut()[entry.slot.range()] {
+            *value = statistic(&mut rng).map_or(*value, T::from_f64);
         }
     }
     network
@@ -41,7 +54,7 @@ fn difference<T: Element>(a: &[T], b: &[T]) -> f64 {
 
 fn folds<T: Element>(n: usize, hidden: &[usize], which: usize, seed: u64, tolerance: f64) {
     let form = Parameterization::ALL[which];
-    let network = trained::<T>(&Mlp::new(n, hidden, 3, form), seed);
+    let network = trained::<T>(&Mlp::new(n, hidden, 3, form).spec(), seed);
     let x = inputs(seed, 16 * n);
     let expected = evaluate(&network, &x, n);
     let plain = fold::to_standard(&network).unwrap();
@@ -76,7 +89,7 @@ proptest! {
 
 #[test]
 fn units_without_weights_become_constants() {
-    let mut network = trained::<f64>(&Mlp::new(3, &[4, 4], 2, Parameterization::Standard), 1);
+    let mut network = trained::<f64>(&Mlp::new(3, &[4, 4], 2, Parameterization::Standard).spec(), 1);
     // Units 1 and 2 of the first layer: no weights at all, and weights that are nothing beside the bias.
     let parameters = network.parameters.values_mut();
     (0..3).for_each(|input| (parameters[input * 4 + 1], parameters[input * 4 + 2]) = (0.0, 1e-310));
@@ -91,7 +104,7 @@ fn units_without_weights_become_constants() {
 
 #[test]
 fn weights_that_are_not_finite_are_an_error() {
-    let mut network = trained::<f64>(&Mlp::new(3, &[4], 2, Parameterization::Standard), 1);
+    let mut network = trained::<f64>(&Mlp::new(3, &[4], 2, Parameterization::Standard).spec(), 1);
     network.parameters.values_mut()[5] = f64::NAN;
     assert!(
         matches!(fold::to_geometric(&network), Err(Error::Direction { layer, .. }) if layer == "hidden1")
@@ -102,7 +115,223 @@ fn weights_that_are_not_finite_are_an_error() {
 fn half_sphere_networks_fold_too() {
     let spec =
         Mlp { directions: Directions::HalfSphere, ..Mlp::new(5, &[8], 1, Parameterization::Geometric) };
-    let (network, x) = (trained::<f64>(&spec, 3), inputs(3, 50));
+    let (network, x) = (trained::<f64>(&spec.spec(), 3), inputs(3, 50));
     let plain = fold::to_standard(&network).unwrap();
     assert!(difference(&evaluate(&plain, &x, 5), &evaluate(&network, &x, 5)) < 1e-12);
+}
+
+/// On images of 32×32 at most, with a sixteenth of the filters.
+fn small(mut spec: NetworkSpec) -> NetworkSpec {
+    fn thin(layer: &mut LayerSpec) {
+        match layer {
+            LayerSpec::Convolution { filters, .. } => *filters /= 16,
+            LayerSpec::Residual { main, shortcut } => main.iter_mut().chain(shortcut).for_each(thin),
+            _ => {}
+        }
+    }
+    spec.input = Features::Image { height: 32, width: 32, channels: 3 };
+    spec.layers.iter_mut().for_each(|(_, layer)| thin(layer));
+    spec
+}
+
+const FOLDABLE: [Form; 7] = [
+    Form::Standard,
+    Form::WeightNorm,
+    Form::WeightNormMeanNorm,
+    Form::BatchNorm,
+    Form::Geometric,
+    Form::GeometricInputNorm,
+    Form::WeightNormInputNorm,
+];
+
+fn forms_of(layers: &[LayerSpec]) -> Vec<Parameterization> {
+    let mut forms = Vec::new();
+    for layer in layers {
+        match layer {
+            LayerSpec::Dense { parameterization, .. } | LayerSpec::Convolution { parameterization, .. } => {
+                forms.push(*parameterization);
+            }
+            LayerSpec::MeanNorm { .. } | LayerSpec::LayerNorm { .. } => {
+                panic!("{layer:?} in a folded network")
+            }
+            LayerSpec::Residual { main, shortcut } => {
+                forms.extend(forms_of(main));
+                forms.extend(forms_of(shortcut));
+            }
+            _ => {}
+        }
+    }
+    forms
+}
+
+fn all_forms<T: Element>(network: &Network<T>) -> Vec<Parameterization> {
+    forms_of(&network.spec().layers.iter().map(|(_, layer)| layer.clone()).collect::<Vec<_>>())
+}
+
+/// As plain weights, as geometric units, and from each to the other: the same function.
+fn stays_the_same<T: Element>(network: &Network<T>, tolerance: f64) {
+    let (columns, rows) = match network.spec().input {
+        Features::Vector(columns) => (columns, 5),
+        Features::Image { height, width, channels } => (channels, 2 * height * width),
+    };
+    let x = inputs(11, rows * columns);
+    let expected = evaluate(network, &x, columns);
+    let check = |folded: &Network<T>, how: &str| {
+        let error = difference(&evaluate(folded, &x, columns), &expected);
+        assert!(error <= tolerance, "{how}, {}: {error:e}, {:?}", T::NAME, network.spec());
+    };
+    let plain = fold::to_standard(network).unwrap();
+    check(&plain, "SP");
+    assert!(plain.buffers.values().is_empty());
+    assert!(all_forms(&plain).iter().all(|&form| form == Parameterization::Standard));
+    let geometric = fold::to_geometric(&plain).unwrap();
+    check(&geometric, "SP to GmP");
+    check(&fold::to_geometric(network).unwrap(), "GmP");
+    check(&fold::to_standard(&geometric).unwrap(), "GmP to SP");
+}
+
+#[test]
+fn the_papers_convolutional_networks_fold() {
+    for form in FOLDABLE {
+        for (seed, spec) in [vgg6(form, 4, 5), small(resnet18(form, 5))].iter().enumerate() {
+            stays_the_same(&trained::<f64>(spec, seed as u64), 1e-10);
+            stays_the_same(&trained::<f32>(spec, seed as u64), 1e-4);
+        }
+    }
+}
+
+/// Running statistics that training left, and what is folded out of them.
+#[test]
+fn networks_fold_after_training_passes() {
+    for form in FOLDABLE {
+        let mut network = vgg6(form, 4, 5).build::<f64>(1).unwrap();
+        for pass in 0..3 {
+            let mut tape = Tape::new();
+            tape.begin(network.parameters.values());
+            let x = tape.input(&inputs(pass, 4 * 32 * 32 * 3), 4 * 32 * 32, 3);
+            network.forward_training(&mut tape, x);
+        }
+        stays_the_same(&network, 1e-10);
+    }
+}
+
+/// Where nothing stands in the way, the folded network is the one that its description makes.
+#[test]
+fn folded_networks_have_the_layers_of_the_form() {
+    let models: [fn(Form) -> NetworkSpec; 2] = [|form| vgg6(form, 4, 5), |form| small(resnet18(form, 5))];
+    for model in models {
+        for form in
+            [Form::Standard, Form::WeightNorm, Form::WeightNormMeanNorm, Form::BatchNorm, Form::Geometric]
+        {
+            let network = model(form).build::<f64>(3).unwrap();
+            let plain = fold::to_standard(&network).unwrap();
+            assert_eq!(plain.spec(), &model(Form::Standard), "{form:?}");
+        }
+        let geometric = fold::to_geometric(&model(Form::Standard).build::<f64>(3).unwrap()).unwrap();
+        assert_eq!(geometric.spec(), &model(Form::Geometric));
+    }
+    // Of the six means only those before a padded convolution are layers of their own: the last goes to the head.
+    let mut network = vgg6(Form::GeometricInputNorm, 4, 5).build::<f64>(3).unwrap();
+    network.buffers.values_mut().fill(0.5);
+    let plain = fold::to_standard(&network).unwrap();
+    let shifts = plain.spec().layers.iter().filter(|(name, _)| name.ends_with(".mean_norm")).count();
+    assert_eq!(shifts, 5);
+}
+
+#[test]
+fn layer_normalization_is_an_error_that_names_it() {
+    let network = vgg6(Form::LayerNorm, 4, 5).build::<f64>(1).unwrap();
+    let error = fold::to_standard(&network).unwrap_err();
+    assert!(error.to_string().starts_with("conv1.layer_norm: has no equal"), "{error}");
+    let network = small(resnet18(Form::LayerNorm, 5)).build::<f64>(1).unwrap();
+    assert!(
+        matches!(fold::to_geometric(&network), Err(Error::NotPlain { layer }) if layer == "stem.layer_norm")
+    );
+}
+
+fn any_activation(rng: &mut Rng) -> Activation {
+    [Activation::Identity, Activation::Relu][rng.below(2)]
+}
+
+fn any_mean(rng: &mut Rng) -> LayerSpec {
+    LayerSpec::MeanNorm { activation: any_activation(rng) }
+}
+
+fn any_convolution(rng: &mut Rng, filters: usize, window: Window) -> LayerSpec {
+    let parameterization = Parameterization::ALL[rng.below(4)];
+    LayerSpec::Convolution { filters, window, parameterization, activation: any_activation(rng) }
+}
+
+/// One way through a block: three filters, with means before and behind or without.
+fn any_branch(rng: &mut Rng, window: Window) -> Vec<LayerSpec> {
+    let mut branch = vec![any_convolution(rng, 3, window)];
+    if rng.below(2) == 0 {
+        branch.push(any_mean(rng));
+        branch.insert(0, any_mean(rng));
+    }
+    branch
+}
+
+/// Layers in any order, also where they make little sense: means before and behind everything, pools behind pools.
+fn any_layers(rng: &mut Rng) -> Vec<LayerSpec> {
+    let padding = |rng: &mut Rng| [Padding::Valid, Padding::Same, Padding::Symmetric(1)][rng.below(3)];
+    let mut layers = Vec::new();
+    for _ in 0..=rng.below(7) {
+        match rng.below(6) {
+            0 | 1 => {
+                let (filters, size, stride) = (2 + rng.below(3), 2 + rng.below(2), 1 + rng.below(2));
+                let window = Window::new(size, stride, padding(rng));
+                layers.push(any_convolution(rng, filters, window));
+            }
+            2 | 3 => layers.push(any_mean(rng)),
+            4 => layers.push(LayerSpec::MaxPool { window: Window::new(2, 1 + rng.below(2), padding(rng)) }),
+            _ => {
+                let window = Window::new(3, 1 + rng.below(2), Padding::Same);
+                let (main, shortcut) = (any_branch(rng, window), any_branch(rng, window));
+                layers.push(LayerSpec::Residual { main, shortcut });
+                let main = any_branch(rng, Window::new(3, 1, Padding::Same));
+                layers.push(LayerSpec::Residual { main, shortcut: Vec::new() });
+            }
+        }
+    }
+    if rng.below(2) == 0 {
+        layers.push(LayerSpec::GlobalAveragePool);
+        for _ in 0..rng.below(3) {
+            let parameterization = Parameterization::ALL[rng.below(4)];
+            layers.push(LayerSpec::Dense { units: 3, parameterization, activation: any_activation(rng) });
+            layers.push(any_mean(rng));
+        }
+    }
+    layers
+}
+
+fn any_network(seed: u64) -> Option<Network<f64>> {
+    let mut rng = Rng::new(seed, "layers");
+    let layers = any_layers(&mut rng);
+    let spec = NetworkSpec {
+        input: Features::Image { height: 7, width: 9, channels: 2 },
+        layers: layers.into_iter().enumerate().map(|(i, layer)| (format!("layer{i}"), layer)).collect(),
+        directions: Directions::Exact,
+    };
+    // Some windows are larger than what is left of the image.
+    spec.build::<f64>(seed).ok()?;
+    let mut network = trained::<f64>(&spec, seed);
+    // Units without weights.
+    for entry in network.parameters.entries().to_vec() {
+        let unit = rng.below(4 * entry.slot.cols);
+        if entry.role == Role::Weight && unit < entry.slot.cols {
+            let weights = &mut network.parameters.values_mut()[entry.slot.range()];
+            weights.iter_mut().skip(unit).step_by(entry.slot.cols).for_each(|w| *w = 0.0);
+        }
+    }
+    Some(network)
+}
+
+#[test]
+fn any_layers_in_any_order_fold() {
+    let networks: Vec<_> = (0..600).filter_map(any_network).collect();
+    assert!(networks.len() > 400, "{}", networks.len());
+    for network in &networks {
+        stays_the_same(network, 1e-10);
+    }
 }

@@ -2,6 +2,7 @@
 
 use gmp_autograd::{Tape, Var, check};
 use gmp_nn::Rng;
+use gmp_nn::conv::{Geometry, Images, Padding, Window};
 use gmp_nn::op::{self, Activation};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -91,6 +92,61 @@ fn two_layers_and_a_shared_input() {
     .unwrap();
 }
 
+/// Units whose way back does not need their output give its memory to the mean-only normalization; the others keep it.
+/// The numbers are the same.
+#[test]
+fn normalizing_in_place_changes_no_bit() {
+    let images = Images { batch: 3, height: 5, width: 4, channels: 2 };
+    let g = Geometry::new(images, Window::new(3, 1, Padding::Same), 6).unwrap();
+    let shapes = [(images.rows(), 2), (g.weight_rows(), 6), (2, 6), (1, 6), (1, 6)];
+    let mut rng = Rng::new(4, "in place");
+    let numbers = shapes.map(|(r, c)| (0..r * c).map(|_| rng.normal()).collect::<Vec<f64>>());
+    type Unit = fn(&mut Tape<f64>, [Var; 5], &Geometry, Activation) -> Var;
+    let units: [(&str, bool, Unit); 5] = [
+        ("conv2d", false, |t, [x, w, ..], g, _| op::conv2d(t, x, w, g)),
+        ("conv2d_bias", true, |t, [x, w, _, b, _], g, a| op::conv2d_bias(t, [x, w, b], g, a)),
+        ("scaled_conv2d", false, |t, [x, w, _, b, r], g, a| op::scaled_conv2d(t, [x, w, b, r], g, a)),
+        ("affine", true, |t, [x, _, w, b, _], _, a| op::affine(t, x, w, b, a)),
+        ("scaled_affine", false, |t, [x, _, w, b, r], _, a| op::scaled_affine(t, x, w, b, r, a)),
+    ];
+    for (name, rectifier_reads, unit) in units {
+        for (inner, outer) in [Activation::Identity, Activation::Relu]
+            .into_iter()
+            .flat_map(|a| [(a, Activation::Identity), (a, Activation::Relu)])
+        {
+            let run = |hand_over: fn(Var) -> Var| {
+                let mut tape = Tape::new();
+                let mut pass = || {
+                    tape.begin(&[]);
+                    let mut inputs = shapes.iter().zip(&numbers);
+                    let v = [(); 5].map(|()| {
+                        let (&(rows, cols), numbers) = inputs.next().unwrap();
+                        tape.variable(numbers, rows, cols)
+                    });
+                    let z = unit(&mut tape, v, &g, inner);
+                    let place = tape.value(z).data().as_ptr();
+                    let y = op::mean_norm(&mut tape, hand_over(z), outer, |_| ());
+                    let (value, is_in_place) =
+                        (tape.value(y).data().to_vec(), tape.value(y).data().as_ptr() == place);
+                    // Not the mean, whose gradient through the normalization is zero.
+                    let square = gmp_autograd::op::mul(&mut tape, y, y);
+                    let loss = gmp_autograd::op::sum(&mut tape, square);
+                    tape.backward(loss);
+                    let gradients = v.map(|v| tape.gradient(v).map(|gradient| gradient.data().to_vec()));
+                    (is_in_place, (value, gradients))
+                };
+                // The second pass finds all memory there, and every result at the same place.
+                pass();
+                pass()
+            };
+            let ((apart, expected), (together, found)) = (run(|z| z), run(Var::last_use));
+            assert_eq!(found, expected, "{name} {inner:?}, then {outer:?}");
+            let is_kept = rectifier_reads && inner == Activation::Relu;
+            assert_eq!((apart, together), (false, !is_kept), "{name} {inner:?}, then {outer:?}");
+        }
+    }
+}
+
 #[test]
 fn a_column_of_zeros_has_no_direction_and_no_nan() {
     let mut tape = Tape::new();
@@ -111,4 +167,91 @@ fn mismatched_shapes_panic_with_both() {
     tape.begin(&[]);
     let (x, w, b) = (tape.input(&[0.0; 6], 2, 3), tape.input(&[0.0; 20], 4, 5), tape.input(&[0.0; 5], 1, 5));
     op::affine(&mut tape, x, w, b, Activation::Relu);
+}
+
+/// More numbers than a chunk of rows: the statistics of the chunks are combined, whatever the threads.
+#[test]
+fn normalizations_of_many_rows_do_not_depend_on_the_threads() {
+    const ROWS: usize = 9001;
+    const COLUMNS: usize = 40;
+    let mut rng = Rng::new(1, "many rows");
+    // Means far from 0, where a sum of squares would cancel.
+    let z: Vec<f32> =
+        (0..ROWS * COLUMNS).map(|i| rng.normal() as f32 + 100.0 * (i % COLUMNS) as f32).collect();
+    let weights: Vec<f32> = (0..ROWS * COLUMNS).map(|_| rng.normal() as f32).collect();
+    let rows: Vec<f32> = (0..2 * COLUMNS).map(|_| rng.normal() as f32).collect();
+    let run = |threads: usize, is_mean_norm: bool| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut tape = Tape::new();
+            tape.begin(&rows);
+            let (gamma, beta) = (tape.parameter(0, 1, COLUMNS), tape.parameter(COLUMNS, 1, COLUMNS));
+            let x = tape.variable(&z, ROWS, COLUMNS);
+            let w = tape.input(&weights, ROWS, COLUMNS);
+            let mut statistics = Vec::new();
+            let y = if is_mean_norm {
+                op::mean_norm(&mut tape, x, Activation::Relu, |mean| statistics.extend_from_slice(mean))
+            } else {
+                op::batch_norm(&mut tape, [x, gamma, beta], 1e-3, Activation::Relu, |mean, variance| {
+                    statistics.extend_from_slice(mean);
+                    statistics.extend_from_slice(variance);
+                })
+            };
+            let output = tape.value(y).data().to_vec();
+            let product = gmp_autograd::op::mul(&mut tape, y, w);
+            let loss = gmp_autograd::op::sum(&mut tape, product);
+            tape.backward(loss);
+            let dx = tape.gradient(x).unwrap().data().to_vec();
+            [statistics, output, dx, tape.parameter_gradients().to_vec()]
+        })
+    };
+    let bits = |numbers: &[Vec<f32>; 4]| {
+        numbers.clone().map(|n| n.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+    };
+    for is_mean_norm in [false, true] {
+        let one = run(1, is_mean_norm);
+        for threads in [2, 3, 4] {
+            assert!(
+                bits(&run(threads, is_mean_norm)) == bits(&one),
+                "{threads} threads, mean norm {is_mean_norm}"
+            );
+        }
+        let [statistics, output, dx, parameters] = one;
+        for j in 0..COLUMNS {
+            let column = |numbers: &[f32]| -> Vec<f64> {
+                numbers.iter().skip(j).step_by(COLUMNS).map(|&x| f64::from(x)).collect()
+            };
+            let mean_of = |numbers: &[f64]| numbers.iter().sum::<f64>() / ROWS as f64;
+            let (z, w, output, dx) = (column(&z), column(&weights), column(&output), column(&dx));
+            let mean = mean_of(&z);
+            let variance = mean_of(&z.iter().map(|z| (z - mean).powi(2)).collect::<Vec<_>>());
+            assert!((f64::from(statistics[j]) - mean).abs() < 1e-3 + 1e-6 * mean.abs(), "mean of {j}");
+            let (gain, shift, inverse) = if is_mean_norm {
+                (1.0, 0.0, 1.0)
+            } else {
+                assert!(
+                    (f64::from(statistics[COLUMNS + j]) / variance - 1.0).abs() < 1e-3,
+                    "variance of {j}"
+                );
+                (f64::from(rows[j]), f64::from(rows[COLUMNS + j]), 1.0 / (variance + 1e-3).sqrt())
+            };
+            let hat: Vec<f64> = z.iter().map(|z| (z - mean) * inverse).collect();
+            let dy: Vec<f64> = w.iter().zip(&output).map(|(&w, &y)| if y > 0.0 { w } else { 0.0 }).collect();
+            let with_hat = mean_of(&dy.iter().zip(&hat).map(|(d, h)| d * h).collect::<Vec<_>>());
+            let plain = mean_of(&dy);
+            for i in 0..ROWS {
+                let expected = hat[i].mul_add(gain, shift).max(0.0);
+                assert!((output[i] - expected).abs() < 2e-2, "{i}, {j}: {} for {expected}", output[i]);
+                let along = if is_mean_norm { 0.0 } else { hat[i] * with_hat };
+                let expected = gain * inverse * (dy[i] - plain - along);
+                assert!((dx[i] - expected).abs() < 2e-3, "{i}, {j}: {} for {expected}", dx[i]);
+            }
+            if !is_mean_norm {
+                let sums = [with_hat, plain].map(|mean| mean * ROWS as f64);
+                for (got, expected) in [parameters[j], parameters[COLUMNS + j]].iter().zip(sums) {
+                    assert!((f64::from(*got) - expected).abs() < 2.0, "{j}: {got} for {expected}");
+                }
+            }
+        }
+    }
 }

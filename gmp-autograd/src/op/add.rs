@@ -21,6 +21,9 @@ impl<T: Scalar> Rule<T> for Add {
     fn name(&self) -> &'static str {
         "add"
     }
+    fn reads_output(&self) -> bool {
+        false
+    }
     fn backward(&self, pull: &mut Pullback<'_, T>) {
         for i in 0..2 {
             if let Some((dy, dx)) = pull.wrt(i) {

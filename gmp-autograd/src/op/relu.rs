@@ -3,12 +3,13 @@ use gmp_math::Scalar;
 
 /// Rectifier: `y = max(x, 0)`, with derivative 0 at `x = 0` as everywhere in the field.
 ///
+/// At x's [last use](Var::last_use) the result takes its memory, where the operation before allows.
 /// A NaN stays a NaN: a broken number must not be mistaken for an inactive unit.
 pub fn relu<T: Scalar>(tape: &mut Tape<T>, x: Var) -> Var {
-    tape.record(&Relu, [x], x.shape(), 0, |[x], mut y, _| {
-        for (y, &x) in y.data_mut().iter_mut().zip(x.data()) {
-            *y = if x < T::ZERO { T::ZERO } else { x };
-        }
+    let rectify = |x| if x < T::ZERO { T::ZERO } else { x };
+    tape.record_in_place(&Relu, x, |x, mut y, _| match x {
+        Some(x) => y.data_mut().iter_mut().zip(x.data()).for_each(|(y, &x)| *y = rectify(x)),
+        None => y.data_mut().iter_mut().for_each(|y| *y = rectify(*y)),
     })
 }
 

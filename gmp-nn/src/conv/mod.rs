@@ -12,7 +12,7 @@
 //! The choice looks at sizes alone. Threads split outputs, never sums: the same bits at any thread count.
 //!
 //! On two cores whose multipliers give at most 195 GFLOP/s in f32, the layers of VGG-6 at batch 32 run at 360 to
-//! 500 GFLOP/s of a direct convolution by Winograd (`benches/conv.rs`), and shifted views of stride 1 near 95 a core.
+//! 500 GFLOP/s of a direct convolution by Winograd (`cargo xtask bench conv`), and shifted views of stride 1 near 95 a core.
 //! In f32 the root mean square error of Winograd's passes is twice that of direct sums, about 8·10⁻⁷ of the
 //! results' own root mean square (64 to 64 channels, normal numbers; bounded by a test).
 //! All work areas come from the tape and are bounded by bands of the image, whatever the batch.

@@ -166,6 +166,7 @@ fn the_same_bits_at_any_thread_count() {
         (Geometry::new(images(5, 26, 48), window(3, 1), 64), true),
         (Geometry::new(images(5, 26, 48), window(3, 2), 130), false),
         (Geometry::new(images(5, 60, 3), window(7, 2), 64), false),
+        (Geometry::new(images(3, 11, 200), window(3, 1), 330), true),
     ];
     for (g, winograd) in cases {
         let g = g.unwrap();
@@ -179,6 +180,21 @@ fn the_same_bits_at_any_thread_count() {
         let one = run(1);
         for threads in [2, 3, 4] {
             assert!(run(threads) == one, "{g:?} differs at {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn small_images_with_many_channels_agree_over_several_bands() {
+    // 68 tiles, where a band has 64, and a last task of fewer blocks of filters.
+    let images = Images { batch: 17, height: 7, width: 7, channels: 300 };
+    let g = Geometry::new(images, Window::new(3, 1, Padding::Same), 310).unwrap();
+    let case = draw(&g);
+    for before in [None, Some(0.75)] {
+        let (winograd, direct) =
+            (three_passes::<f64>(&g, &case, true, before), three_passes::<f64>(&g, &case, false, before));
+        for (winograd, direct) in winograd.iter().flatten().zip(direct.iter().flatten()) {
+            assert!((winograd - direct).abs() < 1e-10, "{winograd} for {direct}");
         }
     }
 }

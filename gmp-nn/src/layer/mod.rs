@@ -48,15 +48,27 @@ impl<T: Element> Forward<'_, T> {
     }
 }
 
+/// Layers one after the other. What one hands to the next has no other use; x may have.
+pub(crate) fn chain<T: Element>(layers: &[Box<dyn Layer<T>>], pass: &mut Forward<'_, T>, x: Var) -> Var {
+    let Some((first, rest)) = layers.split_first() else { return x };
+    let y = first.forward(pass, x.shared());
+    rest.iter().fold(y, |y, layer| layer.forward(pass, y.last_use()))
+}
+
 /// A layer of units owns whole neurons, their activation included, since parameterizations differ in what
 /// surrounds it.
 pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
-    /// Maps samples×inputs to samples×units.
+    /// Maps samples×inputs to samples×units. A layer that uses x more than once makes it [shared](Var::shared) first.
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var;
 
-    /// The layer as plain weights and biases; `None` where it has no such form.
+    /// The layer as plain weights and biases; `None` for a layer that is not made of units.
     fn plain(&self, _parameters: &[T], _buffers: &[T]) -> Option<Plain<T>> {
         None
+    }
+
+    /// The layers of both branches of a residual block; nothing for any other layer.
+    fn branches(&self) -> [&[Box<dyn Layer<T>>]; 2] {
+        [&[], &[]]
     }
 
     /// Writes the effective (w, b) of every unit, in the space of the unit's own inputs; `false` for a layer that

@@ -1,5 +1,6 @@
 //! A residual block.
 
+use super::chain;
 use crate::{Element, Forward, Layer};
 use gmp_autograd::{Var, op};
 
@@ -14,10 +15,12 @@ pub(crate) struct Residual<T> {
 
 impl<T: Element> Layer<T> for Residual<T> {
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
-        let mut through =
-            |layers: &[Box<dyn Layer<T>>]| layers.iter().fold(x, |x, layer| layer.forward(pass, x));
-        let (main, shortcut) = (through(&self.main), through(&self.shortcut));
+        let (main, shortcut) = (chain(&self.main, pass, x), chain(&self.shortcut, pass, x));
         let sum = op::add(pass.tape, main, shortcut);
-        op::relu(pass.tape, sum)
+        op::relu(pass.tape, sum.last_use())
+    }
+
+    fn branches(&self) -> [&[Box<dyn Layer<T>>]; 2] {
+        [&self.main, &self.shortcut]
     }
 }

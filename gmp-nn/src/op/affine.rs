@@ -144,6 +144,10 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Affine<RELU, 
         }
     }
 
+    fn reads_output(&self) -> bool {
+        RELU && !SCALED
+    }
+
     fn backward(&self, pull: &mut Pullback<'_, T>) {
         let (x, w) = (pull.value(0), pull.value(1));
         let (m, k, n) = (x.rows(), w.rows(), w.cols());

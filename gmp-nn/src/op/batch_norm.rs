@@ -1,8 +1,10 @@
 //! Batch normalization of every unit over the samples of a batch.
 
 use super::Activation;
+use super::chunks::{Chunks, fold_rows};
 use super::columns::rectified;
-use gmp_autograd::{Pullback, Rule, Tape, Var};
+use crate::conv::work_area;
+use gmp_autograd::{Attributes, Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
@@ -37,26 +39,67 @@ pub fn batch_norm<T: Scalar>(
         Activation::Relu => &BatchNorm::<true>,
     };
     // Kept: 1/√(σ² + ϵ), then the mean.
-    tape.record(rule, [z, gamma, beta], z.shape(), 2 * n, |[z, gamma, beta], mut y, saved| {
-        let (variance, mean) = saved.split_at_mut(n);
-        dispatch(Statistics { z: z.data(), mean, variance });
-        observe(mean, variance);
-        let inverse = variance;
-        for inverse in inverse.iter_mut() {
-            *inverse = T::ONE / (*inverse + epsilon).sqrt();
-        }
-        let (z, gamma, beta, y) = (z.data(), gamma.data(), beta.data(), y.data_mut());
-        match activation {
-            Activation::Identity => dispatch(Normalize::<T, false> { z, mean, inverse, gamma, beta, y }),
-            Activation::Relu => dispatch(Normalize::<T, true> { z, mean, inverse, gamma, beta, y }),
-        }
-    })
+    tape.record_with(
+        rule,
+        [z, gamma, beta],
+        z.shape(),
+        2 * n,
+        Attributes::default(),
+        |[z, gamma, beta], mut y, saved, scratch| {
+            let (variance, mean) = saved.split_at_mut(n);
+            let chunks = Chunks::new(z.data().len(), n);
+            statistics(chunks, z.data(), mean, variance, scratch);
+            observe(mean, variance);
+            let inverse = variance;
+            for inverse in inverse.iter_mut() {
+                *inverse = T::ONE / (*inverse + epsilon).sqrt();
+            }
+            let line = Line { mean, inverse, gamma: gamma.data(), beta: beta.data() };
+            chunks.write(y.data_mut(), &|i, y| {
+                let z = chunks.of(i, z.data());
+                match activation {
+                    Activation::Identity => dispatch(Normalize::<T, false> { z, line, y }),
+                    Activation::Relu => dispatch(Normalize::<T, true> { z, line, y }),
+                }
+            });
+        },
+    )
 }
 
+/// Mean and biased variance of every column.
+///
+/// Each chunk of rows has its own, which are combined in order (Chan, Golub & LeVeque 1983): memory is read once,
+/// and unlike the sum of squares nothing cancels where the mean is large.
+fn statistics<T: Scalar>(chunks: Chunks, z: &[T], mean: &mut [T], variance: &mut [T], scratch: &mut Vec<T>) {
+    let n = mean.len();
+    let sums = work_area(scratch, chunks.count() * 2 * n);
+    chunks.sum(sums, 2 * n, &|i, sums| {
+        let (mean, squares) = sums.split_at_mut(n);
+        dispatch(Statistics { z: chunks.of(i, z), mean, squares });
+    });
+    mean.fill(T::ZERO);
+    variance.fill(T::ZERO);
+    let mut seen = 0;
+    for (i, sums) in sums.chunks_exact(2 * n).enumerate() {
+        let rows = chunks.of(i, z).len() / n;
+        let share = T::from_usize(rows) / T::from_usize(seen + rows);
+        let cross = T::from_usize(seen) * share;
+        for j in 0..n {
+            let off = sums[j] - mean[j];
+            mean[j] = off.mul_add(share, mean[j]);
+            variance[j] = (off * off).mul_add(cross, variance[j] + sums[n + j]);
+        }
+        seen += rows;
+    }
+    let share = T::ONE / T::from_usize(seen);
+    variance.iter_mut().for_each(|variance| *variance *= share);
+}
+
+/// The mean of every column, and the sum of the squares of what is off it.
 struct Statistics<'a, T> {
     z: &'a [T],
     mean: &'a mut [T],
-    variance: &'a mut [T],
+    squares: &'a mut [T],
 }
 impl<T: Scalar> Kernel for Statistics<'_, T> {
     type Output = ();
@@ -65,43 +108,55 @@ impl<T: Scalar> Kernel for Statistics<'_, T> {
         let n = self.mean.len();
         let share = T::ONE / T::from_usize(self.z.len() / n);
         self.mean.fill(T::ZERO);
-        self.variance.fill(T::ZERO);
-        for z in self.z.chunks_exact(n) {
-            for (mean, &z) in self.mean.iter_mut().zip(z) {
-                *mean += z;
-            }
-        }
+        self.squares.fill(T::ZERO);
+        fold_rows(self.z, self.mean, |_, sum, z| sum + z);
         self.mean.iter_mut().for_each(|mean| *mean *= share);
-        // Two passes: the one-pass formula cancels where the mean is large.
-        for z in self.z.chunks_exact(n) {
-            for ((variance, &mean), &z) in self.variance.iter_mut().zip(self.mean.iter()).zip(z) {
-                let off = z - mean;
-                *variance = off.mul_add(off, *variance);
-            }
-        }
-        self.variance.iter_mut().for_each(|variance| *variance *= share);
+        let mean = &self.mean[..n];
+        fold_rows(self.z, self.squares, |j, sum, z| (z - mean[j]).mul_add(z - mean[j], sum));
+    }
+}
+
+/// What belongs to a column.
+#[derive(Clone, Copy)]
+struct Line<'a, T> {
+    mean: &'a [T],
+    inverse: &'a [T],
+    gamma: &'a [T],
+    beta: &'a [T],
+}
+impl<T: Scalar> Line<'_, T> {
+    /// Cut to one known length, so that the loops check no bounds.
+    #[inline(always)]
+    fn trimmed(self) -> Self {
+        let n = self.mean.len();
+        Self { mean: self.mean, inverse: &self.inverse[..n], gamma: &self.gamma[..n], beta: &self.beta[..n] }
+    }
+    /// ẑ of column j.
+    #[inline(always)]
+    fn normalized(&self, j: usize, z: T) -> T {
+        (z - self.mean[j]) * self.inverse[j]
+    }
+    /// γ ẑ + β of column j.
+    #[inline(always)]
+    fn output(&self, j: usize, z: T) -> T {
+        self.normalized(j, z).mul_add(self.gamma[j], self.beta[j])
     }
 }
 
 struct Normalize<'a, T, const RELU: bool> {
     z: &'a [T],
-    mean: &'a [T],
-    inverse: &'a [T],
-    gamma: &'a [T],
-    beta: &'a [T],
+    line: Line<'a, T>,
     y: &'a mut [T],
 }
 impl<T: Scalar, const RELU: bool> Kernel for Normalize<'_, T, RELU> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let n = self.mean.len();
-        let (mean, inverse, gamma, beta) =
-            (&self.mean[..n], &self.inverse[..n], &self.gamma[..n], &self.beta[..n]);
+        let (line, n) = (self.line.trimmed(), self.line.mean.len());
         for (y, z) in self.y.chunks_exact_mut(n).zip(self.z.chunks_exact(n)) {
             for j in 0..n {
-                let normalized = ((z[j] - mean[j]) * inverse[j]).mul_add(gamma[j], beta[j]);
-                y[j] = if RELU && normalized < T::ZERO { T::ZERO } else { normalized };
+                let output = line.output(j, z[j]);
+                y[j] = if RELU && output < T::ZERO { T::ZERO } else { output };
             }
         }
     }
@@ -113,131 +168,97 @@ impl<T: Scalar, const RELU: bool> Rule<T> for BatchNorm<RELU> {
         if RELU { "batch_norm_relu" } else { "batch_norm" }
     }
     fn backward(&self, pull: &mut Pullback<'_, T>) {
-        let (z, gamma, y) = (pull.value(0), pull.value(1), pull.output());
-        let (m, n) = (z.rows(), z.cols());
+        let (z, gamma, beta) = (pull.value(0).data(), pull.value(1).data(), pull.value(2).data());
+        let n = gamma.len();
         let (inverse, mean) = pull.saved().split_at(n);
-        let (mut dy, [dz, dgamma, dbeta]) = pull.wrt_each([0, 1, 2]);
-        let mut dz = dz.map(|dz| dz.into_parts());
-        // The sums over the batch are kept on the stack, some columns at a time, since dz needs them whether
-        // or not anyone wants the gradients of gain and shift.
-        let mut gradients = [dgamma, dbeta].map(|row| row.map(|row| row.into_zeroed()));
-        for start in (0..n).step_by(BLOCK) {
-            let width = BLOCK.min(n - start);
-            let mut sums = [[T::ZERO; BLOCK]; 2];
-            dispatch(Sums::<T, RELU> {
-                start,
-                width,
-                n,
-                dy: dy.data_mut(),
-                y: y.data(),
-                z: z.data(),
-                mean,
-                inverse,
-                sums: &mut sums,
-            });
-            for (row, sums) in gradients.iter_mut().zip(&sums) {
-                if let Some(row) = row {
-                    for (g, &sum) in row.data_mut()[start..].iter_mut().zip(&sums[..width]) {
-                        *g += sum;
-                    }
-                }
-            }
-            if let Some((dz, fresh)) = &mut dz {
-                let share = T::ONE / T::from_usize(m);
-                let dz = dz.data_mut();
-                let fresh = *fresh;
-                dispatch(Input {
-                    start,
-                    width,
-                    n,
-                    dy: dy.data(),
-                    z: z.data(),
-                    mean,
-                    inverse,
-                    gamma: gamma.data(),
-                    sums: &sums,
-                    share,
-                    dz,
-                    fresh,
-                });
+        let line = Line { mean, inverse, gamma, beta };
+        let chunks = Chunks::new(z.len(), n);
+        let mut scratch = std::mem::take(pull.scratch());
+        let sums = work_area(&mut scratch, (1 + chunks.count()) * 2 * n);
+        let (total, sums) = sums.split_at_mut(2 * n);
+        let (dy, [dz, dgamma, dbeta]) = pull.wrt_each([0, 1, 2]);
+        let dy = dy.into_data();
+        chunks.sum(sums, 2 * n, &|i, sums| {
+            let (with_z, plain) = sums.split_at_mut(n);
+            let (dy, z) = (chunks.of(i, dy), chunks.of(i, z));
+            dispatch(Sums::<T, RELU> { dy, z, line, with_z, plain });
+        });
+        total.fill(T::ZERO);
+        for sums in sums.chunks_exact(2 * n) {
+            total.iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
+        }
+        let (with_z, plain) = total.split_at_mut(n);
+        for (row, sums) in [(dgamma, &*with_z), (dbeta, &*plain)] {
+            if let Some(row) = row {
+                row.add_each(sums.iter().copied());
             }
         }
+        if let Some(dz) = dz {
+            let (dz, fresh) = dz.into_parts();
+            let share = T::ONE / T::from_usize(z.len() / n);
+            for sum in with_z.iter_mut().chain(plain.iter_mut()) {
+                *sum *= share;
+            }
+            let (with_z, plain) = (&*with_z, &*plain);
+            chunks.write(dz.into_data(), &|i, dz| {
+                let (dy, z) = (chunks.of(i, dy), chunks.of(i, z));
+                dispatch(Input::<T, RELU> { dy, z, line, with_z, plain, dz, fresh });
+            });
+        }
+        *pull.scratch() = scratch;
     }
 }
 
-/// Columns handled together, their sums on the stack.
-const BLOCK: usize = 128;
-
-/// Σ dy·ẑ and Σ dy of a block of columns, the rectifier's mask applied to dy in place.
+/// Σ dy·ẑ and Σ dy. Whether the rectifier let a number pass is told by the same sum as in the forward pass, which
+/// costs less than to read the output again.
 struct Sums<'a, T, const RELU: bool> {
-    start: usize,
-    width: usize,
-    n: usize,
-    dy: &'a mut [T],
-    y: &'a [T],
+    dy: &'a [T],
     z: &'a [T],
-    mean: &'a [T],
-    inverse: &'a [T],
-    sums: &'a mut [[T; BLOCK]; 2],
+    line: Line<'a, T>,
+    with_z: &'a mut [T],
+    plain: &'a mut [T],
 }
 impl<T: Scalar, const RELU: bool> Kernel for Sums<'_, T, RELU> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let columns = self.start..self.start + self.width;
-        let (mean, inverse) = (&self.mean[columns.clone()], &self.inverse[columns.clone()]);
-        let [with_z, plain] = self.sums;
-        let (with_z, plain) = (&mut with_z[..self.width], &mut plain[..self.width]);
-        let rows = self
-            .dy
-            .chunks_exact_mut(self.n)
-            .zip(self.y.chunks_exact(self.n))
-            .zip(self.z.chunks_exact(self.n));
-        for ((dy, y), z) in rows {
-            let (dy, y, z) = (&mut dy[columns.clone()], &y[columns.clone()], &z[columns.clone()]);
-            for j in 0..dy.len() {
-                let d = if RELU { rectified(y[j] > T::ZERO, dy[j]) } else { dy[j] };
-                dy[j] = d;
+        let (line, n) = (self.line.trimmed(), self.line.mean.len());
+        let (with_z, plain) = (&mut self.with_z[..n], &mut self.plain[..n]);
+        with_z.fill(T::ZERO);
+        plain.fill(T::ZERO);
+        for (dy, z) in self.dy.chunks_exact(n).zip(self.z.chunks_exact(n)) {
+            for j in 0..n {
+                let d = if RELU { rectified(line.output(j, z[j]) > T::ZERO, dy[j]) } else { dy[j] };
                 plain[j] += d;
-                with_z[j] = (d * inverse[j]).mul_add(z[j] - mean[j], with_z[j]);
+                with_z[j] = d.mul_add(line.normalized(j, z[j]), with_z[j]);
             }
         }
     }
 }
 
 /// dz = γ/√(σ² + ϵ) · (dy − mean(dy) − ẑ·mean(dy·ẑ)).
-struct Input<'a, T> {
-    start: usize,
-    width: usize,
-    n: usize,
+struct Input<'a, T, const RELU: bool> {
     dy: &'a [T],
     z: &'a [T],
-    mean: &'a [T],
-    inverse: &'a [T],
-    gamma: &'a [T],
-    sums: &'a [[T; BLOCK]; 2],
-    share: T,
+    line: Line<'a, T>,
+    /// The means of dy·ẑ and of dy.
+    with_z: &'a [T],
+    plain: &'a [T],
     dz: &'a mut [T],
     fresh: bool,
 }
-impl<T: Scalar> Kernel for Input<'_, T> {
+impl<T: Scalar, const RELU: bool> Kernel for Input<'_, T, RELU> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let columns = self.start..self.start + self.width;
-        let (mean, inverse, gamma) =
-            (&self.mean[columns.clone()], &self.inverse[columns.clone()], &self.gamma[columns.clone()]);
-        let (with_z, plain) = (&self.sums[0][..self.width], &self.sums[1][..self.width]);
-        let rows = self
-            .dz
-            .chunks_exact_mut(self.n)
-            .zip(self.dy.chunks_exact(self.n))
-            .zip(self.z.chunks_exact(self.n));
+        let (line, n) = (self.line.trimmed(), self.line.mean.len());
+        let (with_z, plain) = (&self.with_z[..n], &self.plain[..n]);
+        let rows = self.dz.chunks_exact_mut(n).zip(self.dy.chunks_exact(n)).zip(self.z.chunks_exact(n));
         for ((dz, dy), z) in rows {
-            let (dz, dy, z) = (&mut dz[columns.clone()], &dy[columns.clone()], &z[columns.clone()]);
-            for j in 0..dz.len() {
-                let normalized = (z[j] - mean[j]) * inverse[j];
-                let d = gamma[j] * inverse[j] * (dy[j] - self.share * (plain[j] + normalized * with_z[j]));
+            for j in 0..n {
+                let normalized = line.normalized(j, z[j]);
+                let d = if RELU { rectified(line.output(j, z[j]) > T::ZERO, dy[j]) } else { dy[j] };
+                let d = line.gamma[j] * line.inverse[j] * (d - normalized.mul_add(with_z[j], plain[j]));
                 dz[j] = if self.fresh { d } else { dz[j] + d };
             }
         }

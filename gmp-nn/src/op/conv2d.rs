@@ -127,6 +127,10 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Conv2d<RELU, 
         }
     }
 
+    fn reads_output(&self) -> bool {
+        RELU && !SCALED
+    }
+
     fn backward(&self, pull: &mut Pullback<'_, T>) {
         let geometry = Geometry::from_attributes(pull.attributes());
         let mut scratch = std::mem::take(pull.scratch());
@@ -211,7 +215,7 @@ fn pre_activation<T: Element, const RELU: bool, const SCALED: bool>(
 }
 
 /// Numbers from which a pass over memory is worth a second thread.
-const WORTH_A_THREAD: usize = 1 << 20;
+const WORTH_A_THREAD: usize = 1 << 18;
 
 struct PreActivation<'a, T, const RELU: bool, const SCALED: bool> {
     dz: &'a mut [T],

@@ -1,15 +1,16 @@
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
-use gmp_math::{Scalar, sphere};
+use gmp_math::{Scalar, parallel, sphere};
 
 /// The unit vectors u(θ) of hyperspherical angles: (n−1)×units angles in radians, n×units directions.
 ///
-/// Forward and backward are [`gmp_math::sphere`]'s: O(n) a unit, without a division, finite at the poles.
+/// Forward and backward are [`gmp_math::parallel`]'s: O(n) a unit, without a division, finite at the poles, and the same bits
+/// on any number of threads.
 /// A layer with one input has no angles; its direction is a stored sign.
 pub fn direction<T: Scalar>(tape: &mut Tape<T>, angles: Var) -> Var {
     let (n, units) = (angles.rows() + 1, angles.cols());
     let saved = sphere::saved_len(n, units);
     tape.record(&Direction, [angles], Shape::new(n, units), saved, |[angles], mut u, saved| {
-        sphere::directions_saving(angles.data(), units, u.data_mut(), saved);
+        parallel::directions_saving(angles.data(), units, u.data_mut(), saved);
     })
 }
 
@@ -21,7 +22,7 @@ impl<T: Scalar> Rule<T> for Direction {
     fn backward(&self, pull: &mut Pullback<'_, T>) {
         let saved = pull.saved();
         if let Some((du, dangles)) = pull.wrt(0) {
-            sphere::directions_vjp(saved, du.cols(), du.data(), dangles.into_zeroed().data_mut());
+            parallel::directions_vjp(saved, du.cols(), du.data(), dangles.into_zeroed().data_mut());
         }
     }
 }

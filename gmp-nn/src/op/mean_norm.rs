@@ -1,11 +1,17 @@
 //! Mean-only normalization: every column less its mean over the batch.
 
 use super::Activation;
+use super::chunks::{Chunks, fold_rows};
+use super::columns::rectified;
+use crate::conv::work_area;
 use gmp_autograd::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
+use gmp_math::simd::{Kernel, dispatch};
 
 /// `g(z − μ)` with the batch's mean μ of every column; `observe` is shown μ, from which a layer updates its
 /// running mean.
+///
+/// At z's [last use](Var::last_use) the result takes its memory, where the operation before allows.
 ///
 /// Before the rectifier it is the paper's MBN, after it the IMN of the next layer's input.
 ///
@@ -25,29 +31,86 @@ pub fn mean_norm<T: Scalar>(
         Activation::Identity => &MeanNorm::<false>,
         Activation::Relu => &MeanNorm::<true>,
     };
-    // The saved numbers are the forward pass's room for the mean; the backward pass does not need it.
-    tape.record(rule, [z], z.shape(), z.cols(), |[z], mut y, mean| {
-        let n = mean.len();
-        column_means(z.data(), mean);
+    tape.record_in_place(rule, z, |z, mut y, scratch| {
+        let (z, n) = (z.map(|z| z.data()), y.cols());
+        let y = y.data_mut();
+        let chunks = Chunks::new(y.len(), n);
+        let mean = column_means(chunks, n, scratch, &|i, sums| {
+            let numbers = chunks.of(i, z.unwrap_or(y));
+            dispatch(Sums::<T, false> { numbers, y: numbers, sums });
+        });
         observe(mean);
-        for (y, z) in y.data_mut().chunks_exact_mut(n).zip(z.data().chunks_exact(n)) {
-            for ((y, &z), &mean) in y.iter_mut().zip(z).zip(mean.iter()) {
-                *y = z - mean;
+        chunks.write(y, &|i, y| {
+            // A chunk stays in the second-level cache between the copy and the difference.
+            if let Some(z) = z {
+                y.copy_from_slice(chunks.of(i, z));
             }
-            if activation == Activation::Relu {
-                y.iter_mut().for_each(|y| *y = if *y < T::ZERO { T::ZERO } else { *y });
+            match activation {
+                Activation::Identity => dispatch(Subtract::<T, false> { mean, y }),
+                Activation::Relu => dispatch(Subtract::<T, true> { mean, y }),
             }
-        }
+        });
     })
 }
 
-fn column_means<T: Scalar>(rows: &[T], mean: &mut [T]) {
+/// The mean of every column, in the work area, from what `sum` adds up over each chunk.
+fn column_means<'s, T: Scalar>(
+    chunks: Chunks,
+    columns: usize,
+    scratch: &'s mut Vec<T>,
+    sum: &(impl Fn(usize, &mut [T]) + Sync),
+) -> &'s [T] {
+    let (mean, sums) = work_area(scratch, (1 + chunks.count()) * columns).split_at_mut(columns);
+    chunks.sum(sums, columns, sum);
     mean.fill(T::ZERO);
-    for row in rows.chunks_exact(mean.len()) {
-        mean.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
+    for sums in sums.chunks_exact(columns) {
+        mean.iter_mut().zip(sums).for_each(|(mean, &sum)| *mean += sum);
     }
-    let share = T::ONE / T::from_usize(rows.len() / mean.len());
+    let share = T::ONE / T::from_usize(chunks.rows(columns));
     mean.iter_mut().for_each(|mean| *mean *= share);
+    mean
+}
+
+/// Sums of the columns; after a rectifier only where the output `y` is positive.
+struct Sums<'a, T, const RELU: bool> {
+    numbers: &'a [T],
+    y: &'a [T],
+    sums: &'a mut [T],
+}
+impl<T: Scalar, const RELU: bool> Kernel for Sums<'_, T, RELU> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let n = self.sums.len();
+        self.sums.fill(T::ZERO);
+        if !RELU {
+            return fold_rows(self.numbers, self.sums, |_, sum, x| sum + x);
+        }
+        for (row, y) in self.numbers.chunks_exact(n).zip(self.y.chunks_exact(n)) {
+            for j in 0..n {
+                self.sums[j] += rectified(y[j] > T::ZERO, row[j]);
+            }
+        }
+    }
+}
+
+/// y ← g(y − mean).
+struct Subtract<'a, T, const RELU: bool> {
+    mean: &'a [T],
+    y: &'a mut [T],
+}
+impl<T: Scalar, const RELU: bool> Kernel for Subtract<'_, T, RELU> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let n = self.mean.len();
+        for y in self.y.chunks_exact_mut(n) {
+            for j in 0..n {
+                let off = y[j] - self.mean[j];
+                y[j] = if RELU && off < T::ZERO { T::ZERO } else { off };
+            }
+        }
+    }
 }
 
 struct MeanNorm<const RELU: bool>;
@@ -55,24 +118,46 @@ impl<T: Scalar, const RELU: bool> Rule<T> for MeanNorm<RELU> {
     fn name(&self) -> &'static str {
         if RELU { "mean_norm_relu" } else { "mean_norm" }
     }
+    fn reads_output(&self) -> bool {
+        RELU
+    }
     fn backward(&self, pull: &mut Pullback<'_, T>) {
-        let y = pull.output();
+        let (y, n) = (pull.output().data(), pull.output().cols());
         let mut scratch = std::mem::take(pull.scratch());
-        let n = y.cols();
-        scratch.resize(scratch.len().max(n), T::ZERO);
-        if RELU {
-            let mut dy = pull.gradient_mut();
-            for (dy, &y) in dy.data_mut().iter_mut().zip(y.data()) {
-                *dy = if y > T::ZERO { *dy } else { T::ZERO };
-            }
-        }
         if let Some((dy, dz)) = pull.wrt(0) {
-            let mean = &mut scratch[..n];
-            column_means(dy.data(), mean);
-            dz.add_each(
-                dy.data().chunks_exact(n).flat_map(|dy| dy.iter().zip(mean.iter()).map(|(&d, &m)| d - m)),
-            );
+            let (dz, fresh) = dz.into_parts();
+            let chunks = Chunks::new(y.len(), n);
+            let mean = column_means(chunks, n, &mut scratch, &|i, sums| {
+                dispatch(Sums::<T, RELU> { numbers: chunks.of(i, dy.data()), y: chunks.of(i, y), sums });
+            });
+            chunks.write(dz.into_data(), &|i, dz| {
+                let (dy, y) = (chunks.of(i, dy.data()), chunks.of(i, y));
+                dispatch(Input::<T, RELU> { dy, y, mean, dz, fresh });
+            });
         }
         *pull.scratch() = scratch;
+    }
+}
+
+/// dz = dy − mean(dy).
+struct Input<'a, T, const RELU: bool> {
+    dy: &'a [T],
+    y: &'a [T],
+    mean: &'a [T],
+    dz: &'a mut [T],
+    fresh: bool,
+}
+impl<T: Scalar, const RELU: bool> Kernel for Input<'_, T, RELU> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let n = self.mean.len();
+        let rows = self.dz.chunks_exact_mut(n).zip(self.dy.chunks_exact(n)).zip(self.y.chunks_exact(n));
+        for ((dz, dy), y) in rows {
+            for j in 0..n {
+                let d = if RELU { rectified(y[j] > T::ZERO, dy[j]) } else { dy[j] } - self.mean[j];
+                dz[j] = if self.fresh { d } else { dz[j] + d };
+            }
+        }
     }
 }

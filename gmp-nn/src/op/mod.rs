@@ -2,6 +2,7 @@
 
 mod affine;
 mod batch_norm;
+mod chunks;
 mod columns;
 mod conv2d;
 mod direction;

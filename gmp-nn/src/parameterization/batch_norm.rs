@@ -87,12 +87,9 @@ impl<T: Element> Layer<T> for BatchNorm {
     }
 
     fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
-        if self.linear != Linear::Dense {
-            return None;
-        }
         let mut affine = Boundaries::default();
         affine.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
-        let mut plain = Plain::new(affine, self.activation);
+        let mut plain = Plain::new(self.linear, affine, self.activation);
         let (gain, shift) = (&parameters[self.gain.range()], &parameters[self.shift.range()]);
         let (mean, variance) = (&buffers[self.mean.range()], &buffers[self.variance.range()]);
         for unit in 0..gain.len() {

@@ -76,12 +76,9 @@ impl<T: Element> Layer<T> for Geometric {
     }
 
     fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
-        if self.linear != Linear::Dense {
-            return None;
-        }
         let mut boundaries = Boundaries::default();
         self.boundaries(parameters, buffers, &mut boundaries);
-        let mut plain = Plain::new(boundaries, self.activation);
+        let mut plain = Plain::new(self.linear, boundaries, self.activation);
         for (unit, &radius) in parameters[self.radius.range()].iter().enumerate() {
             match self.activation {
                 Activation::Identity => plain.scale(unit, radius),

@@ -31,11 +31,8 @@ impl<T: Element> Layer<T> for Standard {
     }
 
     fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
-        if self.linear != Linear::Dense {
-            return None;
-        }
         let mut boundaries = Boundaries::default();
         self.boundaries(parameters, buffers, &mut boundaries);
-        Some(Plain::new(boundaries, self.activation))
+        Some(Plain::new(self.linear, boundaries, self.activation))
     }
 }

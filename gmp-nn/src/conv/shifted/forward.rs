@@ -8,6 +8,7 @@ use crate::conv::{Geometry, Window};
 use crate::gemm::Element;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Inner indices summed before the result goes back to memory: the panel of weights takes 16 KiB.
@@ -126,7 +127,7 @@ impl Task<'_> {
         for phase in 0..self.phases() {
             let (u, after) = rest.split_at_mut(packed(phase));
             let (pass, places) = self.pass(phase);
-            self.pack::<T, L>(w, &pass, places, u);
+            self.pack::<T, L>(w, &pass, places, u, parts > 1);
             rest = after;
         }
         let panels = &*panels;
@@ -161,6 +162,7 @@ impl Task<'_> {
         pass: &Pass,
         places: [(usize, isize); 2],
         u: &mut [T],
+        parallel: bool,
     ) {
         let (inputs, outputs) = (pass.input.channels, pass.output.channels);
         let depth = pass.window[0] * pass.window[1] * inputs;
@@ -168,7 +170,8 @@ impl Task<'_> {
             return;
         }
         let place = |axis: usize, i: usize| (places[axis].0 as isize + places[axis].1 * i as isize) as usize;
-        for (block, u) in u.as_chunks_mut::<L>().0.chunks_exact_mut(depth).enumerate() {
+        let pack = |(block, u): (usize, &mut [T])| {
+            let u = u.as_chunks_mut::<L>().0;
             let lanes = L.min(outputs - block * L);
             for (at, u) in u.chunks_exact_mut(inputs).enumerate() {
                 let (i, j) = (place(0, at / pass.window[1]), place(1, at % pass.window[1]));
@@ -189,6 +192,11 @@ impl Task<'_> {
                     line[lanes..].fill(T::ZERO);
                 }
             }
+        };
+        if parallel {
+            u.par_chunks_mut(depth * L).enumerate().for_each(pack);
+        } else {
+            u.chunks_mut(depth * L).enumerate().for_each(pack);
         }
     }
 }

@@ -1,18 +1,17 @@
 //! The weight gradient.
 
-use super::Pass;
-use crate::conv::Geometry;
 use crate::conv::kernel::{columns, in_tiles, load, store, work_area};
-use crate::conv::share::threads;
+use crate::conv::share::{share, threads};
+use crate::conv::{Geometry, Images};
 use crate::gemm::Element;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
 
-/// Rows of results whose inputs and gradients are laid out before their products are taken, in pixels.
+/// Pixels whose gradients are laid out before their products are taken.
 const BAND: usize = 1024;
-/// Rows of the weights' gradient that one thread sums at a time.
-const ROWS: usize = 48;
+/// Pixels that are summed before the result goes back to memory: both operands stay in the first-level cache.
+const CHUNK: usize = 256;
 
 /// `dw (+)= Σ over pixels of x ⊗ dy`.
 pub(in crate::conv) fn weight_gradient<T: Element>(
@@ -38,114 +37,135 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     accumulate: bool,
     scratch: &mut Vec<T>,
 ) {
-    let pass = Pass {
-        input: g.input,
-        output: g.output,
-        window: [g.window.size; 2],
-        stride: g.window.stride,
-        before: [g.top as isize, g.left as isize],
-        first: [0, 0],
-        step: 1,
-    };
-    if g.output.rows() == 0 {
-        if !accumulate {
-            dw.fill(T::ZERO);
-        }
-        return;
+    let (pixels, filters) = (g.output.rows(), g.output.channels);
+    if pixels == 0 && !accumulate {
+        dw.fill(T::ZERO);
     }
-    let blocks = g.output.channels.div_ceil(L);
-    let strip = pass.strip();
-    let (lines, padded) = (blocks * strip * pass.cols() * L, pass.padded(strip).next_multiple_of(L));
-    let piece = lines + padded;
-    let strips_an_image = pass.rows().div_ceil(strip);
-    let strips = g.output.batch * strips_an_image;
-    let pieces = (BAND / (strip * pass.cols())).clamp(1, strips);
-    let parallel = threads(g.multiplications()) > 1;
-    let area = work_area(scratch, pieces * piece);
-    for first in (0..strips).step_by(pieces) {
-        let area = &mut area[..pieces.min(strips - first) * piece];
-        let lay_out = |(i, area): (usize, &mut [T])| {
-            let (image, row) = ((first + i) / strips_an_image, (first + i) % strips_an_image * strip);
-            let (lines, padded) = area.split_at_mut(lines);
-            let rows = strip.min(pass.rows() - row);
-            pass.pad(x, image, row, &mut padded[..pass.padded(rows)]);
-            let first = (image * pass.rows() + row) * pass.cols();
-            let dy = &dy[first * g.output.channels..][..rows * pass.cols() * g.output.channels];
-            for (block, lines) in
-                lines.as_chunks_mut::<L>().0.chunks_exact_mut(strip * pass.cols()).enumerate()
-            {
-                for (line, dy) in lines.iter_mut().zip(dy.chunks_exact(g.output.channels)) {
-                    *line = load(&dy[block * L..]);
-                }
+    let blocks = filters.div_ceil(L);
+    // A row of the window is a contiguous part of the weights, whose gradient is split further.
+    let run = g.window.size * g.input.channels;
+    let units_a_run = run.div_ceil(L);
+    let units = g.window.size * units_a_run;
+    let offset = |unit: usize| (unit / units_a_run * run + unit % units_a_run * L) * filters;
+    let parts = threads(g.multiplications()).min(units).max(1);
+    let band = BAND.min(pixels);
+    let area = work_area(scratch, (blocks + parts) * band * L);
+    let (gradients, inputs) = area.split_at_mut(blocks * band * L);
+    for first in (0..pixels).step_by(BAND) {
+        let band = band.min(pixels - first);
+        let dy = &dy[first * filters..][..band * filters];
+        let lay_out = |(block, lines): (usize, &mut [T])| {
+            for (line, dy) in lines.as_chunks_mut::<L>().0.iter_mut().zip(dy.chunks_exact(filters)) {
+                *line = load(&dy[block * L..]);
             }
         };
-        let multiply = |area: &[T], row: usize, at: usize, dw: &mut [T]| {
-            let fresh = first == 0 && !accumulate;
-            dispatch(Multiply::<T, L> { pass: &pass, area, piece, lines, first, row, at, dw, fresh });
-        };
-        // A row of the window is a contiguous part of the weights, whose gradient is split further.
-        let run = pass.runs().len * g.output.channels;
-        let part = ROWS * g.output.channels;
-        if parallel {
-            area.par_chunks_mut(piece).enumerate().for_each(lay_out);
-            let area = &*area;
-            dw.par_chunks_mut(run).enumerate().for_each(|(row, dw)| {
-                dw.par_chunks_mut(part).enumerate().for_each(|(i, dw)| multiply(area, row, i * ROWS, dw));
-            });
+        let gradients = &mut gradients[..blocks * band * L];
+        if parts > 1 {
+            gradients.par_chunks_mut(band * L).enumerate().for_each(lay_out);
         } else {
-            area.chunks_mut(piece).enumerate().for_each(lay_out);
-            for (row, dw) in dw.chunks_mut(run).enumerate() {
-                dw.chunks_mut(part).enumerate().for_each(|(i, dw)| multiply(area, row, i * ROWS, dw));
-            }
+            gradients.chunks_mut(band * L).enumerate().for_each(lay_out);
         }
+        let gradients = gradients.as_chunks::<L>().0;
+        let fresh = first == 0 && !accumulate;
+        share(0..units, parts, [&mut *dw], inputs, &offset, &|units, [dw], inputs| {
+            let inputs = &mut inputs.as_chunks_mut::<L>().0[..band];
+            let origin = offset(units.start);
+            for unit in units {
+                let (row, at) = (unit / units_a_run, unit % units_a_run * L);
+                let dw = &mut dw[offset(unit) - origin..][..L.min(run - at) * filters];
+                dispatch(Multiply { g, x, first, row, at, inputs: &mut *inputs, gradients, dw, fresh });
+            }
+        });
     }
 }
 
-/// The products of a band for some rows of the weights.
+/// The products of a band for a few rows of the weights, a line at most.
 struct Multiply<'a, T, const L: usize> {
-    pass: &'a Pass,
-    area: &'a [T],
-    piece: usize,
-    lines: usize,
-    /// The band's first strip.
+    g: &'a Geometry,
+    x: &'a [T],
+    /// The band's first pixel.
     first: usize,
     /// Row of the window.
     row: usize,
     /// The first of the rows of the weights within it.
     at: usize,
+    /// Memory for a line a pixel.
+    inputs: &'a mut [[T; L]],
+    /// `[block of filters][pixel]` lines.
+    gradients: &'a [[T; L]],
     dw: &'a mut [T],
     fresh: bool,
 }
 impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
-        let (pass, filters) = (self.pass, self.pass.output.channels);
-        let (cols, strip) = (pass.cols(), pass.strip());
-        let strips_an_image = pass.rows().div_ceil(strip);
-        for block in 0..filters.div_ceil(L) {
-            let lanes = L.min(filters - block * L);
-            in_tiles!(self.dw.len() / filters, |start, R| {
-                let mut sums = [[T::ZERO; L]; R];
-                if !self.fresh {
-                    for (r, sums) in sums.iter_mut().enumerate() {
-                        *sums = load(&self.dw[(start + r) * filters + block * L..][..lanes]);
+    fn run(mut self) {
+        self.gather();
+        let (filters, band) = (self.g.output.channels, self.inputs.len());
+        let chunk = band.div_ceil(band.div_ceil(CHUNK));
+        for pixel in (0..band).step_by(chunk) {
+            let chunk = chunk.min(band - pixel);
+            let inputs = self.inputs[pixel..][..chunk].as_flattened();
+            for block in 0..filters.div_ceil(L) {
+                let gradients = &self.gradients[block * band + pixel..][..chunk];
+                let lanes = L.min(filters - block * L);
+                in_tiles!(self.dw.len() / filters, |start, R| {
+                    let mut sums = [[T::ZERO; L]; R];
+                    if !self.fresh || pixel > 0 {
+                        for (r, sums) in sums.iter_mut().enumerate() {
+                            *sums = load(&self.dw[(start + r) * filters + block * L..][..lanes]);
+                        }
+                    }
+                    columns(&inputs[start..], L, gradients, &mut sums);
+                    for (r, sums) in sums.iter().enumerate() {
+                        store(sums, &mut self.dw[(start + r) * filters + block * L..][..lanes]);
+                    }
+                });
+            }
+        }
+    }
+}
+
+impl<T: Scalar, const L: usize> Multiply<'_, T, L> {
+    /// Copies what these rows of the weights meet at every pixel: neighbouring numbers of a row of the image.
+    #[inline(always)]
+    fn gather(&mut self) {
+        let g = self.g;
+        let Images { height, width, channels, .. } = g.input;
+        let (mut pixel, mut inputs) = (self.first, &mut *self.inputs);
+        while !inputs.is_empty() {
+            let (row, col) = (pixel / g.output.width, pixel % g.output.width);
+            let (image, row) = (row / g.output.height, row % g.output.height);
+            let (lines, rest) = inputs.split_at_mut((g.output.width - col).min(inputs.len()));
+            pixel += lines.len();
+            inputs = rest;
+            // In the padding these wrap around, to far outside.
+            let row = (row * g.window.stride + self.row).wrapping_sub(g.top);
+            if row >= height {
+                lines.fill([T::ZERO; L]);
+                continue;
+            }
+            let x = &self.x[(image * height + row) * width * channels..][..width * channels];
+            let step = g.window.stride * channels;
+            let start = |j: usize| ((col + j) * step + self.at).wrapping_sub(g.left * channels);
+            let edge = |j: usize, lines: &mut [[T; L]]| {
+                for (j, line) in (j..).zip(lines) {
+                    for (l, lane) in line.iter_mut().enumerate() {
+                        *lane = x.get(start(j).wrapping_add(l)).copied().unwrap_or(T::ZERO);
                     }
                 }
-                for (i, piece) in self.area.chunks_exact(self.piece).enumerate() {
-                    let rows = strip.min(pass.rows() - (self.first + i) % strips_an_image * strip);
-                    let (lines, padded) = piece.split_at(self.lines);
-                    let lines = &lines.as_chunks::<L>().0[block * strip * cols..];
-                    for row in 0..rows {
-                        let a =
-                            &padded[(row * pass.stride + self.row) * pass.padded_row() + self.at + start..];
-                        columns(a, pass.shift(), &lines[row * cols..][..cols], &mut sums);
-                    }
-                }
-                for (r, sums) in sums.iter().enumerate() {
-                    store(sums, &mut self.dw[(start + r) * filters + block * L..][..lanes]);
-                }
-            });
+            };
+            // Lines that reach over the left edge, that lie inside, and that reach over the right edge.
+            let outside = (g.left * channels).saturating_sub(self.at).div_ceil(step);
+            let before = outside.saturating_sub(col).min(lines.len());
+            let (left, lines) = lines.split_at_mut(before);
+            edge(0, left);
+            let inside = x.get(start(before)..).unwrap_or_default().windows(L).step_by(step);
+            let (inside_lines, right) = lines.split_at_mut(inside.len().min(lines.len()));
+            for (line, x) in inside_lines.iter_mut().zip(inside) {
+                *line = load(x);
+            }
+            edge(before + inside_lines.len(), right);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! In NHWC a row of the window under a pixel is contiguous, and neighbouring pixels see the same memory,
 //! shifted. So a few rows of the image are copied between zeros for the padding, and the register tiles read
-//! the windows where they lie: no window is ever unfolded.
+//! the windows where they lie: no window is ever unfolded. Only the weight gradient, which sums over pixels,
+//! gathers one line a pixel at a time, so that its sums run on over rows and images.
 //!
 //! A data gradient of stride s is s² convolutions of stride 1, one for each place of a pixel between the
 //! strides, each with the part of the turned kernel that meets it.

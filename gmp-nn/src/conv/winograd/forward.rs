@@ -1,7 +1,7 @@
 //! The forward pass and, on turned weights, the data gradient.
 
 use super::transform::{self, Half, IN, OUT, POINTS};
-use super::{Layout, Lines, Tiling};
+use super::{Layout, Lines, Tiling, few_tiles};
 use crate::conv::finish::Finish;
 use crate::conv::kernel::{Runs, in_tiles, load, rows, work_area};
 use crate::conv::share::{share, threads};
@@ -25,10 +25,11 @@ pub(in crate::conv) fn correlate<T: Element>(
     finish: Finish<'_, T>,
     scratch: &mut Vec<T>,
 ) {
-    if size_of::<T>() == 4 {
-        correlate_lines::<T, 16>(tiling, x, w, turned, outputs, finish, scratch);
-    } else {
-        correlate_lines::<T, 8>(tiling, x, w, turned, outputs, finish, scratch);
+    match (tiling.has_few_tiles(), size_of::<T>()) {
+        (false, 4) => correlate_lines::<T, 16>(tiling, x, w, turned, outputs, finish, scratch),
+        (false, _) => correlate_lines::<T, 8>(tiling, x, w, turned, outputs, finish, scratch),
+        (true, 4) => few_tiles::correlate::<T, 16>(tiling, x, w, turned, outputs, finish, scratch),
+        (true, _) => few_tiles::correlate::<T, 8>(tiling, x, w, turned, outputs, finish, scratch),
     }
 }
 
@@ -52,7 +53,7 @@ fn correlate_lines<T: Element, const L: usize>(
     let (u, area) = area.split_at_mut(weights);
     let pack = |(block, u): (usize, &mut [T])| {
         let (u, _) = u.as_chunks_mut::<L>();
-        dispatch(Pack { w, channels: tiling.channels, filters: tiling.filters, turned, block, u });
+        dispatch(Pack { tiling, w, turned, first: 0, block, u });
     };
     if parts > 1 {
         u.par_chunks_mut(POINTS * panel).enumerate().for_each(pack);
@@ -60,45 +61,51 @@ fn correlate_lines<T: Element, const L: usize>(
         u.chunks_mut(POINTS * panel).enumerate().for_each(pack);
     }
     let u = u.as_chunks::<L>().0;
-    let offset = |strip: usize| tiling.first_row(strip) * tiling.out_width * tiling.filters;
+    let offset = |strip: usize| tiling.first_output(strip);
     share(0..tiling.strips(), parts, outputs, area, &offset, &|strips, outputs, area| {
-        dispatch(Part { tiling, x, u, v, m, strips, outputs, finish, area });
+        let output = Output { tiling, origin: offset(strips.start), outputs, finish };
+        dispatch(Part { tiling, x, u, v, m, strips, output, area });
     });
 }
 
-/// Turns 3×3 weights into `[point][channel]` lines for one block of filters.
-struct Pack<'a, T, const L: usize> {
-    w: &'a [T],
-    channels: usize,
-    filters: usize,
-    turned: bool,
-    block: usize,
-    u: &'a mut [[T; L]],
+/// Turns 3×3 weights into `[point][channel]` lines for one block of filters, and one more line a point.
+pub(super) struct Pack<'a, T, const L: usize> {
+    pub(super) tiling: &'a Tiling,
+    pub(super) w: &'a [T],
+    pub(super) turned: bool,
+    /// The first channel.
+    pub(super) first: usize,
+    pub(super) block: usize,
+    pub(super) u: &'a mut [[T; L]],
 }
 impl<T: Scalar, const L: usize> Kernel for Pack<'_, T, L> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let (panel, filter) = (self.u.len() / POINTS, self.block * L);
-        let lanes = L.min(self.filters - filter);
+        let (w, panel, filter) = (self.w, self.u.len() / POINTS, self.block * L);
+        let Tiling { channels: all, filters, .. } = *self.tiling;
+        let lanes = L.min(filters - filter);
         let mut half = transform::half();
         for start in (0..panel - 1).step_by(L) {
             // Lines of filters for L channels at each of the nine places.
             let mut places = [[[T::ZERO; L]; L]; 9];
-            let channels = L.min(self.channels.saturating_sub(start));
+            let channel = self.first + start;
+            let channels = L.min(all.saturating_sub(channel));
             for (place, lines) in places.iter_mut().enumerate() {
                 if self.turned {
-                    for l in 0..lanes {
-                        let w = &self.w[((8 - place) * self.filters + filter + l) * self.channels + start..]
-                            [..channels];
-                        for (line, &w) in lines.iter_mut().zip(w) {
-                            line[l] = w;
+                    // A square of the weights, transposed.
+                    let mut square = [[T::ZERO; L]; L];
+                    for (l, row) in square[..lanes].iter_mut().enumerate() {
+                        *row = load(&w[((8 - place) * filters + filter + l) * all + channel..][..channels]);
+                    }
+                    for k in 0..L {
+                        for l in 0..L {
+                            lines[k][l] = square[l][k];
                         }
                     }
                 } else {
                     for (k, line) in lines[..channels].iter_mut().enumerate() {
-                        let w =
-                            &self.w[(place * self.channels + start + k) * self.filters + filter..][..lanes];
+                        let w = &w[(place * all + channel + k) * filters + filter..][..lanes];
                         *line = load(w);
                     }
                 }
@@ -128,8 +135,7 @@ struct Part<'a, T, const L: usize> {
     v: Layout,
     m: Layout,
     strips: Range<usize>,
-    outputs: [&'a mut [T]; 2],
-    finish: Finish<'a, T>,
+    output: Output<'a, T>,
     area: &'a mut [T],
 }
 impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
@@ -142,7 +148,6 @@ impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
         let mut m = Lines { layout: self.m, lines: m };
         let mut half = transform::half();
         let strip = self.tiling.strip();
-        let origin = self.tiling.first_row(self.strips.start) * self.tiling.out_width * self.tiling.filters;
         let piece = self.tiling.strips_a_piece();
         for start in self.strips.clone().step_by(piece) {
             let strips = start..self.strips.end.min(start + piece);
@@ -153,7 +158,8 @@ impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
             for (s, index) in strips.enumerate() {
                 for t in 0..strip {
                     for block in 0..self.m.blocks {
-                        self.write(&m.get(block, s * strip + t), &mut half, index, t, block, origin);
+                        let points = m.layout.get(m.lines, block, s * strip + t);
+                        self.output.write(&points, &mut half, index, t, block);
                     }
                 }
             }
@@ -161,17 +167,25 @@ impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
     }
 }
 
-impl<T: Scalar, const L: usize> Part<'_, T, L> {
+/// Where the results of some strips go.
+pub(super) struct Output<'a, T> {
+    pub(super) tiling: &'a Tiling,
+    /// The number of the whole result that the outputs begin with.
+    pub(super) origin: usize,
+    pub(super) outputs: [&'a mut [T]; 2],
+    pub(super) finish: Finish<'a, T>,
+}
+
+impl<T: Scalar> Output<'_, T> {
     /// Takes a tile from the points to its outputs and stores those that lie inside the image.
     #[inline(always)]
-    fn write(
+    pub(super) fn write<const L: usize>(
         &mut self,
         points: &[[&[T; L]; IN]; IN],
         half: &mut Half<T, L>,
         strip: usize,
         t: usize,
         block: usize,
-        origin: usize,
     ) {
         let tiling = self.tiling;
         let lanes = L.min(tiling.filters - block * L);
@@ -183,7 +197,7 @@ impl<T: Scalar, const L: usize> Part<'_, T, L> {
             let row = transform::row(half, i, transform::output);
             for j in 0..cols {
                 let pixel = (first + i) * tiling.out_width + t * OUT + j;
-                let at = pixel * tiling.filters + block * L - origin;
+                let at = pixel * tiling.filters + block * L - self.origin;
                 self.finish.line(&row[j], block * L, lanes, at, &mut self.outputs);
             }
         }

@@ -2,19 +2,20 @@
 
 use super::transform::{self, IN, POINTS};
 use super::{Layout, Lines, Tiling};
-use crate::conv::kernel::{columns, in_tiles, store, work_area};
-use crate::conv::share::threads;
+use crate::conv::kernel::{columns, in_tiles, load, store, work_area};
+use crate::conv::share::{share, threads};
 use crate::gemm::Element;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Tiles that are transformed before their products are taken. The channels of a task then stay in the
 /// second-level cache while all filters pass.
 const BAND: usize = 128;
 /// Tiles that one thread transforms at a time.
 const PIECE: usize = 64;
-/// Blocks of channels that make a task, at most: the filters' numbers are read once for all of them.
+/// Blocks of channels that are summed together, at most: the filters' numbers are read once for all of them.
 const BLOCKS: usize = 4;
 
 /// `dw (+)= Σ over pixels of x ⊗ dy`.
@@ -44,19 +45,16 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     let (channel_blocks, filter_blocks) = (tiling.channels.div_ceil(L), tiling.filters.div_ceil(L));
     let strips_a_piece = (PIECE / tiling.strip()).max(1);
     let tiles = tiling.strip() * strips_a_piece;
-    // At least four tasks where there are so many blocks.
-    let blocks = (channel_blocks / 4).clamp(1, BLOCKS);
     let v = Layout { blocks: channel_blocks, tiles };
     let z = Layout { blocks: filter_blocks, tiles };
     let piece = (v.lines() + z.lines()) * L;
     let pieces = (BAND / tiles).max(1).min(tiling.strips().div_ceil(strips_a_piece)).max(1);
-    // The gradient of a block of channels is contiguous here: [block][place][filter block][channel] lines.
-    let block = 9 * filter_blocks * L * L;
-    let area = work_area(scratch, pieces * piece + channel_blocks * block);
-    let (band, sums) = area.split_at_mut(pieces * piece);
-    let parallel = threads(tiling.multiplications()) > 1;
+    let band = work_area(scratch, pieces * piece);
+    let parts = threads(tiling.multiplications()).min(channel_blocks).max(1);
     let strips_a_band = pieces * strips_a_piece;
-    sums.fill(T::ZERO);
+    if tiling.strips() == 0 && !accumulate {
+        dw.fill(T::ZERO);
+    }
     for first in (0..tiling.strips()).step_by(strips_a_band) {
         let last = tiling.strips().min(first + strips_a_band);
         let used = (last - first).div_ceil(strips_a_piece);
@@ -73,35 +71,20 @@ fn weight_gradient_lines<T: Element, const L: usize>(
             });
         };
         let band = &mut band[..used * piece];
-        if parallel {
+        if parts > 1 {
             band.par_chunks_mut(piece).enumerate().for_each(transform);
         } else {
             band.chunks_mut(piece).enumerate().for_each(transform);
         }
         let band = &*band;
         let tiles = (last - first) * tiling.strip();
-        let multiply = |(task, sums): (usize, &mut [T])| {
-            dispatch(Multiply::<T, L> { band, piece, tiles, v, z, channel_block: task * blocks, sums });
-        };
-        if parallel {
-            sums.par_chunks_mut(blocks * block).enumerate().for_each(multiply);
-        } else {
-            sums.chunks_mut(blocks * block).enumerate().for_each(multiply);
-        }
-    }
-    for (row, dw) in dw.chunks_exact_mut(tiling.filters).enumerate() {
-        let (place, channel) = (row / tiling.channels, row % tiling.channels);
-        let sums = &sums[channel / L * block..][..block].as_chunks::<L>().0[place * filter_blocks * L..];
-        for (filter_block, dw) in dw.chunks_mut(L).enumerate() {
-            let line = &sums[filter_block * L + channel % L];
-            if accumulate {
-                for (dw, sum) in dw.iter_mut().zip(line) {
-                    *dw += *sum;
-                }
-            } else {
-                store(line, dw);
-            }
-        }
+        let fresh = first == 0 && !accumulate;
+        let mut places = dw.chunks_exact_mut(tiling.channels * tiling.filters);
+        let places: [_; 9] = std::array::from_fn(|_| places.next().expect("a kernel has nine places"));
+        let offset = |block: usize| (block * L).min(tiling.channels) * tiling.filters;
+        share(0..channel_blocks, parts, places, &mut [], &offset, &|blocks, dw, _| {
+            dispatch(Multiply::<T, L> { tiling, band, piece, tiles, v, z, blocks, fresh, dw });
+        });
     }
 }
 
@@ -110,7 +93,7 @@ struct Transform<'a, T, const L: usize> {
     tiling: &'a Tiling,
     x: &'a [T],
     dy: &'a [T],
-    strips: std::ops::Range<usize>,
+    strips: Range<usize>,
     v: Layout,
     z: Layout,
     area: &'a mut [T],
@@ -131,57 +114,83 @@ impl<T: Scalar, const L: usize> Kernel for Transform<'_, T, L> {
 
 /// The products of some blocks of channels with all filters, over all tiles of a band, and back to 3×3.
 struct Multiply<'a, T, const L: usize> {
+    tiling: &'a Tiling,
     band: &'a [T],
     piece: usize,
     /// Tiles in the band.
     tiles: usize,
     v: Layout,
     z: Layout,
-    /// The first of the blocks.
-    channel_block: usize,
-    sums: &'a mut [T],
+    blocks: Range<usize>,
+    /// Whether nothing was summed before.
+    fresh: bool,
+    /// The blocks' rows at each of the nine places.
+    dw: [&'a mut [T]; 9],
 }
 impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
-        let size = 9 * self.z.blocks * L;
-        let sums = self.sums.as_chunks_mut::<L>().0;
+    fn run(mut self) {
         let mut points = [[[[T::ZERO; L]; L]; POINTS]; BLOCKS];
-        let mut half = transform::half();
-        for filter_block in 0..self.z.blocks {
-            for point in 0..POINTS {
-                for block in 0..sums.len() / size {
-                    let products = &mut points[block][point];
-                    in_tiles!(L, |channel, R| {
-                        let sums = products[channel..].first_chunk_mut::<R>().expect("R channels are left");
-                        *sums = [[T::ZERO; L]; R];
-                        for (i, piece) in self.band.chunks(self.piece).enumerate() {
-                            let tiles = self.v.tiles.min(self.tiles - i * self.v.tiles);
-                            let (v, z) = piece.as_chunks::<L>().0.split_at(self.v.lines());
-                            let v = &v[self.v.start(point, self.channel_block + block)..][..tiles];
-                            let z = &z[self.z.start(point, filter_block)..][..tiles];
-                            columns(&v.as_flattened()[channel..], L, z, sums);
-                        }
-                    });
+        for start in self.blocks.clone().step_by(BLOCKS) {
+            let blocks = start..self.blocks.end.min(start + BLOCKS);
+            for filter_block in 0..self.z.blocks {
+                for point in 0..POINTS {
+                    for (points, block) in points.iter_mut().zip(blocks.clone()) {
+                        self.products(point, block, filter_block, &mut points[point]);
+                    }
+                }
+                for (points, block) in points.iter().zip(blocks.clone()) {
+                    self.write(points, block, filter_block);
                 }
             }
-            for (points, sums) in points.iter().zip(sums.chunks_exact_mut(size)) {
-                for channel in 0..L {
-                    let mut m = [[&points[0][0]; IN]; IN];
-                    for (point, lines) in points.iter().enumerate() {
-                        m[point / IN][point % IN] = &lines[channel];
-                    }
-                    transform::columns(&m, &mut half, transform::weight_gradient);
-                    for o in 0..3 {
-                        let row = transform::row(&half, o, transform::weight_gradient);
-                        for p in 0..3 {
-                            let sum = &mut sums[((o * 3 + p) * self.z.blocks + filter_block) * L + channel];
-                            for l in 0..L {
-                                sum[l] += row[p][l];
-                            }
+        }
+    }
+}
+
+impl<T: Scalar, const L: usize> Multiply<'_, T, L> {
+    /// The sums at a point for a block of channels and a block of filters.
+    #[inline(always)]
+    fn products(&self, point: usize, block: usize, filter_block: usize, sums: &mut [[T; L]; L]) {
+        in_tiles!(L, |channel, R| {
+            let sums = sums[channel..].first_chunk_mut::<R>().expect("R channels are left");
+            *sums = [[T::ZERO; L]; R];
+            for (i, piece) in self.band.chunks(self.piece).enumerate() {
+                let tiles = self.v.tiles.min(self.tiles - i * self.v.tiles);
+                let (v, z) = piece.as_chunks::<L>().0.split_at(self.v.lines());
+                let v = &v[self.v.start(point, block)..][..tiles];
+                let z = &z[self.z.start(point, filter_block)..][..tiles];
+                columns(&v.as_flattened()[channel..], L, z, sums);
+            }
+        });
+    }
+
+    /// Takes the sums from the points to the nine places.
+    #[inline(always)]
+    fn write(&mut self, points: &[[[T; L]; L]; POINTS], block: usize, filter_block: usize) {
+        let Tiling { channels, filters, .. } = *self.tiling;
+        let lanes = L.min(filters - filter_block * L);
+        let first = (block - self.blocks.start) * L;
+        let mut half = transform::half();
+        for channel in 0..L.min(channels - block * L) {
+            let mut m = [[&points[0][0]; IN]; IN];
+            for (point, lines) in points.iter().enumerate() {
+                m[point / IN][point % IN] = &lines[channel];
+            }
+            transform::columns(&m, &mut half, transform::weight_gradient);
+            for o in 0..3 {
+                let row = transform::row(&half, o, transform::weight_gradient);
+                for p in 0..3 {
+                    let at = (first + channel) * filters + filter_block * L;
+                    let dw = &mut self.dw[o * 3 + p][at..][..lanes];
+                    let mut sum = row[p];
+                    if !self.fresh {
+                        let before = load::<T, L>(dw);
+                        for l in 0..L {
+                            sum[l] += before[l];
                         }
                     }
+                    store(&sum, dw);
                 }
             }
         }

@@ -6,9 +6,13 @@
 //! contiguous memory and nothing is packed twice. The work goes in *pieces* of some tens of tiles, whose
 //! transformed numbers stay in the second- and third-level caches.
 //!
+//! Where the weights outweigh the tiles, `few_tiles` makes each panel of transformed weights where it is used:
+//! 512 to 512 channels at 7×7, batch 8, then take two thirds of the time and an eighth of the memory.
+//!
 //! The data gradient is the same operation on the output's gradient with turned, transposed weights. The weight
 //! gradient is the transpose of the forward pass: `Gᵀ[Σ_tiles (Bᵀ d B) ∘ (A y Aᵀ)]G`.
 
+mod few_tiles;
 mod forward;
 mod gradient;
 mod transform;
@@ -77,6 +81,15 @@ impl Tiling {
     fn first_row(&self, strip: usize) -> usize {
         let (image, y) = (strip / self.strips_an_image(), strip % self.strips_an_image());
         image * self.out_height + (y * OUT).min(self.out_height)
+    }
+    /// The same, counted in numbers of the result.
+    fn first_output(&self, strip: usize) -> usize {
+        self.first_row(strip) * self.out_width * self.filters
+    }
+    /// Whether the transformed weights are twice as many as the transformed tiles.
+    fn has_few_tiles(&self) -> bool {
+        let tiles = self.strips() * self.strip();
+        self.channels * self.filters >= 2 * tiles * (self.channels + self.filters)
     }
     /// About as many strips as make a piece: fewer tiles where a tile is small, so that a piece stays in the
     /// second-level cache, more where the weights are many, so that these are read less often.
@@ -197,6 +210,18 @@ impl Layout {
     fn start(self, point: usize, block: usize) -> usize {
         point * self.point() + block * self.tiles
     }
+    /// The lines of all points, for a block of channels of a tile.
+    #[inline(always)]
+    fn get<T, const L: usize>(self, lines: &[[T; L]], block: usize, tile: usize) -> [[&[T; L]; IN]; IN] {
+        let lines = &lines[block * self.tiles + tile..];
+        let mut points = [[&lines[0]; IN]; IN];
+        for i in 0..IN {
+            for j in 0..IN {
+                points[i][j] = &lines[(i * IN + j) * self.point()];
+            }
+        }
+        points
+    }
     /// Where the numbers of a tile's channels lie, seen from its first.
     fn runs(self, lanes: usize) -> Runs {
         Runs { count: self.blocks, distance: self.tiles * lanes, len: lanes }
@@ -225,18 +250,5 @@ impl<T: Scalar, const L: usize> Lines<'_, T, L> {
                 lines[(o * IN + p) * distance] = row[p];
             }
         }
-    }
-    /// The lines of all points, for a block of channels of a tile.
-    #[inline(always)]
-    fn get(&self, block: usize, tile: usize) -> [[&[T; L]; IN]; IN] {
-        let distance = self.layout.point();
-        let lines = &self.lines[block * self.layout.tiles + tile..];
-        let mut points = [[&lines[0]; IN]; IN];
-        for i in 0..IN {
-            for j in 0..IN {
-                points[i][j] = &lines[(i * IN + j) * distance];
-            }
-        }
-        points
     }
 }

@@ -1,0 +1,75 @@
+//! Looking at a pass afterwards: what was carried out, and what broke first.
+
+use crate::{Tape, Var};
+use gmp_math::Scalar;
+use std::fmt;
+
+/// An operation of a pass, as a report names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// What its rule is called; "leaf" for a matrix that was put on the tape.
+    pub name: &'static str,
+    /// Its place in the order of creation.
+    pub index: usize,
+    /// Where the first parameter that it reads begins among the parameters.
+    pub parameter: Option<usize>,
+}
+
+impl<T: Scalar> Tape<T> {
+    /// The operations of this pass and the shapes of their results, in order.
+    pub fn trace(&self) -> impl fmt::Display + '_ {
+        Trace(self)
+    }
+
+    /// The operations of this pass, leaves among them, in the order of creation.
+    pub fn operations(&self) -> impl DoubleEndedIterator<Item = Operation> + ExactSizeIterator {
+        self.nodes.iter().enumerate().map(|(index, node)| {
+            let parameter = node.inputs().iter().find(|input| input.node == Var::PARAMETER);
+            Operation { name: node.name(), index, parameter: parameter.map(|input| input.at) }
+        })
+    }
+
+    /// The first operation of this pass whose result holds a NaN or an infinity: the result as it is now, where the
+    /// next operation took its memory.
+    ///
+    /// ```
+    /// use gmp_autograd::{Tape, op};
+    /// let mut tape = Tape::new();
+    /// tape.begin(&[1e300]);
+    /// let x = tape.parameter(0, 1, 1);
+    /// let square = op::mul(&mut tape, x, x);
+    /// op::sum(&mut tape, square);
+    /// assert_eq!(tape.first_non_finite().map(|operation| operation.name), Some("mul"));
+    /// ```
+    pub fn first_non_finite(&self) -> Option<Operation> {
+        let broken = self.nodes.iter().position(|node| is_broken(&self.values[node.out.range()]))?;
+        self.operations().nth(broken)
+    }
+
+    /// The first operation, on the way back from `loss`, whose rule gives an input a gradient with a NaN or an
+    /// infinity: a second backward pass, which stops there. Gradients are then those of no complete pass.
+    ///
+    /// # Panics
+    /// As [`Tape::backward`].
+    #[track_caller]
+    pub fn first_non_finite_gradient(&mut self, loss: Var) -> Option<Operation> {
+        let broken = self.backward_until(loss, is_broken)?;
+        self.operations().nth(broken)
+    }
+}
+
+fn is_broken<T: Scalar>(numbers: &[T]) -> bool {
+    numbers.iter().any(|x| !x.is_finite())
+}
+
+struct Trace<'t, T: 'static>(&'t Tape<T>);
+impl<T: Scalar> fmt::Display for Trace<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for node in self.0.nodes.iter().filter(|node| node.rule.is_some()) {
+            write!(f, "{separator}{}[{}]", node.name(), node.out.shape())?;
+            separator = " ";
+        }
+        Ok(())
+    }
+}

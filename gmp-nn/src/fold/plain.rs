@@ -1,0 +1,180 @@
+//! Layers in plain terms.
+
+use crate::conv::{Images, Padding, Window};
+use crate::{Activation, Boundaries, LayerSpec, Linear, Parameterization};
+use gmp_math::Scalar;
+
+/// A layer of units in plain terms: unit j gives ±g(w_j·x + b_j).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plain<T> {
+    /// What w_j·x is: of a vector, or at every position of a window.
+    pub linear: Linear,
+    /// w, inputs of a unit × units.
+    pub weights: Vec<T>,
+    /// b, one a unit.
+    pub bias: Vec<T>,
+    /// Which units have the minus.
+    pub negative: Vec<bool>,
+    /// g.
+    pub activation: Activation,
+}
+
+impl<T: Scalar> Plain<T> {
+    pub(crate) fn new(linear: Linear, boundaries: Boundaries<T>, activation: Activation) -> Self {
+        let Boundaries { normals: weights, offsets: bias } = boundaries;
+        let negative = vec![false; bias.len()];
+        Self { linear, weights, bias, negative, activation }
+    }
+
+    /// As a layer to be built.
+    pub(super) fn spec(&self, parameterization: Parameterization) -> LayerSpec {
+        let (units, activation) = (self.bias.len(), self.activation);
+        match self.linear {
+            Linear::Dense => LayerSpec::Dense { units, parameterization, activation },
+            Linear::Convolution { window, .. } => {
+                LayerSpec::Convolution { filters: units, window, parameterization, activation }
+            }
+        }
+    }
+
+    /// The weights of one unit.
+    fn column(&mut self, unit: usize) -> impl Iterator<Item = &mut T> {
+        let units = self.bias.len();
+        self.weights.iter_mut().skip(unit).step_by(units)
+    }
+
+    /// ‖w‖ of one unit.
+    pub(super) fn norm(&self, unit: usize) -> T {
+        let column = self.weights.iter().skip(unit).step_by(self.bias.len());
+        column.fold(T::ZERO, |norm, &w| norm.hypot(w))
+    }
+
+    /// Whether one unit is always g(0).
+    pub(super) fn is_nothing(&self, unit: usize) -> bool {
+        self.bias[unit] == T::ZERO && self.norm(unit) == T::ZERO
+    }
+
+    /// Multiplies what unit `unit` takes the activation of.
+    pub(crate) fn scale(&mut self, unit: usize, factor: T) {
+        self.column(unit).for_each(|w| *w *= factor);
+        self.bias[unit] *= factor;
+    }
+
+    /// Makes nothing of units without a boundary, as those without weights; returns what they gave: constants.
+    pub(super) fn take_constants(&mut self) -> Option<PerChannel<T>> {
+        let mut constants = PerChannel::shift(vec![T::ZERO; self.bias.len()]);
+        let mut any = false;
+        for unit in 0..self.bias.len() {
+            let (norm, bias) = (self.norm(unit), self.bias[unit]);
+            // What is not finite stays, to be refused by name.
+            if norm > T::ZERO && (bias / norm).is_finite() || !norm.is_finite() || !bias.is_finite() {
+                continue;
+            }
+            constants.shift[unit] = match self.activation {
+                Activation::Identity => bias,
+                Activation::Relu => bias.larger(T::ZERO),
+            };
+            any |= constants.shift[unit] != T::ZERO;
+            self.column(unit).for_each(|w| *w = T::ZERO);
+            self.bias[unit] = T::ZERO;
+        }
+        any.then_some(constants)
+    }
+
+    /// Takes over what `before` does to the inputs; `false` where that cannot be: zeros that pad an image are not
+    /// shifted, so that a shift before a padded window is not the same bias everywhere.
+    pub(super) fn absorb_before(&mut self, before: &PerChannel<T>) -> bool {
+        let shifts = before.shift.iter().any(|&shift| shift != T::ZERO);
+        if before.activation != Activation::Identity || shifts && self.sees_padding() {
+            return false;
+        }
+        // A row of weights is an input: of a window, its channels follow one another pixel by pixel.
+        let channels = before.scale.iter().zip(&before.shift).cycle();
+        for (weights, (&scale, &shift)) in self.weights.chunks_exact_mut(self.bias.len()).zip(channels) {
+            for (w, bias) in weights.iter_mut().zip(&mut self.bias) {
+                *bias += *w * shift;
+                *w *= scale;
+            }
+        }
+        true
+    }
+
+    /// Takes over what `behind` does to the outputs; `false` where an activation lies between.
+    pub(super) fn absorb_behind(&mut self, behind: &PerChannel<T>) -> bool {
+        if self.activation != Activation::Identity {
+            return false;
+        }
+        for unit in 0..self.bias.len() {
+            self.scale(unit, behind.scale[unit]);
+            self.bias[unit] += behind.shift[unit];
+        }
+        self.activation = behind.activation;
+        true
+    }
+
+    fn sees_padding(&self) -> bool {
+        match self.linear {
+            Linear::Dense => false,
+            Linear::Convolution { input, window } => [input.height, input.width].into_iter().any(|extent| {
+                let (positions, before) =
+                    window.positions(extent).expect("checked when the network was built");
+                before > 0 || (positions - 1) * window.stride + window.size > extent
+            }),
+        }
+    }
+}
+
+/// `g(s·x + t)`, with a sign s and a shift t a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PerChannel<T> {
+    /// s: 1 or −1.
+    pub(super) scale: Vec<T>,
+    /// t.
+    pub(super) shift: Vec<T>,
+    /// g.
+    pub(super) activation: Activation,
+}
+
+impl<T: Scalar> PerChannel<T> {
+    pub(super) fn shift(shift: Vec<T>) -> Self {
+        Self { scale: vec![T::ONE; shift.len()], shift, activation: Activation::Identity }
+    }
+
+    pub(super) fn sign(negative: &[bool]) -> Self {
+        let scale = negative.iter().map(|&negative| if negative { -T::ONE } else { T::ONE }).collect();
+        Self { scale, shift: vec![T::ZERO; negative.len()], activation: Activation::Identity }
+    }
+
+    /// Whether the largest of some numbers stays the largest.
+    pub(super) fn keeps_order(&self) -> bool {
+        self.scale.iter().all(|&scale| scale > T::ZERO)
+    }
+
+    /// Takes over what `before` does; `false` where an activation lies between.
+    pub(super) fn absorb_before(&mut self, before: &Self) -> bool {
+        if before.activation != Activation::Identity {
+            return false;
+        }
+        for channel in 0..self.scale.len() {
+            self.shift[channel] += self.scale[channel] * before.shift[channel];
+            self.scale[channel] *= before.scale[channel];
+        }
+        true
+    }
+
+    /// As units of their own, one a channel: dense ones, or with a window of a single pixel.
+    pub(super) fn into_plain(self, is_image: bool) -> Plain<T> {
+        let channels = self.scale.len();
+        let mut weights = vec![T::ZERO; channels * channels];
+        weights.iter_mut().step_by(channels + 1).zip(&self.scale).for_each(|(w, &scale)| *w = scale);
+        let linear = if is_image {
+            // Such a window does the same on images of any size.
+            let input = Images { batch: 1, height: 1, width: 1, channels };
+            Linear::Convolution { input, window: Window::new(1, 1, Padding::Valid) }
+        } else {
+            Linear::Dense
+        };
+        let boundaries = Boundaries { normals: weights, offsets: self.shift };
+        Plain::new(linear, boundaries, self.activation)
+    }
+}
