@@ -51,19 +51,23 @@ pub enum Error {
     /// The monitored quantity needs a validation set and there is none.
     #[error("the monitored metric needs a validation set, and none was given")]
     NoValidation,
-    /// A training loss that is NaN or infinite.
-    #[error(
-        "the loss is {loss} at step {step} (epoch {epoch}); the first broken result is that of {operation}"
-    )]
+    /// Samples that cannot be had.
+    #[error("{0}")]
+    Batches(String),
+    /// A number that is NaN or infinite.
+    #[error("{what} is {value} at step {step} (epoch {epoch}); it began with {origin}")]
     Diverged {
-        /// The loss.
-        loss: f64,
+        /// The loss, the gradient of a parameter, a parameter or a buffer.
+        what: String,
+        /// The number.
+        value: f64,
         /// Optimizer steps before it.
         step: usize,
         /// Epoch, from 0.
         epoch: usize,
-        /// The operation that first gave a NaN or an infinity.
-        operation: &'static str,
+        /// What was not finite first: the batch, a parameter, the result of an operation of a layer (or of one that
+        /// comes after a layer), the backward pass of one, or the optimizer's step.
+        origin: String,
     },
     /// The state of an optimizer that is not one of this optimizer.
     #[error("not a state of the optimizer \"{optimizer}\": {problem}")]

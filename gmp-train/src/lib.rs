@@ -1,25 +1,34 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod batches;
+mod broken;
 pub mod checkpoint;
+mod clip;
 mod dataset;
 mod error;
 #[cfg(feature = "image")]
 pub mod image;
+mod log;
 mod metric;
 mod observer;
 pub mod optimizer;
+mod pass;
 mod progress;
 pub mod safetensors;
 mod schedule;
 mod trainer;
 
+pub use batches::{Batch, Batches};
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Every};
+pub use clip::Clip;
 pub use dataset::{Dataset, Standardizer, split};
 pub use error::Error;
+pub use log::{Log, LogError};
 pub use metric::{Loss, Metric};
 pub use observer::{BoundaryChanges, BoundarySnapshots, Change, Epoch, Observer, State};
 pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd};
-pub use progress::{Progress, Record};
-pub use schedule::{EarlyStopping, Goal, ReduceOnPlateau, Restore};
-pub use trainer::{End, Fit, Monitor, Trainer};
+pub use pass::evaluate;
+pub use progress::{Measured, Progress, Record};
+pub use schedule::{EarlyStopping, Goal, ReduceOnPlateau, Restore, StepDecay};
+pub use trainer::{Check, End, Fit, Monitor, Trainer};

@@ -3,6 +3,7 @@
 use gmp_autograd::{Tape, Var, op};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What training minimizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,19 +15,22 @@ pub enum Loss {
     MeanSquaredError,
     /// Cross-entropy of sigmoid(prediction) against targets 0 and 1.
     BinaryCrossEntropy,
+    /// Cross-entropy of softmax(logits) against the number of the class: samples×classes against samples×1.
+    SoftmaxCrossEntropy,
 }
 
 impl Loss {
     /// Appends the loss to the tape.
     ///
     /// # Panics
-    /// If the shapes differ.
+    /// If the shapes do not fit, or a class is not a whole number below the number of logits.
     #[track_caller]
     pub fn apply<T: Scalar>(self, tape: &mut Tape<T>, prediction: Var, target: Var) -> Var {
         match self {
             Self::MeanAbsoluteError => op::mean_absolute_error(tape, prediction, target),
             Self::MeanSquaredError => op::mean_squared_error(tape, prediction, target),
             Self::BinaryCrossEntropy => op::binary_cross_entropy_with_logits(tape, prediction, target),
+            Self::SoftmaxCrossEntropy => op::softmax_cross_entropy(tape, prediction, target),
         }
     }
 }
@@ -43,24 +47,81 @@ pub enum Metric {
     RootMeanSquaredError,
     /// Share of samples whose logit is on the side (above 0 or not) of their target (1 or 0).
     BinaryAccuracy,
+    /// Share of samples whose class (the target, a number) is among so many with the largest logits. Of equal
+    /// logits, that of the lower class counts as larger.
+    TopAccuracy(usize),
 }
 
 impl Metric {
-    /// Computes it in double precision.
+    /// Computes it in double precision: of as many predictions as targets, or of samples×classes logits and a class a
+    /// sample.
+    ///
+    /// ```
+    /// use gmp_train::Metric;
+    /// let logits = [0.1, 2.0, 1.0, /* the next sample */ 3.0, 0.2, 0.5];
+    /// assert_eq!(Metric::TopAccuracy(1).of(&logits, &[1.0, 2.0]), 0.5);
+    /// assert_eq!(Metric::TopAccuracy(2).of(&logits, &[1.0, 2.0]), 1.0);
+    /// ```
     ///
     /// # Panics
-    /// If the lengths differ.
+    /// If the lengths do not fit, or a class is none.
+    #[track_caller]
     pub fn of<T: Scalar>(self, predictions: &[T], targets: &[T]) -> f64 {
+        self.mean(self.sum(predictions, targets), targets.len())
+    }
+
+    /// What adds up from batch to batch.
+    #[track_caller]
+    pub(crate) fn sum<T: Scalar>(self, predictions: &[T], targets: &[T]) -> f64 {
+        if let Self::TopAccuracy(best) = self {
+            return top(best, predictions, targets) as f64;
+        }
         assert_eq!(predictions.len(), targets.len(), "{self:?}: as many predictions as targets");
         let pairs = predictions.iter().zip(targets).map(|(p, t)| (p.to_f64(), t.to_f64()));
-        let count = targets.len() as f64;
         match self {
-            Self::MeanAbsoluteError => pairs.map(|(p, t)| (p - t).abs()).sum::<f64>() / count,
-            Self::MeanSquaredError => pairs.map(|(p, t)| (p - t) * (p - t)).sum::<f64>() / count,
-            Self::RootMeanSquaredError => Self::MeanSquaredError.of(predictions, targets).sqrt(),
-            Self::BinaryAccuracy => pairs.filter(|(p, t)| (*p > 0.0) == (*t > 0.5)).count() as f64 / count,
+            Self::MeanAbsoluteError => pairs.map(|(p, t)| (p - t).abs()).sum(),
+            Self::MeanSquaredError | Self::RootMeanSquaredError => {
+                pairs.map(|(p, t)| (p - t) * (p - t)).sum()
+            }
+            Self::BinaryAccuracy | Self::TopAccuracy(_) => {
+                pairs.filter(|(p, t)| (*p > 0.0) == (*t > 0.5)).count() as f64
+            }
         }
     }
+
+    /// The metric of so many targets with such a sum.
+    pub(crate) fn mean(self, sum: f64, targets: usize) -> f64 {
+        let mean = sum / targets as f64;
+        if self == Self::RootMeanSquaredError { mean.sqrt() } else { mean }
+    }
+}
+
+/// The name that a metric has in logs: `top_5_accuracy`.
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MeanAbsoluteError => "mean_absolute_error",
+            Self::MeanSquaredError => "mean_squared_error",
+            Self::RootMeanSquaredError => "root_mean_squared_error",
+            Self::BinaryAccuracy => "binary_accuracy",
+            Self::TopAccuracy(best) => return write!(f, "top_{best}_accuracy"),
+        })
+    }
+}
+
+/// Samples whose class is among the `best` ones.
+#[track_caller]
+fn top<T: Scalar>(best: usize, logits: &[T], targets: &[T]) -> usize {
+    let classes = logits.len().checked_div(targets.len()).unwrap_or(0);
+    assert_eq!(logits.len(), targets.len() * classes, "top accuracy: samples × classes logits");
+    let is_top = |(logits, target): (&[T], &T)| {
+        let class = target.to_f64() as usize;
+        assert!(class < classes && class as f64 == target.to_f64(), "class {target:?} of {classes}");
+        let own = logits[class];
+        let above = |(other, logit): (usize, &T)| !(*logit < own || (*logit == own && other >= class));
+        own.is_finite() && logits.iter().enumerate().filter(|&pair| above(pair)).count() < best
+    };
+    logits.chunks_exact(classes.max(1)).zip(targets).filter(|&pair| is_top(pair)).count()
 }
 
 #[cfg(test)]
@@ -75,5 +136,30 @@ mod tests {
         assert_eq!(Metric::RootMeanSquaredError.of(&p, &t), (4.25_f64 / 3.0).sqrt());
         assert_eq!(Metric::BinaryAccuracy.of(&p, &t), 1.0);
         assert_eq!(Metric::BinaryAccuracy.of(&[0.0, f64::NAN], &[0.0, 1.0]), 0.5);
+    }
+
+    #[test]
+    fn ties_go_to_the_lower_class_and_what_is_not_finite_is_never_right() {
+        let top = |best, logits: &[f32], class| Metric::TopAccuracy(best).of(logits, &[class]);
+        assert_eq!([0.0, 1.0, 2.0].map(|class| top(1, &[0.0; 3], class)), [1.0, 0.0, 0.0]);
+        assert_eq!([0.0, 1.0, 2.0].map(|class| top(2, &[0.0; 3], class)), [1.0, 1.0, 0.0]);
+        assert_eq!(top(3, &[f32::NAN, 1.0, 2.0], 0.0), 0.0);
+        assert_eq!(top(1, &[f32::NAN, 1.0, 0.0], 1.0), 0.0);
+        assert_eq!(top(2, &[f32::NAN, 1.0, 0.0], 1.0), 1.0);
+    }
+
+    #[test]
+    fn sums_of_batches_give_the_metric_of_all() {
+        let (p, t) = ([1.0, -2.0, 0.5, 4.0], [1.0, 0.0, 1.0, 1.0]);
+        for metric in [Metric::RootMeanSquaredError, Metric::MeanAbsoluteError, Metric::BinaryAccuracy] {
+            let sum = metric.sum(&p[..1], &t[..1]) + metric.sum(&p[1..], &t[1..]);
+            assert_eq!(metric.mean(sum, 4), metric.of(&p, &t));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "class 3.0 of 3")]
+    fn a_class_that_is_none_panics() {
+        Metric::TopAccuracy(1).of(&[0.0; 3], &[3.0]);
     }
 }

@@ -1,6 +1,6 @@
 //! Watching a run without touching it: what every unit's activation boundary does.
 
-use crate::{Optimizer, Progress, Trainer};
+use crate::{Measured, Optimizer, Progress, Trainer};
 use gmp_math::boundary::angle_between;
 use gmp_nn::{Boundaries, Element, Network};
 use std::ops::ControlFlow;
@@ -14,6 +14,8 @@ pub struct Epoch<'a, T> {
     pub training_loss: f64,
     /// The monitored validation metric, where one is monitored.
     pub validation: Option<f64>,
+    /// [`Trainer::metrics`], in their order.
+    pub metrics: &'a [Measured],
     /// Learning rate of this epoch.
     pub learning_rate: f64,
     /// The network after the epoch.

@@ -16,6 +16,28 @@ pub struct Record {
     pub learning_rate: f64,
 }
 
+/// One of [`Trainer::metrics`](crate::Trainer) at one epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Over the epoch's batches, as they were predicted on the way.
+    pub training: f64,
+    /// Of the validation set after the epoch, where there is one.
+    pub validation: Option<f64>,
+}
+
+/// What is known of the metrics.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Metrics {
+    /// Samples of the current epoch's batches so far.
+    pub(crate) seen: usize,
+    /// Numbers of their targets.
+    pub(crate) targets: usize,
+    /// Sums over those batches, a metric each.
+    pub(crate) sums: Vec<f64>,
+    /// Every finished epoch.
+    pub(crate) history: Vec<Vec<Measured>>,
+}
+
 /// Where a run is: its epoch and step, its schedules' memory, its best weights and its history.
 ///
 /// [`Trainer::fit_from`] goes on from it; a [`Checkpoint`](crate::Checkpoint) keeps it.
@@ -33,6 +55,9 @@ pub struct Progress<T> {
     pub(crate) plateau: Option<Patience>,
     pub(crate) stopping: Option<Patience>,
     pub(crate) history: Vec<Record>,
+    /// A checkpoint keeps these beside: its version 1 has none.
+    #[serde(skip)]
+    pub(crate) metrics: Metrics,
     /// A checkpoint keeps these with the other large numbers.
     #[serde(skip)]
     pub(crate) best: Best<T>,
@@ -78,6 +103,7 @@ impl<T> Progress<T> {
             plateau: None,
             stopping: None,
             history: Vec::new(),
+            metrics: Metrics::default(),
             best: Best::default(),
         }
     }
@@ -92,6 +118,10 @@ impl<T> Progress<T> {
     /// Every finished epoch in numbers.
     pub fn history(&self) -> &[Record] {
         &self.history
+    }
+    /// [`Trainer::metrics`](crate::Trainer) of every finished epoch, in their order.
+    pub fn metrics(&self) -> &[Vec<Measured>] {
+        &self.metrics.history
     }
 }
 
@@ -112,6 +142,10 @@ impl<T: Element> Progress<T> {
             return refuse("batch size", trainer.batch_size);
         }
         self.samples = samples;
+        if self.batches != 0 && self.metrics.seen == 0 {
+            self.metrics.seen = self.batches * trainer.batch_size;
+        }
+        self.metrics.sums.resize(trainer.metrics.len(), 0.0);
         if self.fit.end == End::Observer {
             self.fit.end = End::Epochs;
         }
@@ -126,7 +160,9 @@ impl<T: Element> Progress<T> {
                 self.best.buffers = network.buffers.values().to_vec();
             }
         }
-        self.history.reserve_exact(trainer.epochs.saturating_sub(self.fit.epochs).min(RESERVED));
+        let left = trainer.epochs.saturating_sub(self.fit.epochs).min(RESERVED);
+        self.history.reserve_exact(left);
+        self.metrics.history.reserve_exact(left);
         Ok(())
     }
 }

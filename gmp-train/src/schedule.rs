@@ -49,6 +49,15 @@ impl ReduceOnPlateau {
     }
 }
 
+/// Multiplies the learning rate by a factor after each of the given epochs. As PyTorch's `MultiStepLR`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepDecay {
+    /// What the rate is multiplied by.
+    pub factor: f64,
+    /// So many epochs at the rate before.
+    pub epochs: Vec<usize>,
+}
+
 /// Stops training when the monitored quantity has not improved for a while. As Keras' `EarlyStopping`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {

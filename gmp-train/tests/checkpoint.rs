@@ -3,7 +3,7 @@
 use gmp_nn::{Element, Mlp, Network, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Checkpoint, Checkpoints, Dataset, EarlyStopping, End, Epoch, Every, Fit, Goal, Loss, Metric,
+    Adam, Checkpoint, Checkpoints, Clip, Dataset, EarlyStopping, End, Epoch, Every, Fit, Goal, Loss, Metric,
     Monitor, Observer, Optimizer, OptimizerState, Record, ReduceOnPlateau, Restore, Sgd, State, Trainer,
 };
 use std::cell::RefCell;
@@ -16,17 +16,16 @@ fn plane<T: Element>(samples: usize, seed: u64) -> Dataset<T> {
     Dataset::new(x.into_iter().map(T::from_f64).collect(), 2, y, 1).unwrap()
 }
 
-/// All rules on; 5 batches an epoch, the last of them smaller.
+/// All rules on; 5 batches an epoch, the last of them smaller, each in two parts.
 fn trainer(epochs: usize) -> Trainer {
     Trainer {
-        loss: Loss::MeanSquaredError,
-        batch_size: 8,
-        epochs,
-        learning_rate: 0.02,
         monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
         plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 1, margin: 1e-2 }),
         early_stopping: Some(EarlyStopping { patience: 50, margin: 0.0, restore: Restore::Always }),
+        clip: Some(Clip::Norm(0.1)),
+        micro_batch: Some(5),
         seed: 5,
+        ..Trainer::new(Loss::MeanSquaredError, 8, epochs, 0.02)
     }
 }
 
@@ -130,7 +129,8 @@ fn resuming_is_exact_after_every_step_in_double_precision() {
 #[test]
 fn resuming_is_exact_at_any_thread_count() {
     let data = plane::<f32>(600, 1);
-    let trainer = Trainer { batch_size: 300, monitor: Monitor::TrainingLoss, ..trainer(3) };
+    let trainer =
+        Trainer { batch_size: 300, micro_batch: None, monitor: Monitor::TrainingLoss, ..trainer(3) };
     for form in Parameterization::ALL {
         let build = |seed| Mlp::new(2, &[200, 200], 1, form).build::<f32>(seed).unwrap();
         let run = |threads: usize, from: Option<&[u8]>, step| {

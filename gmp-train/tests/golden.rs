@@ -1,16 +1,18 @@
-//! Version 1 of the checkpoint format: a file that stays readable for ever, and a reader that shares no code
-//! with the one under test, not even bincode.
+//! Every version of the checkpoint format: a file of each that stays readable for ever, and a reader that shares no
+//! code with the one under test, not even bincode.
 //!
-//! The golden file is a run whose numbers are small dyadic fractions, exact on every machine.
+//! The golden files are a run whose numbers are small dyadic fractions, exact on every machine.
 
 use gmp_nn::{Mlp, Network, Parameterization};
 use gmp_train::{
-    Checkpoint, Dataset, EarlyStopping, End, Epoch, Loss, Monitor, Observer, ReduceOnPlateau, Restore, Sgd,
+    Checkpoint, Dataset, EarlyStopping, End, Epoch, Loss, Metric, Observer, ReduceOnPlateau, Restore, Sgd,
     State, Trainer,
 };
 use std::ops::ControlFlow;
 
-const GOLDEN: &[u8] = include_bytes!("golden/version-1.checkpoint");
+/// Of version 1, 2, …
+const GOLDEN: [&[u8]; 2] =
+    [include_bytes!("golden/version-1.checkpoint"), include_bytes!("golden/version-2.checkpoint")];
 
 struct Keep(Option<Checkpoint<f64>>);
 impl Observer<f64> for Keep {
@@ -32,53 +34,54 @@ fn network() -> Network<f64> {
 
 fn trainer() -> Trainer {
     Trainer {
-        loss: Loss::MeanSquaredError,
-        batch_size: 2,
-        epochs: 1,
-        learning_rate: 0.25,
-        monitor: Monitor::TrainingLoss,
         plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 3, margin: 0.125 }),
         early_stopping: Some(EarlyStopping { patience: 7, margin: 0.0, restore: Restore::Never }),
+        metrics: vec![Metric::MeanAbsoluteError],
         seed: 11,
+        ..Trainer::new(Loss::MeanSquaredError, 2, 1, 0.25)
     }
 }
 
 fn run() -> Checkpoint<f64> {
     let data = Dataset::new(vec![-1.0, 1.0, 3.0, 5.0], 1, vec![1.0, 0.5, 0.75, 0.25], 1).unwrap();
     let mut keep = Keep(None);
-    trainer().fit(&mut network(), &mut Sgd::new(0.5), &data, None, &mut keep).unwrap();
+    trainer().fit(&mut network(), &mut Sgd::new(0.5), &data, Some(&data), &mut keep).unwrap();
     keep.0.unwrap()
 }
 
 #[test]
-fn the_golden_file_is_read_and_gives_its_network_back() {
-    let golden = Checkpoint::<f64>::from_bytes(GOLDEN).unwrap();
-    assert_eq!(golden.description, "a golden file: né 1");
-    assert_eq!(golden.trainer, trainer());
-    let fit = golden.progress.fit();
-    assert_eq!((fit.epochs, fit.steps, fit.best_epoch, fit.end), (1, 2, Some(0), End::Epochs));
-    let (mut network, mut sgd) = (network(), Sgd::new(0.0));
-    let expected = golden.clone();
-    golden.restore(&mut network, &mut sgd).unwrap();
-    assert_eq!(network.parameters.get("output.weights").unwrap(), expected.parameters[2].numbers);
+fn the_golden_files_are_read_and_give_their_network_back() {
+    for (golden, version) in GOLDEN.into_iter().zip(1..) {
+        let golden = Checkpoint::<f64>::from_bytes(golden).unwrap();
+        assert_eq!(golden.description, "a golden file: né 1");
+        let metrics = if version == 1 { Vec::new() } else { trainer().metrics };
+        assert_eq!(golden.trainer, Trainer { metrics, ..trainer() });
+        let fit = golden.progress.fit();
+        assert_eq!((fit.epochs, fit.steps, fit.best_epoch, fit.end), (1, 2, Some(0), End::Epochs));
+        assert_eq!(golden.progress.metrics()[0].len(), version - 1);
+        let (mut network, mut sgd) = (network(), Sgd::new(0.0));
+        let expected = golden.clone();
+        golden.restore(&mut network, &mut sgd).unwrap();
+        assert_eq!(network.parameters.get("output.weights").unwrap(), expected.parameters[2].numbers);
+    }
 }
 
-/// What is written today is version 1 still. Where it is not, the fix is a version 2 and never another golden file.
+/// What is written today is version 2 still. Where it is not, the fix is a version 3 and never another golden file.
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     let bytes = run().to_bytes().unwrap();
     if std::env::var_os("WRITE_GOLDEN").is_some() {
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/new.checkpoint"), &bytes).unwrap();
     }
-    assert_eq!(bytes, GOLDEN);
+    assert_eq!(bytes, GOLDEN[1]);
 }
 
 #[test]
 fn a_newer_version_is_refused_by_name() {
-    let mut newer = GOLDEN.to_vec();
-    newer[8] = 2;
+    let mut newer = GOLDEN[1].to_vec();
+    newer[8] = 3;
     let error = Checkpoint::<f64>::from_bytes(&newer).unwrap_err().to_string();
-    assert_eq!(error, "format version 2, but this release reads versions 1 to 1");
+    assert_eq!(error, "format version 3, but this release reads versions 1 to 2");
 }
 
 /// Reads by the sentences of the format's documentation.
@@ -125,11 +128,15 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn an_independent_reader_reads_the_golden_file() {
-    let mut file = Reader(GOLDEN);
+fn an_independent_reader_reads_the_golden_files() {
+    GOLDEN.into_iter().zip(1..).for_each(|(golden, version)| read_independently(golden, version));
+}
+
+fn read_independently(bytes: &[u8], version: u32) {
+    let mut file = Reader(bytes);
     assert_eq!(file.take(8), b"gmpckpt\n");
-    assert_eq!(file.u32(), 1);
-    assert_eq!(file.u32(), crc32(&GOLDEN[16..]));
+    assert_eq!(file.u32(), version);
+    assert_eq!(file.u32(), crc32(&bytes[16..]));
     let (metadata, tensors) = (file.u64() as usize, file.u64() as usize);
     let mut m = Reader(file.take(metadata));
     let mut numbers = Reader(file.take(tensors));
@@ -148,11 +155,21 @@ fn an_independent_reader_reads_the_golden_file() {
     assert_eq!((m.option(patience), m.option(patience)), (Some((loss, 0)), Some((loss, 0))));
     assert_eq!(m.list(|m| (m.f64(), m.option(Reader::f64), m.f64())), [(loss, None, 0.25)]);
     assert_eq!((m.text(), m.u64()), ("sgd", 0));
-    assert_eq!(m.list(|m| (m.text(), m.f64())), [("momentum", 0.5)]);
+    let settings = [("momentum", 0.5), ("weight_decay", 0.0)];
+    assert_eq!(m.list(|m| (m.text(), m.f64())), settings[..version as usize]);
     let listed = m.list(|m| (m.text(), m.u64(), m.u64()));
+    if version > 1 {
+        // Metrics: samples and targets of the batches so far, sums over them. History: training, validation.
+        assert_eq!((m.u64(), m.u64(), m.list(Reader::f64)), (0, 0, vec![0.0]));
+        let measured = run().progress.metrics()[0][0];
+        assert_eq!(
+            m.list(|m| m.list(|m| (m.f64(), m.option(Reader::f64)))),
+            [[(measured.training, measured.validation)]]
+        );
+    }
     assert!(m.0.is_empty());
 
-    let golden = Checkpoint::<f64>::from_bytes(GOLDEN).unwrap();
+    let golden = Checkpoint::<f64>::from_bytes(bytes).unwrap();
     let named = golden.parameters.iter().map(|t| ("parameters/", t));
     for (prefix, tensor) in named.chain(golden.buffers.iter().map(|t| ("buffers/", t))) {
         let position =

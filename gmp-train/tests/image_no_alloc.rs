@@ -1,38 +1,23 @@
-//! Loading small pictures allocates nothing after the first epoch: counted, over all threads.
+//! Loading small pictures, and training on them, allocates nothing in the steady state: counted.
 #![cfg(feature = "image")]
 
+use gmp_nn::models::{Form, vgg6};
 use gmp_train::image::{Loader, Loading, Order, Pictures, Preparation};
-use std::alloc::{GlobalAlloc, Layout, System};
+use gmp_train::{Clip, Epoch, Loss, Metric, Observer, Progress, Sgd, State, Trainer};
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-struct Counting;
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the one that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+mod common;
+use common::{allocations, allocations_here};
 
 /// One test, so that no other runs beside it and is counted too.
 #[test]
-fn steady_epochs_allocate_nothing() {
+fn the_steady_state_allocates_nothing() {
+    loading_allocates_nothing();
+    training_allocates_nothing();
+}
+
+fn loading_allocates_nothing() {
     for threads in [1, 3] {
         let (source, _) = Pictures::new(1, 300, 0);
         let loading = Loading { batch_size: 64, order: Order::Shuffled, seed: 1, threads };
@@ -40,16 +25,57 @@ fn steady_epochs_allocate_nothing() {
         // A thread that the system starts late warms up late, so steadiness is waited for, but not long.
         let (mut pictures, mut steady, mut epoch) = (0, 0, 0);
         while steady < 10 {
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            let before = allocations();
             assert!(before > 0, "the counting allocator is not in use");
             loader.start(epoch, 0);
             while let Some(batch) = loader.next_batch().unwrap() {
                 pictures += batch.labels.len();
             }
-            steady = if ALLOCATIONS.load(Ordering::Relaxed) == before { steady + 1 } else { 0 };
+            steady = if allocations() == before { steady + 1 } else { 0 };
             epoch += 1;
             assert!(epoch < 60, "{threads} threads: never ten epochs without an allocation");
         }
         assert_eq!(pictures, epoch * 300);
+    }
+}
+
+/// Notes the training thread's allocations so far after every step, in memory of its own that never grows.
+struct Count(Vec<usize>);
+impl<T> Observer<T> for Count {
+    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+        self.0[state.progress.fit().steps] = allocations_here();
+        ControlFlow::Continue(())
+    }
+}
+
+/// A hundred steps of one epoch: the end of an epoch allocates its record.
+fn training_allocates_nothing() {
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for (form, micro_batch, clip) in [
+        (Form::BatchNorm, None, None),
+        (Form::BatchNorm, Some(3), Some(Clip::Norm(0.5))),
+        (Form::GeometricInputNorm, None, None),
+        (Form::GeometricInputNorm, Some(3), Some(Clip::Norm(0.5))),
+    ] {
+        let (pictures, _) = Pictures::new(1, 112 * 4, 0);
+        let loading = Loading { batch_size: 4, order: Order::Shuffled, seed: 1, threads: 1 };
+        let mut loader = Loader::new(Arc::new(pictures), Preparation::small(true), loading).unwrap();
+        let mut network = vgg6(form, 2, 10).build::<f32>(1).unwrap();
+        let trainer = Trainer {
+            metrics: vec![Metric::TopAccuracy(1), Metric::TopAccuracy(5)],
+            micro_batch,
+            clip,
+            ..Trainer::new(Loss::SoftmaxCrossEntropy, 4, 1, 0.01)
+        };
+        let mut count = Count(vec![0; 113]);
+        one.install(|| {
+            let (start, mut sgd) = (Progress::start(&trainer), Sgd::new(0.9));
+            trainer.fit_batches(start, &mut network, &mut sgd, &mut loader, None, &mut count).unwrap();
+        });
+        assert!(count.0[10] > 0, "the counting allocator is not in use");
+        assert_eq!(count.0[110] - count.0[10], 0, "{form:?}, micro-batch {micro_batch:?}, {clip:?}");
     }
 }

@@ -6,8 +6,8 @@
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Checkpoints, Dataset, EarlyStopping, Every, Loss, Monitor, Observer, Progress, ReduceOnPlateau,
-    Restore, Trainer,
+    Adam, Checkpoints, Dataset, EarlyStopping, Every, Loss, Observer, Progress, ReduceOnPlateau, Restore,
+    Trainer,
 };
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,14 +23,10 @@ fn run(folder: &Path, observer: &mut dyn Observer<f32>) -> (usize, Network<f32>,
     let y = x.chunks(2).map(|x| x[0] * x[1]).collect();
     let data = Dataset::new(x, 2, y, 1).unwrap();
     let trainer = Trainer {
-        loss: Loss::MeanSquaredError,
-        batch_size: 8,
-        epochs: 60,
-        learning_rate: 0.01,
-        monitor: Monitor::TrainingLoss,
         plateau: Some(ReduceOnPlateau { factor: 0.9, patience: 2, margin: 1e-2 }),
         early_stopping: Some(EarlyStopping { patience: 60, margin: 0.0, restore: Restore::Never }),
         seed: 2,
+        ..Trainer::new(Loss::MeanSquaredError, 8, 60, 0.01)
     };
     let mut network = Mlp::new(2, &[20, 20], 1, Parameterization::BatchNorm).build(3).unwrap();
     let mut adam = Adam::default();

@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 
 /// Replaces `file` by one with this content: after a crash at any moment there is the old one or the new one.
 ///
-/// The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed; then the
-/// folder is flushed.
-pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
+/// The bytes go to a temporary file in the same folder, with the extension `partial`, which is flushed to the disk and
+/// renamed; then the folder is flushed.
+///
+/// # Errors
+/// The first of these steps that the operating system refuses. The old file is then as it was, unless it was the last
+/// step: the new one is in its place, and whether that outlasts a power cut is unknown.
+pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let temporary = file.with_extension(TEMPORARY);
     let io = |action| move |source| Problem::Io { action, source };
     let write = || -> Result<(), Problem> {

@@ -10,9 +10,11 @@
 //! | … | metadata, laid out as `codec.rs` says |
 //! | … | tensors, one after the other as the metadata list them, row-major |
 //!
-//! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one.
+//! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one. Version
+//! 2 has the metrics at the end of the metadata; version 1 had none.
 
 use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};
+use crate::progress::Metrics;
 use crate::{OptimizerState, Progress};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
@@ -20,11 +22,11 @@ use serde::{Deserialize, Serialize};
 /// How a checkpoint begins.
 pub(super) const MAGIC: [u8; 8] = *b"gmpckpt\n";
 /// The version that is written, and the newest that is read.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const HEADER: usize = 32;
 
 #[derive(Serialize, Deserialize)]
-struct Metadata<'a, P> {
+struct Metadata<'a, P, M> {
     /// "f32" or "f64", of all tensors.
     scalar: &'a str,
     description: &'a str,
@@ -38,6 +40,26 @@ struct Metadata<'a, P> {
     /// Name, rows and columns.
     #[serde(borrow)]
     tensors: Vec<(&'a str, u64, u64)>,
+    /// In version 1: nothing.
+    metrics: M,
+}
+
+impl<'a, P> Metadata<'a, P, ()> {
+    fn with<M>(self, metrics: M) -> Metadata<'a, P, M> {
+        let Self { scalar, description, trainer, progress, optimizer, .. } = self;
+        let Self { optimizer_steps, optimizer_settings, tensors, .. } = self;
+        Metadata {
+            scalar,
+            description,
+            trainer,
+            progress,
+            optimizer,
+            optimizer_steps,
+            optimizer_settings,
+            tensors,
+            metrics,
+        }
+    }
 }
 
 const PARAMETERS: &str = "parameters/";
@@ -74,6 +96,7 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
         optimizer_steps: optimizer.steps,
         optimizer_settings: optimizer.settings.iter().map(|(name, value)| (&name[..], *value)).collect(),
         tensors: names.iter().map(|(name, rows, cols)| (&name[..], *rows, *cols)).collect(),
+        metrics: &progress.metrics,
     })
     .map_err(Problem::Metadata)?;
     let tensor_bytes = numbers.iter().map(|numbers| numbers.len()).sum::<usize>() * size_of::<T>();
@@ -116,14 +139,22 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
         return Err(Problem::Checksum { found, expected });
     }
     let (metadata, mut numbers) = bytes[HEADER..].split_at(metadata_bytes as usize);
-    let metadata: Metadata<'_, Progress<T>> = codec::decode(metadata).map_err(Problem::Metadata)?;
+    let metadata: Metadata<'_, Progress<T>, Metrics> = if version == 1 {
+        let old: Metadata<'_, Progress<T>, ()> = codec::decode(metadata).map_err(Problem::Metadata)?;
+        let history = vec![Vec::new(); old.progress.history().len()];
+        old.with(Metrics { history, ..Metrics::default() })
+    } else {
+        codec::decode(metadata).map_err(Problem::Metadata)?
+    };
     if metadata.scalar != T::NAME {
         let (found, expected) = (metadata.scalar.to_owned(), T::NAME.to_owned());
         return Err(Problem::Mismatch { what: "type of the numbers".to_owned(), found, expected });
     }
-    let (epochs, history) = (metadata.progress.fit().epochs, metadata.progress.history().len());
-    if epochs != history {
-        return Err(Problem::Metadata(format!("{epochs} epochs with a history of {history}")));
+    let epochs = metadata.progress.fit().epochs;
+    for history in [metadata.progress.history().len(), metadata.metrics.history.len()] {
+        if epochs != history {
+            return Err(Problem::Metadata(format!("{epochs} epochs with a history of {history}")));
+        }
     }
     // Everything is allocated from here on: the list's sizes must be those of the bytes that are there.
     let size =
@@ -137,7 +168,7 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     let mut checkpoint = Checkpoint {
         description: metadata.description.to_owned(),
         trainer,
-        progress: metadata.progress,
+        progress: Progress { metrics: metadata.metrics, ..metadata.progress },
         optimizer: OptimizerState {
             kind: metadata.optimizer.to_owned(),
             steps: metadata.optimizer_steps,

@@ -8,14 +8,8 @@
 //! let data = Dataset::new((0..20).map(f64::from).collect(), 1, vec![1.0; 20], 1)?;
 //! let build = || Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1);
 //! let trainer = |epochs| Trainer {
-//!     loss: Loss::MeanSquaredError,
-//!     batch_size: 8,
-//!     epochs,
-//!     learning_rate: 0.01,
-//!     monitor: Monitor::TrainingLoss,
-//!     plateau: None,
-//!     early_stopping: None,
 //!     seed: 1,
+//!     ..Trainer::new(Loss::MeanSquaredError, 8, epochs, 0.01)
 //! };
 //! let mut whole = build()?;
 //! trainer(7).fit(&mut whole, &mut Adam::default(), &data, None, &mut ())?;
@@ -44,8 +38,7 @@ mod file;
 mod format;
 
 pub use error::{CheckpointError, Problem};
-pub(crate) use file::write_whole;
-pub use file::{Checkpoints, Every, Newest};
+pub use file::{Checkpoints, Every, Newest, write_whole};
 
 pub(crate) use format::{read_numbers, write_numbers};
 

@@ -36,33 +36,35 @@ impl Cifar10 {
         Ok((Self::read(training)?, Self::read(vec![test])?))
     }
 
+    /// The pictures of one file, given its content; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// As [`Cifar10::open`].
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        check_size(path, bytes.len() as u64)?;
+        for (row, record) in bytes.chunks_exact(RECORD).enumerate() {
+            if u32::from(record[0]) >= CLASSES {
+                let got = record[0].into();
+                return Err(Error::Label { path: path.into(), row, got, first: 0, last: CLASSES - 1 });
+            }
+        }
+        Ok(Self { ends: vec![bytes.len() / RECORD], files: vec![(path.into(), bytes)] })
+    }
+
     fn read(paths: Vec<PathBuf>) -> Result<Self, Error> {
-        let (mut files, mut ends, mut total) = (Vec::new(), Vec::new(), 0);
+        let mut all = Self { files: Vec::new(), ends: Vec::new() };
         for path in paths {
             let io = |source| Error::Io { path: path.clone(), source };
             let mut file = File::open(&path).map_err(io)?;
             let size = file.metadata().map_err(io)?.len();
-            if size == 0 || size % RECORD as u64 != 0 {
-                return Err(Error::RecordSize { path, got: size, record: RECORD });
-            }
+            check_size(&path, size)?;
             let mut bytes = vec![0; size as usize];
             file.read_exact(&mut bytes).map_err(io)?;
-            for (row, record) in bytes.chunks_exact(RECORD).enumerate() {
-                if u32::from(record[0]) >= CLASSES {
-                    return Err(Error::Label {
-                        path,
-                        row,
-                        got: record[0].into(),
-                        first: 0,
-                        last: CLASSES - 1,
-                    });
-                }
-            }
-            total += bytes.len() / RECORD;
-            ends.push(total);
-            files.push((path, bytes));
+            let one = Self::from_bytes(&path, bytes)?;
+            all.ends.push(all.len() + one.len());
+            all.files.extend(one.files);
         }
-        Ok(Self { files, ends })
+        Ok(all)
     }
 
     #[track_caller]
@@ -90,6 +92,13 @@ impl ImageSource for Cifar10 {
         picture.set_planes(&self.record(sample)[1..]);
         Ok(())
     }
+}
+
+fn check_size(path: &Path, size: u64) -> Result<(), Error> {
+    if size == 0 || !size.is_multiple_of(RECORD as u64) {
+        return Err(Error::RecordSize { path: path.into(), got: size, record: RECORD });
+    }
+    Ok(())
 }
 
 /// File of a picture and its place in it, given the running totals of the files.

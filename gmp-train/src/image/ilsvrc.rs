@@ -1,6 +1,5 @@
 //! ILSVRC (Russakovsky et al. 2015) in the folder layout of the field: `{train,val}/<class>/<picture>.JPEG`.
 
-use super::decode::decode;
 use super::{Error, ImageSource, Picture};
 use std::fs::File;
 use std::io::Read;
@@ -108,7 +107,6 @@ impl ImageSource for Ilsvrc {
         let io = |source| Error::Io { path: path.clone(), source };
         let mut bytes = Vec::new();
         File::open(&path).map_err(io)?.take(LARGEST_FILE).read_to_end(&mut bytes).map_err(io)?;
-        decode(&bytes, picture)
-            .map_err(|problem| Error::Picture { name: path.display().to_string(), problem })
+        picture.decode(&path.display().to_string(), &bytes)
     }
 }

@@ -4,12 +4,14 @@
 use super::cifar10::{files_in, locate};
 use super::npz::{Array, Npz};
 use super::{Error, ImageSource, Picture, SMALL};
+use std::fs::File;
+use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 const CLASSES: u32 = 1000;
 
 /// ImageNet32 in memory, once: 3.7 GiB for all of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ImageNet32 {
     files: Vec<(PathBuf, Vec<u8>)>,
     /// Pictures up to and including each file.
@@ -43,42 +45,53 @@ impl ImageNet32 {
     /// # Errors
     /// As [`ImageNet32::open`].
     pub fn read(paths: &[PathBuf]) -> Result<Self, Error> {
-        let mut source = Self { files: Vec::new(), ends: Vec::new(), labels: Vec::new() };
+        let mut source = Self::default();
         for path in paths {
-            let mut archive = Npz::open(path)?;
-            let data = archive.read("data", |dtype, shape| {
-                if dtype != "|u1" {
-                    let (path, got) = (path.clone(), dtype.into());
-                    return Err(Error::Dtype { path, member: "data", got, expected: "uint8 (|u1)" });
-                }
-                check_shape(
-                    path,
-                    "data",
-                    shape,
-                    shape.len() == 2 && shape[0] > 0 && shape[1] == SMALL,
-                    || format!("(pictures, {SMALL}) with at least one picture"),
-                )
-            })?;
-            let pictures = data.shape[0];
-            let labels = archive.read("labels", |dtype, shape| {
-                if integer(dtype).is_none() {
-                    let (path, got) = (path.clone(), dtype.into());
-                    return Err(Error::Dtype { path, member: "labels", got, expected: "an integer type" });
-                }
-                check_shape(path, "labels", shape, *shape == [pictures], || {
-                    format!("({pictures},) as `data`")
-                })
-            })?;
-            for (row, got) in integers(&labels).enumerate() {
-                match u32::try_from(got) {
-                    Ok(label @ 1..=CLASSES) => source.labels.push(label - 1),
-                    _ => return Err(Error::Label { path: path.clone(), row, got, first: 1, last: CLASSES }),
-                }
-            }
-            source.ends.push(source.labels.len());
-            source.files.push((path.clone(), data.bytes));
+            let file = File::open(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+            source.add(path, file)?;
         }
         Ok(source)
+    }
+
+    /// The pictures of one batch, given its content; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// As [`ImageNet32::open`].
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let mut source = Self::default();
+        source.add(path, Cursor::new(bytes))?;
+        Ok(source)
+    }
+
+    fn add(&mut self, path: &Path, file: impl Read + Seek) -> Result<(), Error> {
+        let mut archive = Npz::open(path, file)?;
+        let data = archive.read("data", |dtype, shape| {
+            if dtype != "|u1" {
+                let (path, got) = (path.into(), dtype.into());
+                return Err(Error::Dtype { path, member: "data", got, expected: "uint8 (|u1)" });
+            }
+            let fits = shape.len() == 2 && shape[0] > 0 && shape[1] == SMALL;
+            check_shape(path, "data", shape, fits, || {
+                format!("(pictures, {SMALL}) with at least one picture")
+            })
+        })?;
+        let pictures = data.shape[0];
+        let labels = archive.read("labels", |dtype, shape| {
+            if integer(dtype).is_none() {
+                let (path, got) = (path.into(), dtype.into());
+                return Err(Error::Dtype { path, member: "labels", got, expected: "an integer type" });
+            }
+            check_shape(path, "labels", shape, *shape == [pictures], || format!("({pictures},) as `data`"))
+        })?;
+        for (row, got) in integers(&labels).enumerate() {
+            match u32::try_from(got) {
+                Ok(label @ 1..=CLASSES) => self.labels.push(label - 1),
+                _ => return Err(Error::Label { path: path.into(), row, got, first: 1, last: CLASSES }),
+            }
+        }
+        self.ends.push(self.labels.len());
+        self.files.push((path.into(), data.bytes));
+        Ok(())
     }
 }
 

@@ -8,11 +8,15 @@
 use super::loading::{Loading, Order, PIECE};
 use super::resize::Resizer;
 use super::{Error, ImageSource, Picture, Preparation, stream};
+use crate::Batches;
+use gmp_autograd::Mat;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
+/// Red, green and blue.
+const CHANNELS: usize = 3;
 /// Batches decoded ahead of the one in use.
 const AHEAD: usize = 2;
 
@@ -84,6 +88,8 @@ pub struct Loader {
     table: Box<[[f32; 256]; 3]>,
     images: Vec<f32>,
     labels: Vec<u32>,
+    /// The labels as numbers that a loss takes.
+    targets: Vec<f32>,
     samples: Vec<u32>,
     skipped: BTreeMap<usize, Skipped>,
     /// Batch to come, and pictures delivered and left out since the start.
@@ -150,6 +156,7 @@ impl Loader {
             table: Box::new(preparation.table()),
             images: Vec::with_capacity(batch_size * bytes),
             labels: Vec::with_capacity(batch_size),
+            targets: Vec::with_capacity(batch_size),
             samples: Vec::with_capacity(batch_size),
             skipped: BTreeMap::new(),
             batch: loading.batches(count),
@@ -278,6 +285,27 @@ impl Loader {
     /// The pictures left out of the batches so far, each once, by number.
     pub fn skipped(&self) -> impl ExactSizeIterator<Item = &Skipped> {
         self.skipped.values()
+    }
+}
+
+/// Images as a convolutional network takes them (a row a pixel), and classes as `Loss::SoftmaxCrossEntropy` takes them.
+impl Batches<f32> for Loader {
+    fn samples(&self) -> usize {
+        self.len()
+    }
+
+    fn start(&mut self, epoch: usize, batch: usize) {
+        Self::start(self, epoch, batch);
+    }
+
+    fn next_batch(&mut self) -> Result<Option<crate::Batch<'_, f32>>, crate::Error> {
+        let batch = Self::next_batch(self).map_err(|error| crate::Error::Batches(error.to_string()))?;
+        let Some(Batch { index, .. }) = batch else { return Ok(None) };
+        self.targets.clear();
+        self.targets.extend(self.labels.iter().map(|&label| label as f32));
+        let inputs = Mat::new(&self.images, self.images.len() / CHANNELS, CHANNELS);
+        let targets = Mat::new(&self.targets, self.targets.len(), 1);
+        Ok(Some(crate::Batch { index, samples: self.samples.len(), inputs, targets }))
     }
 }
 

@@ -58,6 +58,14 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// Becomes the picture of which these are the bytes of a JPEG or PNG file; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// Bytes that are no whole picture of these kinds; this one then holds anything.
+    pub fn decode(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        decode::decode(bytes, self).map_err(|problem| Error::Picture { name: name.to_owned(), problem })
+    }
+
     /// Takes the given size; the pixels are whatever was there, or 0. Allocates only to grow.
     pub(crate) fn resize(&mut self, height: usize, width: usize) {
         (self.height, self.width) = (height, width);

@@ -4,8 +4,7 @@
 //! same way, so it is read by looking for them: no parser of nested expressions whose depth a file could choose.
 
 use super::Error;
-use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use zip::ZipArchive;
 
@@ -26,17 +25,16 @@ pub(crate) struct Array {
 }
 
 /// An open archive.
-pub(crate) struct Npz<'a> {
+pub(crate) struct Npz<'a, R> {
     path: &'a Path,
-    archive: ZipArchive<File>,
+    archive: ZipArchive<R>,
     size: u64,
 }
 
-impl<'a> Npz<'a> {
-    pub(crate) fn open(path: &'a Path) -> Result<Self, Error> {
-        let io = |source| Error::Io { path: path.into(), source };
-        let file = File::open(path).map_err(io)?;
-        let size = file.metadata().map_err(io)?.len();
+impl<'a, R: Read + Seek> Npz<'a, R> {
+    /// Opens the archive that `file` reads; `path` is what messages call it.
+    pub(crate) fn open(path: &'a Path, mut file: R) -> Result<Self, Error> {
+        let size = file.seek(SeekFrom::End(0)).map_err(|source| Error::Io { path: path.into(), source })?;
         let archive = ZipArchive::new(file).map_err(|error| Error::Npz {
             path: path.into(),
             problem: format!("not a whole .npz archive: {error} (cut short?)"),

@@ -1,62 +1,122 @@
 use super::{Optimizer, OptimizerState};
 use crate::Error;
 use gmp_math::Scalar;
-use gmp_nn::Named;
+use gmp_math::simd::{Kernel, dispatch};
+use gmp_nn::{Entry, Named, Role};
 
 /// Stochastic gradient descent with momentum, as Keras has it: `v ← μ v − lr g`, `p ← p + v`.
+///
+/// With weight decay δ, `g + δ p` takes the place of g, as in PyTorch, for all parameters but angles: 0 is no more
+/// natural an angle than another.
+///
+/// Velocities below the smallest normal number are set to 0, as [`Adam`](super::Adam) does with its moments.
 ///
 /// Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, Eq. 1.
 #[derive(Debug, Clone)]
 pub struct Sgd<T> {
     momentum: f64,
+    weight_decay: f64,
     velocity: Vec<T>,
 }
 
 impl<T: Scalar> Sgd<T> {
-    /// Descent with the given momentum, 0 for none.
+    /// Descent with the given momentum, 0 for none, and no weight decay.
     ///
     /// # Panics
     /// If the momentum is outside [0, 1).
     pub fn new(momentum: f64) -> Self {
-        assert!((0.0..1.0).contains(&momentum), "momentum must be in [0, 1), got {momentum}");
-        Self { momentum, velocity: Vec::new() }
+        Self::checked(momentum, 0.0).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    /// The same with weight decay.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[must_use]
+    pub fn with_weight_decay(self, weight_decay: f64) -> Self {
+        Self::checked(self.momentum, weight_decay).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    fn checked(momentum: f64, weight_decay: f64) -> Result<Self, String> {
+        if !(0.0..1.0).contains(&momentum) {
+            return Err(format!("momentum must be in [0, 1), got {momentum}"));
+        }
+        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
+            return Err(format!("weight decay must be at least 0 and finite, got {weight_decay}"));
+        }
+        Ok(Self { momentum, weight_decay, velocity: Vec::new() })
     }
 }
 
 impl<T: Scalar> Optimizer<T> for Sgd<T> {
     fn step(&mut self, parameters: &mut Named<T>, gradients: &[T], learning_rate: f64) {
-        let parameters = parameters.values_mut();
-        assert_eq!(parameters.len(), gradients.len(), "Sgd: as many gradients as parameters");
+        assert_eq!(parameters.values().len(), gradients.len(), "Sgd: as many gradients as parameters");
         if self.velocity.is_empty() {
-            self.velocity = vec![T::ZERO; parameters.len()];
+            self.velocity = vec![T::ZERO; gradients.len()];
         }
-        assert_eq!(parameters.len(), self.velocity.len(), "Sgd: the parameters of the step before");
+        assert_eq!(gradients.len(), self.velocity.len(), "Sgd: the parameters of the step before");
         let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(learning_rate));
-        for ((p, &g), v) in parameters.iter_mut().zip(gradients).zip(&mut self.velocity) {
-            *v = momentum * *v - rate * g;
-            *p += *v;
+        for i in 0..parameters.entries().len() {
+            let Entry { role, slot, .. } = parameters.entries()[i];
+            let decay = T::from_f64(if role == Role::Angle { 0.0 } else { self.weight_decay });
+            dispatch(Step {
+                parameters: &mut parameters.values_mut()[slot.range()],
+                gradients: &gradients[slot.range()],
+                velocity: &mut self.velocity[slot.range()],
+                momentum,
+                rate,
+                decay,
+            });
         }
     }
 
     fn state(&self) -> OptimizerState<T> {
-        OptimizerState::new("sgd", 0, &[("momentum", self.momentum)], &[("velocity", &self.velocity)])
+        OptimizerState::new(
+            "sgd",
+            0,
+            &[("momentum", self.momentum), ("weight_decay", self.weight_decay)],
+            &[("velocity", &self.velocity)],
+        )
     }
 
-    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
-        let ([momentum], [velocity]) = state.expect("sgd", ["momentum"], ["velocity"])?;
-        if !(0.0..1.0).contains(&momentum) {
-            let problem = format!("momentum must be in [0, 1), got {momentum}");
-            return Err(Error::OptimizerState { optimizer: "sgd", problem });
+    fn restore(&mut self, mut state: OptimizerState<T>) -> Result<(), Error> {
+        // Checkpoints of version 1 were written before there was weight decay.
+        if state.settings.len() == 1 {
+            state.settings.push(("weight_decay".to_owned(), 0.0));
         }
-        *self = Self { momentum, velocity };
+        let ([momentum, weight_decay], [velocity]) =
+            state.expect("sgd", ["momentum", "weight_decay"], ["velocity"])?;
+        let checked = Self::checked(momentum, weight_decay);
+        *self = checked.map_err(|problem| Error::OptimizerState { optimizer: "sgd", problem })?;
+        self.velocity = velocity;
         Ok(())
+    }
+}
+
+struct Step<'a, T> {
+    parameters: &'a mut [T],
+    gradients: &'a [T],
+    velocity: &'a mut [T],
+    momentum: T,
+    rate: T,
+    decay: T,
+}
+
+impl<T: Scalar> Kernel for Step<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for ((p, &g), v) in self.parameters.iter_mut().zip(self.gradients).zip(self.velocity) {
+            let velocity = self.momentum * *v - self.rate * (g + self.decay * *p);
+            *v = if velocity.abs() < T::MIN_POSITIVE { T::ZERO } else { velocity };
+            *p += *v;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gmp_nn::Role;
 
     #[test]
     fn two_steps_by_hand() {
@@ -67,5 +127,14 @@ mod tests {
         assert_eq!(parameters.values(), [0.8]);
         sgd.step(&mut parameters, &[4.0], 0.1); // v = -0.1 - 0.4
         assert!((parameters.values()[0] - 0.3_f64).abs() < 1e-15);
+    }
+
+    #[test]
+    fn weight_decay_spares_angles() {
+        let mut parameters = Named::default();
+        parameters.push("weights".to_owned(), Role::Weight, &[2.0], 1, 1);
+        parameters.push("angles".to_owned(), Role::Angle, &[2.0], 1, 1);
+        Sgd::new(0.9).with_weight_decay(0.5).step(&mut parameters, &[0.0, 0.0], 0.1);
+        assert_eq!(parameters.values(), [1.9_f64, 2.0]);
     }
 }

@@ -1,0 +1,146 @@
+//! A number that is NaN or infinite: whether there is one, and where it came from.
+
+use crate::{Batch, Error};
+use gmp_autograd::{Operation, Tape, Var};
+use gmp_math::simd::{Kernel, dispatch};
+use gmp_nn::{Element, Named, Network};
+
+/// The first one that was found.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    what: String,
+    value: f64,
+    origin: String,
+}
+
+impl Broken {
+    pub(crate) fn at(self, step: usize, epoch: usize) -> Error {
+        let Self { what, value, origin } = self;
+        Error::Diverged { what, value, step, epoch, origin }
+    }
+
+    /// Explains a loss that is not finite.
+    pub(crate) fn loss<T: Element>(
+        value: f64,
+        tape: &Tape<T>,
+        parameters: &Named<T>,
+        batch: &Batch<'_, T>,
+    ) -> Self {
+        let origin = forward_origin(tape, parameters, batch).unwrap_or_default();
+        Self { what: "the loss".to_owned(), value, origin }
+    }
+
+    /// Looks at the gradient of a loss; what it costs to explain is only paid where it is broken.
+    pub(crate) fn gradient<T: Element>(
+        loss: Var,
+        tape: &mut Tape<T>,
+        parameters: &Named<T>,
+        batch: &Batch<'_, T>,
+    ) -> Option<Self> {
+        let (name, value) = first_non_finite(parameters, tape.parameter_gradients())?;
+        let backward = |tape: &mut Tape<T>| {
+            let operation = tape.first_non_finite_gradient(loss)?;
+            Some(format!("the backward pass of {}", place(operation, tape, parameters)))
+        };
+        let origin = forward_origin(tape, parameters, batch).or_else(|| backward(tape)).unwrap_or_default();
+        Some(Self { what: format!("the gradient of {name}"), value, origin })
+    }
+
+    /// Looks at a network's parameters, which have the first origin, and at its buffers, which have the second.
+    pub(crate) fn number_of<T: Element>(
+        network: &Network<T>,
+        [parameters, buffers]: [&str; 2],
+    ) -> Option<Self> {
+        [(&network.parameters, parameters), (&network.buffers, buffers)].into_iter().find_map(
+            |(named, origin)| {
+                let (what, value) = first_non_finite(named, named.values())?;
+                Some(Self { what: what.to_owned(), value, origin: origin.to_owned() })
+            },
+        )
+    }
+}
+
+/// The first of a pass: what was handed in comes before what was made of it.
+fn forward_origin<T: Element>(tape: &Tape<T>, parameters: &Named<T>, batch: &Batch<'_, T>) -> Option<String> {
+    if !is_finite(batch.inputs.data()) {
+        return Some("the batch's inputs".to_owned());
+    }
+    if !is_finite(batch.targets.data()) {
+        return Some("the batch's targets".to_owned());
+    }
+    if let Some((name, _)) = first_non_finite(parameters, parameters.values()) {
+        return Some(name.to_owned());
+    }
+    Some(place(tape.first_non_finite()?, tape, parameters))
+}
+
+/// An operation and its layer: that of the parameters that it reads, or else the layer that comes before it.
+fn place<T: Element>(operation: Operation, tape: &Tape<T>, parameters: &Named<T>) -> String {
+    let layer = |operation: Operation| {
+        let name = &parameters.entry_of(operation.parameter?)?.name;
+        Some(name.rsplit_once('.').map_or(&name[..], |(layer, _)| layer))
+    };
+    let name = operation.name;
+    if let Some(layer) = layer(operation) {
+        return format!("{name} in layer {layer}");
+    }
+    let before = tape.operations().take(operation.index).rev().find_map(layer);
+    before.map_or_else(|| name.to_owned(), |layer| format!("{name} after layer {layer}"))
+}
+
+/// The first number that is not finite, and the matrix whose place it has.
+fn first_non_finite<'a, T: Element>(named: &'a Named<T>, numbers: &[T]) -> Option<(&'a str, f64)> {
+    if is_finite(numbers) {
+        return None;
+    }
+    let (at, value) = numbers.iter().enumerate().find(|(_, x)| !x.is_finite())?;
+    Some((&named.entry_of(at)?.name, value.to_f64()))
+}
+
+/// Whether all numbers are: as fast as memory is read.
+fn is_finite<T: Element>(numbers: &[T]) -> bool {
+    dispatch(IsFinite(numbers))
+}
+
+struct IsFinite<'a, T>(&'a [T]);
+
+impl<T: Element> Kernel for IsFinite<'_, T> {
+    type Output = bool;
+    /// Zero times a number is 0 where that is finite and NaN where it is not. Sums of such products need no branches,
+    /// and many sums need not wait for each other.
+    #[inline(always)]
+    fn run(self) -> bool {
+        let (chunks, rest) = self.0.as_chunks::<32>();
+        let mut sums = [T::ZERO; 32];
+        for chunk in chunks {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum += x * T::ZERO;
+            }
+        }
+        rest.iter().map(|&x| x * T::ZERO).chain(sums).sum::<T>() == T::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_counts() {
+        fn at_every_place<T: Element>() {
+            for length in 0..100 {
+                let mut numbers = vec![T::from_f64(-1e30); length];
+                assert!(is_finite(&numbers), "{length}");
+                for at in 0..length {
+                    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                        numbers[at] = T::from_f64(value);
+                        assert!(!is_finite(&numbers), "{value} at {at} of {length}");
+                    }
+                    numbers[at] = T::MIN_POSITIVE;
+                }
+            }
+        }
+        at_every_place::<f32>();
+        at_every_place::<f64>();
+    }
+}

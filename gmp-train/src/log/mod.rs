@@ -1,0 +1,148 @@
+//! The numbers of a run for other tools, epoch by epoch while it trains.
+
+mod event_files;
+mod json_lines;
+
+use crate::{Epoch, Monitor, Observer, Progress, State, Trainer};
+use event_files::EventFiles;
+use json_lines::JsonLines;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Writes down every epoch: an [`Observer`].
+///
+/// An epoch's numbers are `training/loss`, `training/` and `validation/` with the name of each of
+/// [`Trainer::metrics`] and of the monitored one, and `learning_rate`; with them go the epoch (from 0), the optimizer
+/// steps carried out, and the seconds since this observer was made. They reach the operating system before the next
+/// epoch begins.
+///
+/// A run that is resumed goes on with the log of the run before: what that one wrote of epochs that are carried out
+/// again does not count. A run from the start begins the log anew. What cannot be written is reported, and training
+/// goes on; the next epoch is tried again.
+///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization};
+/// use gmp_train::{Adam, Dataset, Log, Loss, Metric, Trainer};
+///
+/// let data = Dataset::new((0..20).map(f64::from).collect(), 1, vec![1.0; 20], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?;
+/// let trainer = Trainer {
+///     metrics: vec![Metric::MeanAbsoluteError],
+///     ..Trainer::new(Loss::MeanSquaredError, 8, 4, 0.01)
+/// };
+/// let folder = std::env::temp_dir().join(format!("logs of {}", std::process::id()));
+/// let mut logs = (
+///     Log::json_lines(folder.join("metrics.jsonl"), |error| eprintln!("WARNING: {error}")),
+///     Log::event_files(folder.join("tensorboard"), |error| eprintln!("WARNING: {error}")),
+/// );
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut logs)?;
+///
+/// let text = std::fs::read_to_string(folder.join("metrics.jsonl"))?;
+/// assert_eq!(text.lines().count(), 4);
+/// assert!(text.starts_with("{\"epoch\":0,\"learning_rate\":0.01,\"seconds\":"));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Log<'a> {
+    sink: Box<dyn Sink>,
+    begin: Instant,
+    report: Box<dyn FnMut(&LogError) + 'a>,
+}
+
+/// Where records go.
+trait Sink {
+    /// Takes the record of an epoch; the first one says where a run goes on.
+    fn write(&mut self, record: &Record) -> Result<(), LogError>;
+}
+
+/// An epoch.
+struct Record {
+    epoch: usize,
+    step: usize,
+    seconds: f64,
+    numbers: Vec<(String, f64)>,
+}
+
+/// A log that could not be written: which file, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: cannot {action}: {source}", file.display())]
+pub struct LogError {
+    /// The file, or the folder.
+    pub file: PathBuf,
+    /// What was tried.
+    pub action: &'static str,
+    /// What came of it.
+    pub source: io::Error,
+}
+
+impl LogError {
+    fn of(file: &Path, action: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self { file: file.to_owned(), action, source }
+    }
+}
+
+impl<'a> Log<'a> {
+    /// A file of JSON Lines: an object an epoch, a line each. A number that is not finite is `null`.
+    ///
+    /// A file that is something else is reported and left alone.
+    pub fn json_lines(file: impl Into<PathBuf>, report: impl FnMut(&LogError) + 'a) -> Self {
+        Self::to(Box::new(JsonLines::new(file.into())), report)
+    }
+
+    /// Event files for TensorBoard (`tensorboard --logdir folder`): a new one in `folder` for every run, by optimizer
+    /// steps.
+    pub fn event_files(folder: impl Into<PathBuf>, report: impl FnMut(&LogError) + 'a) -> Self {
+        Self::to(Box::new(EventFiles::new(folder.into())), report)
+    }
+
+    fn to(sink: Box<dyn Sink>, report: impl FnMut(&LogError) + 'a) -> Self {
+        Self { sink, begin: Instant::now(), report: Box::new(report) }
+    }
+}
+
+impl<T> Observer<T> for Log<'_> {
+    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+        let fit = state.progress.fit();
+        if state.progress.batches() == 0
+            && let Some(epoch) = fit.epochs.checked_sub(1)
+        {
+            let record = Record {
+                epoch,
+                step: fit.steps,
+                seconds: self.begin.elapsed().as_secs_f64(),
+                numbers: numbers(state.trainer, state.progress),
+            };
+            if let Err(error) = self.sink.write(&record) {
+                (self.report)(&error);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The last epoch's, with the names that they have in every log.
+fn numbers<T>(trainer: &Trainer, progress: &Progress<T>) -> Vec<(String, f64)> {
+    let (Some(record), Some(measured)) = (progress.history().last(), progress.metrics().last()) else {
+        return Vec::new();
+    };
+    let mut numbers = vec![
+        ("training/loss".to_owned(), record.training_loss),
+        ("learning_rate".to_owned(), record.learning_rate),
+    ];
+    for (metric, measured) in trainer.metrics.iter().zip(measured) {
+        numbers.push((format!("training/{metric}"), measured.training));
+        numbers.extend(measured.validation.map(|value| (format!("validation/{metric}"), value)));
+    }
+    if let Monitor::Validation(metric, _) = trainer.monitor
+        && !trainer.metrics.contains(&metric)
+    {
+        numbers.extend(record.validation.map(|value| (format!("validation/{metric}"), value)));
+    }
+    numbers
+}

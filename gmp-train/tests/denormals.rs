@@ -1,0 +1,149 @@
+//! Units that die no longer receive a gradient, and what remembers their past decays, step by step, into the numbers
+//! below the smallest normal one, which some processors compute with many times slower. There must be none of them.
+//!
+//! `cargo test --release -p gmp-train --test denormals -- --ignored --nocapture` measures what they would cost here.
+
+use gmp_autograd::Tape;
+use gmp_autograd::op;
+use gmp_nn::{Element, Mlp, Network, Parameterization, Rng};
+use gmp_train::{Adam, Optimizer, Sgd};
+use std::time::{Duration, Instant};
+
+const INPUTS: usize = 13;
+const HIDDEN: usize = 60;
+const SAMPLES: usize = 32;
+
+/// A regression, the network that learns it, and the tape of its last step.
+struct Training<T: 'static> {
+    network: Network<T>,
+    tape: Tape<T>,
+    x: Vec<T>,
+    y: Vec<T>,
+}
+
+impl<T: Element> Training<T> {
+    fn new(form: Parameterization) -> Self {
+        let mut rng = Rng::new(1, "data");
+        let mut draw = |n: usize| (0..n).map(|_| T::from_f64(rng.normal())).collect();
+        let (x, y) = (draw(SAMPLES * INPUTS), draw(SAMPLES));
+        Self { network: Mlp::new(INPUTS, &[HIDDEN], 1, form).build(2).unwrap(), tape: Tape::new(), x, y }
+    }
+
+    fn steps(&mut self, optimizer: &mut dyn Optimizer<T>, steps: usize) {
+        for _ in 0..steps {
+            self.tape.begin(self.network.parameters.values());
+            let x = self.tape.input(&self.x, SAMPLES, INPUTS);
+            let y = self.tape.input(&self.y, SAMPLES, 1);
+            let prediction = self.network.forward_training(&mut self.tape, x);
+            let loss = op::mean_squared_error(&mut self.tape, prediction, y);
+            self.tape.backward(loss);
+            optimizer.step(&mut self.network.parameters, self.tape.parameter_gradients(), 1e-3);
+        }
+    }
+
+    /// Moves the activation boundaries of all hidden units but ten out of the data.
+    fn kill(&mut self, form: Parameterization) {
+        let name = match form {
+            Parameterization::Geometric => "hidden1.offset",
+            Parameterization::BatchNorm => "hidden1.shift",
+            _ => "hidden1.bias",
+        };
+        let entry = self.network.parameters.entries().iter().find(|entry| entry.name == name).unwrap();
+        let range = entry.slot.range();
+        self.network.parameters.values_mut()[range][10..].fill(T::from_f64(-1e3));
+    }
+}
+
+fn denormals<T: Element>(numbers: &[T]) -> usize {
+    numbers.iter().filter(|x| **x != T::ZERO && x.abs() < T::MIN_POSITIVE).count()
+}
+
+/// Denormals among parameters, running statistics, gradients, and the optimizer's memory.
+fn count<T: Element>(training: &Training<T>, optimizer: &dyn Optimizer<T>) -> [usize; 4] {
+    let memory = optimizer.state().vectors;
+    [
+        denormals(training.network.parameters.values()),
+        denormals(training.network.buffers.values()),
+        denormals(training.tape.parameter_gradients()),
+        memory.iter().map(|(_, vector)| denormals(vector)).sum(),
+    ]
+}
+
+/// In single precision 0.9ⁿ is below the smallest normal number after 830 steps.
+fn dead_units_leave_none(form: Parameterization, optimizer: &mut dyn Optimizer<f32>) {
+    let mut training = Training::<f32>::new(form);
+    training.steps(optimizer, 50);
+    training.kill(form);
+    training.steps(optimizer, 2000);
+    let quiet = training.tape.parameter_gradients().iter().filter(|g| **g == 0.0).count();
+    assert!(quiet > 45 * INPUTS, "{form}: the units are not dead, {quiet} numbers without gradient");
+    assert_eq!(count(&training, optimizer), [0; 4], "{form}");
+}
+
+#[test]
+fn dead_units_leave_none_in_adam() {
+    for form in Parameterization::ALL {
+        // β₂ smaller than usual, so that the second moments decay as fast.
+        dead_units_leave_none(form, &mut Adam::new(0.9, 0.95, 1e-7));
+    }
+}
+
+#[test]
+fn dead_units_leave_none_in_the_velocities_of_sgd() {
+    for form in Parameterization::ALL {
+        dead_units_leave_none(form, &mut Sgd::new(0.9));
+    }
+}
+
+/// The shortest of many hundreds of steps in a row.
+fn time<T: Element>(training: &mut Training<T>, optimizer: &mut dyn Optimizer<T>) -> Duration {
+    let round = |_| {
+        let start = Instant::now();
+        training.steps(optimizer, 200);
+        start.elapsed() / 200
+    };
+    (0..15).map(round).min().unwrap()
+}
+
+#[test]
+#[ignore = "measures time"]
+fn what_they_cost() {
+    cost::<f32>();
+    cost::<f64>();
+}
+
+fn cost<T: Element>() {
+    let tiny = T::MIN_POSITIVE * T::from_f64(0.01);
+    for form in Parameterization::ALL {
+        let mut training = Training::<T>::new(form);
+        let mut adam = Adam::default();
+        training.steps(&mut adam, 50);
+        let early = time(&mut training, &mut adam);
+        training.kill(form);
+        training.steps(&mut adam, 10_000);
+        let late = time(&mut training, &mut adam);
+        // The same dead units with denormals where they could be: in the velocities, in the weights, in the data.
+        let mut sgd = Sgd::new(0.9);
+        training.steps(&mut sgd, 1);
+        let clean = time(&mut training, &mut sgd);
+        let mut state = sgd.state();
+        let dead: Vec<usize> = (0..training.network.parameters.values().len())
+            .filter(|&i| training.tape.parameter_gradients()[i] == T::ZERO)
+            .collect();
+        dead.iter().for_each(|&i| state.vectors[0].1[i] = tiny);
+        sgd.restore(state).unwrap();
+        let velocities = time(&mut training, &mut sgd);
+        let left = count(&training, &sgd)[3];
+        dead.iter().for_each(|&i| training.network.parameters.values_mut()[i] = tiny);
+        let mut sgd = Sgd::new(0.9);
+        let parameters = time(&mut training, &mut sgd);
+        training.x.iter_mut().for_each(|x| *x = tiny);
+        let data = time(&mut training, &mut Sgd::new(0.9));
+        println!(
+            "{form} {}: Adam {early:.1?} early, {late:.1?} late; Sgd {clean:.1?}, with denormals in {} velocities {velocities:.1?} \
+             ({left} are left), in as many parameters {parameters:.1?}, in the data {data:.1?}",
+            T::NAME,
+            dead.len()
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! Pictures through the training loop: the loader, convolutional networks of every form, micro-batches, checkpoints.
+#![cfg(feature = "image")]
+
+use gmp_autograd::Mat;
+use gmp_nn::models::{Form, vgg6};
+use gmp_nn::{Element, Network};
+use gmp_train::image::{Loader, Loading, Order, Pictures, Preparation};
+use gmp_train::{
+    Batch, Batches, Checkpoint, Epoch, Error, Goal, Loss, Metric, Monitor, Observer, Progress, Sgd, State,
+    Trainer, evaluate,
+};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+const CLASSES: usize = 10;
+
+fn loaders(batch_size: usize, threads: usize) -> (Loader, Loader) {
+    let (training, validation) = Pictures::new(3, 96, 40);
+    let loading = Loading { batch_size, order: Order::Shuffled, seed: 5, threads };
+    let train = Loader::new(Arc::new(training), Preparation::small(true), loading).unwrap();
+    let loading = Loading { order: Order::AsStored, ..loading };
+    (train, Loader::new(Arc::new(validation), Preparation::small(false), loading).unwrap())
+}
+
+fn trainer(epochs: usize) -> Trainer {
+    Trainer {
+        monitor: Monitor::Validation(Metric::TopAccuracy(5), Goal::Maximize),
+        metrics: vec![Metric::TopAccuracy(1), Metric::TopAccuracy(5)],
+        ..Trainer::new(Loss::SoftmaxCrossEntropy, 32, epochs, 0.01)
+    }
+}
+
+fn build<T: Element>(form: Form) -> Network<T> {
+    vgg6(form, 2, CLASSES).build(1).unwrap()
+}
+
+/// Keeps a copy of the run as it was after so many steps.
+struct Keep(usize, Option<Checkpoint<f32>>);
+impl Observer<f32> for Keep {
+    fn on_epoch(&mut self, _: &Epoch<'_, f32>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_step(&mut self, state: &State<'_, f32>) -> ControlFlow<()> {
+        if state.progress.fit().steps == self.0 {
+            self.1 = Some(Checkpoint::new(state, ""));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A run of three epochs of three batches, and its state after so many steps.
+fn train(form: Form, threads: usize, after: usize) -> (Network<f32>, Progress<f32>, Checkpoint<f32>) {
+    let (mut train, mut validation) = loaders(32, threads);
+    let (mut network, mut keeps) = (build(form), (Keep(after, None), Keep(9, None)));
+    let start = Progress::start(&trainer(3));
+    trainer(3)
+        .fit_batches(start, &mut network, &mut Sgd::new(0.9), &mut train, Some(&mut validation), &mut keeps)
+        .unwrap();
+    let end = keeps.1.1.unwrap().progress;
+    (network, end, keeps.0.1.unwrap())
+}
+
+#[test]
+fn a_run_that_was_cut_off_anywhere_ends_the_same_under_every_form_and_number_of_threads() {
+    for form in Form::PAPER {
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (whole, end, _) = pool(1).install(|| train(form, 1, 1));
+        for (cut, threads) in [(1, 2), (3, 3), (5, 4)] {
+            let (again, _, checkpoint) = pool(threads).install(|| train(form, threads, cut));
+            assert_eq!(again.parameters, whole.parameters, "{form:?} on {threads} threads");
+            // Through the bytes of a file.
+            let checkpoint = Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap()).unwrap();
+            let (mut network, mut sgd) = (build(form), Sgd::new(0.0));
+            let progress = checkpoint.restore(&mut network, &mut sgd).unwrap();
+            let (mut data, mut validation) = loaders(32, 2);
+            let mut keep = Keep(9, None);
+            trainer(3)
+                .fit_batches(progress, &mut network, &mut sgd, &mut data, Some(&mut validation), &mut keep)
+                .unwrap();
+            assert_eq!(network.parameters, whole.parameters, "{form:?} cut after {cut} steps");
+            assert_eq!(network.buffers, whole.buffers, "{form:?} cut after {cut} steps");
+            assert_eq!(keep.1.unwrap().progress, end, "{form:?} cut after {cut} steps");
+        }
+    }
+}
+
+#[test]
+fn the_metrics_of_an_epoch_are_those_of_its_network() {
+    let (network, end, _) = train(Form::Standard, 2, 1);
+    let (_, mut validation) = loaders(7, 2);
+    let values = evaluate(&network, &mut validation, &trainer(1).metrics).unwrap();
+    let last = &end.metrics()[2];
+    assert_eq!(last.iter().map(|m| m.validation.unwrap()).collect::<Vec<_>>(), values);
+    assert_eq!(end.history()[2].validation, Some(values[1]));
+    assert!(last[0].training <= last[1].training && last[1].training <= 1.0);
+}
+
+/// Three fixed batches of noise in double precision.
+struct Noise(Vec<f64>, Vec<f64>, usize);
+impl Batches<f64> for Noise {
+    fn samples(&self) -> usize {
+        12
+    }
+    fn start(&mut self, _: usize, batch: usize) {
+        self.2 = batch;
+    }
+    fn next_batch(&mut self) -> Result<Option<Batch<'_, f64>>, Error> {
+        let (index, size) = (self.2, 32 * 32 * 3);
+        if index == 2 {
+            return Ok(None);
+        }
+        self.2 += 1;
+        let inputs = Mat::new(&self.0[index * 6 * size..][..6 * size], 6 * 32 * 32, 3);
+        Ok(Some(Batch { index, samples: 6, inputs, targets: Mat::new(&self.1[index * 6..][..6], 6, 1) }))
+    }
+}
+
+#[test]
+fn micro_batches_give_the_step_of_the_whole_batch_where_there_are_no_batch_statistics() {
+    let mut rng = gmp_nn::Rng::new(9, "noise");
+    let pixels: Vec<f64> = (0..12 * 32 * 32 * 3).map(|_| rng.normal()).collect();
+    let classes: Vec<f64> = (0..12).map(|i| f64::from(i % 10)).collect();
+    let run = |form, micro_batch| {
+        let mut network: Network<f64> = build(form);
+        let mut data = Noise(pixels.clone(), classes.clone(), 0);
+        let trainer = Trainer { micro_batch, monitor: Monitor::TrainingLoss, batch_size: 6, ..trainer(2) };
+        let start = Progress::start(&trainer);
+        trainer.fit_batches(start, &mut network, &mut Sgd::new(0.9), &mut data, None, &mut ()).unwrap();
+        network.parameters.values().to_vec()
+    };
+    let difference = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    for form in [Form::Standard, Form::WeightNorm, Form::Geometric] {
+        let whole = run(form, None);
+        assert_eq!(run(form, Some(6)), whole);
+        for most in [1, 4] {
+            let parts = run(form, Some(most));
+            assert!(difference(&parts, &whole) < 1e-12, "{form:?} in parts of {most}");
+        }
+    }
+    assert!(difference(&run(Form::BatchNorm, Some(2)), &run(Form::BatchNorm, None)) > 1e-6);
+}
