@@ -1,6 +1,6 @@
 //! `cargo xtask repro`: runs experiments and writes the report.
 
-use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY};
+use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY, images};
 use crate::report::html::{Block, Report, Section};
 use crate::run::execute::{Done, execute, say};
 use crate::run::results::Results;
@@ -37,15 +37,19 @@ pub struct ReproCommand {
     /// training samples, or each in turn
     #[arg(long, value_enum, default_value_t = Protocols::Both)]
     protocol: Protocols,
-    /// Data sets of table1: names of files in DATA-DIR/uci, or paths of CSV files (header, last column the target)
+    /// Data sets. Of table1: names of files in DATA-DIR/uci, or paths of CSV files (header, last column the target).
+    /// Of fig4 and table2: cifar10, imagenet32, pictures (generated), or the folder of one; of table3: the folder
     #[arg(long = "dataset", value_name = "NAME|PATH")]
     datasets: Vec<String>,
-    /// Methods: SP, WN, BN, GmP, or GmP-half-sphere (the authors' initialization); all if none is named
+    /// Methods: SP, WN, BN, GmP, GmP-half-sphere (the authors' initialization); of fig4, table2 and table3 also WN+MBN,
+    /// GmP+IMN, WN+IMN, LN (the last two are not in the paper). The paper's if none is named
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<Method>,
     /// Learning rates, in place of the profile's grid
     #[arg(long = "lr", value_name = "X", value_parser = learning_rate, allow_negative_numbers = true)]
     rates: Vec<f64>,
+    #[command(flatten)]
+    pictures: images::Options,
     /// Where the data sets are
     #[arg(long, value_name = "DIR", default_value = "data")]
     data_dir: PathBuf,
@@ -85,10 +89,8 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let start = Instant::now();
-    let context = command.context()?;
-    let threads = command
-        .threads
-        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let context = command.context();
+    let threads = context.threads;
     std::fs::create_dir_all(&command.out).with_context(|| {
         format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
     })?;
@@ -121,10 +123,22 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
             }
         };
         let runs = study.runs();
-        let mut store = Store::open(&command.out, experiment.id())?;
+        if runs.is_empty() && !experiment.methods().is_empty() {
+            let known: Vec<&str> = experiment.methods().iter().map(|method| method.name()).collect();
+            say(&format!("{}: nothing to run: its methods are {}", experiment.id(), known.join(", ")));
+            continue;
+        }
+        let mut store = Store::open(&command.out, experiment.store())?;
         let carry_out = |run: &_| study.carry_out(run, &stop);
-        let done =
-            execute(experiment.id(), &runs, |run| study.cost(run), carry_out, &mut store, threads, &stop)?;
+        let done = execute(
+            experiment.id(),
+            &runs,
+            |run| study.cost(run),
+            carry_out,
+            &mut store,
+            study.at_a_time(threads),
+            &stop,
+        )?;
         if let Done::Stopped { done, left } = done {
             say(&format!(
                 "stopped: {done} runs of {} are kept in {}, {left} are left; the same command goes on from there",
@@ -219,13 +233,11 @@ fn report(sections: Vec<Section>, profile: Profile, manifest: &serde_json::Value
 }
 
 impl ReproCommand {
-    fn context(&self) -> Result<Context> {
+    fn context(&self) -> Context {
         let mut rates = self.rates.clone();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
-        let methods: Vec<Method> =
-            Method::ALL.into_iter().filter(|m| self.methods.is_empty() || self.methods.contains(m)).collect();
-        Ok(Context {
+        Context {
             profile: self.profile,
             seeds: self.seeds,
             protocols: match self.protocol {
@@ -234,10 +246,15 @@ impl ReproCommand {
                 Protocols::Both => vec![Protocol::Paper, Protocol::HeldOut],
             },
             datasets: self.datasets.clone(),
-            methods,
+            methods: (!self.methods.is_empty()).then(|| self.methods.clone()),
             rates: (!rates.is_empty()).then_some(rates),
             data_dir: self.data_dir.clone(),
-        })
+            out: self.out.clone(),
+            threads: self
+                .threads
+                .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+            pictures: self.pictures.clone(),
+        }
     }
 
     fn manifest(
@@ -264,6 +281,7 @@ impl ReproCommand {
             "protocols": context.protocols,
             "methods": context.methods,
             "learning rates": context.rates(),
+            "pictures": context.pictures,
             "data folder": context.data_dir,
             "threads": threads,
             "version": VERSION,

@@ -42,6 +42,32 @@ fn json_lines_name_every_case_as_the_other_implementations_do() {
     assert_eq!(lines.len(), expected.len(), "a case was measured twice");
 }
 
+/// A process a case: the peak memory is its own.
+#[test]
+fn networks_print_their_peak_memory() {
+    let output = bench(&["vgg6", "--json", "--rounds", "1", "--round-milliseconds", "0", "--threads", "2"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    let cases: Vec<_> = lines.iter().map(|line| line["case"].as_str().unwrap()).collect();
+    let forms = ["SP", "WN", "WN+MBN", "BN", "GmP", "GmP+IMN"];
+    assert_eq!(cases, forms.map(|form| format!("{form}-b32-nhwc")));
+    for line in &lines {
+        assert_eq!(
+            ["workload", "impl", "metric", "unit"].map(|key| line[key].as_str().unwrap()),
+            ["vgg6", "gmp", "images/s", "img/s"]
+        );
+        assert!(line["value"].as_f64().unwrap() > 0.0);
+        if cfg!(target_os = "linux") {
+            // The tape alone holds more than 100 MiB.
+            assert!(line["rss_mb"].as_f64().unwrap() > 100.0, "{line}");
+        }
+    }
+}
+
 #[test]
 fn the_table_shows_every_figure_beside_its_limit() {
     let output = bench(&["levy", "--rounds", "1", "--round-milliseconds", "0"]);
@@ -59,6 +85,7 @@ fn arguments_that_make_no_sense_are_named() {
         (&["mpl"][..], "'mpl'"),
         (&["--threads", "0"], "'0' for '--threads"),
         (&["--rounds", "none"], "'none' for '--rounds"),
+        (&["vgg6", "--form", "6"], "'6' for '--form"),
     ] {
         let output = bench(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -150,7 +150,10 @@ fn a_table_is_written_whole_or_not_at_all() -> Result<(), Box<dyn std::error::Er
     let taken = folder.path().join("taken");
     fs::create_dir_all(taken.join("t.csv/inside"))?;
     let error = table.write_csv(taken.join("t.csv")).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("{}: cannot be written: ", taken.join("t.csv").display())), "{error}");
+    assert!(
+        error.starts_with(&format!("{}: cannot rename the finished file: ", taken.join("t.csv").display())),
+        "{error}"
+    );
     assert_eq!(fs::read_dir(&taken)?.count(), 1, "no temporary file is left");
     Ok(())
 }

@@ -65,11 +65,17 @@ fn every_experiment_ends_with_its_figures_and_a_page_that_stands_alone() {
         path(&out),
         "--lr",
         "0.1",
+        "--pictures",
+        "32",
+        "--width",
+        "1/64",
     ];
     let output = xtask(&arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
 
-    for figure in ["fig1/fig1", "fig2/fig2", "fig3/fig3", "fig5/fig5", "table1/table1-learning-rates"] {
+    for figure in
+        ["fig1/fig1", "fig2/fig2", "fig3/fig3", "fig4/fig4", "fig5/fig5", "table1/table1-learning-rates"]
+    {
         for kind in ["svg", "png"] {
             let size = fs::metadata(out.join(format!("{figure}.{kind}"))).expect(figure).len();
             assert!(size > 2_000, "{figure}.{kind} has {size} bytes");
@@ -245,7 +251,7 @@ fn bad_input_is_one_clear_line() {
     let message = error_of(&["repro", "fig9", "--out", path(&out)]);
     assert_eq!(
         message,
-        "error: there is no experiment \"fig9\"; expected some of theory, fig1, fig2, fig3, fig5, table1\n"
+        "error: there is no experiment \"fig9\"; expected some of theory, fig1, fig2, fig3, fig4, fig5, table1, table2, table3\n"
     );
     for (arguments, expected) in [
         (&["--lr", "-1"][..], "positive number"),
@@ -254,7 +260,7 @@ fn bad_input_is_one_clear_line() {
         (&["--seeds", "0"], "0 is not in 1..=10000"),
         (&["--seeds", "-3"], "--seeds"),
         (&["--threads", "0"], "0 is not in 1..=1024"),
-        (&["--method", "GMPP"], "expected one of SP, WN, BN, GmP"),
+        (&["--method", "GMPP"], "expected one of SP, WN, WN+MBN, BN, GmP"),
         (&["--protocol", "mine"], "held-out"),
         (&["--dataset", "nowhere"], "nowhere"),
     ] {
@@ -299,7 +305,7 @@ fn the_list_names_every_experiment_and_survives_a_closed_pipe() {
     let output = xtask(&["repro", "--list"]);
     assert!(output.status.success());
     let list = text(&output.stdout);
-    for id in ["fig1", "fig2", "fig3", "fig5", "table1"] {
+    for id in ["fig1", "fig2", "fig3", "fig4", "fig5", "table1", "table2", "table3"] {
         assert!(list.lines().any(|line| line.starts_with(id)), "{list}");
     }
     assert!(list.contains("needs DATA-DIR/uci") && list.contains("on two cores"));

@@ -7,7 +7,7 @@ use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;
 use gmp_nn::{Element, Mlp, Parameterization, Rng};
-use gmp_train::{Adam, Dataset, EarlyStopping, Loss, Monitor, ReduceOnPlateau, Restore, Trainer};
+use gmp_train::{Adam, Dataset, EarlyStopping, Loss, ReduceOnPlateau, Restore, Trainer};
 
 use super::timing::Rounds;
 use super::{Case, Work, Workload};
@@ -33,6 +33,7 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
             transforms::<f64>(rounds, report);
             transforms::<f32>(rounds, report);
         }
+        Workload::Conv | Workload::Vgg6 | Workload::Resnet18 => unreachable!("measured elsewhere"),
     }
 }
 
@@ -79,6 +80,7 @@ fn product([m, k, n]: [usize; 3], rounds: Rounds) -> Case {
         timing,
         figure: |seconds, work| work.amount() / seconds / 1e9,
         work: flops::<f32>(2 * m * k * n),
+        peak_memory: None,
     }
 }
 
@@ -98,16 +100,7 @@ fn step<T: Element>(form: Parameterization, batch: usize, rounds: Rounds) -> Cas
     let data = Dataset::new(draw::<T>("inputs", batch * inputs), inputs, draw("targets", batch), 1)
         .expect("normal numbers are finite");
     let mut network = Mlp::new(inputs, &[hidden], 1, form).build::<T>(0).expect("the layers are not empty");
-    let trainer = Trainer {
-        loss: Loss::MeanAbsoluteError,
-        batch_size: batch,
-        epochs: usize::MAX,
-        learning_rate: 1e-3,
-        monitor: Monitor::TrainingLoss,
-        plateau: None,
-        early_stopping: None,
-        seed: 0,
-    };
+    let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
     let timing = rounds.time_epochs(|watch| {
         trainer
             .fit(&mut network, &mut Adam::default(), &data, None, watch)
@@ -121,6 +114,7 @@ fn step<T: Element>(form: Parameterization, batch: usize, rounds: Rounds) -> Cas
         timing,
         figure: microseconds,
         work: flops::<T>(products_of_a_step(batch, inputs, hidden)),
+        peak_memory: None,
     }
 }
 
@@ -131,18 +125,18 @@ fn levy_run(form: Parameterization, rounds: Rounds) -> Case {
     let samples = x.len();
     let data = Dataset::new(x, 1, y, 1).expect("finite numbers");
     let trainer = Trainer {
-        loss: Loss::MeanAbsoluteError,
-        batch_size: samples,
-        epochs: EPOCHS,
-        learning_rate: if form == Parameterization::Geometric { 0.1 } else { 0.01 },
-        monitor: Monitor::TrainingLoss,
         plateau: Some(ReduceOnPlateau::new(500)),
         early_stopping: Some(EarlyStopping {
             patience: EPOCHS,
             margin: 0.0,
             restore: Restore::WhenStoppedEarly,
         }),
-        seed: 0,
+        ..Trainer::new(
+            Loss::MeanAbsoluteError,
+            samples,
+            EPOCHS,
+            if form == Parameterization::Geometric { 0.1 } else { 0.01 },
+        )
     };
     let timing = rounds.time(|| {
         let mut network = Mlp::new(1, &[100], 1, form).build::<f64>(0).expect("the layers are not empty");
@@ -157,6 +151,7 @@ fn levy_run(form: Parameterization, rounds: Rounds) -> Case {
         timing,
         figure: |seconds, _| seconds,
         work: flops::<f64>(EPOCHS * products_of_a_step(samples, 1, 100)),
+        peak_memory: None,
     }
 }
 
@@ -179,6 +174,7 @@ fn transforms<T: Scalar>(rounds: Rounds, report: &mut dyn FnMut(Case)) {
             timing,
             figure: microseconds,
             work: Work::Bytes((bytes * size_of::<T>()) as f64),
+            peak_memory: None,
         };
         let forward = rounds.time(|| {
             parallel::directions(black_box(&angles), units, black_box(&mut directions));

@@ -6,18 +6,25 @@
 //! | `mlp` | one training step of a 13→100→1 network: forward, backward, Adam |
 //! | `levy` | a whole run of 10,000 epochs on 50 points |
 //! | `transform` | angles to directions, without and with the way back |
+//! | `conv` | a pass of a convolution in f32, counted as a direct one |
+//! | `vgg6` | one training step of the paper's VGG-6 on 32 pictures: forward, backward, SGD with momentum |
+//! | `resnet18` | the same of ResNet-18 on 8 pictures |
 //!
 //! Every figure is the median of several rounds after a warm-up, and is shown beside the limit that binds it:
-//! the multiply-adds or the memory bandwidth that the same machine reached a moment before.
+//! the multiply-adds or the memory bandwidth that the same machine reached a moment before. A convolution by fewer
+//! multiplications than a direct one may exceed it. Networks are measured in a process each, which tells its peak memory.
 
 mod cases;
+mod convolutions;
 mod machine;
+mod networks;
 mod timing;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use gmp_nn::models::Form;
 use serde::Serialize;
 
 use machine::Machine;
@@ -28,7 +35,8 @@ use timing::{Rounds, Timing};
 #[command(after_help = "Examples:\n  \
     cargo xtask bench                     every case on one thread, as a table\n  \
     cargo xtask bench mlp levy --json     one JSON line a case\n  \
-    cargo xtask bench gemm --threads 2    matrix products on two threads\n\n\
+    cargo xtask bench gemm --threads 2    matrix products on two threads\n  \
+    cargo xtask bench vgg6 --threads 2    training steps of VGG-6, with their peak memory\n\n\
     The machine should be idle. Figures are medians; `spread` is the range of the rounds around it.")]
 pub struct BenchArguments {
     /// Which workloads; all of them where none is named
@@ -46,6 +54,10 @@ pub struct BenchArguments {
     /// Shortest round, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20, hide = true)]
     round_milliseconds: u64,
+    /// Measure a network of this form (its place among the paper's) here, and print what a parent process reads
+    #[arg(long, value_name = "N", hide = true, requires = "workloads",
+        value_parser = clap::value_parser!(u16).range(..Form::PAPER.len() as i64))]
+    form: Option<u16>,
 }
 
 /// What is timed.
@@ -60,10 +72,17 @@ enum Workload {
     Levy,
     /// Angles of n×512 weights to directions, and the vector-Jacobian product
     Transform,
+    /// Passes of the convolutions of both networks, f32
+    Conv,
+    /// One training step of VGG-6: batch 32, softmax cross-entropy, SGD with momentum; all six forms, f32
+    Vgg6,
+    /// One training step of ResNet-18: batch 8, the same
+    Resnet18,
 }
 
 impl Workload {
-    const ALL: [Self; 4] = [Self::Gemm, Self::Mlp, Self::Levy, Self::Transform];
+    const ALL: [Self; 7] =
+        [Self::Gemm, Self::Mlp, Self::Levy, Self::Transform, Self::Conv, Self::Vgg6, Self::Resnet18];
 }
 
 /// One measured case.
@@ -77,6 +96,8 @@ struct Case {
     /// From seconds to the unit.
     figure: fn(seconds: f64, work: Work) -> f64,
     work: Work,
+    /// In MiB, of a process of the case's own.
+    peak_memory: Option<f64>,
 }
 
 /// What one repetition must do at least, and so which limit of the machine binds it.
@@ -108,6 +129,8 @@ struct Line<'a> {
     metric: &'static str,
     value: f64,
     unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rss_mb: Option<f64>,
 }
 
 /// Runs the command: one line a case on standard output, as soon as it is measured.
@@ -121,38 +144,52 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         .build()
         .with_context(|| format!("cannot start {threads} threads"))?;
     let rounds = Rounds::new(arguments.rounds, arguments.round_milliseconds);
+    if let (Some(form), Some(&workload)) = (arguments.form, arguments.workloads.first()) {
+        let form = Form::PAPER[usize::from(form)];
+        pool.install(|| networks::measure_here(workload, form, rounds))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let chosen =
         |workload: &Workload| arguments.workloads.is_empty() || arguments.workloads.contains(workload);
     let mut out = std::io::stdout();
-    let written = pool.install(|| -> std::io::Result<()> {
+    let measured = pool.install(|| -> anyhow::Result<()> {
         let machine = if arguments.json { None } else { Some(Machine::measure(threads.into())) };
         if let Some(machine) = &machine {
             writeln!(out, "{machine}")?;
             writeln!(
                 out,
-                "{:<10}{:<18}{:<15}{:>12}  {:<8}{:>12}  of the limit",
+                "{:<10}{:<26}{:<16}{:>12}  {:<8}{:>12}  of the limit",
                 "workload", "case", "metric", "median", "unit", "spread"
             )?;
         }
         for workload in Workload::ALL.into_iter().filter(chosen) {
             let mut written = Ok(());
-            cases::measure(workload, rounds, &mut |case| {
+            let mut report = |case: Case| {
                 if written.is_ok() {
                     written = match &machine {
                         Some(machine) => case.write_row(&mut out, machine),
                         None => case.write_json(&mut out, threads),
                     };
                 }
-            });
+            };
+            match workload {
+                Workload::Vgg6 | Workload::Resnet18 => networks::measure(workload, arguments, &mut report)?,
+                Workload::Conv => convolutions::measure(rounds, &mut report),
+                _ => cases::measure(workload, rounds, &mut report),
+            }
             written?;
         }
         Ok(())
     });
-    match written {
+    match measured {
         // Whoever reads may stop early, as `head` does.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => written.context("cannot write the figures").map(|()| ExitCode::SUCCESS),
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        measured => measured.context("cannot measure").map(|()| ExitCode::SUCCESS),
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 impl Case {
@@ -169,6 +206,7 @@ impl Case {
             metric: self.metric,
             value: self.value(self.timing.median),
             unit: self.unit,
+            rss_mb: self.peak_memory,
         };
         serde_json::to_writer(&mut *out, &line)?;
         writeln!(out)
@@ -186,9 +224,10 @@ impl Case {
         let decimals = if value < 1.0 { 4 } else { 1 };
         let spread =
             format!("-{:.0}% +{:.0}%", 100.0 * (1.0 - fastest / median), 100.0 * (slowest / median - 1.0));
+        let memory = self.peak_memory.map_or(String::new(), |peak| format!(", peak memory {peak:.0} MiB"));
         writeln!(
             out,
-            "{workload:<10}{:<18}{:<15}{value:>12.decimals$}  {:<8}{spread:>12}  {:>4.0}% of {what}",
+            "{workload:<10}{:<26}{:<16}{value:>12.decimals$}  {:<8}{spread:>12}  {:>4.0}% of {what}{memory}",
             self.name,
             self.metric,
             self.unit,

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use gmp_train::{Epoch, Observer};
+use serde::{Deserialize, Serialize};
 
 /// How long to look.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +14,7 @@ pub(super) struct Rounds {
 }
 
 /// Seconds that one repetition took, over the rounds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Timing {
     pub(super) median: f64,
     pub(super) fastest: f64,
@@ -39,13 +40,20 @@ impl Rounds {
 
     /// Times `work`, repeated until a round is long enough; a round before the first one warms up.
     pub(super) fn time(self, mut work: impl FnMut()) -> Timing {
-        let mut round = || {
+        self.time_part(|| {
             let start = Instant::now();
-            let mut repetitions = 0u32;
+            work();
+            start.elapsed()
+        })
+    }
+
+    /// As [`Rounds::time`], for work that says itself how long the part took that counts.
+    pub(super) fn time_part(self, mut work: impl FnMut() -> Duration) -> Timing {
+        let mut round = || {
+            let (mut elapsed, mut repetitions) = (Duration::ZERO, 0u32);
             loop {
-                work();
+                elapsed += work();
                 repetitions += 1;
-                let elapsed = start.elapsed();
                 if elapsed >= self.shortest {
                     return elapsed.as_secs_f64() / f64::from(repetitions);
                 }

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use gmp_train::checkpoint::Problem;
+
 /// A data file, download or name that cannot be used: what was wrong, where, and what was expected.
 ///
 /// `file` is a path as the user wrote it, a URL, or `MEMBER in ARCHIVE`; `line` counts from 1, as an editor (or a
@@ -30,12 +32,12 @@ pub enum DataError {
         cause: io::Error,
     },
     /// The operating system refused to write.
-    #[error("{file}: cannot be written: {cause}; expected a folder that can be written to")]
+    #[error("{file}: {cause}; expected a folder that can be written to")]
     Write {
         /// The file to be written.
         file: String,
-        /// The system's reason.
-        cause: io::Error,
+        /// What was refused, and why.
+        cause: Problem,
     },
     /// More bytes than this program is willing to hold.
     #[error("{file}: larger than the limit of {} MiB", .limit >> 20)]

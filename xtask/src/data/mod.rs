@@ -17,6 +17,7 @@ pub mod original;
 pub mod table;
 pub mod uci;
 mod workbook;
+mod xls;
 
 pub use error::{CellProblem, DataError};
 pub use table::Table;

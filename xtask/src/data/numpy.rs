@@ -3,6 +3,8 @@
 //! The paper's regression results are over these splits, and how hard a split's test samples are moves the error more than
 //! most of what is compared. With the authors' own, a seed here has the samples that it has there.
 
+use anyhow::{Context as _, Result, bail};
+
 /// NumPy's legacy generator (`numpy.random.RandomState`), as far as a permutation needs it: MT19937.
 ///
 /// Source: Matsumoto & Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998).
@@ -50,21 +52,23 @@ impl RandomState {
 }
 
 /// Rows of the training and of the test samples: `train_test_split(range(samples), test_size=fraction,
-/// random_state=seed)`. None where a part would be empty, or there are more samples or larger seeds than 32 bits hold.
-#[must_use]
-pub fn train_test_split(samples: usize, fraction: f64, seed: u64) -> Option<(Vec<usize>, Vec<usize>)> {
-    let mut state = RandomState::new(u32::try_from(seed).ok()?);
-    u32::try_from(samples).ok()?;
+/// random_state=seed)`.
+///
+/// # Errors
+/// If a part would be empty, or there are more samples or larger seeds than 32 bits hold.
+pub fn train_test_split(samples: usize, fraction: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
+    let mut state = RandomState::new(u32::try_from(seed).context("a seed of more than 32 bits")?);
+    u32::try_from(samples).context("more samples than 32 bits hold")?;
     let mut rows: Vec<usize> = (0..samples).collect();
     for i in (1..samples).rev() {
         rows.swap(i, state.up_to(i as u32) as usize);
     }
     let test = (samples as f64 * fraction).ceil() as usize;
     if test == 0 || test >= samples {
-        return None;
+        bail!("{samples} samples cannot be split: both parts must have some");
     }
     let train = rows.split_off(test);
-    Some((train, rows))
+    Ok((train, rows))
 }
 
 #[cfg(test)]
@@ -101,9 +105,9 @@ mod tests {
 
     #[test]
     fn parts_that_would_be_empty_are_refused() {
-        assert_eq!(train_test_split(1, 0.2, 0), None);
-        assert_eq!(train_test_split(0, 0.2, 0), None);
-        assert!(train_test_split(2, 0.2, 0).is_some());
-        assert_eq!(train_test_split(9, 0.2, u64::MAX), None);
+        assert!(train_test_split(1, 0.2, 0).is_err());
+        assert!(train_test_split(0, 0.2, 0).is_err());
+        assert!(train_test_split(2, 0.2, 0).is_ok());
+        assert!(train_test_split(9, 0.2, u64::MAX).is_err());
     }
 }

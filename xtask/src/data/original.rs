@@ -10,7 +10,7 @@ use super::{
     catalog::{Dataset, Format},
     error::{CellProblem, DataError, shorten},
     table::{Records, check_text},
-    workbook::{self, Cell, Row, UNPACKED_LIMIT},
+    workbook::{self, Cell, UNPACKED_LIMIT},
 };
 
 /// Converts the original of `dataset`, either the file itself or a zip archive that holds it.
@@ -59,71 +59,95 @@ pub fn check(dataset: &Dataset, table: &Table) -> Result<(), DataError> {
 }
 
 fn convert_file(dataset: &Dataset, origin: &str, bytes: &[u8]) -> Result<Table, DataError> {
-    let rows = match dataset.format {
-        Format::Whitespace => whitespace(origin, bytes)?,
-        Format::Keel => keel(origin, bytes)?,
-        Format::Delimited(delimiter) => delimited(origin, bytes, delimiter)?,
-        Format::Workbook => below_header(workbook::first_sheet(origin, bytes)?),
-    };
-    let file = || origin.to_string();
-    let mut values = Vec::with_capacity(rows.len() * dataset.columns.len());
-    for (line, cells) in &rows {
-        if cells.len() != dataset.source_columns {
-            let (found, expected) = (cells.len(), dataset.source_columns);
-            return Err(DataError::Ragged { file: file(), line: *line, found, expected });
+    let mut rows = Rows { dataset, origin, rows: 0, values: Vec::new() };
+    match dataset.format {
+        Format::Whitespace => {
+            for (line, text) in lines(origin, bytes)? {
+                rows.push(line, text.split_whitespace().map(CellProblem::check))?;
+            }
         }
-        for (cell, column) in cells.iter().zip(dataset.columns) {
-            values.push(cell.clone().map_err(|problem| DataError::Cell {
-                file: file(),
-                line: *line,
-                column: column.to_string(),
-                problem,
-            })?);
+        Format::Keel => {
+            for (line, text) in lines(origin, bytes)? {
+                if !text.trim_start().starts_with('@') {
+                    rows.push(line, text.split(',').map(CellProblem::check))?;
+                }
+            }
+        }
+        Format::Delimited(delimiter) => {
+            let mut records = Records::new(origin, bytes, delimiter)?;
+            records.next()?; // The header.
+            while let Some((line, record)) = records.next()? {
+                rows.push(line, record.iter().map(CellProblem::check))?;
+            }
+        }
+        Format::Workbook => {
+            let mut is_header = true;
+            workbook::first_sheet(origin, bytes, &mut |line, cells| {
+                if std::mem::take(&mut is_header) {
+                    return Ok(());
+                }
+                rows.push(line, cells.iter().cloned())
+            })?;
         }
     }
-    if rows.len() != dataset.rows {
-        return Err(DataError::Rows { file: file(), found: rows.len(), expected: dataset.rows });
-    }
-    let columns: Vec<String> = dataset.columns.iter().map(|name| name.to_string()).collect();
-    let table = Table { path: PathBuf::from(origin), rows: rows.len(), cols: columns.len(), columns, values };
-    check(dataset, &table)?;
-    Ok(table)
+    rows.finish()
 }
 
-/// Rows of a text whose lines `cells` cuts into cells; blank lines are passed over.
-fn lines(
+/// The rows of a data set as they come; no more of them are kept than it has.
+struct Rows<'a> {
+    dataset: &'a Dataset,
+    origin: &'a str,
+    rows: usize,
+    values: Vec<f64>,
+}
+
+impl Rows<'_> {
+    fn push(&mut self, line: usize, cells: impl Iterator<Item = Cell>) -> Result<(), DataError> {
+        let Dataset { source_columns, columns, rows, .. } = *self.dataset;
+        let file = || self.origin.to_string();
+        let (mut found, mut problem) = (0, Ok(()));
+        for cell in cells {
+            if let Some(column) = columns.get(found)
+                && problem.is_ok()
+            {
+                match cell {
+                    Ok(value) if self.rows < rows => self.values.push(value),
+                    Ok(_) => {}
+                    Err(cause) => {
+                        let (file, column) = (file(), column.to_string());
+                        problem = Err(DataError::Cell { file, line, column, problem: cause });
+                    }
+                }
+            }
+            found += 1;
+        }
+        if found != source_columns {
+            return Err(DataError::Ragged { file: file(), line, found, expected: source_columns });
+        }
+        self.rows += 1;
+        problem
+    }
+
+    fn finish(self) -> Result<Table, DataError> {
+        let Self { dataset, origin, rows, values } = self;
+        if rows != dataset.rows {
+            let (file, found, expected) = (origin.to_string(), rows, dataset.rows);
+            return Err(DataError::Rows { file, found, expected });
+        }
+        let columns: Vec<String> = dataset.columns.iter().map(|name| name.to_string()).collect();
+        let table = Table { path: PathBuf::from(origin), rows, cols: columns.len(), columns, values };
+        check(dataset, &table)?;
+        Ok(table)
+    }
+}
+
+/// Lines of a text that are not blank, numbered from 1.
+fn lines<'a>(
     origin: &str,
-    bytes: &[u8],
-    cells: impl Fn(&str) -> Option<Vec<Cell>>,
-) -> Result<Vec<Row>, DataError> {
+    bytes: &'a [u8],
+) -> Result<impl Iterator<Item = (usize, &'a str)> + use<'a>, DataError> {
     let text = check_text(origin, bytes)?;
-    let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    Ok(numbered.filter_map(|(index, line)| Some((index + 1, cells(line)?))).collect())
-}
-
-fn whitespace(origin: &str, bytes: &[u8]) -> Result<Vec<Row>, DataError> {
-    lines(origin, bytes, |line| Some(line.split_whitespace().map(CellProblem::check).collect()))
-}
-
-fn keel(origin: &str, bytes: &[u8]) -> Result<Vec<Row>, DataError> {
-    lines(origin, bytes, |line| {
-        let header = line.trim_start().starts_with('@');
-        (!header).then(|| line.split(',').map(CellProblem::check).collect())
-    })
-}
-
-fn delimited(origin: &str, bytes: &[u8], delimiter: u8) -> Result<Vec<Row>, DataError> {
-    let mut records = Records::new(origin, bytes, delimiter)?;
-    let mut rows = Vec::new();
-    while let Some((line, record)) = records.next()? {
-        rows.push((line, record.iter().map(CellProblem::check).collect()));
-    }
-    Ok(below_header(rows))
-}
-
-fn below_header(mut rows: Vec<Row>) -> Vec<Row> {
-    rows.drain(..rows.len().min(1));
-    rows
+    Ok((1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()))
 }
 
 /// The file called `member` in any folder of a zip archive, the least deep one if there are several.

@@ -2,9 +2,11 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
+
+use gmp_train::checkpoint::{Problem, write_whole};
 
 use super::error::{CellProblem, DataError, shorten};
 
@@ -110,15 +112,23 @@ impl Table {
     /// [`DataError::Write`] if the operating system refuses; the folder then holds what it held before.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<(), DataError> {
         let path = path.as_ref();
-        replace_file(path, |out| {
-            let mut writer = csv::Writer::from_writer(out);
-            writer.write_record(&self.columns)?;
-            for row in self.values.chunks_exact(self.cols) {
-                writer.write_record(row.iter().map(|&value| shortest(value)))?;
-            }
-            writer.flush()
-        })
-        .map_err(|cause| DataError::Write { file: path.display().to_string(), cause })
+        let io = |action| move |source| Problem::Io { action, source };
+        let write = || {
+            let text = self.csv().map_err(|error| io("make a text of it")(error.into()))?;
+            std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))
+                .map_err(io("create its folder"))?;
+            write_whole(path, &text)
+        };
+        write().map_err(|cause| DataError::Write { file: path.display().to_string(), cause })
+    }
+
+    fn csv(&self) -> Result<Vec<u8>, csv::Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.columns)?;
+        for row in self.values.chunks_exact(self.cols) {
+            writer.write_record(row.iter().map(|&value| shortest(value)))?;
+        }
+        writer.into_inner().map_err(|error| error.into_error().into())
     }
 
     /// The cells of row `index`, inputs first and then the target; length [`Table::cols`].
@@ -236,33 +246,6 @@ pub(super) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
         Err(cause) if cause.kind() == ErrorKind::NotFound => Err(DataError::Missing { file }),
         Err(cause) => Err(DataError::Read { file, cause }),
     }
-}
-
-/// Writes a file whole or not at all.
-fn replace_file(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    // A temporary file is private by default; the table should have a new file's ordinary permissions (less umask).
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut temporary = builder.tempfile_in(folder)?;
-    let mut out = BufWriter::new(temporary.as_file_mut());
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    temporary.as_file().sync_all()?;
-    temporary.persist(path)?;
-    // The new name itself lasts only once the folder is on disk; elsewhere than on Unix a folder cannot be opened.
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    Ok(())
 }
 
 /// The shortest text that reads back as exactly `value`.

@@ -1,121 +1,142 @@
-//! The first sheet of an `.xls` or `.xlsx` file as rows of optional numbers.
+//! The first sheet of an `.xls` or `.xlsx` file, row by row.
 
 use std::{
-    io::{self, Cursor, Read},
-    panic::catch_unwind,
+    io::{Cursor, Read},
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use calamine::{Data, Reader, Xls, Xlsx};
+use calamine::{Data, Reader, Xlsx};
 
 use super::error::{CellProblem, DataError, shorten};
+use super::xls;
 
 /// Columns beyond this one are refused: no data set here is that wide, and a stray cell far out must not cost memory.
 const COLUMN_LIMIT: usize = 256;
-/// Cells held at most, empty ones before a filled one included: 4 Mi, twenty times the largest data set here.
-const CELL_LIMIT: usize = 1 << 22;
-/// What a zip archive, or the parts of a spreadsheet together, may unpack to: 256 MiB.
+/// What a file in a zip archive, or the parts of a spreadsheet together, may unpack to at most: 256 MiB.
 pub(super) const UNPACKED_LIMIT: u64 = 256 << 20;
+/// What the parts of a spreadsheet may unpack to for each of its bytes. Those of the data sets here unpack to 10.
+const MOST_COMPRESSION: u64 = 64;
+/// What they may unpack to at any rate: 1 MiB.
+const ALWAYS_UNPACKED: u64 = 1 << 20;
 
 /// One cell: a number, nothing, or something else.
 pub(super) type Cell = Result<f64, CellProblem>;
 
-/// One row: its number as a spreadsheet shows it, and its cells up to the last one that is not empty.
-pub(super) type Row = (usize, Vec<Cell>);
+/// What is done with a row: its number as a spreadsheet shows it, and its cells up to the last one that is not empty.
+type EachRow<'a> = dyn FnMut(usize, &[Cell]) -> Result<(), DataError> + 'a;
 
-/// The rows of the first sheet that are not empty, the header row included.
+/// Calls `each` with the rows of the first sheet that are not empty, the header row included.
 ///
 /// Trailing rows and columns that are merely formatted are left out, as people see no data there either.
-pub(super) fn first_sheet(file: &str, bytes: &[u8]) -> Result<Vec<Row>, DataError> {
-    // The reader's promise is an error for a damaged file, but some damage to .xls files makes it panic.
-    catch_unwind(|| read_first_sheet(file, bytes)).unwrap_or_else(|_| {
-        Err(DataError::Workbook {
-            file: file.to_string(),
-            cause: "the reader gave up on its contents".to_string(),
-        })
-    })
-}
-
-fn read_first_sheet(file: &str, bytes: &[u8]) -> Result<Vec<Row>, DataError> {
-    let damaged = |cause: String| DataError::Workbook { file: file.to_string(), cause };
-    let mut sheet = Sheet { file, rows: Vec::new(), held: 0 };
+pub(super) fn first_sheet(file: &str, bytes: &[u8], each: &mut EachRow<'_>) -> Result<(), DataError> {
+    let damaged = |cause: &str| DataError::Workbook { file: file.to_string(), cause: cause.to_string() };
+    let mut sheet = Sheet { file, line: 0, cells: Vec::new(), each };
     if bytes.starts_with(b"PK") {
-        check_unpacked_size(file, bytes)?;
-        let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|cause| damaged(cause.to_string()))?;
-        let name = book.sheet_names().first().cloned().ok_or_else(|| damaged("no sheet".to_string()))?;
-        // Cell by cell: a whole `Range` is dense, so that one stray cell at XFD1048576 would ask for 17 G cells.
-        let mut cells = book.worksheet_cells_reader(&name).map_err(|cause| damaged(cause.to_string()))?;
-        while let Some(cell) = cells.next_cell().map_err(|cause| damaged(cause.to_string()))? {
-            let (row, column) = cell.get_position();
-            sheet.push(row, column, &Data::from(cell.get_value().clone()))?;
-        }
+        check_parts(file, bytes)?;
+        // The library's promise is an error for a damaged file; should it panic, that costs one file, not the run.
+        catch_unwind(AssertUnwindSafe(|| read_xlsx(bytes, &damaged, &mut sheet)))
+            .unwrap_or_else(|_| Err(damaged("the reader gave up on its contents")))?;
     } else {
-        let mut book: Xls<_> = Xls::new(Cursor::new(bytes)).map_err(|cause| damaged(cause.to_string()))?;
-        let range = book
-            .worksheet_range_at(0)
-            .ok_or_else(|| damaged("no sheet".to_string()))?
-            .map_err(|cause| damaged(cause.to_string()))?;
-        let (top, left) = range.start().unwrap_or((0, 0));
-        for (row, column, value) in range.used_cells() {
-            sheet.push(top + row as u32, left + column as u32, value)?;
-        }
+        xls::read(bytes, &damaged, &mut |row, column, cell| sheet.push(row, column, cell))?;
     }
-    Ok(sheet.rows)
+    sheet.end_row()
 }
 
+fn read_xlsx(
+    bytes: &[u8],
+    damaged: &dyn Fn(&str) -> DataError,
+    sheet: &mut Sheet<'_>,
+) -> Result<(), DataError> {
+    let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|cause| damaged(&cause.to_string()))?;
+    let name = book.sheet_names().first().cloned().ok_or_else(|| damaged("no sheet"))?;
+    // Cell by cell: a whole `Range` is dense, so that one stray cell at XFD1048576 would ask for 17 G cells.
+    let mut cells = book.worksheet_cells_reader(&name).map_err(|cause| damaged(&cause.to_string()))?;
+    while let Some(cell) = cells.next_cell().map_err(|cause| damaged(&cause.to_string()))? {
+        let (row, column) = cell.get_position();
+        let cell = match Data::from(cell.get_value().clone()) {
+            Data::Empty => continue,
+            Data::Int(number) => Ok(number as f64),
+            Data::Float(number) if number.is_finite() => Ok(number),
+            Data::Float(number) => Err(CellProblem::NotFinite(number.to_string())),
+            Data::String(text) if text.trim().is_empty() => continue,
+            Data::String(text) => CellProblem::check(&text),
+            other => Err(CellProblem::NotANumber(shorten(&other.to_string()))),
+        };
+        sheet.push(row, column, cell)?;
+    }
+    Ok(())
+}
+
+/// Makes rows of cells; holds one at a time.
 struct Sheet<'a> {
     file: &'a str,
-    rows: Vec<Row>,
-    held: usize,
+    /// From 1; 0 before the first.
+    line: usize,
+    cells: Vec<Cell>,
+    each: &'a mut EachRow<'a>,
 }
 
 impl Sheet<'_> {
     /// Adds a cell, row by row from the top and from left to right within a row; indices count from 0.
-    fn push(&mut self, row: u32, column: u32, value: &Data) -> Result<(), DataError> {
-        let cell = match value {
-            Data::Empty => return Ok(()),
-            Data::Int(number) => Ok(*number as f64),
-            Data::Float(number) if number.is_finite() => Ok(*number),
-            Data::Float(number) => Err(CellProblem::NotFinite(number.to_string())),
-            Data::String(text) if text.trim().is_empty() => return Ok(()),
-            Data::String(text) => CellProblem::check(text),
-            other => Err(CellProblem::NotANumber(shorten(&other.to_string()))),
-        };
+    fn push(&mut self, row: u32, column: u32, cell: Cell) -> Result<(), DataError> {
         let (line, column) = (row as usize + 1, column as usize);
         if column >= COLUMN_LIMIT {
             let file = self.file.to_string();
             return Err(DataError::Ragged { file, line, found: column + 1, expected: COLUMN_LIMIT });
         }
-        if self.rows.last().is_none_or(|&(last, _)| last != line) {
-            self.rows.push((line, Vec::new()));
+        if self.line != line {
+            self.end_row()?;
+            self.line = line;
         }
-        if let Some((_, cells)) = self.rows.last_mut() {
-            self.held += (column + 1).saturating_sub(cells.len());
-            if self.held > CELL_LIMIT {
-                let cause = format!("more than {CELL_LIMIT} cells");
-                return Err(DataError::Workbook { file: self.file.to_string(), cause });
-            }
-            cells.resize(cells.len().max(column + 1), Err(CellProblem::Empty));
-            cells[column] = cell;
+        self.cells.resize(self.cells.len().max(column + 1), Err(CellProblem::Empty));
+        self.cells[column] = cell;
+        Ok(())
+    }
+
+    fn end_row(&mut self) -> Result<(), DataError> {
+        if !self.cells.is_empty() {
+            (self.each)(self.line, &self.cells)?;
         }
+        self.cells.clear();
         Ok(())
     }
 }
 
-/// Unpacks every part into nothing, counting: the sizes an archive claims need not be true, and a spreadsheet reader
-/// unpacks into memory.
-fn check_unpacked_size(file: &str, bytes: &[u8]) -> Result<(), DataError> {
+/// Unpacks every part, counting: the sizes an archive claims need not be true, and the library unpacks into memory.
+fn check_parts(file: &str, bytes: &[u8]) -> Result<(), DataError> {
     let damaged = |cause: String| DataError::Workbook { file: file.to_string(), cause };
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|cause| damaged(cause.to_string()))?;
-    let mut left = UNPACKED_LIMIT;
+    let limit = ALWAYS_UNPACKED.max(bytes.len() as u64 * MOST_COMPRESSION).min(UNPACKED_LIMIT);
+    let (mut left, mut content) = (limit, Vec::new());
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|cause| damaged(cause.to_string()))?;
-        let size = io::copy(&mut part.take(left + 1), &mut io::sink())
-            .map_err(|cause| damaged(cause.to_string()))?;
+        content.clear();
+        part.take(left + 1).read_to_end(&mut content).map_err(|cause| damaged(cause.to_string()))?;
         left = left
-            .checked_sub(size)
-            .ok_or_else(|| DataError::TooLarge { file: file.to_string(), limit: UNPACKED_LIMIT })?;
+            .checked_sub(content.len() as u64)
+            .ok_or_else(|| DataError::TooLarge { file: file.to_string(), limit })?;
+        if claims_too_many_texts(&content) {
+            return Err(damaged("more texts than it has bytes".to_string()));
+        }
     }
     Ok(())
+}
+
+/// Whether a part says of itself that it holds more texts than bytes: the library asks for memory for as many as it
+/// says, and where there is not that much the process ends.
+fn claims_too_many_texts(part: &[u8]) -> bool {
+    const KEY: &[u8] = b"uniqueCount";
+    // Without the zeros of UTF-16.
+    let text: Vec<u8> = part.iter().copied().filter(|&byte| byte != 0).collect();
+    let claims = |at: usize| {
+        let between = |byte: &&u8| byte.is_ascii_whitespace() || b"=+\"'".contains(byte);
+        let digits = text[at + KEY.len()..].iter().skip_while(between);
+        let count = digits
+            .take_while(|byte| byte.is_ascii_digit())
+            .fold(0_usize, |count, digit| count.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
+        count > part.len()
+    };
+    text.windows(KEY.len()).enumerate().any(|(at, window)| window == KEY && claims(at))
 }
 
 #[cfg(test)]
@@ -123,36 +144,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_are_empty_cells_and_blanks_are_no_cells() -> Result<(), DataError> {
-        let mut sheet = Sheet { file: "a.xls", rows: Vec::new(), held: 0 };
-        sheet.push(2, 0, &Data::Float(1.5))?;
-        sheet.push(2, 2, &Data::String(" 7 ".to_string()))?;
-        sheet.push(2, 3, &Data::String("  ".to_string()))?;
-        sheet.push(9, 1, &Data::Bool(true))?;
-        assert_eq!(
-            sheet.rows,
-            [
-                (3, vec![Ok(1.5), Err(CellProblem::Empty), Ok(7.0)]),
-                (10, vec![Err(CellProblem::Empty), Err(CellProblem::NotANumber("true".to_string()))]),
-            ]
-        );
-        let far = sheet.push(9, 16383, &Data::Int(1)).unwrap_err();
+    fn gaps_are_empty_cells() -> Result<(), DataError> {
+        let mut rows = Vec::new();
+        let mut each = |line, cells: &[Cell]| {
+            rows.push((line, cells.to_vec()));
+            Ok(())
+        };
+        let mut sheet = Sheet { file: "a.xls", line: 0, cells: Vec::new(), each: &mut each };
+        sheet.push(2, 0, Ok(1.5))?;
+        sheet.push(2, 2, Ok(7.0))?;
+        sheet.push(9, 1, Ok(2.0))?;
+        sheet.end_row()?;
+        let far = sheet.push(9, 16383, Ok(1.0)).unwrap_err();
         assert_eq!(far.to_string(), "a.xls, line 10: 16384 cells; expected 256, one for each column");
+        let gap = || Err(CellProblem::Empty);
+        assert_eq!(rows, [(3, vec![Ok(1.5), gap(), Ok(7.0)]), (10, vec![gap(), Ok(2.0)])]);
         Ok(())
-    }
-
-    #[test]
-    fn no_more_cells_are_held_than_the_limit() {
-        let mut sheet = Sheet { file: "a.xls", rows: Vec::new(), held: 0 };
-        let far = COLUMN_LIMIT as u32 - 1;
-        let refused = (0..).find_map(|row| sheet.push(row, far, &Data::Int(1)).err());
-        assert_eq!(
-            refused.map(|error| error.to_string()),
-            Some(
-                "a.xls: not a readable spreadsheet (more than 4194304 cells); expected an .xls or .xlsx file (a \
-                 cut-off download?)"
-                    .to_string()
-            )
-        );
     }
 }

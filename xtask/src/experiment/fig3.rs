@@ -49,6 +49,9 @@ impl Experiment for Fig3 {
     fn title(&self) -> &'static str {
         "Figure 3: classification of the banana set"
     }
+    fn methods(&self) -> &'static [Method] {
+        &Method::DENSE
+    }
     fn needs(&self) -> &'static str {
         "DATA-DIR/banana.csv (cargo xtask data fetch banana); without it a set of the same shape is generated"
     }
@@ -60,8 +63,10 @@ impl Experiment for Fig3 {
         let (table, is_real) = table(context)?;
         let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
+        let methods = context.methods(self.methods(), self.methods());
         let grid = |dataset| Grid {
             experiment: self.id(),
+            methods: &methods,
             dataset,
             data: &data,
             seeds: context.seeds(10, 20),
@@ -92,19 +97,19 @@ pub(super) struct Banana {
 
 impl Banana {
     /// Training and test samples of a run, classes as 0 and 1.
-    pub(super) fn samples(&self, run: &Run) -> Option<(Dataset<f64>, Dataset<f64>)> {
+    pub(super) fn samples(&self, run: &Run) -> Result<(Dataset<f64>, Dataset<f64>)> {
         let (train, test) = if run.dataset == NOTEBOOK {
             notebook::banana_split()
         } else {
             let mut rows: Vec<usize> = (0..self.table.rows).collect();
             Rng::new(run.seed, "banana subset").shuffle(&mut rows);
             rows.truncate(SUBSET);
-            let (train, test) = split(rows.len(), 0.2, &mut Rng::new(run.seed, "test split")).ok()?;
+            let (train, test) = split(rows.len(), 0.2, &mut Rng::new(run.seed, "test split"))?;
             (train.iter().map(|&i| rows[i]).collect(), test.iter().map(|&i| rows[i]).collect())
         };
         let targets = self.table.target().iter().map(|&class| f64::from(class > 0.0)).collect();
-        let all = Dataset::new(self.table.inputs(), 2, targets, 1).ok()?;
-        Some((all.subset(&train).ok()?, all.subset(&test).ok()?))
+        let all = Dataset::new(self.table.inputs(), 2, targets, 1)?;
+        Ok((all.subset(&train)?, all.subset(&test)?))
     }
 }
 
@@ -194,13 +199,21 @@ impl Study for Banana {
                     "(i) They turn least under GmP for each unit by which the training loss falls (ours).",
                 ),
             ] {
-                let compared =
-                    comparisons(results, &self.datasets, &Method::BASELINES, Protocol::Paper, rate, quantity);
+                let compared = comparisons(
+                    results,
+                    &self.datasets,
+                    Method::Geometric,
+                    &Method::BASELINES,
+                    Protocol::Paper,
+                    rate,
+                    quantity,
+                );
                 push_claim(&mut blocks, statement, &compared, what, rate);
             }
             let compared = comparisons(
                 results,
                 &self.datasets,
+                Method::Geometric,
                 &Method::BASELINES,
                 Protocol::Paper,
                 Rate::Paper,
@@ -213,6 +226,7 @@ impl Study for Banana {
             let compared = comparisons(
                 results,
                 &self.datasets,
+                Method::Geometric,
                 &Method::BASELINES,
                 Protocol::HeldOut,
                 Rate::Chosen,
@@ -303,7 +317,7 @@ impl Banana {
     }
 
     fn region(&self, letter: &str, record: &Record, trace: &Trace) -> Option<Panel> {
-        let (train, mut test) = self.samples(&record.run)?;
+        let (train, mut test) = self.samples(&record.run).ok()?;
         Standardizer::fit(&train).apply(&mut test);
         let probability = |z: &f32| 1.0 / (1.0 + (-f64::from(*z)).exp());
         let grid =

@@ -5,9 +5,13 @@
 pub mod fig1;
 pub mod fig2;
 pub mod fig3;
+pub mod fig4;
 pub mod fig5;
+pub mod images;
 pub mod levy;
 pub mod table1;
+pub mod table2;
+pub mod table3;
 pub mod tables;
 pub mod theory;
 pub mod training;
@@ -23,8 +27,17 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// All experiments, in the paper's order: the theory first.
-pub const REGISTRY: &[&dyn Experiment] =
-    &[&theory::Theory, &fig1::Fig1, &fig2::Fig2, &fig3::Fig3, &fig5::Fig5, &table1::Table1];
+pub const REGISTRY: &[&dyn Experiment] = &[
+    &theory::Theory,
+    &fig1::Fig1,
+    &fig2::Fig2,
+    &fig3::Fig3,
+    &fig4::Fig4,
+    &fig5::Fig5,
+    &table1::Table1,
+    &table2::Table2,
+    &table3::Table3,
+];
 
 /// One figure or table.
 pub trait Experiment: Sync {
@@ -32,6 +45,14 @@ pub trait Experiment: Sync {
     fn id(&self) -> &'static str;
     /// What it is, in a few words.
     fn title(&self) -> &'static str;
+    /// The methods that it can run; none where there is nothing to choose.
+    fn methods(&self) -> &'static [Method] {
+        &[]
+    }
+    /// The folder of its runs: experiments that show the same runs share one.
+    fn store(&self) -> &'static str {
+        self.id()
+    }
     /// What it needs of the data folder.
     fn needs(&self) -> &'static str;
     /// About how long it takes on two cores, in the quick and in the full profile.
@@ -61,9 +82,16 @@ pub trait Study: Sync {
     fn cost(&self, _run: &Run) -> f64 {
         1.0
     }
+    /// How many runs go at a time: fewer than there are threads where a run uses several itself.
+    fn at_a_time(&self, threads: usize) -> usize {
+        threads
+    }
     /// Carries out one of the runs; `None` where it was stopped.
+    ///
+    /// # Errors
+    /// Where that is impossible.
     fn carry_out(&self, _run: &Run, _stop: &AtomicBool) -> Finished {
-        None
+        Ok(None)
     }
     /// What is measured rather than trained, once all runs are done: lines of `<experiment>/measurements.jsonl`, which
     /// the report finds in `results.measurements`. `None` where it was stopped.
@@ -92,14 +120,20 @@ pub struct Context {
     pub seeds: Option<u64>,
     /// Which protocols.
     pub protocols: Vec<Protocol>,
-    /// Which data sets of `table1`, by name or path; empty for all there are.
+    /// Which data sets, by name or path, where the user said.
     pub datasets: Vec<String>,
-    /// Which methods.
-    pub methods: Vec<Method>,
+    /// Which methods, where the user said.
+    pub methods: Option<Vec<Method>>,
     /// Which learning rates, where the user said.
     pub rates: Option<Vec<f64>>,
     /// Where data sets are.
     pub data_dir: PathBuf,
+    /// Where results go.
+    pub out: PathBuf,
+    /// Threads for everything together.
+    pub threads: usize,
+    /// What was said of networks for pictures.
+    pub pictures: images::Options,
 }
 
 impl Context {
@@ -110,6 +144,13 @@ impl Context {
             Profile::Quick => quick,
             Profile::Full => full,
         })
+    }
+
+    /// The user's choice among the methods that an experiment can run; `default` where there was none.
+    #[must_use]
+    pub fn methods(&self, all: &[Method], default: &[Method]) -> Vec<Method> {
+        let chosen = |named: &Vec<Method>| all.iter().copied().filter(|m| named.contains(m)).collect();
+        self.methods.as_ref().map_or_else(|| default.to_vec(), chosen)
     }
 
     /// The learning rates of `method`: what the user said, or the profile's grid. It is the same for every method and
@@ -131,7 +172,7 @@ impl Context {
         let mut runs = Vec::new();
         for seed in grid.seeds.clone() {
             for &protocol in &self.protocols {
-                for &method in &self.methods {
+                for &method in grid.methods {
                     let only_paper = grid.only_paper_rates || method == Method::GeometricHalfSphere;
                     for lr in self.rates() {
                         if only_paper && self.rates.is_none() && lr != method.paper_rate() {
@@ -164,6 +205,8 @@ pub struct Grid<'a> {
     pub dataset: &'a str,
     /// The data's fingerprint.
     pub data: &'a str,
+    /// Which methods.
+    pub methods: &'a [Method],
     /// Which seeds.
     pub seeds: std::ops::Range<u64>,
     /// Most epochs.

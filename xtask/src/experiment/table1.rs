@@ -1,13 +1,15 @@
 //! Table 1: test RMSE of a hidden layer of 100 ReLU units on the UCI regression sets.
 
-use super::tables::{Quantity, Rate, comparisons, comparisons_table, methods_table, rates_panel, verdict};
+use super::tables::{
+    Quantity, Rate, comparisons, comparisons_table, methods_table, published, rates_panel, verdict,
+};
 use super::training::{Problem, Setup, Watched, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Profile, Study};
 use crate::data::numpy::train_test_split;
 use crate::data::table::Table as Data;
 use crate::data::uci;
 use crate::report::figure::Figure;
-use crate::report::html::{Block, Claim, Section, Table};
+use crate::report::html::{Block, Claim, Section};
 use crate::run::execute::Finished;
 use crate::run::results::Results;
 use crate::run::{Method, Protocol, Run, fingerprint};
@@ -42,6 +44,9 @@ impl Experiment for Table1 {
     fn title(&self) -> &'static str {
         "Table 1: test RMSE on the UCI regression sets"
     }
+    fn methods(&self) -> &'static [Method] {
+        &Method::DENSE
+    }
     fn needs(&self) -> &'static str {
         "DATA-DIR/uci/*.csv (header, last column the target): cargo xtask data fetch uci; or --dataset FILE.csv"
     }
@@ -71,12 +76,14 @@ impl Experiment for Table1 {
             sets.push(Set { name, data, constant, fingerprint });
         }
         let mut study = Uci { sets, runs: Vec::new(), profile: context.profile };
+        let methods = context.methods(self.methods(), self.methods());
         for set in &study.sets {
             let quick = context.profile == Profile::Quick && set.data.samples() >= LARGE;
             let (seeds, epoch_limit) =
                 if quick { (context.seeds(1, 1), QUICK_EPOCHS) } else { (context.seeds(10, 10), EPOCHS) };
             study.runs.extend(context.plan(Grid {
                 experiment: self.id(),
+                methods: &methods,
                 dataset: &set.name,
                 data: &set.fingerprint,
                 seeds,
@@ -128,10 +135,11 @@ impl Study for Uci {
     }
 
     fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
-        let set = self.sets.iter().find(|set| set.name == run.dataset)?;
+        let set =
+            self.sets.iter().find(|set| set.name == run.dataset).context("a run of a set that was read")?;
         // The authors' split of this seed: every method of a seed sees the same samples.
         let (train, test) = train_test_split(set.data.samples(), 0.2, run.seed)?;
-        let (train, test) = (set.data.subset(&train).ok()?, set.data.subset(&test).ok()?);
+        let (train, test) = (set.data.subset(&train)?, set.data.subset(&test)?);
         let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
         carry_out(&SETUP, problem, run, stop)
     }
@@ -159,7 +167,15 @@ impl Study for Uci {
         let has = |protocol| results.records.iter().any(|record| record.run.protocol == protocol);
         let digits = |name: &str| datasets.iter().find(|(n, _)| *n == name).map_or(3, |(_, d)| d + 1);
         let claim = |blocks: &mut Vec<Block>, protocol, rate: Rate, statement: &str| {
-            let compared = comparisons(results, &names, &Method::BASELINES, protocol, rate, Quantity::RMSE);
+            let compared = comparisons(
+                results,
+                &names,
+                Method::Geometric,
+                &Method::BASELINES,
+                protocol,
+                rate,
+                Quantity::RMSE,
+            );
             if compared.is_empty() {
                 return;
             }
@@ -189,7 +205,15 @@ impl Study for Uci {
         }
         for protocol in [Protocol::Paper, Protocol::HeldOut] {
             let against = &[Method::GeometricHalfSphere];
-            let compared = comparisons(results, &names, against, protocol, Rate::Paper, Quantity::RMSE);
+            let compared = comparisons(
+                results,
+                &names,
+                Method::Geometric,
+                against,
+                protocol,
+                Rate::Paper,
+                Quantity::RMSE,
+            );
             if !compared.is_empty() {
                 let caption = format!(
                     "What the authors' initialization changes: paired differences of test RMSE between exact initial \
@@ -199,7 +223,7 @@ impl Study for Uci {
             }
         }
         blocks.push(Block::Figure(self.rates_figure(results, &methods)));
-        blocks.push(Block::Table(published(&names)));
+        blocks.push(Block::Table(published("table1", "test RMSE", &names, &Method::PAPER)));
         Table1.section(blocks)
     }
 }
@@ -274,27 +298,5 @@ fn decimals(results: &Results<'_>, dataset: &str) -> usize {
         (2.0 - smallest.log10().floor()).clamp(0.0, 8.0) as usize
     } else {
         3
-    }
-}
-
-/// The published values, where somebody has filled them in.
-fn published(names: &[&str]) -> Table {
-    let mut reader = csv::Reader::from_reader(include_str!("../../data/published.csv").as_bytes());
-    let rows: Vec<[String; 4]> = reader.deserialize().filter_map(Result::ok).collect();
-    let value = |dataset: &str, method: Method| {
-        let found =
-            rows.iter().find(|[table, d, m, _]| table == "table1" && d == dataset && m == method.name());
-        found.map_or("–".to_owned(), |[.., value]| value.clone())
-    };
-    Table {
-        caption:
-            "Published test RMSE. The paper's cells were not at hand: enter them in xtask/data/published.csv."
-                .to_owned(),
-        header: std::iter::once("data".to_owned()).chain(Method::PAPER.map(|m| m.to_string())).collect(),
-        rows: names
-            .iter()
-            .map(|&n| std::iter::once(n.to_owned()).chain(Method::PAPER.map(|m| value(n, m))).collect())
-            .collect(),
-        highlight: Vec::new(),
     }
 }

@@ -16,7 +16,10 @@ pub fn color(method: Method) -> Color {
         Method::WeightNorm => Color::WN,
         Method::BatchNorm => Color::BN,
         Method::Geometric => Color::GMP,
-        Method::GeometricHalfSphere => Color::GMP_IMN,
+        Method::GeometricHalfSphere | Method::GeometricInputNorm => Color::GMP_IMN,
+        Method::WeightNormMeanNorm => Color::WN_MBN,
+        Method::WeightNormInputNorm => Color::INK,
+        Method::LayerNorm => Color::GREY,
     }
 }
 
@@ -101,19 +104,21 @@ pub fn methods_table(
     table
 }
 
-/// GmP against one baseline on one data set.
+/// One method against a baseline on one data set.
 #[derive(Debug, Clone)]
 pub struct Comparison {
     /// Which data.
     pub dataset: String,
-    /// Against which method.
+    /// Which method.
+    pub subject: Method,
+    /// Against which.
     pub baseline: Method,
-    /// Mean difference GmP − baseline, in the metric, paired by seed.
+    /// Mean difference subject − baseline, in the metric, paired by seed.
     pub test: PairedTest,
     /// p-value corrected (Holm) over all comparisons made together.
     pub p: Option<f64>,
-    /// Whether the mean difference favours GmP.
-    pub favours_gmp: bool,
+    /// Whether the mean difference favours the subject.
+    pub favours: bool,
 }
 
 /// The level of every test in the report.
@@ -195,11 +200,12 @@ impl Quantity {
     pub const ACCURACY: Self = Self { number: |record| record.value, larger_is_better: true };
 }
 
-/// GmP against some others on every data set, with one Holm correction over all of them.
+/// A method against some others on every data set, with one Holm correction over all of them.
 #[must_use]
 pub fn comparisons(
     results: &Results<'_>,
     datasets: &[&str],
+    subject: Method,
     against: &[Method],
     protocol: Protocol,
     rate: Rate,
@@ -208,19 +214,16 @@ pub fn comparisons(
     let larger_is_better = quantity.larger_is_better;
     let mut all = Vec::new();
     for &dataset in datasets {
-        let Some(geometric) = rate.cell(results, dataset, Method::Geometric, protocol, larger_is_better)
-        else {
-            continue;
-        };
+        let Some(own) = rate.cell(results, dataset, subject, protocol, larger_is_better) else { continue };
         for &baseline in against {
             let Some(other) = rate.cell(results, dataset, baseline, protocol, larger_is_better) else {
                 continue;
             };
             let of = |cell| results.by_seed(cell, quantity.number);
-            if let Some(test) = paired_t_test(&pair_by_seed(&of(geometric), &of(other))) {
-                let favours_gmp =
-                    (test.mean_difference > 0.0) == larger_is_better && test.mean_difference != 0.0;
-                all.push(Comparison { dataset: dataset.to_owned(), baseline, test, p: None, favours_gmp });
+            if let Some(test) = paired_t_test(&pair_by_seed(&of(own), &of(other))) {
+                let favours = (test.mean_difference > 0.0) == larger_is_better && test.mean_difference != 0.0;
+                let dataset = dataset.to_owned();
+                all.push(Comparison { dataset, subject, baseline, test, p: None, favours });
             }
         }
     }
@@ -236,21 +239,21 @@ pub fn comparisons_table(
     decimals: impl Fn(&str) -> usize,
     caption: String,
 ) -> Table {
-    let header = ["data", "GmP − baseline", "mean difference [95% interval]", "seeds", "p", "p (Holm)", ""];
+    let header = ["data", "methods", "mean difference [95% interval]", "seeds", "p", "p (Holm)", ""];
     let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
     for c in comparisons {
         let d = decimals(&c.dataset);
         let p = |p: Option<f64>| {
             p.map_or("–".to_owned(), |p| if p < 1e-4 { "< 0.0001".to_owned() } else { format!("{p:.4}") })
         };
-        let words = match (c.is_significant(), c.favours_gmp) {
-            (true, true) => "GmP better",
-            (true, false) => "GmP worse",
-            (false, _) => "no difference shown",
+        let words = match (c.is_significant(), c.favours) {
+            (true, true) => format!("{} better", c.subject),
+            (true, false) => format!("{} worse", c.subject),
+            (false, _) => "no difference shown".to_owned(),
         };
         table.rows.push(vec![
             c.dataset.clone(),
-            format!("GmP − {}", c.baseline),
+            format!("{} − {}", c.subject, c.baseline),
             format!(
                 "{:+.d$} [{:+.d$}, {:+.d$}]",
                 c.test.mean_difference, c.test.interval.low, c.test.interval.high
@@ -258,21 +261,21 @@ pub fn comparisons_table(
             c.test.count.to_string(),
             p(c.test.p),
             p(c.p),
-            words.to_owned(),
+            words,
         ]);
     }
     table
 }
 
-/// The verdict on "GmP is better than the baselines", by a rule that is stated with it.
+/// The verdict on "the method is better than the others", by a rule that is stated with it.
 ///
-/// Replicated: more than half of the comparisons favour GmP significantly and none goes against it significantly.
+/// Replicated: more than half of the comparisons favour it significantly and none goes against it significantly.
 /// Partly: some favour it significantly and more do than go against it. Not replicated: otherwise. Not tested: no
 /// comparison has at least [`FEWEST_SEEDS`] seeds.
 #[must_use]
 pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
     let tested: Vec<&Comparison> = comparisons.iter().filter(|c| c.test.count >= FEWEST_SEEDS).collect();
-    let count = |favours| tested.iter().filter(|c| c.is_significant() && c.favours_gmp == favours).count();
+    let count = |favours| tested.iter().filter(|c| c.is_significant() && c.favours == favours).count();
     let (better, worse, all) = (count(true), count(false), tested.len());
     if all == 0 {
         let evidence =
@@ -286,9 +289,16 @@ pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
     } else {
         Verdict::NotReplicated
     };
+    let mut others: Vec<&str> = Vec::new();
+    for comparison in &tested {
+        if !others.contains(&comparison.baseline.name()) {
+            others.push(comparison.baseline.name());
+        }
+    }
+    let (subject, others) = (tested[0].subject, others.join(", "));
     let evidence = format!(
-        "Of {all} paired comparisons with SP, WN and BN (t-test over seeds, Holm-corrected at {LEVEL}), {better} show \
-         GmP better, {worse} show it worse, {} show no difference. Rule: replicated if more than half show it better and \
+        "Of {all} paired comparisons of {subject} with {others} (t-test over seeds, Holm-corrected at {LEVEL}), {better} show \
+         it better, {worse} show it worse, {} show no difference. Rule: replicated if more than half show it better and \
          none worse, partly if more show it better than worse.",
         all - better - worse
     );
@@ -323,4 +333,26 @@ pub fn rates_panel(
             .with(Layer::points(line, color(method), Marker::Dot));
     }
     panel
+}
+
+/// The published values, where somebody has filled them in.
+#[must_use]
+pub fn published(table: &str, what: &str, names: &[&str], methods: &[Method]) -> Table {
+    let mut reader = csv::Reader::from_reader(include_str!("../../data/published.csv").as_bytes());
+    let rows: Vec<[String; 4]> = reader.deserialize().filter_map(Result::ok).collect();
+    let value = |dataset: &str, method: Method| {
+        let found = rows.iter().find(|[t, d, m, _]| t == table && d == dataset && m == method.name());
+        found.map_or("–".to_owned(), |[.., value]| value.clone())
+    };
+    Table {
+        caption: format!(
+            "Published {what}. The paper's cells were not at hand: enter them in xtask/data/published.csv."
+        ),
+        header: std::iter::once("data".to_owned()).chain(methods.iter().map(ToString::to_string)).collect(),
+        rows: names
+            .iter()
+            .map(|&n| std::iter::once(n.to_owned()).chain(methods.iter().map(|&m| value(n, m))).collect())
+            .collect(),
+        highlight: Vec::new(),
+    }
 }

@@ -73,19 +73,19 @@ pub fn carry_out_between(
 ) -> Finished {
     let start = Instant::now();
     match train(before, setup, problem, run, stop, after) {
-        Ok(None) => None,
+        Ok(None) => Ok(None),
         Ok(Some((mut record, trace))) => {
             record.seconds = start.elapsed().as_secs_f64();
-            Some((record, trace))
+            Ok(Some((record, trace)))
         }
         // A run that breaks down is a result too.
-        Err(error) => {
+        Err(error @ Error::Diverged { epoch: epochs, .. }) => {
             let end = error.to_string();
-            let epochs = if let Error::Diverged { epoch, .. } = error { epoch } else { 0 };
             let seconds = start.elapsed().as_secs_f64();
-            let (value, validation, movement, version) = (None, None, None, VERSION.to_owned());
-            let metric = metric_name(setup.metric).to_owned();
-            Some((
+            let (value, validation, movement, accuracy, version) =
+                (None, None, None, None, VERSION.to_owned());
+            let metric = metric_name(setup.metric);
+            Ok(Some((
                 Record {
                     run: run.clone(),
                     metric,
@@ -95,23 +95,27 @@ pub fn carry_out_between(
                     end,
                     seconds,
                     movement,
+                    accuracy,
                     version,
                 },
                 None,
-            ))
+            )))
         }
+        Err(error) => Err(error.into()),
     }
 }
 
 /// The key of a metric in records.
 #[must_use]
-pub fn metric_name(metric: Metric) -> &'static str {
-    match metric {
+pub fn metric_name(metric: Metric) -> String {
+    let name = match metric {
         Metric::BinaryAccuracy => "accuracy",
+        Metric::TopAccuracy(best) => return format!("top-{best}"),
         Metric::RootMeanSquaredError => "rmse",
         Metric::MeanSquaredError => "mse",
         Metric::MeanAbsoluteError => "mae",
-    }
+    };
+    name.to_owned()
 }
 
 fn train(
@@ -121,7 +125,7 @@ fn train(
     run: &Run,
     stop: &AtomicBool,
     after: impl FnOnce(&Network<f64>),
-) -> Result<Finished, Error> {
+) -> Result<Option<(Record, Option<Trace>)>, Error> {
     let Problem { train, mut test, grid, watch, picture } = problem;
     let (mut train, mut validation) = match run.protocol {
         Protocol::Paper => (train, None),
@@ -154,15 +158,12 @@ fn train(
         }
     };
     let trainer = Trainer {
-        loss: setup.loss,
-        batch_size: setup.batch_size,
-        epochs: run.epoch_limit,
-        learning_rate: run.lr,
         monitor: decide
             .map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor.0, setup.monitor.1)),
         plateau: Some(ReduceOnPlateau::new(setup.patience.0)),
         early_stopping: Some(EarlyStopping { patience: setup.patience.1, margin: 0.0, restore }),
         seed: run.seed,
+        ..Trainer::new(setup.loss, setup.batch_size, run.epoch_limit, run.lr)
     };
     let initial = predict(&network, &grid, train.input_cols());
     let mut observer = Watch {
@@ -190,7 +191,7 @@ fn train(
     });
     let record = Record {
         run: run.clone(),
-        metric: metric_name(setup.metric).to_owned(),
+        metric: metric_name(setup.metric),
         value: Some(setup.metric.evaluate(&network, &test)),
         validation: validation.map(|data| setup.metric.evaluate(&network, &data)),
         epochs: fit.epochs,
@@ -200,6 +201,7 @@ fn train(
             .changes
             .as_ref()
             .map(|changes| Movement::of(changes, setup.units, &observer.losses)),
+        accuracy: None,
         version: VERSION.to_owned(),
     };
     Ok(Some((record, trace)))

@@ -19,7 +19,7 @@ mod polyline;
 mod raster;
 mod svg;
 
-use std::io::{self, Write as _};
+use gmp_train::checkpoint::{Problem, write_whole};
 use std::path::{Path, PathBuf};
 
 /// Why a figure or a report could not be made.
@@ -27,12 +27,12 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// A file or its folder could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("{}: {problem}", path.display())]
     Write {
         /// The file that was to be written.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        problem: Problem,
     },
     /// The SVG text could not be turned into pixels.
     #[error("figure `{figure}` cannot be turned into a PNG: {reason}")]
@@ -50,18 +50,11 @@ pub enum Error {
     },
 }
 
-/// Writes `bytes` to `path` so that a reader sees the old file or the whole new one.
+/// Writes `bytes` to `path` so that a reader sees the old file or the whole new one. Missing folders are made.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut builder = tempfile::Builder::new();
-    // A temporary file is private by default; a report is not. The user's umask still applies.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|source| Problem::Io { action: "create its folder", source })
+        .and_then(|()| write_whole(path, bytes))
+        .map_err(|problem| Error::Write { path: path.to_owned(), problem })
 }

@@ -7,11 +7,12 @@ use anyhow::Result;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-/// What a run leaves: nothing where it was stopped before its end.
-pub type Finished = Option<(Record, Option<Trace>)>;
+/// What a run leaves: nothing where it was stopped before its end, an error where it could not be carried out. A run
+/// that diverged was carried out.
+pub type Finished = Result<Option<(Record, Option<Trace>)>>;
 
 /// Whether all runs are done, or the user stopped them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub enum Done {
 /// given up and finished ones kept.
 ///
 /// # Errors
-/// A store that can no longer be written to.
+/// A store that can no longer be written to, or a run that could not be carried out.
 pub fn execute(
     name: &str,
     runs: &[Run],
@@ -64,13 +65,14 @@ pub fn execute(
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed)
                     && let Some((cost, run)) = left.get(next.fetch_add(1, Ordering::Relaxed))
-                    && let Some(done) = carry_out(run)
+                    && let Some(done) = carry_out(run).transpose()
                     && sender.send((*cost, done)).is_ok()
                 {}
             });
         }
         drop(sender);
-        let result = receiver.iter().try_for_each(|(cost, (record, trace))| {
+        let result = receiver.iter().try_for_each(|(cost, done)| {
+            let (record, trace) = done?;
             finished += 1;
             progress.advance(cost, finished);
             store.push(record, trace.as_ref())
@@ -89,9 +91,30 @@ pub fn execute(
     })
 }
 
-/// A line on standard error; a closed pipe is no reason to stop.
+/// The bar that is on the terminal, if one is: there is one terminal.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn bar() -> Option<ProgressBar> {
+    BAR.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// A line on standard error, above the bar; a closed pipe is no reason to stop.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let write = || {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    };
+    match bar() {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// How far a long run is: beside the bar on a terminal, a line elsewhere. To be called every few seconds.
+pub fn status(line: &str) {
+    match bar() {
+        Some(bar) => bar.set_message(line.to_owned()),
+        None => say(line),
+    }
 }
 
 /// A bar on a terminal, a line every few seconds elsewhere.
@@ -120,6 +143,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
+        BAR.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&bar);
         if bar.is_none() {
             say(&format!("{name}: {runs} runs to carry out"));
         }
@@ -131,21 +155,21 @@ impl Progress {
         self.done.set(self.done.get() + cost);
         let share = self.done.get() / self.total;
         let rate = finished as f64 / self.start.elapsed().as_secs_f64();
+        let rate =
+            if rate >= 1.0 { format!("{rate:.1} a second") } else { format!("{:.1} a minute", 60.0 * rate) };
         if let Some(bar) = &self.bar {
             bar.set_position((share * STEPS) as u64);
-            bar.set_message(format!("{finished} of {} runs · {rate:.1} a second", self.runs));
+            bar.set_message(format!("{finished} of {} runs · {rate}", self.runs));
         } else if self.spoken.get().elapsed() >= Duration::from_secs(5) {
             self.spoken.set(Instant::now());
             let left = self.start.elapsed().mul_f64((1.0 - share).max(0.0) / share.max(1e-9));
             let Self { name, runs, .. } = self;
-            say(&format!(
-                "{name}: {finished} of {runs} runs · {rate:.1} a second · about {} left",
-                HumanDuration(left)
-            ));
+            say(&format!("{name}: {finished} of {runs} runs · {rate} · about {} left", HumanDuration(left)));
         }
     }
 
     fn finish(&self, finished: usize) {
+        BAR.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

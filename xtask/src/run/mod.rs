@@ -10,6 +10,7 @@ pub mod results;
 pub mod store;
 pub mod trace;
 
+use gmp_nn::models::Form;
 use gmp_nn::{Directions, Parameterization};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,14 +33,51 @@ pub enum Method {
     /// Geometric parameterization, started as the authors' code does: directions in half of the sphere.
     #[serde(rename = "GmP-half-sphere")]
     GeometricHalfSphere,
+    /// Weight normalization with mean-only batch normalization before the rectifier: convolutional networks.
+    #[serde(rename = "WN+MBN")]
+    WeightNormMeanNorm,
+    /// Geometric parameterization with input mean normalization: convolutional networks.
+    #[serde(rename = "GmP+IMN")]
+    GeometricInputNorm,
+    /// Weight normalization with input mean normalization, which is not in the paper: convolutional networks.
+    #[serde(rename = "WN+IMN")]
+    WeightNormInputNorm,
+    /// Standard parameterization with layer normalization, which is not in the paper: convolutional networks.
+    #[serde(rename = "LN")]
+    LayerNorm,
 }
 
 impl Method {
-    /// The four of the paper, in its order.
+    /// The four of the paper's dense networks, in its order.
     pub const PAPER: [Self; 4] = [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric];
-    /// The paper's, and the authors' initialization beside them.
-    pub const ALL: [Self; 5] =
+    /// The paper's dense networks, and the authors' initialization beside them.
+    pub const DENSE: [Self; 5] =
         [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric, Self::GeometricHalfSphere];
+    /// The six of the paper's VGG-6, in its order, and two that are not in the paper.
+    pub const VGG: [Self; 8] = [
+        Self::Standard,
+        Self::WeightNorm,
+        Self::WeightNormMeanNorm,
+        Self::BatchNorm,
+        Self::Geometric,
+        Self::GeometricInputNorm,
+        Self::WeightNormInputNorm,
+        Self::LayerNorm,
+    ];
+    /// The three of the paper's ResNet-18, in its order.
+    pub const RESNET: [Self; 3] = [Self::WeightNormMeanNorm, Self::BatchNorm, Self::GeometricInputNorm];
+    /// All there are.
+    pub const ALL: [Self; 9] = [
+        Self::Standard,
+        Self::WeightNorm,
+        Self::WeightNormMeanNorm,
+        Self::BatchNorm,
+        Self::Geometric,
+        Self::GeometricInputNorm,
+        Self::GeometricHalfSphere,
+        Self::WeightNormInputNorm,
+        Self::LayerNorm,
+    ];
     /// Those that the paper compares GmP with.
     pub const BASELINES: [Self; 3] = [Self::Standard, Self::WeightNorm, Self::BatchNorm];
 
@@ -52,16 +90,29 @@ impl Method {
             Self::BatchNorm => "BN",
             Self::Geometric => "GmP",
             Self::GeometricHalfSphere => "GmP-half-sphere",
+            Self::WeightNormMeanNorm => "WN+MBN",
+            Self::GeometricInputNorm => "GmP+IMN",
+            Self::WeightNormInputNorm => "WN+IMN",
+            Self::LayerNorm => "LN",
         }
     }
     /// What the network's hidden layers are made of.
     #[must_use]
     pub const fn parameterization(self) -> Parameterization {
+        self.form().parameterization()
+    }
+    /// What the convolutional networks are made of.
+    #[must_use]
+    pub const fn form(self) -> Form {
         match self {
-            Self::Standard => Parameterization::Standard,
-            Self::WeightNorm => Parameterization::WeightNorm,
-            Self::BatchNorm => Parameterization::BatchNorm,
-            Self::Geometric | Self::GeometricHalfSphere => Parameterization::Geometric,
+            Self::Standard => Form::Standard,
+            Self::WeightNorm => Form::WeightNorm,
+            Self::BatchNorm => Form::BatchNorm,
+            Self::Geometric | Self::GeometricHalfSphere => Form::Geometric,
+            Self::WeightNormMeanNorm => Form::WeightNormMeanNorm,
+            Self::GeometricInputNorm => Form::GeometricInputNorm,
+            Self::WeightNormInputNorm => Form::WeightNormInputNorm,
+            Self::LayerNorm => Form::LayerNorm,
         }
     }
     /// How geometric units start.
@@ -76,7 +127,7 @@ impl Method {
     #[must_use]
     pub const fn paper_rate(self) -> f64 {
         match self {
-            Self::Geometric | Self::GeometricHalfSphere => 0.1,
+            Self::Geometric | Self::GeometricHalfSphere | Self::GeometricInputNorm => 0.1,
             _ => 0.01,
         }
     }
@@ -170,8 +221,22 @@ pub struct Record {
     /// Movement of the activation boundaries, where it was watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub movement: Option<trace::Movement>,
+    /// What is known of a classifier besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
     /// The version of this program that carried it out.
     pub version: String,
+}
+
+/// How well a network classified, in shares of the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Top-5 accuracy of the test set, of the network that `value` is the top-1 accuracy of.
+    pub top5: f64,
+    /// Top-1 accuracy on the training pictures in the last epoch, as they were predicted on the way.
+    pub training: f64,
+    /// Mean over the epochs of the top-1 accuracy of the test set: how fast it learned.
+    pub mean: f64,
 }
 
 /// The version that records carry: another one's records are carried out anew.

@@ -27,26 +27,14 @@ impl Store {
             format!("{}: cannot be made; expected a folder that can be written to", folder.display())
         })?;
         let path = folder.join("runs.jsonl");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => bail!("{}: cannot be read: {error}", path.display()),
         };
-        let mut records = Vec::new();
-        let lines: Vec<&str> = text.lines().collect();
-        for (i, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line) {
-                Ok(record) => records.push(record),
-                Err(_) if i + 1 == lines.len() && !text.ends_with('\n') => {}
-                Err(error) => bail!(
-                    "{}: line {}: not a record of this program ({error}); move the file away to start anew",
-                    path.display(),
-                    i + 1
-                ),
-            }
-        }
+        let records = parse(&path, &bytes)?;
         let mut store = Self { file: append(&path)?, folder, records };
-        if !text.is_empty() && !text.ends_with('\n') {
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
             store.rewrite(&[])?;
         }
         Ok(store)
@@ -58,7 +46,7 @@ impl Store {
         self.records.iter().rev().find(|record| record.run == *run && record.version == VERSION)
     }
 
-    /// Keeps a record, on disk before this returns.
+    /// Keeps a record: a killed process has it when it comes back, its curves even after the power was cut.
     ///
     /// # Errors
     /// A disk that cannot be written to.
@@ -76,10 +64,10 @@ impl Store {
         Ok(())
     }
 
-    /// The curves of `run`, where they were kept.
+    /// The curves of `run`, where they were kept and are whole.
     #[must_use]
     pub fn trace(&self, run: &Run) -> Option<Trace> {
-        serde_json::from_slice(&fs::read(self.trace_path(run)).ok()?).ok()
+        Trace::parse(&fs::read(self.trace_path(run)).ok()?)
     }
 
     /// Writes the file anew, the records of `order` first and in that order, all others after them: two finished
@@ -104,6 +92,27 @@ impl Store {
     fn trace_path(&self, run: &Run) -> PathBuf {
         self.folder.join("traces").join(format!("{}.json", run.slug()))
     }
+}
+
+/// The records in the content of a `runs.jsonl`, a line each; `path` is what messages call it. A last line without an
+/// end is dropped if it is no record.
+///
+/// # Errors
+/// Any other line that is no record.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for (i, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(record) => records.push(record),
+            Err(_) if !line.ends_with(b"\n") => {}
+            Err(error) => bail!(
+                "{}: line {}: not a record of this program ({error}); move the file away to start anew",
+                path.display(),
+                i + 1
+            ),
+        }
+    }
+    Ok(records)
 }
 
 fn append(path: &Path) -> Result<File> {

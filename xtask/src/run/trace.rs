@@ -42,9 +42,25 @@ pub struct Trace {
     pub initial: Numbers,
     /// See `initial`.
     pub trained: Numbers,
+    /// Every epoch of a classifier.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accuracy: Vec<EpochAccuracy>,
     /// Angles of the first layer after training, (inputs−1)×units, where they were kept.
     #[serde(default)]
     pub angles: Numbers,
+}
+
+/// An epoch of a classifier: shares of the pictures, the top 1 and the top 5.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct EpochAccuracy {
+    /// Training pictures, as they were predicted on the way.
+    pub training: [f64; 2],
+    /// Validation pictures after the epoch.
+    pub validation: [f64; 2],
+    /// Mean training loss.
+    pub loss: f64,
+    /// Learning rate.
+    pub lr: f64,
 }
 
 /// Three curves over the bins.
@@ -77,6 +93,14 @@ impl Numbers {
 const BINS: usize = 250;
 
 impl Trace {
+    /// The content of a file of curves; none if it is not one, or the snapshots are not of the same units.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let trace: Self = serde_json::from_slice(bytes).ok()?;
+        let lengths = trace.snapshots.windows(2).all(|pair| pair[0].1.0.len() == pair[1].1.0.len());
+        lengths.then_some(trace)
+    }
+
     /// Bins the changes of every epoch and the losses beside them.
     #[must_use]
     pub fn of(changes: &BoundaryChanges<f64>, losses: &[f64]) -> Self {

@@ -247,6 +247,19 @@ mod tests {
     use super::*;
     use crate::report::statistics::Verdict;
 
+    #[test]
+    fn the_same_bits_at_any_number_of_threads_and_on_every_run() {
+        let measure = |threads| {
+            let stop = AtomicBool::new(false);
+            let found = parallel::map("theory", &jobs(3, 200), threads, &stop, |job| job()).unwrap();
+            format!("{found:?}")
+        };
+        let once = measure(1);
+        for threads in 1..=4 {
+            assert_eq!(measure(threads), once, "{threads} threads");
+        }
+    }
+
     fn verdicts(measured: &Measured) -> Vec<(String, Verdict)> {
         let lists = [
             claims::cartesian(measured),

@@ -55,23 +55,23 @@ impl Set {
     }
 
     /// Training and test samples of a run, its inputs in the run's order.
-    fn samples(&self, run: &Run) -> Option<(Dataset<f64>, Dataset<f64>)> {
+    fn samples(&self, run: &Run) -> Result<(Dataset<f64>, Dataset<f64>)> {
         let (train, test) = match &self.samples {
             Samples::Banana(banana) => banana.samples(run)?,
             Samples::Uci(data) => {
                 let (train, test) = train_test_split(data.samples(), 0.2, run.seed)?;
-                (data.subset(&train).ok()?, data.subset(&test).ok()?)
+                (data.subset(&train)?, data.subset(&test)?)
             }
         };
         if !run.dataset.ends_with(REVERSED) {
-            return Some((train, test));
+            return Ok((train, test));
         }
         let reversed = |data: &Dataset<f64>| {
             let rows = data.inputs().chunks(data.input_cols());
             let inputs = rows.flat_map(|row| row.iter().rev().copied()).collect();
-            Dataset::new(inputs, data.input_cols(), data.targets().to_vec(), data.target_cols()).ok()
+            Dataset::new(inputs, data.input_cols(), data.targets().to_vec(), data.target_cols())
         };
-        Some((reversed(&train)?, reversed(&test)?))
+        Ok((reversed(&train)?, reversed(&test)?))
     }
 }
 
@@ -134,7 +134,7 @@ impl Networks {
         self.sets.push(Set { name: name.to_owned(), inputs, samples });
         for seed in seeds {
             for order in ["", REVERSED] {
-                for method in METHODS.into_iter().filter(|m| context.methods.contains(m)) {
+                for method in context.methods(&METHODS, &METHODS) {
                     // A large set takes too long for more than the count of its dead angles.
                     if large && (!order.is_empty() || method == Method::Standard) {
                         continue;
@@ -171,7 +171,7 @@ impl Networks {
 
     /// Trains one network and keeps its angles.
     pub fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
-        let set = self.set(run)?;
+        let set = self.set(run).context("a run of a set that was read")?;
         let (train, test) = set.samples(run)?;
         let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
         let before = |network: &mut Network<f64>| {
@@ -183,9 +183,10 @@ impl Networks {
         let after = |network: &Network<f64>| {
             angles = network.parameters.get("hidden1.angles").map(Numbers::of);
         };
-        let (record, trace) = carry_out_between(before, set.setup(), problem, run, stop, after)?;
+        let done = carry_out_between(before, set.setup(), problem, run, stop, after)?;
+        let Some((record, trace)) = done else { return Ok(None) };
         let trace = angles.map(|angles| Trace { angles, ..trace.unwrap_or_default() });
-        Some((record, trace))
+        Ok(Some((record, trace)))
     }
 
     /// The metric of the geometric networks in the given order of inputs, before and after training.
@@ -201,8 +202,12 @@ impl Networks {
                 else {
                     continue;
                 };
-                layers[0].extend(network.parameters.get("hidden1.angles").map(<[f64]>::to_vec));
-                layers[1].push(trace.angles.0.iter().map(|&a| f64::from(a)).collect());
+                let trained: Vec<f64> = trace.angles.0.iter().map(|&a| f64::from(a)).collect();
+                let initial = network.parameters.get("hidden1.angles").unwrap_or_default();
+                if initial.len() == trained.len() {
+                    layers[0].push(initial.to_vec());
+                    layers[1].push(trained);
+                }
             }
             for (stage, layers) in [Stage::Initial, Stage::Trained].into_iter().zip(&layers) {
                 found.extend(Metric::of(&set.name, stage, set.inputs, layers));
@@ -224,7 +229,7 @@ impl Networks {
                 if pairs.is_empty() {
                     continue;
                 }
-                let metric = metric_name(set.setup().metric).to_owned();
+                let metric = metric_name(set.setup().metric);
                 let (dataset, inputs) = (set.name.clone(), set.inputs);
                 let (given, reversed) = pairs.into_iter().unzip();
                 found.push(Order { dataset, inputs, method, lr: RATE, metric, given, reversed });

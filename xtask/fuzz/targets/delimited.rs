@@ -1,0 +1,11 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use xtask::data::catalog::{self, Dataset, Format};
+use xtask::data::original;
+
+fuzz_target!(|bytes: &[u8]| {
+    let power = catalog::find("power").unwrap();
+    let small = Dataset { rows: 3, format: Format::Delimited(b';'), ..*power };
+    let _ = original::convert(&small, "a.csv", bytes);
+});

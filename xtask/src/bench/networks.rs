@@ -1,0 +1,155 @@
+//! Training steps of the paper's convolutional networks, each in a process of its own, whose peak memory it is.
+
+use std::hint::black_box;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use gmp_autograd::{Tape, op};
+use gmp_nn::conv::{Geometry, Images};
+use gmp_nn::models::{self, Form};
+use gmp_nn::{Features, LayerSpec, NetworkSpec, Rng};
+use gmp_train::{Optimizer, Sgd};
+use serde::{Deserialize, Serialize};
+
+use super::timing::{Rounds, Timing};
+use super::{BenchArguments, Case, Work, Workload};
+
+const CLASSES: usize = 1000;
+
+/// The network of a workload and the pictures of a step.
+pub(super) fn network(workload: Workload, form: Form) -> (NetworkSpec, usize) {
+    match workload {
+        Workload::Resnet18 => (models::resnet18(form, CLASSES), 8),
+        _ => (models::vgg6(form, 128, CLASSES), 32),
+    }
+}
+
+/// The convolutions of a network in order, on so many pictures.
+pub(super) fn convolutions(spec: &NetworkSpec, batch: usize) -> Vec<Geometry> {
+    let mut found = Vec::new();
+    let Features::Image { height, width, channels } = spec.input else { return found };
+    let mut images = Images { batch, height, width, channels };
+    spec.layers.iter().for_each(|(_, layer)| walk(layer, &mut images, &mut found));
+    found
+}
+
+fn walk(layer: &LayerSpec, images: &mut Images, found: &mut Vec<Geometry>) {
+    let fit = "the paper's networks fit together";
+    match layer {
+        LayerSpec::Convolution { filters, window, .. } => {
+            let geometry = Geometry::new(*images, *window, *filters).expect(fit);
+            found.push(geometry);
+            *images = geometry.output();
+        }
+        LayerSpec::MaxPool { window } => {
+            *images = Geometry::new(*images, *window, images.channels).expect(fit).output();
+        }
+        LayerSpec::Residual { main, shortcut } => {
+            let mut input = *images;
+            main.iter().for_each(|layer| walk(layer, images, found));
+            shortcut.iter().for_each(|layer| walk(layer, &mut input, found));
+        }
+        _ => {}
+    }
+}
+
+/// Multiplications and additions of a direct convolution's forward pass.
+pub(super) fn flops(g: &Geometry) -> f64 {
+    2.0 * (g.output().rows() * g.output().channels * g.weight_rows()) as f64
+}
+
+/// Of a step: every convolution and its two gradients, but for the gradient of the pictures, and the dense layer.
+fn flops_of_a_step(convolutions: &[Geometry], batch: usize) -> f64 {
+    let passes: f64 = convolutions.iter().map(|g| 3.0 * flops(g)).sum();
+    let features = convolutions.last().map_or(0, |g| g.output().channels);
+    passes - convolutions.first().map_or(0.0, flops) + 6.0 * (batch * features * CLASSES) as f64
+}
+
+/// What the process of a case prints.
+#[derive(Serialize, Deserialize)]
+struct Measured {
+    timing: Timing,
+    peak_memory: Option<f64>,
+}
+
+/// Measures every form of a network, a process each.
+pub(super) fn measure(
+    workload: Workload,
+    arguments: &BenchArguments,
+    report: &mut dyn FnMut(Case),
+) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    for (index, form) in Form::PAPER.into_iter().enumerate() {
+        let name = serde_json::to_value(form)?;
+        let name = name.as_str().context("a form has a name")?;
+        let output = Command::new(&program)
+            .args(["bench", if workload == Workload::Vgg6 { "vgg6" } else { "resnet18" }])
+            .args(["--form", &index.to_string(), "--threads", &arguments.threads.to_string()])
+            .args(["--rounds", &arguments.rounds.to_string()])
+            .args(["--round-milliseconds", &arguments.round_milliseconds.to_string()])
+            .output()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "measuring {name} ended with {}: {errors}", output.status);
+        let Measured { timing, peak_memory } = serde_json::from_slice(&output.stdout)?;
+        let (spec, batch) = network(workload, form);
+        report(Case {
+            workload,
+            name: format!("{name}-b{batch}-nhwc"),
+            metric: "images/s",
+            unit: "img/s",
+            timing,
+            figure: if batch == 32 { |seconds, _| 32.0 / seconds } else { |seconds, _| 8.0 / seconds },
+            work: Work::Flops32(flops_of_a_step(&convolutions(&spec, batch), batch)),
+            peak_memory,
+        });
+    }
+    Ok(())
+}
+
+/// Measures one form in this process and prints the result for [`measure`].
+pub(super) fn measure_here(workload: Workload, form: Form, rounds: Rounds) -> anyhow::Result<()> {
+    let (spec, batch) = network(workload, form);
+    let mut network = spec.build::<f32>(0)?;
+    let Features::Image { height, width, channels } = spec.input else { unreachable!("pictures go in") };
+    let pixels = batch * height * width;
+    let mut rng = Rng::new(0, "pictures");
+    let pictures: Vec<f32> = (0..pixels * channels).map(|_| rng.normal() as f32).collect();
+    let classes: Vec<f32> = (0..batch).map(|_| rng.below(CLASSES) as f32).collect();
+    let (mut tape, mut optimizer) = (Tape::new(), Sgd::new(0.9));
+    let timing = rounds.time(|| {
+        tape.begin(network.parameters.values());
+        let x = tape.input(black_box(&pictures), pixels, channels);
+        let classes = tape.input(&classes, batch, 1);
+        let logits = network.forward_training(&mut tape, x);
+        let loss = op::softmax_cross_entropy(&mut tape, logits, classes);
+        tape.backward(loss);
+        optimizer.step(&mut network.parameters, tape.parameter_gradients(), 0.01);
+    });
+    println!("{}", serde_json::to_string(&Measured { timing, peak_memory: peak_memory() })?);
+    Ok(())
+}
+
+/// The largest resident memory of this process so far in MiB, where the system tells it.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<f64>().ok().map(|kibibytes| kibibytes / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// VGG-6 needs 3.64 GFLOP a picture and step, as the paper's layer sizes say.
+    #[test]
+    fn operations_of_a_step() {
+        let (spec, batch) = network(Workload::Vgg6, Form::Standard);
+        let convolutions = convolutions(&spec, batch);
+        assert_eq!(convolutions.len(), 6);
+        let a_picture = flops_of_a_step(&convolutions, batch) / batch as f64;
+        assert!((a_picture / 3.64e9 - 1.0).abs() < 0.01, "{a_picture}");
+        let (spec, batch) = network(Workload::Resnet18, Form::Standard);
+        assert_eq!(super::convolutions(&spec, batch).len(), 20);
+    }
+}

@@ -1,0 +1,47 @@
+//! Figure 4: accuracy of VGG-6 over the epochs.
+
+use super::images::vgg::{STORE, Shown, Vgg};
+use super::{Context, Experiment, Prepared};
+use crate::report::html::Section;
+use crate::run::Method;
+use anyhow::Result;
+
+/// Figure 4.
+pub struct Fig4;
+
+impl Experiment for Fig4 {
+    fn id(&self) -> &'static str {
+        "fig4"
+    }
+    fn title(&self) -> &'static str {
+        "Figure 4: VGG-6 epoch by epoch"
+    }
+    fn methods(&self) -> &'static [Method] {
+        &Method::VGG
+    }
+    fn store(&self) -> &'static str {
+        STORE
+    }
+    fn needs(&self) -> &'static str {
+        "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 pictures are generated"
+    }
+    fn duration(&self) -> [&'static str; 2] {
+        [
+            "2 min, shared with table2",
+            "months: 3 seeds × 6 methods × up to 500 epochs of 1.28 million pictures; \
+          --method, --seeds, --epochs, --width and --dataset make it less",
+        ]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<Prepared> {
+        let section = Section {
+            id: self.id().to_owned(),
+            title: self.title().to_owned(),
+            paper_claim: "Training and validation accuracy of VGG-6 on ImageNet32 at batch 1024 under SP, WN, WN+MBN, BN, \
+                          GmP and GmP+IMN: GmP+IMN learns fastest and ends highest."
+                .to_owned(),
+            blocks: Vec::new(),
+        };
+        Ok(Prepared::Ready(Box::new(Vgg::prepare(context, Shown::Curves, section)?)))
+    }
+}

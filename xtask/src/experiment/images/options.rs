@@ -1,0 +1,91 @@
+//! What the user can say of networks for pictures.
+
+use clap::Args;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// Options of the experiments with pictures: fig4, table2 and table3.
+#[derive(Debug, Clone, Default, Args, Serialize)]
+pub struct Options {
+    /// Filters of fig4's and table2's VGG-6: 1 for the paper's, 1/2, 1/4, … 1/64 for so many times fewer
+    #[arg(long, value_name = "W")]
+    pub width: Option<Width>,
+    /// Pictures a step in fig4, table2 and table3; a row of table2 for each
+    #[arg(long = "batch", value_name = "N", value_parser = at_least_1)]
+    pub batches: Vec<usize>,
+    /// Most epochs in fig4, table2 and table3
+    #[arg(long, value_name = "N", value_parser = at_least_1)]
+    pub epochs: Option<usize>,
+    /// Learn from the first N pictures alone, and validate on a quarter as many, in fig4, table2 and table3
+    #[arg(long, value_name = "N", value_parser = at_least_1)]
+    pub pictures: Option<usize>,
+    /// Pictures in memory at a time in fig4, table2 and table3, where a batch is too large for it. The step is that
+    /// of the whole batch, but statistics of a batch (BN, MBN, IMN) are then those of so many pictures
+    #[arg(long, value_name = "N", value_parser = at_least_1)]
+    pub micro_batch: Option<usize>,
+}
+
+fn at_least_1(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 && number <= 1 << 20 => Ok(number),
+        _ => Err("expected a whole number from 1 to 1048576".to_owned()),
+    }
+}
+
+/// A share of the paper's filters: one over a power of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Width(usize);
+
+impl Width {
+    /// The paper's.
+    pub const PAPER: Self = Self(1);
+    /// One over `divisor`.
+    pub const fn over(divisor: usize) -> Self {
+        Self(divisor)
+    }
+    /// Filters of the first pair of layers.
+    #[must_use]
+    pub fn filters(self) -> usize {
+        128 / self.0
+    }
+}
+
+impl fmt::Display for Width {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1"),
+            divisor => write!(f, "1/{divisor}"),
+        }
+    }
+}
+
+impl Serialize for Width {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl FromStr for Width {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = (0..=6).map(|power| Self(1 << power)).find(|width| width.to_string() == text);
+        known.ok_or_else(|| "expected 1, 1/2, 1/4, 1/8, 1/16, 1/32 or 1/64".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_are_read_as_they_are_written() {
+        for text in ["1", "1/2", "1/64"] {
+            assert_eq!(text.parse::<Width>().unwrap().to_string(), text);
+        }
+        assert_eq!("1/8".parse::<Width>().unwrap().filters(), 16);
+        for text in ["", "2", "1/3", "1/128", "0", "1/0", "-1"] {
+            assert!(text.parse::<Width>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Curves, tables and verdicts of networks for pictures.
+
+use super::sets::Set;
+use crate::experiment::tables::{Quantity, Rate, color, comparisons, comparisons_table, published, verdict};
+use crate::report::figure::{Axis, Figure, Layer, Legend, Panel};
+use crate::report::html::{Block, Claim, Table};
+use crate::report::statistics::Summary;
+use crate::run::results::{Cell, Results};
+use crate::run::trace::EpochAccuracy;
+use crate::run::{Method, Protocol, Record};
+
+/// One row of a table: a set of pictures at one batch size.
+pub struct Row<'a> {
+    /// What records call it.
+    pub name: &'a str,
+    /// The pictures.
+    pub set: &'a Set,
+}
+
+/// The method that the paper's claims are about.
+const SUBJECT: Method = Method::GeometricInputNorm;
+
+const TOP1: Quantity = Quantity::ACCURACY;
+const TOP5: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.top5), larger_is_better: true };
+const SPEED: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.mean), larger_is_better: true };
+
+/// At which learning rates there is something to show: the authors', and every one that several methods were run at
+/// with the subject among them.
+fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[Method]) -> Vec<Rate> {
+    let has = |rate: Rate, method| {
+        rows.iter().any(|row| rate.cell(results, row.name, method, Protocol::Paper, true).is_some())
+    };
+    let mut rates: Vec<f64> = results.records.iter().map(|record| record.run.lr).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.dedup();
+    let equal = rates.into_iter().map(Rate::Equal).filter(|&rate| {
+        has(rate, SUBJECT) && methods.iter().any(|&m| m.paper_rate() != SUBJECT.paper_rate() && has(rate, m))
+    });
+    let paper = methods.iter().any(|&method| has(Rate::Paper, method)).then_some(Rate::Paper);
+    let mut shown: Vec<Rate> = paper.into_iter().chain(equal).collect();
+    if shown.is_empty() {
+        shown.extend(results.records.first().map(|record| Rate::Equal(record.run.lr)));
+    }
+    shown
+}
+
+/// The curves of every row, and what they say of speed.
+pub fn curves(name: &str, results: &Results<'_>, rows: &[Row<'_>], methods: &[Method]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for rate in rates(results, rows, methods) {
+        for row in rows {
+            let figures = blocks.iter().filter(|block| matches!(block, Block::Figure(_))).count();
+            let name = if figures == 0 { name.to_owned() } else { format!("{name}-{}", figures + 1) };
+            blocks.extend(figure(&name, results, row, methods, rate).map(Block::Figure));
+        }
+        let statement = format!("GmP+IMN learns fastest, {}.", rate.words());
+        claim(
+            &mut blocks,
+            results,
+            rows,
+            methods,
+            rate,
+            SPEED,
+            &statement,
+            "mean validation top-1 over the epochs",
+        );
+    }
+    blocks
+}
+
+fn figure(
+    name: &str,
+    results: &Results<'_>,
+    row: &Row<'_>,
+    methods: &[Method],
+    rate: Rate,
+) -> Option<Figure> {
+    // Half and rank: training or validation, top 1 or top 5.
+    let kinds = [
+        ("training, top 1", 0, 0),
+        ("validation, top 1", 1, 0),
+        ("training, top 5", 0, 1),
+        ("validation, top 5", 1, 1),
+    ];
+    let mut panels = kinds.map(|(title, ..)| {
+        Panel::new(title, Axis::linear("epoch"), Axis::linear("accuracy (%)")).legend(Legend::Above)
+    });
+    let mut is_empty = true;
+    for &method in methods {
+        let Some(cell) = rate.cell(results, row.name, method, Protocol::Paper, true) else { continue };
+        let traces = results.of(cell).filter_map(|record| results.trace(record));
+        let seeds: Vec<Vec<EpochAccuracy>> =
+            traces.map(|trace| trace.accuracy).filter(|epochs| !epochs.is_empty()).collect();
+        is_empty &= seeds.is_empty();
+        for (panel, (_, half, rank)) in panels.iter_mut().zip(kinds) {
+            let percent = |epoch: &EpochAccuracy| 100.0 * [epoch.training, epoch.validation][half][rank];
+            let longest = seeds.iter().map(Vec::len).max().unwrap_or(0);
+            let mean = (0..longest).map(|k| {
+                let there: Vec<f64> = seeds.iter().filter_map(|epochs| epochs.get(k)).map(percent).collect();
+                ((k + 1) as f64, there.iter().sum::<f64>() / there.len() as f64)
+            });
+            let mean: Vec<(f64, f64)> = mean.collect();
+            if seeds.len() > 1 {
+                for epochs in &seeds {
+                    let line = epochs.iter().enumerate().map(|(k, epoch)| ((k + 1) as f64, percent(epoch)));
+                    panel.layers.push(Layer::line(line, color(method)).sized(0.8).faded(0.35));
+                }
+            }
+            panel.layers.push(Layer::line(mean, color(method)).sized(2.0).labelled(method.name()));
+        }
+    }
+    let caption = format!(
+        "Accuracy of {} over the epochs, {}: the mean over the seeds, and thin lines for each. Training accuracy is that of \
+         the batches as they were learned from, before their step; validation accuracy that of the network after the epoch.",
+        row.name,
+        rate.words()
+    );
+    let [a, b, c, d] = panels;
+    (!is_empty).then(|| {
+        Figure::new(name, format!("{}, {}", row.name, rate.words()))
+            .caption(caption)
+            .row(230.0, vec![a, b])
+            .row(230.0, vec![c, d])
+    })
+}
+
+/// The accuracies of every row at the end, and the verdicts on them.
+pub fn table(name: &str, results: &Results<'_>, rows: &[Row<'_>], methods: &[Method]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for rate in rates(results, rows, methods) {
+        for (words, quantity) in [("top-1", TOP1), ("top-5", TOP5)] {
+            let caption = format!("Validation {words} accuracy in percent, {}.", rate.words());
+            blocks.push(Block::Table(accuracies(results, rows, methods, rate, quantity.number, caption)));
+            let statement = format!("GmP+IMN has the highest validation {words} accuracy, {}.", rate.words());
+            let what = format!("validation {words}");
+            claim(&mut blocks, results, rows, methods, rate, quantity, &statement, &what);
+        }
+        let caption = format!(
+            "Top-1 accuracy in percent on the training pictures in the last epoch, {}: what is left to the validation \
+             accuracy is generalization.",
+            rate.words()
+        );
+        let training = |record: &Record| record.accuracy.map(|a| a.training);
+        blocks.push(Block::Table(accuracies(results, rows, methods, rate, training, caption)));
+    }
+    let pictures: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let Set { training, validation, .. } = row.set;
+            let (training, validation, classes) = (training.len(), validation.len(), training.classes());
+            format!(
+                "{}: {training} training and {validation} validation pictures of {classes} classes",
+                row.name
+            )
+        })
+        .collect();
+    blocks.push(Block::Paragraph(format!("{}.", pictures.join("; "))));
+    let names: Vec<&str> = if name == "table2" {
+        vec![
+            "batch 256 top-1",
+            "batch 256 top-5",
+            "batch 512 top-1",
+            "batch 512 top-5",
+            "batch 1024 top-1",
+            "batch 1024 top-5",
+        ]
+    } else {
+        vec!["top-1", "top-5"]
+    };
+    blocks.push(Block::Table(published(name, "validation accuracy", &names, methods)));
+    blocks
+}
+
+fn accuracies(
+    results: &Results<'_>,
+    rows: &[Row<'_>],
+    methods: &[Method],
+    rate: Rate,
+    number: impl Fn(&Record) -> Option<f64>,
+    caption: String,
+) -> Table {
+    let mut table = Table { caption, ..Table::default() };
+    table.header =
+        std::iter::once("data".to_owned()).chain(methods.iter().map(ToString::to_string)).collect();
+    for row in rows {
+        let cell = |method| rate.cell(results, row.name, method, Protocol::Paper, true);
+        let values = |cell: Cell<'_>| {
+            let percent = results.by_seed(cell, |record| number(record).map(|share| 100.0 * share));
+            percent.into_values().collect::<Vec<f64>>()
+        };
+        let mut shown = vec![row.name.to_owned()];
+        let mut best: Option<(usize, f64)> = None;
+        for (k, &method) in methods.iter().enumerate() {
+            let Some(values) = cell(method).map(values) else {
+                shown.push("–".to_owned());
+                continue;
+            };
+            let diverged = values.iter().filter(|value| value.is_nan()).count();
+            let summary = Summary::of(&values);
+            if diverged > 0 {
+                shown.push(format!("{diverged} of {} diverged", values.len()));
+                continue;
+            }
+            shown.push(summary.display(2));
+            if let Some(mean) = summary.mean
+                && best.is_none_or(|(_, highest)| mean > highest)
+            {
+                best = Some((k, mean));
+            }
+        }
+        table.highlight.extend(best.map(|(k, _)| (table.rows.len(), k + 1)));
+        table.rows.push(shown);
+    }
+    table
+}
+
+/// The subject against every other method, where both were run.
+fn claim(
+    blocks: &mut Vec<Block>,
+    results: &Results<'_>,
+    rows: &[Row<'_>],
+    methods: &[Method],
+    rate: Rate,
+    quantity: Quantity,
+    statement: &str,
+    what: &str,
+) {
+    let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
+    let others: Vec<Method> = methods.iter().copied().filter(|method| *method != SUBJECT).collect();
+    let compared = comparisons(results, &names, SUBJECT, &others, Protocol::Paper, rate, quantity);
+    let (verdict, evidence) = verdict(&compared);
+    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
+    if compared.is_empty() {
+        return;
+    }
+    let caption = format!("Paired differences of {what} (a share of 1), {}.", rate.words());
+    blocks.push(Block::Table(comparisons_table(&compared, |_| 4, caption)));
+}

@@ -1,0 +1,276 @@
+//! How a network for pictures is trained: with progress, a checkpoint every epoch, and from where it was left.
+
+use super::sets::Set;
+use crate::run::execute::{Finished, say, status};
+use crate::run::trace::{EpochAccuracy, Trace};
+use crate::run::{Accuracy, Record, Run, VERSION};
+use anyhow::Context as _;
+use gmp_nn::{Network, NetworkSpec};
+use gmp_train::checkpoint::Newest;
+use gmp_train::image::{Loader, Loading, Order, Preparation};
+use gmp_train::{
+    Checkpoints, EarlyStopping, End, Epoch, Error, Every, Goal, Log, Loss, Metric, Monitor, Observer,
+    Progress, ReduceOnPlateau, Restore, Sgd, State, StepDecay, Trainer,
+};
+use indicatif::HumanDuration;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Everything of one training but its run's seed and learning rate.
+pub struct Recipe<'a> {
+    /// The network.
+    pub network: NetworkSpec,
+    /// The pictures.
+    pub set: &'a Set,
+    /// What is done to training pictures.
+    pub augmented: Preparation,
+    /// What is done to validation pictures.
+    pub plain: Preparation,
+    /// Pictures a step.
+    pub batch_size: usize,
+    /// Pictures in memory at a time.
+    pub micro_batch: Option<usize>,
+    /// When the rate falls at given epochs.
+    pub step_decay: Option<StepDecay>,
+    /// Epochs without a better validation top-5 until the rate falls tenfold, and until training stops.
+    pub patience: Option<(usize, usize)>,
+    /// Weight decay of all parameters but angles.
+    pub weight_decay: f64,
+}
+
+/// What is measured: top-1 and top-5.
+pub const METRICS: [Metric; 2] = [Metric::TopAccuracy(1), Metric::TopAccuracy(5)];
+const MOMENTUM: f64 = 0.9;
+
+/// Trains on `threads` threads; `None` where it was stopped, its state then lies in `folder`/checkpoints and the next call
+/// goes on from it to the same result. Every epoch goes into `folder`/logs, for other tools.
+pub fn carry_out(
+    recipe: &Recipe<'_>,
+    run: &Run,
+    folder: &Path,
+    threads: usize,
+    stop: &AtomicBool,
+) -> Finished {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("threads")?;
+    let mut live = Live::new(recipe, run, stop);
+    let trained = pool.install(|| train(recipe, run, folder, threads, &mut live));
+    let end = match trained {
+        Ok(End::Observer) => return Ok(None),
+        Ok(End::Epochs) => "epochs".to_owned(),
+        Ok(End::EarlyStopping) => "early stopping".to_owned(),
+        // A run that breaks down is a result too; pictures that cannot be had are none.
+        Err(error @ Error::Diverged { .. }) => {
+            live.best = None;
+            say(&format!("{}: {error}", live.name));
+            error.to_string()
+        }
+        Err(error) => return Err(error).with_context(|| live.name.clone()),
+    };
+    let accuracy = live.best.map(|best| Accuracy {
+        top5: live.epochs[best].validation[1],
+        training: live.epochs.last().map_or(0.0, |epoch| epoch.training[0]),
+        mean: live.epochs.iter().map(|epoch| epoch.validation[0]).sum::<f64>() / live.epochs.len() as f64,
+    });
+    let record = Record {
+        run: run.clone(),
+        metric: "top-1".to_owned(),
+        value: live.best.map(|best| live.epochs[best].validation[0]),
+        validation: None,
+        epochs: live.epochs.len(),
+        end,
+        seconds: live.start.elapsed().as_secs_f64(),
+        movement: None,
+        accuracy,
+        version: VERSION.to_owned(),
+    };
+    // What is finished needs no checkpoint; one that stays is of no harm.
+    let _ = std::fs::remove_dir_all(checkpoints_of(folder, run));
+    Ok(Some((record, Some(Trace { accuracy: live.epochs, ..Trace::default() }))))
+}
+
+fn checkpoints_of(folder: &Path, run: &Run) -> PathBuf {
+    folder.join("checkpoints").join(run.slug())
+}
+
+fn train(
+    recipe: &Recipe<'_>,
+    run: &Run,
+    folder: &Path,
+    threads: usize,
+    live: &mut Live<'_>,
+) -> Result<End, Error> {
+    let broken = |error: &dyn std::fmt::Display| Error::Batches(error.to_string());
+    let loading = Loading { batch_size: recipe.batch_size, order: Order::Shuffled, seed: run.seed, threads };
+    let load = |source: &Arc<_>, preparation, loading| {
+        Loader::new(Arc::clone(source), preparation, loading).map_err(|error| broken(&error))
+    };
+    let mut training = load(&recipe.set.training, recipe.augmented, loading)?;
+    let in_order = Loading { order: Order::AsStored, ..loading };
+    let mut validation = load(&recipe.set.validation, recipe.plain, in_order)?;
+    let mut network: Network<f32> = recipe.network.build(run.seed).map_err(|error| broken(&error))?;
+    let trainer = Trainer {
+        micro_batch: recipe.micro_batch,
+        monitor: Monitor::Validation(METRICS[1], Goal::Maximize),
+        metrics: METRICS.to_vec(),
+        step_decay: recipe.step_decay.clone(),
+        plateau: recipe.patience.map(|(slower, _)| ReduceOnPlateau::new(slower)),
+        early_stopping: recipe.patience.map(|(_, stop)| EarlyStopping {
+            patience: stop,
+            margin: 0.0,
+            restore: Restore::WhenStoppedEarly,
+        }),
+        seed: run.seed,
+        ..Trainer::new(Loss::SoftmaxCrossEntropy, recipe.batch_size, run.epoch_limit, run.lr)
+    };
+    let mut sgd = Sgd::new(MOMENTUM).with_weight_decay(recipe.weight_decay);
+    let identity = format!("{run:?}, version {VERSION}");
+    let mut progress = Progress::start(&trainer);
+    let checkpoints = checkpoints_of(folder, run);
+    match Newest::in_folder(&checkpoints) {
+        Ok(None) => {}
+        Ok(Some(newest)) if newest.checkpoint.description != identity => {
+            say(&format!(
+                "{}: the checkpoint in {} is of another run: started anew",
+                live.name,
+                checkpoints.display()
+            ));
+        }
+        Ok(Some(newest)) => match newest.checkpoint.restore(&mut network, &mut sgd) {
+            Ok(left) => {
+                let (epoch, batches) = (left.fit().epochs + 1, left.batches());
+                say(&format!("{}: goes on in epoch {epoch} after {batches} steps of it", live.name));
+                progress = left;
+            }
+            Err(error) => say(&format!("WARNING: {error}: started anew")),
+        },
+        Err(error) => say(&format!("WARNING: {error}: started anew")),
+    }
+    live.take_up(&progress);
+    let loud =
+        |error: &gmp_train::CheckpointError| say(&format!("WARNING: {error}: training goes on without"));
+    let checkpoints = Checkpoints::new(&checkpoints, 2, Every::Epochs(1), loud).describe(identity);
+    let loud = |error: &gmp_train::LogError| say(&format!("WARNING: {error}: training goes on without"));
+    let logs = folder.join("logs").join(run.slug());
+    let logs = (Log::json_lines(logs.join("epochs.jsonl"), loud), Log::event_files(logs, loud));
+    let mut observers = (&mut *live, (checkpoints, logs));
+    let fit = trainer.fit_batches(
+        progress,
+        &mut network,
+        &mut sgd,
+        &mut training,
+        Some(&mut validation),
+        &mut observers,
+    )?;
+    // The network of the best epoch is back where patience ended the run.
+    let last = fit.epochs.saturating_sub(1);
+    live.best = Some(if fit.end == End::EarlyStopping { fit.best_epoch.unwrap_or(last) } else { last });
+    for (half, loader) in [("training", &training), ("validation", &validation)] {
+        let skipped = loader.skipped();
+        if skipped.len() > 0 {
+            say(&format!("{}: {} {half} pictures were left out:", live.name, skipped.len()));
+            skipped.take(5).for_each(|skipped| say(&format!("  {}", skipped.problem)));
+        }
+    }
+    Ok(fit.end)
+}
+
+/// Tells the user how far a run is, keeps its accuracies, and ends it when the user stops the program.
+struct Live<'a> {
+    name: String,
+    stop: &'a AtomicBool,
+    pictures: usize,
+    batch_size: usize,
+    epoch_limit: usize,
+    start: Instant,
+    spoken: Instant,
+    /// Steps since the start of this call, and before it.
+    steps: usize,
+    earlier: Option<usize>,
+    epochs: Vec<EpochAccuracy>,
+    /// The epoch whose network is kept.
+    best: Option<usize>,
+}
+
+/// Between two words on one run.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl<'a> Live<'a> {
+    fn new(recipe: &Recipe<'_>, run: &Run, stop: &'a AtomicBool) -> Self {
+        Self {
+            name: format!(
+                "{} {}, {}, lr {}, seed {}",
+                run.experiment, run.dataset, run.method, run.lr, run.seed
+            ),
+            stop,
+            pictures: recipe.set.training.len(),
+            batch_size: recipe.batch_size,
+            epoch_limit: run.epoch_limit,
+            start: Instant::now(),
+            spoken: Instant::now(),
+            steps: 0,
+            earlier: None,
+            epochs: Vec::new(),
+            best: None,
+        }
+    }
+
+    /// The epochs that an earlier call carried out.
+    fn take_up(&mut self, progress: &Progress<f32>) {
+        let pairs = progress.metrics().iter().zip(progress.history());
+        self.epochs = pairs.map(|(metrics, r)| accuracy(metrics, r.training_loss, r.learning_rate)).collect();
+        self.start = Instant::now();
+    }
+
+    /// Pictures a second, and the time that is left at that rate.
+    fn pace(&self, done: usize) -> String {
+        let rate = (self.steps * self.batch_size) as f64 / self.start.elapsed().as_secs_f64();
+        let left = (self.pictures * self.epoch_limit).saturating_sub(done) as f64 / rate.max(1e-9);
+        format!(
+            "{rate:.0} pictures/s · at most {} left",
+            HumanDuration(Duration::from_secs_f64(left.min(1e9)))
+        )
+    }
+}
+
+fn accuracy(metrics: &[gmp_train::Measured], loss: f64, lr: f64) -> EpochAccuracy {
+    let of = |k: usize| metrics.get(k).map_or((0.0, 0.0), |m| (m.training, m.validation.unwrap_or(0.0)));
+    let ((training1, validation1), (training5, validation5)) = (of(0), of(1));
+    EpochAccuracy { training: [training1, training5], validation: [validation1, validation5], loss, lr }
+}
+
+impl Observer<f32> for Live<'_> {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, f32>) -> ControlFlow<()> {
+        let accuracy = accuracy(epoch.metrics, epoch.training_loss, epoch.learning_rate);
+        self.epochs.push(accuracy);
+        let percent = |[top1, top5]: [f64; 2]| format!("{:.1}%/{:.1}%", 100.0 * top1, 100.0 * top5);
+        let (training, validation) = (percent(accuracy.training), percent(accuracy.validation));
+        let (name, done) = (&self.name, epoch.index + 1);
+        say(&format!(
+            "{name}: epoch {done} of {}: loss {:.3}, top 1/5 in training {training}, validation {validation} · {}",
+            self.epoch_limit,
+            accuracy.loss,
+            self.pace(done * self.pictures)
+        ));
+        self.spoken = Instant::now();
+        ControlFlow::Continue(())
+    }
+
+    fn on_step(&mut self, state: &State<'_, f32>) -> ControlFlow<()> {
+        let (fit, batches) = (state.progress.fit(), state.progress.batches());
+        self.steps = fit.steps - *self.earlier.get_or_insert(fit.steps - 1);
+        if self.stop.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        if self.spoken.elapsed() >= PATIENCE && batches > 0 {
+            self.spoken = Instant::now();
+            let seen = batches * self.batch_size;
+            let pace = self.pace(fit.epochs * self.pictures + seen);
+            let (name, epoch) = (&self.name, fit.epochs + 1);
+            status(&format!("{name}: epoch {epoch}, {seen} of {} pictures · {pace}", self.pictures));
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,197 @@
+//! The runs that Figure 4 and Table 2 show: VGG-6 under every method.
+
+use super::options::Width;
+use super::report::{self, Row};
+use super::sets::{self, Set};
+use super::training::{Recipe, carry_out};
+use crate::experiment::{Context, Grid, Profile, Study};
+use crate::report::html::{Block, Section};
+use crate::run::execute::Finished;
+use crate::run::results::Results;
+use crate::run::{Method, Protocol, Run};
+use anyhow::{Context as _, Result};
+use gmp_nn::models::vgg6;
+use gmp_train::image::Preparation;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// The folder of the runs.
+pub const STORE: &str = "vgg6";
+/// The six of the paper.
+pub const METHODS: &[Method] = Method::VGG.split_at(6).0;
+
+/// What is shown of the runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Curves of the largest batch: Figure 4.
+    Curves,
+    /// Final accuracies at every batch size: Table 2.
+    Table,
+}
+
+/// VGG-6 on sets of 32×32 pictures.
+pub struct Vgg {
+    section: Section,
+    shown: Shown,
+    rows: Vec<Planned>,
+    runs: Vec<Run>,
+    is_glance: bool,
+    width: Width,
+    micro_batch: Option<usize>,
+    threads: usize,
+    folder: PathBuf,
+}
+
+struct Planned {
+    /// What records and tables call it.
+    name: String,
+    set: Set,
+    batch_size: usize,
+}
+
+/// The quick profile, minutes on two cores: width, batch, epochs, pictures.
+const QUICK: (Width, usize, usize, usize) = (Width::over(8), 64, 4, 8_000);
+const BATCHES: [usize; 3] = [256, 512, 1024];
+const EPOCHS: usize = 500;
+/// Epochs without a better validation top-5 until the rate falls, and until training stops.
+const PATIENCE: (usize, usize) = (5, 10);
+
+impl Vgg {
+    /// Plans the runs.
+    ///
+    /// # Errors
+    /// Pictures that are not there.
+    pub fn prepare(context: &Context, shown: Shown, section: Section) -> Result<Self> {
+        let quick = context.profile == Profile::Quick;
+        let options = &context.pictures;
+        let (width, batches, epochs) = match context.profile {
+            Profile::Quick => (QUICK.0, vec![QUICK.1], QUICK.2),
+            Profile::Full => (Width::PAPER, BATCHES.to_vec(), EPOCHS),
+        };
+        let width = options.width.unwrap_or(width);
+        let mut batches = if options.batches.is_empty() { batches } else { options.batches.clone() };
+        batches.sort_unstable();
+        batches.dedup();
+        if shown == Shown::Curves {
+            batches.drain(..batches.len() - 1);
+        }
+        let methods = context.methods(&Method::VGG, METHODS);
+        let (mut rows, mut runs) = (Vec::new(), Vec::new());
+        for batch_size in batches {
+            for set in sets::small(context)? {
+                // The quick profile is, unless the user has an opinion.
+                let few = (quick && options.epochs.is_none()).then_some(QUICK.3);
+                let set = match options.pictures.or(few) {
+                    Some(pictures) => set.first(pictures),
+                    None => set,
+                };
+                let name = format!("{}, width {width}, batch {batch_size}", set.name);
+                runs.extend(
+                    context
+                        .plan(Grid {
+                            experiment: STORE,
+                            dataset: &name,
+                            data: &set.fingerprint,
+                            methods: &methods,
+                            seeds: context.seeds(1, 3),
+                            epoch_limit: options.epochs.unwrap_or(epochs),
+                            only_paper_rates: true,
+                        })
+                        .into_iter()
+                        .filter(|run| run.protocol == Protocol::Paper),
+                );
+                rows.push(Planned { name, set, batch_size });
+            }
+        }
+        Ok(Self {
+            section,
+            shown,
+            rows,
+            runs,
+            is_glance: quick && options.epochs.is_none(),
+            width,
+            micro_batch: options.micro_batch,
+            threads: context.threads,
+            folder: context.out.join(STORE),
+        })
+    }
+
+    fn row(&self, run: &Run) -> Option<&Planned> {
+        self.rows.iter().find(|row| row.name == run.dataset)
+    }
+}
+
+impl Study for Vgg {
+    fn runs(&self) -> Vec<Run> {
+        self.runs.clone()
+    }
+
+    fn cost(&self, run: &Run) -> f64 {
+        let pictures = self.row(run).map_or(0, |row| row.set.training.len());
+        pictures as f64 * run.epoch_limit as f64
+    }
+
+    /// Narrow networks leave threads idle, wide ones fill them and the memory.
+    fn at_a_time(&self, threads: usize) -> usize {
+        if self.width.filters() <= 32 { threads.min(self.runs.len()).max(1) } else { 1 }
+    }
+
+    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+        let row = self.row(run).context("a run of a set that was read")?;
+        let recipe = Recipe {
+            network: vgg6(run.method.form(), self.width.filters(), row.set.training.classes()),
+            set: &row.set,
+            augmented: Preparation::small(true),
+            plain: Preparation::small(false),
+            batch_size: row.batch_size,
+            micro_batch: self.micro_batch,
+            step_decay: None,
+            patience: Some(PATIENCE),
+            weight_decay: 0.0,
+        };
+        let threads = (self.threads / self.at_a_time(self.threads)).max(1);
+        carry_out(&recipe, run, &self.folder, threads, stop)
+    }
+
+    fn report(&self, results: &Results<'_>) -> Section {
+        let filters = self.width.filters();
+        let mut blocks = vec![Block::Paragraph(format!(
+            "VGG-6 with pairs of {filters}, {} and {} filters (the paper's has 128, 256 and 512), 3×3 windows, global average \
+             pool, dense output; SGD with momentum 0.9, learning rate 0.1 for GmP and GmP+IMN and 0.01 for the rest where \
+             nothing else is said, random horizontal flips; the rate falls tenfold after {} epochs without a better \
+             validation top-5, training stops after {}. The validation pictures decide and judge, as in the paper.",
+            2 * filters,
+            4 * filters,
+            PATIENCE.0,
+            PATIENCE.1
+        ))];
+        if self.is_glance {
+            blocks.push(Block::Note(
+                "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not \
+                 which method is best. For ten epochs of all pictures and a verdict: --epochs 10 --seeds 5; for the paper's \
+                 set-up: --profile full."
+                    .to_owned(),
+            ));
+        }
+        for row in self.rows.iter().filter(|row| row.set.name.starts_with(sets::GENERATED)) {
+            blocks.push(Block::Note(format!(
+                "{}: GENERATED pictures of our own (ten kinds of figure, 32×32), since no others were named or found.",
+                row.name
+            )));
+        }
+        if let Some(micro_batch) = self.micro_batch {
+            blocks.push(Block::Note(format!(
+                "Gradients are summed over {micro_batch} pictures at a time: the statistics of BN, MBN and IMN are those of \
+                 so many pictures."
+            )));
+        }
+        let methods: Vec<Method> =
+            Method::VGG.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
+        let rows: Vec<Row<'_>> = self.rows.iter().map(|row| Row { name: &row.name, set: &row.set }).collect();
+        match self.shown {
+            Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods)),
+            Shown::Table => blocks.extend(report::table("table2", results, &rows, &methods)),
+        }
+        Section { blocks, ..self.section.clone() }
+    }
+}

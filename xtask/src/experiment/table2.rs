@@ -1,0 +1,43 @@
+//! Table 2: validation accuracy of VGG-6 at several batch sizes.
+
+use super::images::vgg::{STORE, Shown, Vgg};
+use super::{Context, Experiment, Prepared};
+use crate::report::html::Section;
+use crate::run::Method;
+use anyhow::Result;
+
+/// Table 2.
+pub struct Table2;
+
+impl Experiment for Table2 {
+    fn id(&self) -> &'static str {
+        "table2"
+    }
+    fn title(&self) -> &'static str {
+        "Table 2: validation accuracy of VGG-6"
+    }
+    fn methods(&self) -> &'static [Method] {
+        &Method::VGG
+    }
+    fn store(&self) -> &'static str {
+        STORE
+    }
+    fn needs(&self) -> &'static str {
+        "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 pictures are generated"
+    }
+    fn duration(&self) -> [&'static str; 2] {
+        ["2 min, shared with fig4", "months: as fig4, at three batch sizes"]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<Prepared> {
+        let section = Section {
+            id: self.id().to_owned(),
+            title: self.title().to_owned(),
+            paper_claim: "Top-1 and top-5 validation accuracy of VGG-6 on ImageNet32 at batch sizes 256, 512 and 1024: \
+                          GmP+IMN is best at every one, and the lead grows with the batch size."
+                .to_owned(),
+            blocks: Vec::new(),
+        };
+        Ok(Prepared::Ready(Box::new(Vgg::prepare(context, Shown::Table, section)?)))
+    }
+}

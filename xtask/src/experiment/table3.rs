@@ -1,0 +1,165 @@
+//! Table 3: validation accuracy of ResNet-18.
+
+use super::images::report::{self, Row};
+use super::images::sets::{self, Set};
+use super::images::training::{Recipe, carry_out};
+use super::{Context, Experiment, Grid, Prepared, Profile, Study};
+use crate::report::html::{Block, Section};
+use crate::run::execute::Finished;
+use crate::run::results::Results;
+use crate::run::{Method, Protocol, Run};
+use anyhow::Result;
+use gmp_nn::models::resnet18;
+use gmp_train::StepDecay;
+use gmp_train::image::{Ilsvrc, Preparation};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// Table 3.
+pub struct Table3;
+
+const EPOCHS: usize = 90;
+/// Pictures a step.
+const BATCH: usize = 256;
+/// The rate falls tenfold after these shares of the epochs.
+const FALLS: [f64; 2] = [1.0 / 3.0, 2.0 / 3.0];
+const WEIGHT_DECAY: f64 = 1e-4;
+/// A sample of ILSVRC with so few pictures is trained on for a few epochs in small batches.
+const SAMPLE: usize = 10_000;
+
+impl Experiment for Table3 {
+    fn id(&self) -> &'static str {
+        "table3"
+    }
+    fn title(&self) -> &'static str {
+        "Table 3: validation accuracy of ResNet-18"
+    }
+    fn methods(&self) -> &'static [Method] {
+        &Method::RESNET
+    }
+    fn needs(&self) -> &'static str {
+        "DATA-DIR/ilsvrc with train/<class>/ and val/<class>/, or --dataset FOLDER; without it, it is skipped"
+    }
+    fn duration(&self) -> [&'static str; 2] {
+        [
+            "1 min on a sample of 44 pictures",
+            "months: 3 methods × 90 epochs of 1.28 million pictures of 224×224",
+        ]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<Prepared> {
+        let folder = match &context.datasets[..] {
+            [folder] => PathBuf::from(folder),
+            _ => context.data_dir.join("ilsvrc"),
+        };
+        if !folder.join("train").is_dir() {
+            let how = format!(
+                "Skipped: there is no {}. ILSVRC cannot be fetched without an account: put its classes into train/ and val/ \
+                 there, or name a folder with --dataset.",
+                folder.join("train").display()
+            );
+            return Ok(Prepared::Skipped(self.section(vec![Block::Note(how)])));
+        }
+        let set = sets::of(&folder, Ilsvrc::open(&folder)?);
+        let set = match context.pictures.pictures {
+            Some(pictures) => set.first(pictures),
+            None => set,
+        };
+        let is_sample = set.training.len() < SAMPLE;
+        let options = &context.pictures;
+        let quick = context.profile == Profile::Quick;
+        let epochs = options.epochs.unwrap_or(if quick { 2 } else { EPOCHS });
+        let batch_size = options.batches.first().copied().unwrap_or(if is_sample { 8 } else { BATCH });
+        let name = format!("{}, batch {batch_size}", set.name);
+        let mut runs = context.plan(Grid {
+            experiment: self.id(),
+            dataset: &name,
+            data: &set.fingerprint,
+            methods: &context.methods(&Method::RESNET, &Method::RESNET),
+            seeds: context.seeds(1, 1),
+            epoch_limit: epochs,
+            only_paper_rates: true,
+        });
+        runs.retain(|run| run.protocol == Protocol::Paper);
+        Ok(Prepared::Ready(Box::new(ResNet {
+            name,
+            set,
+            batch_size,
+            runs,
+            micro_batch: options.micro_batch,
+            threads: context.threads,
+            folder: context.out.join(self.id()),
+        })))
+    }
+}
+
+impl Table3 {
+    fn section(&self, blocks: Vec<Block>) -> Section {
+        Section {
+            id: self.id().to_owned(),
+            title: self.title().to_owned(),
+            paper_claim: "Top-1 and top-5 single-crop validation accuracy of ResNet-18 on ImageNet under WN+MBN, BN and \
+                          GmP+IMN: GmP+IMN is best."
+                .to_owned(),
+            blocks,
+        }
+    }
+}
+
+struct ResNet {
+    name: String,
+    set: Set,
+    batch_size: usize,
+    runs: Vec<Run>,
+    micro_batch: Option<usize>,
+    threads: usize,
+    folder: PathBuf,
+}
+
+impl Study for ResNet {
+    fn runs(&self) -> Vec<Run> {
+        self.runs.clone()
+    }
+
+    /// One: it fills the threads and the memory.
+    fn at_a_time(&self, _: usize) -> usize {
+        1
+    }
+
+    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+        let epochs = FALLS.map(|share| ((run.epoch_limit as f64 * share).round() as usize).max(1));
+        let recipe = Recipe {
+            network: resnet18(run.method.form(), self.set.training.classes()),
+            set: &self.set,
+            augmented: Preparation::ilsvrc(true),
+            plain: Preparation::ilsvrc(false),
+            batch_size: self.batch_size,
+            micro_batch: self.micro_batch,
+            step_decay: Some(StepDecay { factor: 0.1, epochs: epochs.to_vec() }),
+            patience: None,
+            weight_decay: WEIGHT_DECAY,
+        };
+        carry_out(&recipe, run, &self.folder, self.threads, stop)
+    }
+
+    fn report(&self, results: &Results<'_>) -> Section {
+        let mut blocks = vec![Block::Paragraph(format!(
+            "ResNet-18, 224×224. The authors released neither code nor recipe for it: this is the field's, and ours: SGD with \
+             momentum 0.9, weight decay {WEIGHT_DECAY} on all parameters but angles, the rate falls tenfold after a third and \
+             two thirds of the epochs ({EPOCHS} in full), random crops and flips in training, the centre crop in validation."
+        ))];
+        if self.set.training.len() < SAMPLE {
+            blocks.push(Block::Note(format!(
+                "A sample of {} training pictures of {} classes: this shows that everything runs and measures nothing.",
+                self.set.training.len(),
+                self.set.training.classes()
+            )));
+        }
+        let methods: Vec<Method> =
+            Method::RESNET.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
+        let rows = [Row { name: &self.name, set: &self.set }];
+        blocks.extend(report::curves("table3-curves", results, &rows, &methods));
+        blocks.extend(report::table("table3", results, &rows, &methods));
+        Table3.section(blocks)
+    }
+}
