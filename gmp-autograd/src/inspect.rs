@@ -13,6 +13,8 @@ pub struct Operation {
     pub index: usize,
     /// Where the first parameter that it reads begins among the parameters.
     pub parameter: Option<usize>,
+    /// Whether the next operation's result took the memory of this one's.
+    pub is_overwritten: bool,
 }
 
 impl<T: Scalar> Tape<T> {
@@ -25,12 +27,17 @@ impl<T: Scalar> Tape<T> {
     pub fn operations(&self) -> impl DoubleEndedIterator<Item = Operation> + ExactSizeIterator {
         self.nodes.iter().enumerate().map(|(index, node)| {
             let parameter = node.inputs().iter().find(|input| input.node == Var::PARAMETER);
-            Operation { name: node.name(), index, parameter: parameter.map(|input| input.at) }
+            Operation {
+                name: node.name(),
+                index,
+                parameter: parameter.map(|input| input.at),
+                is_overwritten: node.is_overwritten,
+            }
         })
     }
 
-    /// The first operation of this pass whose result holds a NaN or an infinity: the result as it is now, where the
-    /// next operation took its memory.
+    /// The first operation of this pass whose result holds a NaN or an infinity. Where the next operation
+    /// [took its memory](Operation::is_overwritten), the number may be of either.
     ///
     /// ```
     /// use gmp_autograd::{Tape, op};

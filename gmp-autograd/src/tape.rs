@@ -18,7 +18,7 @@ pub(crate) struct Node<T: 'static> {
     pub(crate) attributes: Attributes,
     pub(crate) saved: std::ops::Range<usize>,
     /// Whether the next operation's result took its memory.
-    is_overwritten: bool,
+    pub(crate) is_overwritten: bool,
 }
 
 impl<T: Scalar> Node<T> {

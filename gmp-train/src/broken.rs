@@ -40,7 +40,8 @@ impl Broken {
         let (name, value) = first_non_finite(parameters, tape.parameter_gradients())?;
         let backward = |tape: &mut Tape<T>| {
             let operation = tape.first_non_finite_gradient(loss)?;
-            Some(format!("the backward pass of {}", place(operation, tape, parameters)))
+            let place = place(operation, tape, parameters);
+            Some(format!("the backward pass of {} {place}", operation.name))
         };
         let origin = forward_origin(tape, parameters, batch).or_else(|| backward(tape)).unwrap_or_default();
         Some(Self { what: format!("the gradient of {name}"), value, origin })
@@ -71,21 +72,23 @@ fn forward_origin<T: Element>(tape: &Tape<T>, parameters: &Named<T>, batch: &Bat
     if let Some((name, _)) = first_non_finite(parameters, parameters.values()) {
         return Some(name.to_owned());
     }
-    Some(place(tape.first_non_finite()?, tape, parameters))
+    let first = tape.first_non_finite()?;
+    let next = tape.operations().nth(first.index + 1).filter(|_| first.is_overwritten);
+    let name = next.map_or_else(|| first.name.to_owned(), |next| format!("{} or {}", first.name, next.name));
+    Some(format!("{name} {}", place(first, tape, parameters)))
 }
 
-/// An operation and its layer: that of the parameters that it reads, or else the layer that comes before it.
+/// The layer of an operation: that of the parameters that it reads, or else the layer that comes before it.
 fn place<T: Element>(operation: Operation, tape: &Tape<T>, parameters: &Named<T>) -> String {
     let layer = |operation: Operation| {
         let name = &parameters.entry_of(operation.parameter?)?.name;
         Some(name.rsplit_once('.').map_or(&name[..], |(layer, _)| layer))
     };
-    let name = operation.name;
     if let Some(layer) = layer(operation) {
-        return format!("{name} in layer {layer}");
+        return format!("in layer {layer}");
     }
     let before = tape.operations().take(operation.index).rev().find_map(layer);
-    before.map_or_else(|| name.to_owned(), |layer| format!("{name} after layer {layer}"))
+    before.map_or_else(|| "before the first layer".to_owned(), |layer| format!("after layer {layer}"))
 }
 
 /// The first number that is not finite, and the matrix whose place it has.

@@ -77,10 +77,11 @@ fn statistics<T: Scalar>(chunks: Chunks, z: &[T], mean: &mut [T], variance: &mut
         let (mean, squares) = sums.split_at_mut(n);
         dispatch(Statistics { z: chunks.of(i, z), mean, squares });
     });
-    mean.fill(T::ZERO);
-    variance.fill(T::ZERO);
-    let mut seen = 0;
-    for (i, sums) in sums.chunks_exact(2 * n).enumerate() {
+    let (first, others) = sums.split_at(2 * n);
+    mean.copy_from_slice(&first[..n]);
+    variance.copy_from_slice(&first[n..]);
+    let mut seen = chunks.of(0, z).len() / n;
+    for (i, sums) in (1..).zip(others.chunks_exact(2 * n)) {
         let rows = chunks.of(i, z).len() / n;
         let share = T::from_usize(rows) / T::from_usize(seen + rows);
         let cross = T::from_usize(seen) * share;
