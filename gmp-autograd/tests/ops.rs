@@ -204,9 +204,13 @@ fn the_first_broken_result_is_named() {
     assert_eq!(tape.first_non_finite(), None);
     let broken = op::scale(&mut tape, fine, f64::INFINITY);
     op::relu(&mut tape, broken);
-    let [read, other] = [Some(1), None].map(|parameter| Operation { name: "scale", index: 0, parameter });
-    assert_eq!(tape.first_non_finite(), Some(Operation { index: 2, ..other }));
+    let read = Operation { name: "scale", index: 0, parameter: Some(1), is_overwritten: false };
+    assert_eq!(tape.first_non_finite(), Some(Operation { index: 2, parameter: None, ..read }));
     assert_eq!(tape.operations().next(), Some(read));
+    // The result of this relu lies where that of the sum lay.
+    let sum = op::add(&mut tape, broken, broken);
+    op::relu(&mut tape, sum.last_use());
+    assert!(tape.operations().nth(4).is_some_and(|add| add.is_overwritten));
 }
 
 /// Gives a gradient of its own and spoils its output's, as rules may.

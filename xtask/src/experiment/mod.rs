@@ -105,9 +105,10 @@ pub trait Study: Sync {
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Ten seeds and the two learning rates of the released code: minutes.
+    /// Ten seeds and the two learning rates of the released code, networks on pictures in small: minutes on two cores.
     Quick,
-    /// Ten seeds and more, five learning rates: an hour or two.
+    /// The paper's set-up over ten seeds and more, at five learning rates: an hour or two on two cores, but for fig4, table2
+    /// and table3, which are months of two cores (see --list).
     Full,
 }
 
