@@ -14,6 +14,16 @@ pub enum Error {
         /// Its units.
         units: usize,
     },
+    /// A layer whose numbers no memory holds.
+    #[error("{layer}: {rows} × {columns} numbers do not fit into memory")]
+    TooLarge {
+        /// The layer.
+        layer: String,
+        /// Rows of its matrix.
+        rows: usize,
+        /// Columns of its matrix.
+        columns: usize,
+    },
     /// A layer that wants something else than what flows into it.
     #[error("{layer}: {found:?} flows in, expected {expected}")]
     Misfit {

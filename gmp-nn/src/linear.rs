@@ -24,7 +24,10 @@ impl Linear {
     pub(crate) fn weight_rows(self, inputs: usize) -> usize {
         match self {
             Self::Dense => inputs,
-            Self::Convolution { window, .. } => window.size * window.size * inputs,
+            // Saturates: a description may ask for any size, and is then refused.
+            Self::Convolution { window, .. } => {
+                window.size.saturating_mul(window.size).saturating_mul(inputs)
+            }
         }
     }
 

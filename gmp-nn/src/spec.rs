@@ -155,7 +155,7 @@ impl<T: Element> Builder<'_, T> {
                 let columns = match self.features {
                     Features::Vector(columns) | Features::Image { channels: columns, .. } => columns,
                 };
-                let zeros = vec![T::ZERO; columns];
+                let zeros = zeros(name, 1, columns)?;
                 let mean =
                     self.buffers.push(format!("{name}.running_mean"), Role::Buffer, &zeros, 1, columns);
                 Box::new(MeanNorm { mean, activation })
@@ -208,11 +208,11 @@ impl<T: Element> Builder<'_, T> {
         // The authors' geometric convolutions draw as a dense layer would; Keras' own count the window twice.
         let fan_out = match (linear, parameterization) {
             (Linear::Convolution { window, .. }, form) if form != Parameterization::Geometric => {
-                window.size * window.size * units
+                window.size.saturating_mul(window.size).saturating_mul(units)
             }
             _ => units,
         };
-        let mut weights = vec![T::ZERO; weight_rows * units];
+        let mut weights = zeros(name, weight_rows, units)?;
         (self.weights)(name, [weight_rows, fan_out], &mut weights);
         parameterization.build(Initial {
             name,
@@ -246,4 +246,15 @@ impl<T: Element> Builder<'_, T> {
     fn misfit(&self, name: &str, expected: &str) -> Error {
         Error::Misfit { layer: name.to_owned(), found: self.features, expected: expected.to_owned() }
     }
+}
+
+/// Zeros for a matrix of the layer `name`. Sizes may come from a file: too large ones are an error, not an abort.
+fn zeros<T: Element>(name: &str, rows: usize, columns: usize) -> Result<Vec<T>, Error> {
+    let mut zeros = Vec::new();
+    let fits = rows.checked_mul(columns).is_some_and(|n| zeros.try_reserve_exact(n).is_ok());
+    if !fits {
+        return Err(Error::TooLarge { layer: name.to_owned(), rows, columns });
+    }
+    zeros.resize(rows * columns, T::ZERO);
+    Ok(zeros)
 }

@@ -181,6 +181,35 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     assert!(error(spec(image, unequal)).to_string().starts_with("odd.shortcut: Image"));
 }
 
+/// A description may come from a file; no size in it may panic or abort.
+#[test]
+fn sizes_beyond_any_memory_are_errors_that_name_the_layer() {
+    let (parameterization, activation) = (Parameterization::Geometric, Activation::Relu);
+    let dense = |units| LayerSpec::Dense { units, parameterization, activation };
+    let convolution = |filters, size| {
+        let window = Window::new(size, 1, Padding::Same);
+        LayerSpec::Convolution { filters, window, parameterization, activation }
+    };
+    let error = |input, layer| {
+        let layers = vec![("huge".to_owned(), layer)];
+        NetworkSpec { input, layers, directions: Directions::Exact }.build::<f64>(0).unwrap_err().to_string()
+    };
+    let image = |side, channels| Features::Image { height: side, width: side, channels };
+    assert_eq!(
+        error(Features::Vector(1 << 40), dense(1 << 40)),
+        "huge: 1099511627776 × 1099511627776 numbers do not fit into memory"
+    );
+    assert!(error(Features::Vector(3), dense(usize::MAX)).contains("do not fit into memory"));
+    assert!(
+        error(Features::Vector(usize::MAX), LayerSpec::MeanNorm { activation })
+            .contains("do not fit into memory")
+    );
+    assert!(error(image(4, 1 << 30), convolution(8, (1 << 32) - 1)).contains("do not fit into memory"));
+    assert!(error(image(4, 3), convolution(8, usize::MAX)).contains("the window's size must be less"));
+    assert!(error(image(4, 3), convolution(usize::MAX, 3)).contains("too large to index"));
+    assert!(error(image(usize::MAX, 3), convolution(8, 3)).contains("an image's extent must be less"));
+}
+
 /// Both branches read the result before the block, which a normalization at the start of one must leave alone.
 #[test]
 fn a_block_may_begin_with_a_normalization() {

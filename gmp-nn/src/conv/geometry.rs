@@ -76,6 +76,14 @@ pub enum GeometryError {
     /// More numbers than the matrices of a tape are described with.
     #[error("images of {0:?} are too large to index")]
     TooMany(Images),
+    /// A size that no matrix of a tape is described with.
+    #[error("{what} must be less than 2³², got {size}")]
+    TooGreat {
+        /// Which size.
+        what: &'static str,
+        /// What it was.
+        size: usize,
+    },
 }
 
 impl Window {
@@ -91,6 +99,9 @@ impl Window {
         {
             if n == 0 {
                 return Err(GeometryError::Zero { what });
+            }
+            if u32::try_from(n).is_err() {
+                return Err(GeometryError::TooGreat { what, size: n });
             }
         }
         let (before, all) = match padding {
@@ -171,11 +182,11 @@ impl Geometry {
     }
     /// Inputs of a filter: size²·channels, rows of the weight matrix in the order (row, column, channel).
     pub fn weight_rows(&self) -> usize {
-        self.window.size * self.window.size * self.input.channels
+        self.window.size.saturating_mul(self.window.size).saturating_mul(self.input.channels)
     }
     /// Multiplications of a direct convolution.
     pub(crate) fn multiplications(&self) -> usize {
-        self.output.rows() * self.weight_rows() * self.output.channels
+        self.output.rows().saturating_mul(self.weight_rows()).saturating_mul(self.output.channels)
     }
 
     pub(crate) fn to_attributes(self) -> Attributes {
