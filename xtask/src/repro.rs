@@ -42,11 +42,11 @@ pub struct ReproCommand {
     #[arg(long = "dataset", value_name = "NAME|PATH")]
     datasets: Vec<String>,
     /// Methods: SP, WN, BN, GmP, GmP-half-sphere (the authors' initialization); of fig4, table2 and table3 also WN+MBN,
-    /// GmP+IMN, WN+IMN, LN (the last two are not in the paper). The paper's if none is named
-    #[arg(long = "method", value_name = "METHOD")]
+    /// GmP+IMN, WN+IMN, LN (the last two are not in the paper). The paper's if none is named; several with commas
+    #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
     methods: Vec<Method>,
-    /// Learning rates, in place of the profile's grid
-    #[arg(long = "lr", value_name = "X", value_parser = learning_rate, allow_negative_numbers = true)]
+    /// Learning rates, in place of the profile's grid; several with commas
+    #[arg(long = "lr", value_name = "X", value_parser = learning_rate, allow_negative_numbers = true, value_delimiter = ',')]
     rates: Vec<f64>,
     #[command(flatten)]
     pictures: images::Options,

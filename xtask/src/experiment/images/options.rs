@@ -11,8 +11,8 @@ pub struct Options {
     /// Filters of fig4's and table2's VGG-6: 1 for the paper's, 1/2, 1/4, … 1/64 for so many times fewer
     #[arg(long, value_name = "W")]
     pub width: Option<Width>,
-    /// Pictures a step in fig4, table2 and table3; a row of table2 for each
-    #[arg(long = "batch", value_name = "N", value_parser = at_least_1)]
+    /// Pictures a step in fig4, table2 and table3; several with commas: a row of table2 for each
+    #[arg(long = "batch", value_name = "N", value_parser = at_least_1, value_delimiter = ',')]
     pub batches: Vec<usize>,
     /// Most epochs in fig4, table2 and table3
     #[arg(long, value_name = "N", value_parser = at_least_1)]

@@ -186,9 +186,8 @@ struct Live<'a> {
     epoch_limit: usize,
     start: Instant,
     spoken: Instant,
-    /// Steps since the start of this call, and before it.
-    steps: usize,
-    earlier: Option<usize>,
+    /// Pictures that an earlier call saw.
+    earlier: usize,
     epochs: Vec<EpochAccuracy>,
     /// The epoch whose network is kept.
     best: Option<usize>,
@@ -210,8 +209,7 @@ impl<'a> Live<'a> {
             epoch_limit: run.epoch_limit,
             start: Instant::now(),
             spoken: Instant::now(),
-            steps: 0,
-            earlier: None,
+            earlier: 0,
             epochs: Vec::new(),
             best: None,
         }
@@ -221,12 +219,18 @@ impl<'a> Live<'a> {
     fn take_up(&mut self, progress: &Progress<f32>) {
         let pairs = progress.metrics().iter().zip(progress.history());
         self.epochs = pairs.map(|(metrics, r)| accuracy(metrics, r.training_loss, r.learning_rate)).collect();
+        self.earlier = self.seen(progress);
         self.start = Instant::now();
+    }
+
+    /// Pictures since the first step.
+    fn seen(&self, progress: &Progress<f32>) -> usize {
+        progress.fit().epochs * self.pictures + progress.batches() * self.batch_size
     }
 
     /// Pictures a second, and the time that is left at that rate.
     fn pace(&self, done: usize) -> String {
-        let rate = (self.steps * self.batch_size) as f64 / self.start.elapsed().as_secs_f64();
+        let rate = done.saturating_sub(self.earlier) as f64 / self.start.elapsed().as_secs_f64();
         let left = (self.pictures * self.epoch_limit).saturating_sub(done) as f64 / rate.max(1e-9);
         format!(
             "{rate:.0} pictures/s · at most {} left",
@@ -259,16 +263,15 @@ impl Observer<f32> for Live<'_> {
     }
 
     fn on_step(&mut self, state: &State<'_, f32>) -> ControlFlow<()> {
-        let (fit, batches) = (state.progress.fit(), state.progress.batches());
-        self.steps = fit.steps - *self.earlier.get_or_insert(fit.steps - 1);
         if self.stop.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
+        let batches = state.progress.batches();
         if self.spoken.elapsed() >= PATIENCE && batches > 0 {
             self.spoken = Instant::now();
-            let seen = batches * self.batch_size;
-            let pace = self.pace(fit.epochs * self.pictures + seen);
-            let (name, epoch) = (&self.name, fit.epochs + 1);
+            let pace = self.pace(self.seen(state.progress));
+            let (name, epoch, seen) =
+                (&self.name, state.progress.fit().epochs + 1, batches * self.batch_size);
             status(&format!("{name}: epoch {epoch}, {seen} of {} pictures · {pace}", self.pictures));
         }
         ControlFlow::Continue(())
