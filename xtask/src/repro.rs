@@ -11,15 +11,17 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 /// Run experiments and write figures, tables and report.html
 #[derive(Debug, Args)]
 #[command(
     after_help = "Finished runs are kept in the output folder: after Ctrl-C the same command goes on from them.\n\
-                        `cargo xtask repro --list` says what each experiment needs and about how long it takes."
+                  Networks on pictures are logged epoch by epoch: OUT/vgg6/logs and OUT/table3/logs hold a folder a run, with\n\
+                  epochs.jsonl and a TensorBoard event file (tensorboard --logdir OUT/vgg6/logs).\n\
+                  `cargo xtask repro --list` says what each experiment needs and about how long it takes."
 )]
 pub struct ReproCommand {
     /// Experiments to run; all of them if none is named
@@ -34,15 +36,16 @@ pub struct ReproCommand {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), allow_negative_numbers = true)]
     seeds: Option<u64>,
     /// Which samples decide when to slow down and stop: the test set as in the paper, a held-out fifth of the
-    /// training samples, or each in turn
+    /// training samples, or each in turn. fig4, table2 and table3 have the paper's alone
     #[arg(long, value_enum, default_value_t = Protocols::Both)]
     protocol: Protocols,
     /// Data sets. Of table1: names of files in DATA-DIR/uci, or paths of CSV files (header, last column the target).
     /// Of fig4 and table2: cifar10, imagenet32, pictures (generated), or the folder of one; of table3: the folder
     #[arg(long = "dataset", value_name = "NAME|PATH")]
     datasets: Vec<String>,
-    /// Methods: SP, WN, BN, GmP, GmP-half-sphere (the authors' initialization); of fig4, table2 and table3 also WN+MBN,
-    /// GmP+IMN, WN+IMN, LN (the last two are not in the paper). The paper's if none is named; several with commas
+    /// Methods: SP, WN, BN, GmP, GmP-half-sphere (the authors' initialization); of fig4 and table2 also WN+MBN, GmP+IMN,
+    /// WN+IMN and LN (the last two are not in the paper); of table3 WN+MBN, BN, GmP+IMN and those two. The paper's if none is
+    /// named; several with commas
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
     methods: Vec<Method>,
     /// Learning rates, in place of the profile's grid; several with commas
@@ -56,7 +59,7 @@ pub struct ReproCommand {
     /// Where results go
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Runs at a time; all cores by default
+    /// Threads: runs at a time, or threads of one run where it is large; all cores by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -105,6 +108,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(STOPPED));
         }
+        say("stopping as soon as what is under way can be kept; Ctrl-C again ends at once");
     })
     .context("Ctrl-C cannot be watched for")?;
 
@@ -254,6 +258,7 @@ impl ReproCommand {
                 .threads
                 .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
             pictures: self.pictures.clone(),
+            small_sets: OnceLock::new(),
         }
     }
 

@@ -59,6 +59,11 @@ fn figure_4_and_table_2_share_their_runs_under_every_method() {
     }
     assert_eq!(traces(out, "vgg6").len(), 6);
     assert!(fs::metadata(out.join("fig4/fig4.png")).unwrap().len() > 2_000);
+    let figure = fs::read_to_string(out.join("fig4/fig4.svg")).unwrap();
+    assert!(
+        figure.contains("GENERATED pictures (48 of 20000)"),
+        "the figure does not say whose pictures it shows"
+    );
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for expected in
         ["Figure 4", "Table 2", "GENERATED", "48 training and 12 validation pictures", "not tested"]
@@ -78,14 +83,60 @@ fn figure_4_and_table_2_share_their_runs_under_every_method() {
     }
 }
 
-/// The same numbers to the last bit at any number of threads, and after an interruption.
+/// Starts the program, ends it with a signal once it has said `word`, and returns its exit code and what it said.
+#[cfg(unix)]
+fn interrupted(mut command: Command, signal: &str, word: &str) -> (Option<i32>, String) {
+    use std::io::{BufRead as _, BufReader};
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+    let (mut said, mut is_sent) = (String::new(), false);
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line.contains(word) && !is_sent {
+            is_sent = true;
+            assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        }
+        said += &(line + "\n");
+    }
+    (child.wait().unwrap().code(), said)
+}
+
+/// Epochs in a run's log, without when they were.
+#[cfg(unix)]
+fn logged_epochs(out: &Path) -> Vec<serde_json::Value> {
+    let logs = fs::read_dir(out.join("vgg6/logs")).unwrap().map(|log| log.unwrap().path());
+    let logs: Vec<_> = logs.collect();
+    assert_eq!(logs.len(), 1);
+    let text = fs::read_to_string(logs[0].join("epochs.jsonl")).unwrap();
+    let line = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().retain(|key, _| !key.contains("second") && !key.contains("time"));
+        line
+    };
+    text.lines().map(line).collect()
+}
+
+/// A whole checkpoint in `folder`, of another network.
+#[cfg(unix)]
+fn checkpoint_of_another(folder: &Path) -> std::path::PathBuf {
+    use gmp_nn::{Mlp, Network, Parameterization};
+    use gmp_train::{Adam, Checkpoints, Dataset, Every, Loss, Trainer};
+    let mut network: Network<f32> = Mlp::new(1, &[2], 1, Parameterization::Standard).build(0).unwrap();
+    let data = Dataset::new(vec![1.0, 2.0], 1, vec![3.0, 4.0], 1).unwrap();
+    let mut checkpoints = Checkpoints::new(folder, 1, Every::Epochs(1), |error| panic!("{error}"));
+    let trainer = Trainer::new(Loss::MeanAbsoluteError, 2, 1, 0.1);
+    trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut checkpoints).unwrap();
+    folder.join("step-000000000001.checkpoint")
+}
+
+/// The same numbers to the last bit at any number of threads, after Ctrl-C, after a kill, and with another run's checkpoint
+/// in the way.
 #[cfg(unix)]
 #[test]
 fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     let arguments: Vec<&str> = [
         &["table2", "--dataset", "pictures", "--pictures", "640", "--width", "1/32", "--batch", "16"][..],
-        &["--epochs", "3", "--method", "GmP+IMN"],
+        &["--epochs", "5", "--method", "GmP+IMN"],
     ]
     .concat();
     let whole = folder.path().join("whole");
@@ -93,29 +144,76 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads
     assert_eq!(code, Some(0), "{said}");
 
     let broken = folder.path().join("broken");
-    let mut interruptions = 0;
-    for threads in ["1", "2", "3", "4", "2", "2", "2", "2"] {
-        let mut command = xtask(&broken, &[&arguments[..], &["--threads", threads]].concat());
-        let child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
-        if interruptions < 4 {
-            std::thread::sleep(std::time::Duration::from_millis(150 + 170 * interruptions));
-            let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-        }
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!said.contains("WARNING") && !said.contains("anew"), "{said}");
-        if output.status.success() {
-            break;
-        }
-        // 130: it stopped and kept its state; a signal before it listened leaves none.
-        assert!(matches!(output.status.code(), Some(130) | None), "{:?}: {said}", output.status);
-        interruptions += 1;
-    }
-    eprintln!("interrupted {interruptions} times");
+    let start = |threads| xtask(&broken, &[&arguments[..], &["--threads", threads]].concat());
+    let (code, said) = interrupted(start("1"), "-INT", "epoch 1 of 5");
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("Ctrl-C again ends at once") && said.contains("1 are left"), "{said}");
+    let (code, said) = interrupted(start("2"), "-INT", "goes on in epoch");
+    assert_eq!(code, Some(130), "{said}");
+    assert!(!said.contains("WARNING"), "{said}");
+    let (code, said) = interrupted(start("3"), "-KILL", "epoch 2 of 5");
+    assert_eq!(code, None, "{said}");
+    assert!(said.contains("goes on in epoch 2"), "{said}");
+
+    // The last state of a longer run, such as an earlier version leaves.
+    let checkpoints = fs::read_dir(broken.join("vgg6/checkpoints")).unwrap().next().unwrap().unwrap().path();
+    let foreign = checkpoints.join("step-000000999999.checkpoint");
+    fs::rename(checkpoint_of_another(folder.path()), &foreign).unwrap();
+    let (code, said) = interrupted(start("4"), "-INT", "epoch 1 of 5");
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("is of another version or recipe") && said.contains("starts anew"), "{said}");
+    assert!(
+        !foreign.exists(),
+        "a checkpoint that cannot be gone on from stands in the way of those that can"
+    );
+
+    let (code, said) = run(&broken, &[&arguments[..], &["--threads", "2"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("goes on in epoch 2"), "{said}");
     assert_eq!(records(&broken, "vgg6"), records(&whole, "vgg6"));
     assert_eq!(traces(&broken, "vgg6"), traces(&whole, "vgg6"));
+    assert_eq!(logged_epochs(&broken), logged_epochs(&whole));
     let left = fs::read_dir(broken.join("vgg6/checkpoints")).map_or(0, Iterator::count);
     assert_eq!(left, 0, "checkpoints of a finished run are left");
+}
+
+/// What the statistics of a batch depend on tells runs apart.
+#[test]
+fn parts_of_batches_are_runs_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [&["table2", "--method", "BN"][..], &TINY].concat();
+    let (code, said) = run(folder.path(), &arguments);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(folder.path(), &[&arguments[..], &["--micro-batch", "8"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("are there already"), "{said}");
+    let records = records(folder.path(), "vgg6");
+    let names: Vec<&str> = records.iter().map(|record| record["dataset"].as_str().unwrap()).collect();
+    let name = "GENERATED pictures (48 of 20000), width 1/64, batch 16";
+    assert_eq!(names, [&format!("{name} by 8"), name]);
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("Gradients are summed over 8 pictures at a time"));
+}
+
+/// A step that is far too long: the run is a result, and its last state can be looked into.
+#[test]
+fn a_run_that_breaks_down_keeps_its_last_good_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        &["table2", "--dataset", "pictures", "--pictures", "16", "--width", "1/64", "--batch", "16"][..],
+        &["--epochs", "9", "--method", "SP", "--lr", "1e30"],
+    ]
+    .concat();
+    let (code, said) = run(folder.path(), &arguments);
+    assert_eq!(code, Some(0), "{said}");
+    let records = records(folder.path(), "vgg6");
+    assert!(
+        records[0]["value"].is_null() && records[0]["end"].as_str().unwrap().contains("layer"),
+        "{records:?}"
+    );
+    let (_, place) = said.split_once("its last good state is in ").unwrap_or_else(|| panic!("{said}"));
+    let kept = Path::new(place.lines().next().unwrap()).read_dir().unwrap().count();
+    assert!(kept > 0, "{said}");
 }
 
 #[test]
@@ -127,24 +225,28 @@ fn table_3_is_skipped_without_pictures_and_runs_with_some() {
     assert!(said.contains("table3: Skipped: there is no "), "{said}");
 
     common::write_ilsvrc(&data.join("ilsvrc"), 2);
-    let arguments = [
-        "table3",
-        "--data-dir",
-        data.to_str().unwrap(),
-        "--epochs",
-        "1",
-        "--batch",
-        "2",
-        "--method",
-        "GmP+IMN",
-    ];
+    let damaged = data.join("ilsvrc/train/a/half.JPEG");
+    fs::write(&damaged, [0xff, 0xd8, 0xff, 0xe0, 0]).unwrap();
+    let data = data.to_str().unwrap();
+    let arguments = ["table3", "--data-dir", data, "--epochs", "1", "--batch", "2", "--method", "BN,GmP+IMN"];
     let (code, said) = run(folder.path(), &arguments);
     assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("a training picture is left out: ") && said.contains("half.JPEG"), "{said}");
     let records = records(folder.path(), "table3");
-    assert_eq!(records.len(), 1);
-    assert!(records[0]["value"].is_number(), "{}", records[0]);
+    assert_eq!(records.len(), 2);
+    for record in &records {
+        assert!(record["value"].is_number() && record["accuracy"]["skipped"] == 1, "{record}");
+        assert_eq!(record["lr"], 0.1, "the field's rate for every method");
+    }
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
-    assert!(page.contains("this shows that everything runs and measures nothing"));
+    for expected in [
+        "this shows that everything runs and measures nothing",
+        "all at learning rate 0.1",
+        "1 pictures could not be read and were left out",
+    ] {
+        assert!(page.contains(expected), "the page does not say {expected}");
+    }
+    assert!(!page.contains("at the authors' learning rates"), "there are none for this table");
 }
 
 #[test]
@@ -158,6 +260,7 @@ fn what_makes_no_sense_is_refused_in_a_line() {
         (&["table2", "--dataset", "mnist"], "there is no set of pictures \"mnist\""),
         (&["table2", "--dataset", empty.to_str().unwrap()], "no pictures of a known layout"),
         (&["table2", "--method", "nGPT"], "unknown method"),
+        (&["table3", "--dataset", "a", "--dataset", "b"], "table3 takes one --dataset"),
     ] {
         let (code, said) = run(folder.path(), arguments);
         assert!(code.is_some_and(|code| code > 0), "{arguments:?}: {code:?}");
@@ -165,4 +268,7 @@ fn what_makes_no_sense_is_refused_in_a_line() {
     }
     let (code, said) = run(folder.path(), &["table1", "--method", "GmP+IMN"]);
     assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(folder.path(), &["fig4", "--protocol", "held-out"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("fig4: Skipped: networks on pictures have the authors' protocol alone"), "{said}");
 }

@@ -73,6 +73,13 @@ fn every_experiment_ends_with_its_figures_and_a_page_that_stands_alone() {
     let output = xtask(&arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
 
+    // The theory's part on trained networks: angles before and after training, and the inputs in both orders.
+    let measurements = fs::read_to_string(out.join("theory/measurements.jsonl")).unwrap();
+    let of_the_set =
+        |word: &str| measurements.lines().filter(|line| line.contains("tiny") && line.contains(word)).count();
+    assert_eq!((of_the_set("\"stage\":\"initial\""), of_the_set("\"stage\":\"trained\"")), (1, 1));
+    assert_eq!(of_the_set("\"kind\":\"order\""), 2);
+
     for figure in
         ["fig1/fig1", "fig2/fig2", "fig3/fig3", "fig4/fig4", "fig5/fig5", "table1/table1-learning-rates"]
     {

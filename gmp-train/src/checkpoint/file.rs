@@ -55,7 +55,7 @@ pub enum Every {
 pub struct Checkpoints<'a> {
     folder: PathBuf,
     keep: usize,
-    every: Every,
+    every: Vec<Every>,
     description: String,
     report: Box<dyn FnMut(&CheckpointError) + 'a>,
 }
@@ -73,9 +73,20 @@ impl<'a> Checkpoints<'a> {
         report: impl FnMut(&CheckpointError) + 'a,
     ) -> Self {
         assert!(keep > 0, "at least one checkpoint must be kept");
-        assert!(!matches!(every, Every::Steps(0) | Every::Epochs(0)), "checkpoints cannot be due {every:?}");
         let description = String::new();
-        Self { folder: folder.into(), keep, every, description, report: Box::new(report) }
+        let none =
+            Self { folder: folder.into(), keep, every: Vec::new(), description, report: Box::new(report) };
+        none.and(every)
+    }
+
+    /// Makes them due at these moments too: so many steps inside a long epoch, say.
+    ///
+    /// # Panics
+    /// If they are due every 0 steps or epochs.
+    pub fn and(mut self, every: Every) -> Self {
+        assert!(!matches!(every, Every::Steps(0) | Every::Epochs(0)), "checkpoints cannot be due {every:?}");
+        self.every.push(every);
+        self
     }
 
     /// Puts a text of the caller's into every checkpoint: what the network is and what the data are.
@@ -119,11 +130,11 @@ impl<T: Element> Observer<T> for Checkpoints<'_> {
 
     fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
         let fit = state.progress.fit();
-        let due = match self.every {
+        let due = |every: &Every| match *every {
             Every::Steps(steps) => fit.steps.is_multiple_of(steps),
             Every::Epochs(epochs) => state.progress.batches() == 0 && fit.epochs.is_multiple_of(epochs),
         };
-        if due {
+        if self.every.iter().any(due) {
             self.save_or_report(state);
         }
         ControlFlow::Continue(())

@@ -10,7 +10,7 @@ use super::resize::Resizer;
 use super::{Error, ImageSource, Picture, Preparation, stream};
 use crate::Batches;
 use gmp_autograd::Mat;
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
@@ -81,7 +81,8 @@ struct Shared {
 
 /// Batches of an [`ImageSource`], in an order that the seed and the epoch fix, whatever the number of threads.
 ///
-/// A picture that cannot be read is left out of its batch and reported by [`Loader::skipped`].
+/// A picture that cannot be read is left out of its batch, and reported by [`Loader::on_skipped`] and
+/// [`Loader::skipped`].
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -92,6 +93,7 @@ pub struct Loader {
     targets: Vec<f32>,
     samples: Vec<u32>,
     skipped: BTreeMap<usize, Skipped>,
+    report: Box<dyn FnMut(&Skipped) + Send>,
     /// Batch to come, and pictures delivered and left out since the start.
     batch: usize,
     delivered: usize,
@@ -159,12 +161,19 @@ impl Loader {
             targets: Vec::with_capacity(batch_size),
             samples: Vec::with_capacity(batch_size),
             skipped: BTreeMap::new(),
+            report: Box::new(|_| ()),
             batch: loading.batches(count),
             delivered: 0,
             left_out: 0,
             shared,
             threads,
         })
+    }
+
+    /// Calls `report` with each picture that is left out, once, when its batch is made.
+    pub fn on_skipped(mut self, report: impl FnMut(&Skipped) + Send + 'static) -> Self {
+        self.report = Box::new(report);
+        self
     }
 
     /// Number of pictures in an epoch.
@@ -276,7 +285,9 @@ impl Loader {
         self.labels.extend(piece.samples.iter().map(|&sample| self.shared.source.label(sample as usize)));
         for skipped in piece.skipped.drain(..) {
             self.left_out += 1;
-            self.skipped.entry(skipped.sample).or_insert(skipped);
+            if let Entry::Vacant(place) = self.skipped.entry(skipped.sample) {
+                (self.report)(place.insert(skipped));
+            }
         }
         self.shared.lock().free.push(piece);
         self.shared.work.notify_one();

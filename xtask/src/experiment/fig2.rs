@@ -6,7 +6,7 @@ use super::tables::{
     Quantity, Rate, color, comparisons, comparisons_table, methods_table, movement_table, verdict,
 };
 use super::training::{Problem, Setup, Watched, carry_out};
-use super::{Context, Experiment, Grid, Prepared, Study};
+use super::{Context, Experiment, Grid, Prepared, Rates, Study};
 use crate::data::notebook;
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
@@ -68,7 +68,8 @@ impl Experiment for Fig2 {
             data,
             seeds: context.seeds(10, 20),
             epoch_limit: EPOCHS,
-            only_paper_rates: false,
+            protocols: &context.protocols,
+            rates: Rates::Grid,
         };
         let mut runs = context.plan(grid(NOTEBOOK, &notebook));
         runs.extend(context.plan(grid(SEEDED, "seeded")));

@@ -3,7 +3,7 @@
 use super::fig2::{curve, push_claim};
 use super::tables::{Quantity, Rate, color, comparisons, methods_table, movement_table};
 use super::training::{Problem, Setup, Watched, carry_out};
-use super::{Context, Experiment, Grid, Prepared, Study};
+use super::{Context, Experiment, Grid, Prepared, Rates, Study};
 use crate::data::table::Table;
 use crate::data::{banana, notebook};
 use crate::report::color::{Color, ColorMap};
@@ -71,7 +71,8 @@ impl Experiment for Fig3 {
             data: &data,
             seeds: context.seeds(10, 20),
             epoch_limit: EPOCHS,
-            only_paper_rates: false,
+            protocols: &context.protocols,
+            rates: Rates::Grid,
         };
         let runs = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
         Ok(Prepared::Ready(Box::new(Banana { table, datasets, runs })))

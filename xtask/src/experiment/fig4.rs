@@ -28,7 +28,7 @@ impl Experiment for Fig4 {
     fn duration(&self) -> [&'static str; 2] {
         [
             "2 min, shared with table2",
-            "months: 3 h for an epoch of ImageNet32, of which 6 methods × 3 seeds have up to 500 each; \
+            "months: 3 h for an epoch of ImageNet32, of which 6 methods × 5 seeds have up to 500 each; \
              --method, --seeds, --epochs, --width and --dataset make it less",
         ]
     }
@@ -42,6 +42,6 @@ impl Experiment for Fig4 {
                 .to_owned(),
             blocks: Vec::new(),
         };
-        Ok(Prepared::Ready(Box::new(Vgg::prepare(context, Shown::Curves, section)?)))
+        Vgg::prepare(context, Shown::Curves, section)
     }
 }

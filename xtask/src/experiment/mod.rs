@@ -24,6 +24,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 /// All experiments, in the paper's order: the theory first.
@@ -113,7 +114,6 @@ pub enum Profile {
 }
 
 /// What the user asked for.
-#[derive(Debug, Clone)]
 pub struct Context {
     /// How much is run where nothing else is said.
     pub profile: Profile,
@@ -135,6 +135,8 @@ pub struct Context {
     pub threads: usize,
     /// What was said of networks for pictures.
     pub pictures: images::Options,
+    /// The sets of 32×32 pictures, once they are read.
+    pub small_sets: OnceLock<Vec<images::sets::Set>>,
 }
 
 impl Context {
@@ -172,29 +174,40 @@ impl Context {
     pub fn plan(&self, grid: Grid<'_>) -> Vec<Run> {
         let mut runs = Vec::new();
         for seed in grid.seeds.clone() {
-            for &protocol in &self.protocols {
+            for &protocol in grid.protocols {
                 for &method in grid.methods {
-                    let only_paper = grid.only_paper_rates || method == Method::GeometricHalfSphere;
-                    for lr in self.rates() {
-                        if only_paper && self.rates.is_none() && lr != method.paper_rate() {
-                            continue;
-                        }
-                        runs.push(Run {
-                            experiment: grid.experiment.to_owned(),
-                            dataset: grid.dataset.to_owned(),
-                            method,
-                            lr,
-                            protocol,
-                            seed,
-                            epoch_limit: grid.epoch_limit,
-                            data: grid.data.to_owned(),
-                        });
-                    }
+                    let rates = match (&self.rates, grid.rates) {
+                        (Some(rates), _) => rates.clone(),
+                        (None, Rates::Equal(lr)) => vec![lr],
+                        (None, Rates::Grid) if method != Method::GeometricHalfSphere => self.rates(),
+                        (None, _) => vec![method.paper_rate()],
+                    };
+                    runs.extend(rates.into_iter().map(|lr| Run {
+                        experiment: grid.experiment.to_owned(),
+                        dataset: grid.dataset.to_owned(),
+                        method,
+                        lr,
+                        protocol,
+                        seed,
+                        epoch_limit: grid.epoch_limit,
+                        data: grid.data.to_owned(),
+                    }));
                 }
             }
         }
         runs
     }
+}
+
+/// The learning rates of an experiment where the user names none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rates {
+    /// Every method at every rate of the profile's grid.
+    Grid,
+    /// Each method at the one that the authors fixed for it.
+    Authors,
+    /// The same for every method.
+    Equal(f64),
 }
 
 /// What is run of one data set.
@@ -212,6 +225,52 @@ pub struct Grid<'a> {
     pub seeds: std::ops::Range<u64>,
     /// Most epochs.
     pub epoch_limit: usize,
-    /// Whether each method is run at the authors' learning rate alone, where the user named none.
-    pub only_paper_rates: bool,
+    /// Under which protocols.
+    pub protocols: &'a [Protocol],
+    /// At which learning rates, where the user named none.
+    pub rates: Rates,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_the_user_s_or_the_experiment_s() {
+        let context = |rates: Option<Vec<f64>>| Context {
+            profile: Profile::Quick,
+            seeds: None,
+            protocols: Vec::new(),
+            datasets: Vec::new(),
+            methods: None,
+            rates,
+            data_dir: PathBuf::new(),
+            out: PathBuf::new(),
+            threads: 1,
+            pictures: images::Options::default(),
+            small_sets: OnceLock::new(),
+        };
+        let methods = [Method::BatchNorm, Method::Geometric, Method::GeometricHalfSphere];
+        let planned = |context: &Context, rates| {
+            let runs = context.plan(Grid {
+                experiment: "",
+                dataset: "",
+                data: "",
+                methods: &methods,
+                seeds: 0..1,
+                epoch_limit: 1,
+                protocols: &[Protocol::Paper],
+                rates,
+            });
+            methods.map(|m| runs.iter().filter(|r| r.method == m).map(|r| r.lr).collect::<Vec<f64>>())
+        };
+        let silent = context(None);
+        assert_eq!(planned(&silent, Rates::Grid), [vec![0.01, 0.1], vec![0.01, 0.1], vec![0.1]]);
+        assert_eq!(planned(&silent, Rates::Authors), [[0.01], [0.1], [0.1]]);
+        assert_eq!(planned(&silent, Rates::Equal(0.3)), [[0.3]; 3]);
+        let said = context(Some(vec![0.5, 0.6]));
+        for rates in [Rates::Grid, Rates::Authors, Rates::Equal(0.3)] {
+            assert_eq!(planned(&said, rates), [[0.5, 0.6]; 3]);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::tables::{
     Quantity, Rate, comparisons, comparisons_table, methods_table, published, rates_panel, verdict,
 };
 use super::training::{Problem, Setup, Watched, carry_out};
-use super::{Context, Experiment, Grid, Prepared, Profile, Study};
+use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study};
 use crate::data::numpy::train_test_split;
 use crate::data::table::Table as Data;
 use crate::data::uci;
@@ -88,7 +88,8 @@ impl Experiment for Table1 {
                 data: &set.fingerprint,
                 seeds,
                 epoch_limit,
-                only_paper_rates: quick,
+                protocols: &context.protocols,
+                rates: if quick { Rates::Authors } else { Rates::Grid },
             }));
         }
         Ok(Prepared::Ready(Box::new(study)))

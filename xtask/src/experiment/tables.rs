@@ -279,7 +279,7 @@ pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
     let (better, worse, all) = (count(true), count(false), tested.len());
     if all == 0 {
         let evidence =
-            format!("Fewer than {FEWEST_SEEDS} seeds a method: run more (--seeds, or --profile full).");
+            format!("Fewer than {FEWEST_SEEDS} seeds a method: run more (--seeds {FEWEST_SEEDS}).");
         return (Verdict::NotTested, evidence);
     }
     let verdict = if 2 * better > all && worse == 0 {

@@ -64,8 +64,14 @@ impl Method {
         Self::WeightNormInputNorm,
         Self::LayerNorm,
     ];
-    /// The three of the paper's ResNet-18, in its order.
-    pub const RESNET: [Self; 3] = [Self::WeightNormMeanNorm, Self::BatchNorm, Self::GeometricInputNorm];
+    /// The three of the paper's ResNet-18, in its order, and two that are not in the paper.
+    pub const RESNET: [Self; 5] = [
+        Self::WeightNormMeanNorm,
+        Self::BatchNorm,
+        Self::GeometricInputNorm,
+        Self::WeightNormInputNorm,
+        Self::LayerNorm,
+    ];
     /// All there are.
     pub const ALL: [Self; 9] = [
         Self::Standard,
@@ -189,13 +195,14 @@ pub struct Run {
 }
 
 impl Run {
-    /// A name for files: all that tells the runs of one experiment apart.
+    /// A name for files: all that tells the runs of one experiment apart, the data among it, of which two sets may have
+    /// one name.
     #[must_use]
     pub fn slug(&self) -> String {
-        let Self { dataset, method, lr, protocol, seed, epoch_limit, .. } = self;
+        let Self { dataset, method, lr, protocol, seed, epoch_limit, data, .. } = self;
         let dataset: String =
             dataset.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        format!("{dataset}-{method}-{lr}-{protocol}-{seed}-{epoch_limit}")
+        format!("{dataset}-{method}-{lr}-{protocol}-{seed}-{epoch_limit}-{data:.8}")
     }
 }
 
@@ -205,7 +212,7 @@ pub struct Record {
     /// What was carried out.
     #[serde(flatten)]
     pub run: Run,
-    /// `rmse` or `accuracy`, of the test set.
+    /// `rmse`, `accuracy` or `top-1`, of the test set.
     pub metric: String,
     /// Its value; none where training diverged.
     pub value: Option<f64>,
@@ -216,7 +223,7 @@ pub struct Record {
     pub epochs: usize,
     /// Why training ended: `epochs`, `early stopping`, or what broke.
     pub end: String,
-    /// Wall-clock seconds of training, on one core.
+    /// Wall-clock seconds of training; of a run that was interrupted, those of its last part.
     pub seconds: f64,
     /// Movement of the activation boundaries, where it was watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,8 +242,12 @@ pub struct Accuracy {
     pub top5: f64,
     /// Top-1 accuracy on the training pictures in the last epoch, as they were predicted on the way.
     pub training: f64,
-    /// Mean over the epochs of the top-1 accuracy of the test set: how fast it learned.
+    /// Mean over the first 25 epochs, or as many as there were, of the top-1 accuracy of the test set: how fast it
+    /// learned.
     pub mean: f64,
+    /// Pictures that could not be read and were left out, of both sets.
+    #[serde(default)]
+    pub skipped: usize,
 }
 
 /// The version that records carry: another one's records are carried out anew.

@@ -26,6 +26,18 @@ pub struct Options {
     pub micro_batch: Option<usize>,
 }
 
+impl Options {
+    /// How records, tables and titles call a batch size: parts that a batch goes through in are part of the name, since
+    /// the statistics of a batch depend on them.
+    #[must_use]
+    pub fn batch_name(&self, batch_size: usize) -> String {
+        match self.micro_batch {
+            Some(pictures) if pictures < batch_size => format!("batch {batch_size} by {pictures}"),
+            _ => format!("batch {batch_size}"),
+        }
+    }
+}
+
 fn at_least_1(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 && number <= 1 << 20 => Ok(number),

@@ -24,20 +24,23 @@ const TOP1: Quantity = Quantity::ACCURACY;
 const TOP5: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.top5), larger_is_better: true };
 const SPEED: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.mean), larger_is_better: true };
 
-/// At which learning rates there is something to show: the authors', and every one that several methods were run at
-/// with the subject among them.
-fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[Method]) -> Vec<Rate> {
+/// At which learning rates there is something to show: the `usual` ones where every method was run at them, and every
+/// one that the subject shares with a method whose usual one is another.
+fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[Method], usual: Rate) -> Vec<Rate> {
     let has = |rate: Rate, method| {
         rows.iter().any(|row| rate.cell(results, row.name, method, Protocol::Paper, true).is_some())
     };
-    let mut rates: Vec<f64> = results.records.iter().map(|record| record.run.lr).collect();
-    rates.sort_by(f64::total_cmp);
-    rates.dedup();
-    let equal = rates.into_iter().map(Rate::Equal).filter(|&rate| {
-        has(rate, SUBJECT) && methods.iter().any(|&m| m.paper_rate() != SUBJECT.paper_rate() && has(rate, m))
-    });
-    let paper = methods.iter().any(|&method| has(Rate::Paper, method)).then_some(Rate::Paper);
-    let mut shown: Vec<Rate> = paper.into_iter().chain(equal).collect();
+    let mut shown: Vec<Rate> =
+        methods.iter().all(|&method| has(usual, method)).then_some(usual).into_iter().collect();
+    let mut equal: Vec<f64> = results.records.iter().map(|record| record.run.lr).collect();
+    equal.sort_by(f64::total_cmp);
+    equal.dedup();
+    // At the authors' rates the subject meets methods of its own rate already.
+    let is_news = |method: Method| usual != Rate::Paper || method.paper_rate() != SUBJECT.paper_rate();
+    let others: Vec<Method> = methods.iter().copied().filter(|&m| m != SUBJECT && is_news(m)).collect();
+    shown.extend(equal.into_iter().map(Rate::Equal).filter(|&rate| {
+        rate != usual && has(rate, SUBJECT) && others.iter().any(|&method| has(rate, method))
+    }));
     if shown.is_empty() {
         shown.extend(results.records.first().map(|record| Rate::Equal(record.run.lr)));
     }
@@ -45,9 +48,15 @@ fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[Method]) -> Vec<Rat
 }
 
 /// The curves of every row, and what they say of speed.
-pub fn curves(name: &str, results: &Results<'_>, rows: &[Row<'_>], methods: &[Method]) -> Vec<Block> {
+pub fn curves(
+    name: &str,
+    results: &Results<'_>,
+    rows: &[Row<'_>],
+    methods: &[Method],
+    usual: Rate,
+) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for rate in rates(results, rows, methods) {
+    for rate in rates(results, rows, methods, usual) {
         for row in rows {
             let figures = blocks.iter().filter(|block| matches!(block, Block::Figure(_))).count();
             let name = if figures == 0 { name.to_owned() } else { format!("{name}-{}", figures + 1) };
@@ -62,7 +71,7 @@ pub fn curves(name: &str, results: &Results<'_>, rows: &[Row<'_>], methods: &[Me
             rate,
             SPEED,
             &statement,
-            "mean validation top-1 over the epochs",
+            "mean validation top-1 over the first 25 epochs",
         );
     }
     blocks
@@ -125,9 +134,15 @@ fn figure(
 }
 
 /// The accuracies of every row at the end, and the verdicts on them.
-pub fn table(name: &str, results: &Results<'_>, rows: &[Row<'_>], methods: &[Method]) -> Vec<Block> {
+pub fn table(
+    name: &str,
+    results: &Results<'_>,
+    rows: &[Row<'_>],
+    methods: &[Method],
+    usual: Rate,
+) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for rate in rates(results, rows, methods) {
+    for rate in rates(results, rows, methods, usual) {
         for (words, quantity) in [("top-1", TOP1), ("top-5", TOP5)] {
             let caption = format!("Validation {words} accuracy in percent, {}.", rate.words());
             blocks.push(Block::Table(accuracies(results, rows, methods, rate, quantity.number, caption)));
@@ -155,6 +170,13 @@ pub fn table(name: &str, results: &Results<'_>, rows: &[Row<'_>], methods: &[Met
         })
         .collect();
     blocks.push(Block::Paragraph(format!("{}.", pictures.join("; "))));
+    let skipped =
+        results.records.iter().filter_map(|record| Some(record.accuracy?.skipped)).max().unwrap_or(0);
+    if skipped > 0 {
+        blocks.push(Block::Note(format!(
+            "{skipped} pictures could not be read and were left out; the terminal named the first of them."
+        )));
+    }
     let names: Vec<&str> = if name == "table2" {
         vec![
             "batch 256 top-1",

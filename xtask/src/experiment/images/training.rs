@@ -7,7 +7,7 @@ use crate::run::{Accuracy, Record, Run, VERSION};
 use anyhow::Context as _;
 use gmp_nn::{Network, NetworkSpec};
 use gmp_train::checkpoint::Newest;
-use gmp_train::image::{Loader, Loading, Order, Preparation};
+use gmp_train::image::{Loader, Loading, Order, Preparation, Skipped};
 use gmp_train::{
     Checkpoints, EarlyStopping, End, Epoch, Error, Every, Goal, Log, Loss, Metric, Monitor, Observer,
     Progress, ReduceOnPlateau, Restore, Sgd, State, StepDecay, Trainer,
@@ -44,6 +44,14 @@ pub struct Recipe<'a> {
 /// What is measured: top-1 and top-5.
 pub const METRICS: [Metric; 2] = [Metric::TopAccuracy(1), Metric::TopAccuracy(5)];
 const MOMENTUM: f64 = 0.9;
+/// How fast a network learns is judged by its first epochs, so that runs which stop at different ones can be compared: the
+/// paper's fastest has converged after so many.
+const EPOCHS_OF_SPEED: usize = 25;
+/// Steps between checkpoints inside an epoch: what a killed process loses at most. An epoch of ImageNet takes hours.
+const STEPS_AT_RISK: usize = 200;
+/// Pictures that cannot be read are named, but no more than so many.
+const NAMED: usize = 5;
+const MORE: usize = NAMED + 1;
 
 /// Trains on `threads` threads; `None` where it was stopped, its state then lies in `folder`/checkpoints and the next call
 /// goes on from it to the same result. Every epoch goes into `folder`/logs, for other tools.
@@ -64,7 +72,12 @@ pub fn carry_out(
         // A run that breaks down is a result too; pictures that cannot be had are none.
         Err(error @ Error::Diverged { .. }) => {
             live.best = None;
-            say(&format!("{}: {error}", live.name));
+            let checkpoints = checkpoints_of(folder, run);
+            let kept = match checkpoints.is_dir() {
+                true => format!("; its last good state is in {}", checkpoints.display()),
+                false => String::new(),
+            };
+            say(&format!("{}: {error}{kept}", live.name));
             error.to_string()
         }
         Err(error) => return Err(error).with_context(|| live.name.clone()),
@@ -72,7 +85,8 @@ pub fn carry_out(
     let accuracy = live.best.map(|best| Accuracy {
         top5: live.epochs[best].validation[1],
         training: live.epochs.last().map_or(0.0, |epoch| epoch.training[0]),
-        mean: live.epochs.iter().map(|epoch| epoch.validation[0]).sum::<f64>() / live.epochs.len() as f64,
+        mean: mean_validation(&live.epochs[..live.epochs.len().min(EPOCHS_OF_SPEED)]),
+        skipped: live.skipped,
     });
     let record = Record {
         run: run.clone(),
@@ -86,9 +100,15 @@ pub fn carry_out(
         accuracy,
         version: VERSION.to_owned(),
     };
-    // What is finished needs no checkpoint; one that stays is of no harm.
-    let _ = std::fs::remove_dir_all(checkpoints_of(folder, run));
+    // What is finished needs no checkpoint; one that stays is of no harm. What broke down may be looked into.
+    if live.best.is_some() {
+        let _ = std::fs::remove_dir_all(checkpoints_of(folder, run));
+    }
     Ok(Some((record, Some(Trace { accuracy: live.epochs, ..Trace::default() }))))
+}
+
+fn mean_validation(epochs: &[EpochAccuracy]) -> f64 {
+    epochs.iter().map(|epoch| epoch.validation[0]).sum::<f64>() / epochs.len() as f64
 }
 
 fn checkpoints_of(folder: &Path, run: &Run) -> PathBuf {
@@ -104,12 +124,22 @@ fn train(
 ) -> Result<End, Error> {
     let broken = |error: &dyn std::fmt::Display| Error::Batches(error.to_string());
     let loading = Loading { batch_size: recipe.batch_size, order: Order::Shuffled, seed: run.seed, threads };
-    let load = |source: &Arc<_>, preparation, loading| {
-        Loader::new(Arc::clone(source), preparation, loading).map_err(|error| broken(&error))
+    let load = |half: &'static str, source: &Arc<_>, preparation, loading| {
+        let (name, mut named) = (live.name.clone(), 0);
+        let report = move |skipped: &Skipped| {
+            named += 1;
+            match named {
+                ..=NAMED => say(&format!("{name}: a {half} picture is left out: {}", skipped.problem)),
+                MORE => say(&format!("{name}: more {half} pictures are left out")),
+                _ => {}
+            }
+        };
+        let loader = Loader::new(Arc::clone(source), preparation, loading).map_err(|error| broken(&error))?;
+        Ok::<_, Error>(loader.on_skipped(report))
     };
-    let mut training = load(&recipe.set.training, recipe.augmented, loading)?;
+    let mut training = load("training", &recipe.set.training, recipe.augmented, loading)?;
     let in_order = Loading { order: Order::AsStored, ..loading };
-    let mut validation = load(&recipe.set.validation, recipe.plain, in_order)?;
+    let mut validation = load("validation", &recipe.set.validation, recipe.plain, in_order)?;
     let mut network: Network<f32> = recipe.network.build(run.seed).map_err(|error| broken(&error))?;
     let trainer = Trainer {
         micro_batch: recipe.micro_batch,
@@ -129,29 +159,37 @@ fn train(
     let identity = format!("{run:?}, version {VERSION}");
     let mut progress = Progress::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
+    let anew = |why: &dyn std::fmt::Display| {
+        say(&format!("WARNING: {why}: {} starts anew", live.name));
+        // Left there, it would stand before this run's own checkpoints at the next start.
+        let _ = std::fs::remove_dir_all(&checkpoints);
+    };
     match Newest::in_folder(&checkpoints) {
         Ok(None) => {}
-        Ok(Some(newest)) if newest.checkpoint.description != identity => {
-            say(&format!(
-                "{}: the checkpoint in {} is of another run: started anew",
-                live.name,
-                checkpoints.display()
-            ));
-        }
-        Ok(Some(newest)) => match newest.checkpoint.restore(&mut network, &mut sgd) {
-            Ok(left) => {
-                let (epoch, batches) = (left.fit().epochs + 1, left.batches());
-                say(&format!("{}: goes on in epoch {epoch} after {batches} steps of it", live.name));
-                progress = left;
+        Ok(Some(newest)) => {
+            for error in &newest.unreadable {
+                say(&format!("WARNING: {error}: an older checkpoint is taken"));
             }
-            Err(error) => say(&format!("WARNING: {error}: started anew")),
-        },
-        Err(error) => say(&format!("WARNING: {error}: started anew")),
+            if newest.checkpoint.description != identity {
+                anew(&format!("{} is of another version or recipe", newest.file.display()));
+            } else {
+                match newest.checkpoint.restore(&mut network, &mut sgd) {
+                    Ok(left) => {
+                        let (epoch, batches) = (left.fit().epochs + 1, left.batches());
+                        say(&format!("{}: goes on in epoch {epoch} after {batches} steps of it", live.name));
+                        progress = left;
+                    }
+                    Err(error) => anew(&error),
+                }
+            }
+        }
+        Err(error) => anew(&error),
     }
     live.take_up(&progress);
     let loud =
         |error: &gmp_train::CheckpointError| say(&format!("WARNING: {error}: training goes on without"));
     let checkpoints = Checkpoints::new(&checkpoints, 2, Every::Epochs(1), loud).describe(identity);
+    let checkpoints = checkpoints.and(Every::Steps(STEPS_AT_RISK));
     let loud = |error: &gmp_train::LogError| say(&format!("WARNING: {error}: training goes on without"));
     let logs = folder.join("logs").join(run.slug());
     let logs = (Log::json_lines(logs.join("epochs.jsonl"), loud), Log::event_files(logs, loud));
@@ -167,12 +205,9 @@ fn train(
     // The network of the best epoch is back where patience ended the run.
     let last = fit.epochs.saturating_sub(1);
     live.best = Some(if fit.end == End::EarlyStopping { fit.best_epoch.unwrap_or(last) } else { last });
-    for (half, loader) in [("training", &training), ("validation", &validation)] {
-        let skipped = loader.skipped();
-        if skipped.len() > 0 {
-            say(&format!("{}: {} {half} pictures were left out:", live.name, skipped.len()));
-            skipped.take(5).for_each(|skipped| say(&format!("  {}", skipped.problem)));
-        }
+    live.skipped = training.skipped().len() + validation.skipped().len();
+    if live.skipped > 0 {
+        say(&format!("{}: {} pictures were left out", live.name, live.skipped));
     }
     Ok(fit.end)
 }
@@ -189,6 +224,8 @@ struct Live<'a> {
     /// Pictures that an earlier call saw.
     earlier: usize,
     epochs: Vec<EpochAccuracy>,
+    /// Pictures that could not be read.
+    skipped: usize,
     /// The epoch whose network is kept.
     best: Option<usize>,
 }
@@ -211,6 +248,7 @@ impl<'a> Live<'a> {
             spoken: Instant::now(),
             earlier: 0,
             epochs: Vec::new(),
+            skipped: 0,
             best: None,
         }
     }

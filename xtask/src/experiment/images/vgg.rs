@@ -4,7 +4,8 @@ use super::options::Width;
 use super::report::{self, Row};
 use super::sets::{self, Set};
 use super::training::{Recipe, carry_out};
-use crate::experiment::{Context, Grid, Profile, Study};
+use crate::experiment::tables::Rate;
+use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
 use crate::report::html::{Block, Section};
 use crate::run::execute::Finished;
 use crate::run::results::Results;
@@ -61,7 +62,11 @@ impl Vgg {
     ///
     /// # Errors
     /// Pictures that are not there.
-    pub fn prepare(context: &Context, shown: Shown, section: Section) -> Result<Self> {
+    pub fn prepare(context: &Context, shown: Shown, mut section: Section) -> Result<Prepared> {
+        if !context.protocols.contains(&Protocol::Paper) {
+            section.blocks.push(Block::Note(images::ONE_PROTOCOL.to_owned()));
+            return Ok(Prepared::Skipped(section));
+        }
         let quick = context.profile == Profile::Quick;
         let options = &context.pictures;
         let (width, batches, epochs) = match context.profile {
@@ -77,33 +82,29 @@ impl Vgg {
         }
         let methods = context.methods(&Method::VGG, METHODS);
         let (mut rows, mut runs) = (Vec::new(), Vec::new());
-        for batch_size in batches {
-            for set in sets::small(context)? {
-                // The quick profile is, unless the user has an opinion.
-                let few = (quick && options.epochs.is_none()).then_some(QUICK.3);
-                let set = match options.pictures.or(few) {
-                    Some(pictures) => set.first(pictures),
-                    None => set,
-                };
-                let name = format!("{}, width {width}, batch {batch_size}", set.name);
-                runs.extend(
-                    context
-                        .plan(Grid {
-                            experiment: STORE,
-                            dataset: &name,
-                            data: &set.fingerprint,
-                            methods: &methods,
-                            seeds: context.seeds(1, 3),
-                            epoch_limit: options.epochs.unwrap_or(epochs),
-                            only_paper_rates: true,
-                        })
-                        .into_iter()
-                        .filter(|run| run.protocol == Protocol::Paper),
-                );
-                rows.push(Planned { name, set, batch_size });
+        for set in sets::small(context)? {
+            // The quick profile is, unless the user has an opinion.
+            let few = (quick && options.epochs.is_none()).then_some(QUICK.3);
+            let set = match options.pictures.or(few) {
+                Some(pictures) => set.some(pictures),
+                None => set,
+            };
+            for &batch_size in &batches {
+                let name = format!("{}, width {width}, {}", set.name, options.batch_name(batch_size));
+                runs.extend(context.plan(Grid {
+                    experiment: STORE,
+                    dataset: &name,
+                    data: &set.fingerprint,
+                    methods: &methods,
+                    seeds: context.seeds(1, 5),
+                    epoch_limit: options.epochs.unwrap_or(epochs),
+                    protocols: &[Protocol::Paper],
+                    rates: Rates::Authors,
+                }));
+                rows.push(Planned { name, set: set.clone(), batch_size });
             }
         }
-        Ok(Self {
+        Ok(Prepared::Ready(Box::new(Self {
             section,
             shown,
             rows,
@@ -113,7 +114,7 @@ impl Vgg {
             micro_batch: options.micro_batch,
             threads: context.threads,
             folder: context.out.join(STORE),
-        })
+        })))
     }
 
     fn row(&self, run: &Run) -> Option<&Planned> {
@@ -173,24 +174,19 @@ impl Study for Vgg {
                     .to_owned(),
             ));
         }
-        for row in self.rows.iter().filter(|row| row.set.name.starts_with(sets::GENERATED)) {
+        for row in self.rows.iter().filter(|row| row.set.is_generated()) {
             blocks.push(Block::Note(format!(
-                "{}: GENERATED pictures of our own (ten kinds of figure, 32×32), since no others were named or found.",
+                "{}: pictures of our own (ten kinds of figure, 32×32), since no others were named or found.",
                 row.name
             )));
         }
-        if let Some(micro_batch) = self.micro_batch {
-            blocks.push(Block::Note(format!(
-                "Gradients are summed over {micro_batch} pictures at a time: the statistics of BN, MBN and IMN are those of \
-                 so many pictures."
-            )));
-        }
+        blocks.extend(images::micro_batch_note(self.micro_batch));
         let methods: Vec<Method> =
             Method::VGG.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
         let rows: Vec<Row<'_>> = self.rows.iter().map(|row| Row { name: &row.name, set: &row.set }).collect();
         match self.shown {
-            Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods)),
-            Shown::Table => blocks.extend(report::table("table2", results, &rows, &methods)),
+            Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods, Rate::Paper)),
+            Shown::Table => blocks.extend(report::table("table2", results, &rows, &methods, Rate::Paper)),
         }
         Section { blocks, ..self.section.clone() }
     }

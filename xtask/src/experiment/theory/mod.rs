@@ -318,6 +318,34 @@ mod tests {
         let is_wn = |t: &&mut turns::Turn| t.method == crate::run::Method::WeightNorm;
         wrong.turns.iter_mut().filter(is_wn).for_each(|t| t.violations = 1);
         assert_eq!((verdict(&wrong, "1."), verdict(&wrong, "2.")), (Verdict::Replicated, Verdict::Partly));
+
+        // What only trained networks show.
+        let mut networks = Measured::default();
+        for (stage, angle) in [(singularity::Stage::Initial, 0.5), (singularity::Stage::Trained, 1e-4)] {
+            let layers = [vec![angle, 1.0, 1.0]];
+            networks.metrics.extend(singularity::Metric::of("yacht", stage, 4, &layers));
+        }
+        for (method, change) in [(crate::run::Method::Geometric, 0.2), (crate::run::Method::Standard, 1e-9)] {
+            let given = vec![1.0, 2.0, 3.0];
+            let reversed = given.iter().map(|x| x + change).collect();
+            let (dataset, metric) = ("yacht".to_owned(), "rmse".to_owned());
+            networks.orders.push(order::Order {
+                dataset,
+                inputs: 4,
+                method,
+                lr: 0.1,
+                metric,
+                given,
+                reversed,
+            });
+        }
+        assert_eq!(verdict(&networks, "7b"), Verdict::Replicated);
+        assert_eq!(verdict(&networks, "7e"), Verdict::Replicated);
+        networks.metrics.iter_mut().for_each(|metric| metric.dead = 2 - metric.dead);
+        networks.orders.iter_mut().for_each(|order| order.reversed.clone_from(&order.given));
+        assert_eq!(verdict(&networks, "7b"), Verdict::NotReplicated);
+        assert_eq!(verdict(&networks, "7e"), Verdict::NotReplicated);
+
         for figure in [
             turns::figure(&measured.turns),
             extremes::figure(&measured.extremes),

@@ -114,7 +114,7 @@ fn log_uniform(rng: &mut Rng, low: f64, high: f64) -> f64 {
 
 /// A random case. A fifth each of the angles are those of a uniform direction, uniform on the canonical range, near a
 /// pole, far out of range, and all π/2 (where every g_i is 1); a fifth each of the steps are isotropic, along θ₁, along one
-/// other angle, along √g and along the gradient of a random coordinate's square.
+/// angle, along √g with random signs, and in every third angle.
 fn draw(rng: &mut Rng) -> Case {
     let inputs = (log_uniform(rng, 0.0, 256_f64.log10()) * 2.0) as usize;
     let count = inputs.max(2) - 1;
@@ -148,7 +148,7 @@ fn draw(rng: &mut Rng) -> Case {
     };
     let length = log_uniform(rng, -6.0, 1.0);
     let offset = rng.normal() * log_uniform(rng, -3.0, 1.0);
-    // Half of the steps of λ go against φ's own movement or lie still: there the bound is nearest.
+    // Half of the steps leave λ alone.
     let offset_step = if rng.below(2) == 0 { 0.0 } else { rng.normal() * log_uniform(rng, -6.0, 1.0) };
     Case { angles, step: scaled(&direction, length), offset, offset_step }
 }
