@@ -128,8 +128,8 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         };
         let runs = study.runs();
         if runs.is_empty() && !experiment.methods().is_empty() {
-            let known: Vec<&str> = experiment.methods().iter().map(|method| method.name()).collect();
-            say(&format!("{}: nothing to run: its methods are {}", experiment.id(), known.join(", ")));
+            let known = Method::names(experiment.methods());
+            say(&format!("{}: nothing to run: its methods are {known}", experiment.id()));
             continue;
         }
         let mut store = Store::open(&command.out, experiment.store())?;

@@ -102,6 +102,16 @@ impl Method {
             Self::LayerNorm => "LN",
         }
     }
+    /// Names with commas between them.
+    #[must_use]
+    pub fn names(methods: &[Self]) -> String {
+        methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
+    }
+    /// Whether the paper has it; the others are what its reviewers asked for, and the authors' initialization.
+    #[must_use]
+    pub const fn is_in_paper(self) -> bool {
+        !matches!(self, Self::WeightNormInputNorm | Self::LayerNorm | Self::GeometricHalfSphere)
+    }
     /// What the network's hidden layers are made of.
     #[must_use]
     pub const fn parameterization(self) -> Parameterization {
@@ -148,9 +158,10 @@ impl fmt::Display for Method {
 impl std::str::FromStr for Method {
     type Err = String;
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|m| m.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
-            format!("unknown method; expected one of {}", Self::ALL.map(Self::name).join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|m| m.name().eq_ignore_ascii_case(name))
+            .ok_or_else(|| format!("unknown method; expected one of {}", Self::names(&Self::ALL)))
     }
 }
 

@@ -236,7 +236,7 @@ fn accuracies(
     table
 }
 
-/// The subject against every other method, where both were run.
+/// The subject against every other method, where both were run: those of the paper, then those beyond it.
 fn claim(
     blocks: &mut Vec<Block>,
     results: &Results<'_>,
@@ -248,13 +248,19 @@ fn claim(
     what: &str,
 ) {
     let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
-    let others: Vec<Method> = methods.iter().copied().filter(|method| *method != SUBJECT).collect();
-    let compared = comparisons(results, &names, SUBJECT, &others, Protocol::Paper, rate, quantity);
-    let (verdict, evidence) = verdict(&compared);
-    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
-    if compared.is_empty() {
-        return;
+    let (paper, beyond): (Vec<Method>, Vec<Method>) =
+        methods.iter().filter(|method| **method != SUBJECT).partition(|method| method.is_in_paper());
+    let beyond_statement = format!("Beyond the paper, against {}: {statement}", Method::names(&beyond));
+    for (others, statement) in [(paper, statement), (beyond, &beyond_statement)] {
+        if others.is_empty() {
+            continue;
+        }
+        let compared = comparisons(results, &names, SUBJECT, &others, Protocol::Paper, rate, quantity);
+        let (verdict, evidence) = verdict(&compared);
+        blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
+        if !compared.is_empty() {
+            let caption = format!("Paired differences of {what} (a share of 1), {}.", rate.words());
+            blocks.push(Block::Table(comparisons_table(&compared, |_| 4, caption)));
+        }
     }
-    let caption = format!("Paired differences of {what} (a share of 1), {}.", rate.words());
-    blocks.push(Block::Table(comparisons_table(&compared, |_| 4, caption)));
 }

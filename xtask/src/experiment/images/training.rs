@@ -160,9 +160,12 @@ fn train(
     let mut progress = Progress::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
     let anew = |why: &dyn std::fmt::Display| {
-        say(&format!("WARNING: {why}: {} starts anew", live.name));
         // Left there, it would stand before this run's own checkpoints at the next start.
-        let _ = std::fs::remove_dir_all(&checkpoints);
+        let mut aside = checkpoints.clone().into_os_string();
+        aside.push("-set-aside");
+        let _ = std::fs::remove_dir_all(&aside);
+        let _ = std::fs::rename(&checkpoints, &aside);
+        say(&format!("WARNING: {why}: {} starts anew, what was there is in {}", live.name, aside.display()));
     };
     match Newest::in_folder(&checkpoints) {
         Ok(None) => {}
