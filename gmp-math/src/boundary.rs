@@ -4,7 +4,7 @@
 //! φ = −b w/‖w‖² is the point of B nearest the origin, at distance |b|/‖w‖.
 
 use crate::Scalar;
-use crate::norm::norm;
+use crate::norm::{norm, scaled_norm};
 use crate::sphere::{directions, expect_shape, rows};
 
 /// The boundary {x : normal·x + offset = 0} of one unit, which is active where normal·x + offset > 0.
@@ -33,9 +33,15 @@ impl<T: Scalar> Boundary<T> {
     /// The boundary of ReLU(ℓ (v/‖v‖)·x + b): weight normalization with gain ℓ.
     ///
     /// Where v or ℓ is zero there is no direction, and the boundary has none either.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// let boundary = Boundary::weight_norm(&[3.0, 4.0], -2.0, 1.0);
+    /// assert_eq!((boundary.normal, boundary.offset), (vec![-1.2, -1.6], 1.0));
+    /// ```
     pub fn weight_norm(v: &[T], gain: T, offset: T) -> Self {
-        let size = norm(v.iter().map(|v| v.to_f64()));
-        let normal = v.iter().map(|v| T::from_f64(gain.to_f64() * (v.to_f64() / size))).collect();
+        let unit = normalizer(v.iter().copied());
+        let normal = v.iter().map(|v| T::from_f64(gain.to_f64() * unit(*v))).collect();
         Self { normal, offset }
     }
 
@@ -44,6 +50,13 @@ impl<T: Scalar> Boundary<T> {
     ///
     /// That is w·x + b − μ + β√(σ²+ϵ)/γ = 0, negated where γ < 0 so that the active side is kept. With
     /// γ = 0 the unit is constant: the offset is not finite and the boundary is nowhere.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// // −2 (3x₁ + 4x₂ + 1 − 6)/4 + 5 is active where −3x₁ − 4x₂ + 15 > 0.
+    /// let boundary = Boundary::batch_norm(&[3.0, 4.0], 1.0, -2.0, 5.0, 6.0, 4.0);
+    /// assert_eq!((boundary.normal, boundary.offset), (vec![-3.0, -4.0], 15.0));
+    /// ```
     pub fn batch_norm(weights: &[T], offset: T, gain: T, shift: T, mean: T, deviation: T) -> Self {
         let sign = T::ONE.copysign(gain);
         let offset = sign * (offset - mean + shift * deviation / gain);
@@ -52,10 +65,15 @@ impl<T: Scalar> Boundary<T> {
 
     /// The boundary of r ReLU(u(θ)·x + λ): geometric parameterization. The radius does not move it.
     ///
+    /// With one input there is no angle, and u = +1. A unit whose stored sign is −1 has the boundary of weight −1.
+    ///
     /// ```
     /// use gmp_math::boundary::Boundary;
     /// let boundary = Boundary::geometric(&[0.0_f64], -2.0);
     /// assert_eq!(boundary.spatial_location(), Some(vec![2.0, 0.0]));
+    /// // One input: r ReLU(x − 2), and with the other sign r ReLU(−x − 2).
+    /// assert_eq!(Boundary::geometric(&[], -2.0).crossing(), Some(2.0));
+    /// assert_eq!(Boundary::new(vec![-1.0], -2.0).crossing(), Some(-2.0));
     /// ```
     pub fn geometric(angles: &[T], offset: T) -> Self {
         let mut normal = vec![T::ZERO; angles.len() + 1];
@@ -64,7 +82,7 @@ impl<T: Scalar> Boundary<T> {
     }
 
     /// How a parameter step moved the boundary: the angle between the directions before and after, in radians, and the
-    /// distance between the spatial locations. None where either boundary is nowhere.
+    /// distance between the spatial locations. None where either boundary has no spatial location.
     ///
     /// ```
     /// use gmp_math::boundary::Boundary;
@@ -91,14 +109,15 @@ impl<T: Scalar> Boundary<T> {
         Some(direction)
     }
 
-    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; none where there is no direction.
+    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; none where there is no direction or its distance
+    /// |b|/‖w‖ is past the type's range.
     pub fn spatial_location(&self) -> Option<Vec<T>> {
         let (mut location, offset) = self.unit_form()?;
         for x in &mut location {
             // Adding zero leaves no −0 for a boundary through the origin.
             *x = -offset * *x + T::ZERO;
         }
-        Some(location)
+        offset.is_finite().then_some(location)
     }
 
     /// Distance of `point` from the boundary, positive on the active side: (w·x + b)/‖w‖.
@@ -193,11 +212,11 @@ impl<T: Scalar> Boundary<T> {
 
     /// w/‖w‖ and b/‖w‖.
     fn unit_form(&self) -> Option<(Vec<T>, T)> {
-        let size = norm(self.normal.iter().map(|w| w.to_f64()));
-        (size > 0.0 && size.is_finite() && self.offset.is_finite()).then(|| {
-            let unit = |x: T| T::from_f64(x.to_f64() / size);
-            (self.normal.iter().map(|w| unit(*w)).collect(), unit(self.offset))
-        })
+        let unit = normalizer(self.normal.iter().copied());
+        let offset = unit(self.offset);
+        // NaN without a norm; infinite where the boundary is too far away for the type.
+        (self.offset.is_finite() && !offset.is_nan())
+            .then(|| (self.normal.iter().map(|w| T::from_f64(unit(*w))).collect(), T::from_f64(offset)))
     }
 }
 
@@ -221,11 +240,10 @@ pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, 
     expect_shape("locations", locations.len(), inputs, units);
     for (unit, offset) in offsets.iter().enumerate() {
         let column = (0..inputs).map(|input| input * units + unit);
-        let size = norm(column.clone().map(|at| weights[at].to_f64()));
-        let size = if size > 0.0 && size.is_finite() { size } else { f64::NAN };
+        let normalized = normalizer(column.clone().map(|at| weights[at]));
         for at in column {
             // Two divisions, since the square of the norm may leave the range.
-            locations[at] = T::from_f64(-(offset.to_f64() / size) * (weights[at].to_f64() / size) + 0.0);
+            locations[at] = T::from_f64(-normalized(*offset) * normalized(weights[at]) + 0.0);
         }
     }
 }
@@ -245,10 +263,16 @@ pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, 
 #[track_caller]
 pub fn angle_between<T: Scalar>(a: &[T], b: &[T]) -> T {
     expect_shape("b", b.len(), a.len(), 1);
-    let wide = |x: &T| x.to_f64();
-    let (norm_a, norm_b) = (norm(a.iter().map(wide)), norm(b.iter().map(wide)));
-    let pairs = a.iter().zip(b).map(|(a, b)| (a.to_f64() / norm_a, b.to_f64() / norm_b));
+    let (unit_a, unit_b) = (normalizer(a.iter().copied()), normalizer(b.iter().copied()));
+    let pairs = a.iter().zip(b).map(|(a, b)| (unit_a(*a), unit_b(*b)));
     let difference = norm(pairs.clone().map(|(a, b)| a - b));
     let sum = norm(pairs.map(|(a, b)| a + b));
     T::from_f64(2.0 * difference.atan2(sum))
+}
+
+/// x ↦ x/‖w‖, accurate also where ‖w‖ is past the range or denormal; to NaN where w is zero or not finite.
+fn normalizer<T: Scalar>(w: impl Iterator<Item = T> + Clone) -> impl Fn(T) -> f64 {
+    let (scale, norm) = scaled_norm(w.map(|w| w.to_f64()));
+    let norm = if norm > 0.0 && norm.is_finite() { norm } else { f64::NAN };
+    move |x| scale * x.to_f64() / norm
 }

@@ -7,9 +7,23 @@ pub(crate) fn norm(numbers: impl Iterator<Item = f64> + Clone) -> f64 {
     if squares > 1e-280 && squares < 1e300 { squares.sqrt() } else { numbers.fold(0.0, f64::hypot) }
 }
 
+/// A power of two s and ‖s·x‖, for x/‖x‖ = s·x/‖s·x‖ to the last digits: s is 1 unless ‖x‖ is past the range or too near its
+/// lower end to have all digits.
+pub(crate) fn scaled_norm(numbers: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let plain = norm(numbers.clone());
+    let scale = if plain == f64::INFINITY {
+        (-64.0_f64).exp2()
+    } else if plain < 1e-290 {
+        64.0_f64.exp2()
+    } else {
+        return (1.0, plain);
+    };
+    (scale, norm(numbers.map(|x| scale * x)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::norm;
+    use super::*;
 
     #[test]
     fn norms_over_the_whole_range() {
@@ -20,5 +34,16 @@ mod tests {
         assert_eq!(norm([0.0, 0.0].into_iter()), 0.0);
         assert!(norm([f64::NAN, 1.0].into_iter()).is_nan());
         assert_eq!(norm([f64::INFINITY, 1.0].into_iter()), f64::INFINITY);
+    }
+
+    /// Norms that a double cannot hold, or not with all digits.
+    #[test]
+    fn scaled_norms_at_the_ends_of_the_range() {
+        for x in [5e-324, 1e-300, 1.0, 1e300, f64::MAX] {
+            let (scale, norm) = scaled_norm([x, x].into_iter());
+            assert!((scale * x / norm - 0.5_f64.sqrt()).abs() < 1e-15, "{x:e}");
+        }
+        assert_eq!(scaled_norm([0.0].into_iter()).1, 0.0);
+        assert_eq!(scaled_norm([f64::INFINITY].into_iter()).1, f64::INFINITY);
     }
 }

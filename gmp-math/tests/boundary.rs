@@ -7,21 +7,31 @@ use gmp_math::boundary::{Boundary, angle_between, spatial_locations};
 use proptest::prelude::*;
 
 both!(
-    /// φ lies on B, is a multiple of w, and no point of B is nearer to the origin (§1); the batch gives the same points.
-    2000, spatial_location_is_the_nearest_point(inputs in 1..=512_usize, seed in any::<u64>(), offset in -5.0..5.0)
+    /// φ lies on B, is a multiple of w, and no point of B is nearer to the origin (§1), for weights of every size that the type
+    /// holds, also where their norm is past its range; the batch gives the same points.
+    2000, spatial_location_is_the_nearest_point(inputs in 1..=512_usize, seed in any::<u64>(), distance in -5.0..5.0)
 );
 fn spatial_location_is_the_nearest_point<T: Scalar>(
     inputs: usize,
     seed: u64,
-    offset: f64,
+    distance: f64,
 ) -> Result<(), TestCaseError> {
     let mut draw = Draw(seed);
-    let weights: Vec<T> = draw.normals(inputs);
-    let boundary = Boundary::new(weights.clone(), T::from_f64(offset));
+    let size = draw.magnitude::<T>();
+    let mut weights: Vec<T> = (0..inputs).map(|_| T::from_f64(draw.normal() * size)).collect();
+    if weights.iter().all(|w| *w == T::ZERO) {
+        weights[0] = T::from_f64(size);
+    }
+    // By a power of two to where their norm has all its digits.
+    let scale = size.log2().round().clamp(-1000.0, 1000.0).exp2().recip();
+    let norm = length(&weights.iter().map(|w| scale * w.to_f64()).collect::<Vec<f64>>());
+    let offset = T::from_f64((distance * norm / scale).clamp(-size, size));
+    let boundary = Boundary::new(weights.clone(), offset);
     let (location, direction) = (boundary.spatial_location().unwrap(), boundary.direction().unwrap());
     let bound = rounding::<T>(inputs) * (1.0 + length(&location));
     prop_assert!(boundary.signed_distance(&location).unwrap().to_f64().abs() <= bound);
-    prop_assert!((length(&location) - offset.abs() / length(&weights)).abs() <= bound);
+    prop_assert!((length(&location) - (scale * offset.to_f64() / norm).abs()).abs() <= bound);
+    prop_assert!((length(&direction) - 1.0).abs() <= bound);
     prop_assert!((dot(&location, &direction).abs() - length(&location)).abs() <= bound);
     // Any other point of B: move by a vector along it.
     let along: Vec<T> = draw.normals(inputs);
@@ -31,7 +41,7 @@ fn spatial_location_is_the_nearest_point<T: Scalar>(
         .collect();
     prop_assert!(length(&other) >= length(&location) - bound);
     let mut batch = vec![T::ZERO; inputs];
-    spatial_locations(&weights, &[T::from_f64(offset)], 1, &mut batch);
+    spatial_locations(&weights, &[offset], 1, &mut batch);
     let error: Vec<f64> = batch.iter().zip(&location).map(|(a, b)| a.to_f64() - b.to_f64()).collect();
     prop_assert!(length(&error) <= bound);
     Ok(())
@@ -107,35 +117,54 @@ fn boxes_agree_with_their_corners<T: Scalar>(inputs: usize, seed: u64) -> Result
 }
 
 both!(
-    /// ∠ of vectors built to be at a known angle, from 1e-30 up and from π down and at norms apart by decades, to
-    /// relative accuracy; symmetric, and 0 to itself.
+    /// ∠ of vectors built to be at a known angle, from 1e-30 up and from π down and at norms over the whole range of the type,
+    /// to relative accuracy; symmetric, and 0 to itself.
     2000, angles_are_accurate_at_both_ends(
-        inputs in 2..=512_usize, seed in any::<u64>(), magnitude in -30.0..0.4, scale in -9.0..9.0, opposite in any::<bool>()
+        inputs in 2..=512_usize, seed in any::<u64>(), magnitude in -30.0..0.4, opposite in any::<bool>()
     )
 );
 fn angles_are_accurate_at_both_ends<T: Scalar>(
     inputs: usize,
     seed: u64,
     magnitude: f64,
-    scale: f64,
     opposite: bool,
 ) -> Result<(), TestCaseError> {
     let mut draw = Draw(seed);
     // Two axes, exactly orthogonal: b = ±cos α e_i + sin α e_j.
     let (i, alpha) = ((draw.uniform() * (inputs - 1) as f64) as usize, 10.0_f64.powf(magnitude));
     let (mut a, mut b) = (vec![T::ZERO; inputs], vec![T::ZERO; inputs]);
-    a[i] = T::from_f64(10.0_f64.powf(scale));
-    b[i] = T::from_f64(if opposite { -alpha.cos() } else { alpha.cos() });
-    b[i + 1] = T::from_f64(alpha.sin());
+    a[i] = T::from_f64(draw.magnitude::<T>());
+    let size = draw.magnitude::<T>();
+    b[i] = T::from_f64(size * if opposite { -alpha.cos() } else { alpha.cos() });
+    b[i + 1] = T::from_f64(size * alpha.sin());
     let expected = b[i + 1].to_f64().atan2(b[i].to_f64());
     let found = angle_between(&a, &b);
     prop_assert!(
-        (found.to_f64() / expected - 1.0).abs() <= 4.0 * T::EPSILON.to_f64(),
+        (found.to_f64() - expected).abs() <= 4.0 * T::EPSILON.to_f64() * expected,
         "{found:e} {expected:e}"
     );
     prop_assert_eq!(angle_between(&b, &a), found);
     prop_assert_eq!(angle_between(&b, &b), T::ZERO);
     Ok(())
+}
+
+/// Vectors whose norm is past the range of a double, or a denormal of one digit, have directions all the same.
+#[test]
+fn directions_at_the_ends_of_the_range() {
+    use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4};
+    assert_eq!(angle_between(&[1.7e308, 1.7e308], &[-1.7e308, 1.7e308]), FRAC_PI_2);
+    assert!((angle_between(&[5e-324, 5e-324], &[1.0, 0.0]) - FRAC_PI_4).abs() < 1e-15);
+    for size in [5e-324, f64::MAX] {
+        for boundary in [
+            Boundary::new(vec![size, -size], -size),
+            Boundary::weight_norm(&[size, -size], 1.0, -FRAC_1_SQRT_2),
+        ] {
+            let location = boundary.spatial_location().unwrap();
+            assert!((location[0] - 0.5).abs() < 1e-15 && location[1] == -location[0], "{location:?}");
+        }
+    }
+    // Too far away to say where.
+    assert_eq!(Boundary::new(vec![5e-324], 1.0).spatial_location(), None);
 }
 
 /// What has no boundary says so: zero weights, an infinite offset, a constant unit; and one input has a crossing.

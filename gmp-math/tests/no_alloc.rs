@@ -1,6 +1,6 @@
 //! The batch kernels and conversions allocate nothing.
 
-use gmp_math::{Error, sphere, trig};
+use gmp_math::{Error, boundary, sphere, stability, trig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -26,7 +26,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Transform, VJP, JVP, conversions, sine-cosine and canonical ranges, in a narrow and a wide layer.
+/// Transform, first and second derivatives, conversions, sine-cosine, canonical ranges and what is written for every unit, in a
+/// narrow and a wide layer.
 #[test]
 fn kernels_do_not_allocate() -> Result<(), Error> {
     for (inputs, units) in [(13, 100), (30, 700), (500, 1)] {
@@ -34,7 +35,7 @@ fn kernels_do_not_allocate() -> Result<(), Error> {
         let weights: Vec<f32> = (0..all).map(|i| (i as f32 * 0.7).sin() + 0.01).collect();
         let (mut angles, mut radius) = (vec![0.0; count], vec![0.0; units]);
         let (mut u, mut saved) = (vec![0.0; all], vec![0.0; sphere::saved_len(inputs, units)]);
-        let (mut gradients, mut cosines) = (vec![0.0; count], vec![0.0; count]);
+        let (mut gradients, mut cosines, mut row) = (vec![0.0; count], vec![0.0; count], vec![0.0; units]);
         let before = ALLOCATIONS.get();
         sphere::to_spherical(&weights, units, &mut angles, &mut radius)?;
         sphere::half_sphere_angles(&weights, units, &mut angles, &mut radius)?;
@@ -46,6 +47,13 @@ fn kernels_do_not_allocate() -> Result<(), Error> {
         sphere::metric(&angles, units, &mut gradients);
         trig::sin_cos(&angles, &mut gradients, &mut cosines);
         sphere::to_cartesian(&angles, &radius, units, &mut u);
+        sphere::directions_hvp(&angles, units, &weights, &cosines, &mut gradients);
+        sphere::polar_jvp(&angles, &radius, units, &cosines, &radius, &mut u);
+        sphere::polar_vjp(&angles, &radius, units, &weights, &mut gradients, &mut row);
+        sphere::polar_hvp(&angles, &radius, units, &weights, &cosines, &radius, &mut gradients, &mut row);
+        sphere::polar_log_volume(&angles, &radius, units, &mut row);
+        stability::linearized_turns(&angles, &cosines, units, &mut row);
+        boundary::spatial_locations(&weights, &radius, units, &mut u);
         assert_eq!(ALLOCATIONS.get() - before, 0, "{inputs} × {units}");
     }
     // The counter counts.

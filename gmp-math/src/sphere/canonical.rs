@@ -8,11 +8,11 @@ use crate::Scalar;
 ///
 /// Optimizers know no ranges. An angle θ = ±a + 2πk with a ∈ [0, π] becomes a; the minus sign, a reflection, negates all
 /// later coordinates, which is undone by θ ↦ π − θ on the later angles and θ ↦ θ + π on the last.
-/// Angles that are canonical already do not change. A gradient, or an optimizer's moment, changes its sign where its
-/// angle was mirrored.
+/// Angles that are canonical already do not change. It is for looking at angles: gradients and an optimizer's moments belong
+/// to the angles as they were.
 ///
-/// `angles` is (n−1) × h. The direction moves by rounding only: about one ulp of π for each angle, and an ulp of
-/// θ where |θ| is large.
+/// `angles` is (n−1) × h, of any finite size. The direction moves by rounding only: about one ulp of π for each angle. Infinite
+/// angles become NaN, as their directions are.
 ///
 /// ```
 /// use std::f64::consts::PI;
@@ -38,7 +38,9 @@ pub fn canonicalize<T: Scalar>(angles: &mut [T], units: usize) {
             if !mirrored && *angle >= T::ZERO && *angle <= limit {
                 continue;
             }
-            let turned = remainder(angle.to_f64());
+            // θ − 2πk in [−π, π] for θ of any size: the library's reduction is exact.
+            let (sine, cosine) = angle.to_f64().sin_cos();
+            let turned = sine.atan2(cosine);
             let canonical = if last {
                 let turned = if mirrored { turned + std::f64::consts::PI } else { turned };
                 if turned < 0.0 { turned + 2.0 * std::f64::consts::PI } else { turned }
@@ -68,11 +70,4 @@ pub fn is_canonical<T: Scalar>(angles: &[T], units: usize) -> bool {
         let limit = if row + 1 == rows { full_turn } else { half_turn };
         angles.iter().all(|angle| *angle >= T::ZERO && *angle <= limit)
     })
-}
-
-/// θ − 2πk in [−π, π], with 2π to twice double precision.
-fn remainder(angle: f64) -> f64 {
-    const FULL_TURN: [f64; 2] = [2.0 * std::f64::consts::PI, 2.449_293_598_294_706_4e-16];
-    let turns = (angle / FULL_TURN[0]).round_ties_even();
-    (-turns).mul_add(FULL_TURN[1], (-turns).mul_add(FULL_TURN[0], angle))
 }

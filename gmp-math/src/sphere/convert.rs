@@ -1,6 +1,7 @@
 //! Weights to angles and radii, and back.
 
 use super::{directions, expect_shape, rows};
+use crate::norm::scaled_norm;
 use crate::{Error, Scalar};
 
 /// Writes the angles and the radius of every column, keeping every sign.
@@ -141,26 +142,18 @@ fn convert<T: Scalar>(
     Ok(())
 }
 
-/// A power of two that brings a column to where no norm overflows and no digit is lost to denormals.
+/// The power of two by which a column is scaled, so that no norm of its tails overflows and no digit is lost to denormals.
 fn scale_of(inputs: usize, unit: usize, weight: impl Fn(usize) -> f64) -> Result<f64, Error> {
-    let mut largest = 0.0_f64;
-    for input in 0..inputs {
-        let magnitude = weight(input).abs();
-        if !magnitude.is_finite() {
-            return Err(Error::NonFinite { unit, input });
-        }
-        largest = largest.max(magnitude);
-    }
-    if largest == 0.0 {
+    let (scale, norm) = scaled_norm((0..inputs).map(&weight));
+    if norm == 0.0 {
         return Err(Error::ZeroVector { unit, inputs });
     }
-    Ok(if largest > 1e300 {
-        (-64.0_f64).exp2()
-    } else if largest < 1e-250 {
-        128.0_f64.exp2()
-    } else {
-        1.0
-    })
+    // Scaled, finite weights have a finite norm.
+    if norm.is_finite() {
+        return Ok(scale);
+    }
+    let input = (0..inputs).find(|input| !weight(*input).is_finite()).unwrap_or(0);
+    Err(Error::NonFinite { unit, input })
 }
 
 /// The largest `T` not above `x` > 0.

@@ -83,6 +83,13 @@ pub fn directions_vjp<T: Scalar>(
 ///
 /// `angles` and `angle_tangents` are (n−1) × h, `direction_tangents` is n × h. Nothing is divided.
 ///
+/// ```
+/// // u = (cos θ, sin θ) at θ = 0 moves along the second axis, at the rate of θ.
+/// let mut tangent = [0.0; 2];
+/// gmp_math::sphere::directions_jvp(&[0.0], 1, &[3.0], &mut tangent);
+/// assert_eq!(tangent, [0.0, 3.0]);
+/// ```
+///
 /// # Panics
 /// If the lengths do not fit together.
 #[track_caller]

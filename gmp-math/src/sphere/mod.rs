@@ -14,7 +14,7 @@ mod convert;
 mod directions;
 
 pub use calculus::{
-    directions_hvp, jacobian, log_volume, metric, metric_determinant, polar_jacobian, polar_jvp,
+    directions_hvp, jacobian, log_volume, metric, metric_determinant, polar_hvp, polar_jacobian, polar_jvp,
     polar_log_volume, polar_vjp,
 };
 pub use canonical::{canonicalize, is_canonical};

@@ -15,9 +15,9 @@ pub(crate) fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Dimensions from 2 on: mostly small, many up to 512, a few of 4096.
-pub(crate) fn dimension() -> impl Strategy<Value = usize> {
-    prop_oneof![30 => 2..=8_usize, 30 => 2..=64_usize, 20 => 2..=512_usize, 1 => Just(4096_usize)]
+/// Dimensions from `least`, 1 or 2, on: mostly small, many up to 512, a few of 4096.
+pub(crate) fn dimension(least: usize) -> impl Strategy<Value = usize> {
+    prop_oneof![30 => least..=8, 30 => least..=64, 20 => least..=512, 1 => Just(4096)]
 }
 
 /// A property for both precisions: `both!(name, strategies…)` runs `fn name<T: Scalar>(…) -> Result<(), TestCaseError>`.
@@ -73,13 +73,19 @@ impl Draw {
         (0..count).map(|_| T::from_f64(self.normal())).collect()
     }
 
-    /// Angles in every state that training meets: those of a uniform direction, uniform in their ranges,
-    /// far out of range, or with many at poles and equators.
+    /// Angles in every state that training meets: those of a uniform direction, also with one at a pole, uniform in their
+    /// ranges, far out of range, or with many at poles and equators.
     pub(crate) fn angles<T: Scalar>(&mut self, inputs: usize) -> Vec<T> {
         use std::f64::consts::PI;
-        let kind = self.bits() % 4;
-        if kind == 0 {
-            return self.generic_angles(inputs);
+        let kind = self.bits() % 5;
+        if kind == 0 || kind == 4 {
+            let mut angles = self.generic_angles(inputs);
+            if kind == 4 && inputs > 1 {
+                let row = self.bits() as usize % (inputs - 1);
+                let near = self.between(-30.0, -1.0).exp();
+                angles[row] = T::from_f64([0.0, PI, near, PI - near, PI + near][self.bits() as usize % 5]);
+            }
+            return angles;
         }
         (0..inputs - 1)
             .map(|i| {
@@ -105,10 +111,23 @@ impl Draw {
         angles
     }
 
+    /// A size over the whole range of the type: often denormal or within a few decades of the largest number, of which it
+    /// leaves room for normal numbers.
+    pub(crate) fn magnitude<T: Scalar>(&mut self) -> f64 {
+        let (smallest, largest) =
+            (T::MIN_POSITIVE.to_f64() * T::EPSILON.to_f64(), 0.4 / T::MIN_POSITIVE.to_f64());
+        let (from, to) = match self.bits() % 4 {
+            0 => (smallest, T::MIN_POSITIVE.to_f64()),
+            1 => (largest / 1e3, largest),
+            _ => (smallest, largest),
+        };
+        self.between(from.ln(), to.ln()).exp().clamp(smallest, largest)
+    }
+
     /// A vector of the given norm in a random direction; sometimes along one axis.
     pub(crate) fn step(&mut self, count: usize, norm: f64) -> Vec<f64> {
         let mut step: Vec<f64> = self.normals(count);
-        if self.bits().is_multiple_of(4) {
+        if count > 0 && self.bits().is_multiple_of(4) {
             let keep = self.bits() as usize % count;
             step.iter_mut().enumerate().for_each(|(i, x)| *x *= f64::from(u8::from(i == keep)));
         }
@@ -152,6 +171,11 @@ pub(crate) fn length<T: Scalar>(x: &[T]) -> f64 {
 /// Σ a b in double precision.
 pub(crate) fn dot<T: Scalar>(a: &[T], b: &[T]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
+}
+
+/// Σ |a b| in double precision: what rounding of a sum of products is relative to.
+pub(crate) fn dot_of_magnitudes<T: Scalar>(a: &[T], b: &[T]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a.to_f64() * b.to_f64()).abs()).sum()
 }
 
 /// A few rounding errors, and as many as a random walk of n of them makes.
