@@ -91,6 +91,13 @@ fn place<T: Element>(operation: Operation, tape: &Tape<T>, parameters: &Named<T>
     before.map_or_else(|| "before the first layer".to_owned(), |layer| format!("after layer {layer}"))
 }
 
+/// The first parameter or buffer that is not finite, by the name of its matrix.
+pub(crate) fn non_finite_of<T: Element>(network: &Network<T>) -> Option<(&str, f64)> {
+    [&network.parameters, &network.buffers]
+        .into_iter()
+        .find_map(|named| first_non_finite(named, named.values()))
+}
+
 /// The first number that is not finite, and the matrix whose place it has.
 fn first_non_finite<'a, T: Element>(named: &'a Named<T>, numbers: &[T]) -> Option<(&'a str, f64)> {
     if is_finite(numbers) {
