@@ -166,8 +166,14 @@ impl Trainer {
     /// [`Checkpoint::restore`](crate::Checkpoint::restore) leaves them) and the same data, the result is that
     /// of the run that was never interrupted, to the last bit. More `epochs` than the run had prolong it.
     ///
+    /// Another number of samples is refused, and inside an epoch another batch size. All else may differ and counts
+    /// from here on, but for the learning rate, which is the run's. The `seed` and the `metrics` are better left as
+    /// they are inside an epoch: of its samples another seed would take some twice, and its training metrics would be
+    /// sums of different ones.
+    ///
     /// # Errors
-    /// As [`Trainer::fit`], and if the number of samples or the batch size do not fit the progress.
+    /// As [`Trainer::fit`], and if the progress was made with another number of samples or, inside an epoch, another
+    /// batch size.
     ///
     /// # Panics
     /// As [`Trainer::fit`], and if the progress is that of a network with another number of parameters.
