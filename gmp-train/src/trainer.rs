@@ -331,9 +331,9 @@ impl Trainer {
             return setting("learning rate", self.learning_rate, "a positive number");
         }
         if let Some(clip) = self.clip
-            && (clip.limit().is_nan() || clip.limit() <= 0.0)
+            && !(clip.limit() > 0.0 && clip.limit().is_finite())
         {
-            return setting("clipping limit", clip.limit(), "a positive number");
+            return setting("clipping limit", clip.limit(), "a finite positive number");
         }
         if let Some(rule) = &self.step_decay
             && !(rule.factor > 0.0 && rule.factor.is_finite())
