@@ -11,6 +11,8 @@ use gmp_nn::{Element, Network};
 use serde::{Deserialize, Serialize};
 
 /// The quantity that schedules watch, after every epoch.
+///
+/// A value that is not finite never improves, so it counts towards every patience, and its epoch is never the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
