@@ -10,6 +10,11 @@
 //! | … | metadata, laid out as `codec.rs` says |
 //! | … | tensors, one after the other as the metadata list them, row-major |
 //!
+//! Two things are not in it, since what is has them: the state of the random numbers, all of which come from streams
+//! that their purpose names and that begin anew from the seed, the epoch and the place (a shuffle, the crop of a
+//! picture), so that [`Trainer::seed`] and [`Progress`] are their state; and the network's layers, of which the
+//! caller's `description` says what it needs to build them again (restoring compares names and shapes).
+//!
 //! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one. Version
 //! 2 has the metrics at the end of the metadata; version 1 had none.
 
