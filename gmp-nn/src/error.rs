@@ -14,6 +14,12 @@ pub enum Error {
         /// Its units.
         units: usize,
     },
+    /// Two layers of one name, by which their numbers would be found.
+    #[error("{layer}: there are two layers of that name, expected every name once")]
+    DuplicateName {
+        /// The layer.
+        layer: String,
+    },
     /// A layer whose numbers no memory holds.
     #[error("{layer}: {rows} × {columns} numbers do not fit into memory")]
     TooLarge {

@@ -6,6 +6,7 @@ use crate::op::Activation;
 use crate::parameterization::{Directions, Initial, Parameterization};
 use crate::{Element, Error, Layer, Linear, Named, Network, Rng, Role, init};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What flows into a network or between its layers, for one sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +92,8 @@ impl NetworkSpec {
     /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in each layer's parameterization.
     ///
     /// # Errors
-    /// A layer without inputs or units, or one that does not fit what flows into it, named.
+    /// A layer without inputs or units, one that does not fit what flows into it, or a second one of the same name,
+    /// named.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
         self.build_from(&mut |name, [inputs, units], weights| {
             let mut rng = Rng::new(seed, &format!("initial weights of {name}"));
@@ -106,6 +108,7 @@ impl NetworkSpec {
             weights,
             directions: self.directions,
             features: self.input,
+            names: BTreeSet::new(),
             parameters: Named::default(),
             buffers: Named::default(),
         };
@@ -131,12 +134,17 @@ struct Builder<'a, T> {
     directions: Directions,
     /// What flows into the next layer.
     features: Features,
+    /// Of the layers so far, those in blocks included.
+    names: BTreeSet<String>,
     parameters: Named<T>,
     buffers: Named<T>,
 }
 
 impl<T: Element> Builder<'_, T> {
     fn layer(&mut self, name: &str, spec: &LayerSpec) -> Result<Box<dyn Layer<T>>, Error> {
+        if !self.names.insert(name.to_owned()) {
+            return Err(Error::DuplicateName { layer: name.to_owned() });
+        }
         Ok(match *spec {
             LayerSpec::Dense { units, parameterization, activation } => {
                 let Features::Vector(inputs) = self.features else {
@@ -257,4 +265,34 @@ fn zeros<T: Element>(name: &str, rows: usize, columns: usize) -> Result<Vec<T>, 
     }
     zeros.resize(rows * columns, T::ZERO);
     Ok(zeros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_layers_of_one_name_are_an_error_that_names_it() {
+        let dense = LayerSpec::Dense {
+            units: 2,
+            parameterization: Parameterization::BatchNorm,
+            activation: Activation::Relu,
+        };
+        let block = LayerSpec::Residual { main: vec![dense.clone(), dense.clone()], shortcut: Vec::new() };
+        let norm = LayerSpec::MeanNorm { activation: Activation::Identity };
+        let build = |layers: [(&str, &LayerSpec); 3]| {
+            let layers = layers.map(|(name, layer)| (name.to_owned(), layer.clone())).to_vec();
+            let spec = NetworkSpec { input: Features::Vector(2), layers, directions: Directions::Exact };
+            spec.build::<f64>(1).map(|network| network.depth())
+        };
+        assert_eq!(build([("a", &dense), ("b", &block), ("c", &norm)]), Ok(3));
+        for (layers, name) in [
+            ([("a", &dense), ("b", &dense), ("a", &dense)], "a"),
+            ([("a", &dense), ("b", &block), ("b", &norm)], "b"),
+            ([("a", &dense), ("b", &block), ("b.main2", &dense)], "b.main2"),
+            ([("b.main1", &norm), ("b", &block), ("c", &dense)], "b.main1"),
+        ] {
+            assert_eq!(build(layers), Err(Error::DuplicateName { layer: name.to_owned() }));
+        }
+    }
 }

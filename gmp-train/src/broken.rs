@@ -91,6 +91,13 @@ fn place<T: Element>(operation: Operation, tape: &Tape<T>, parameters: &Named<T>
     before.map_or_else(|| "before the first layer".to_owned(), |layer| format!("after layer {layer}"))
 }
 
+/// The first parameter or buffer that is not finite, by the name of its matrix.
+pub(crate) fn non_finite_of<T: Element>(network: &Network<T>) -> Option<(&str, f64)> {
+    [&network.parameters, &network.buffers]
+        .into_iter()
+        .find_map(|named| first_non_finite(named, named.values()))
+}
+
 /// The first number that is not finite, and the matrix whose place it has.
 fn first_non_finite<'a, T: Element>(named: &'a Named<T>, numbers: &[T]) -> Option<(&'a str, f64)> {
     if is_finite(numbers) {
@@ -127,6 +134,12 @@ impl<T: Element> Kernel for IsFinite<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pass::Pass;
+    use crate::{Adam, Check, Loss, Optimizer, Sgd, Trainer};
+    use gmp_autograd::Mat;
+    use gmp_nn::models::{Form, vgg6};
+    use gmp_nn::{Mlp, Parameterization, Rng};
+    use std::time::{Duration, Instant};
 
     #[test]
     fn every_number_counts() {
@@ -145,5 +158,50 @@ mod tests {
         }
         at_every_place::<f32>();
         at_every_place::<f64>();
+    }
+
+    /// `cargo test --release -p gmp-train --lib what_the_check_costs -- --ignored --nocapture`
+    #[test]
+    #[ignore = "measures time"]
+    fn what_the_check_costs() {
+        let dense = Mlp::new(13, &[100], 1, Parameterization::Geometric).build::<f64>(1).unwrap();
+        cost("dense", dense, &mut Adam::default(), Loss::MeanSquaredError, (404, 13), 2000);
+        let vgg = vgg6(Form::Geometric, 128, 10).build::<f32>(1).unwrap();
+        cost("VGG-6", vgg, &mut Sgd::new(0.9), Loss::SoftmaxCrossEntropy, (32 * 32 * 32, 3), 10);
+    }
+
+    /// What looking at all numbers adds to a step on noise: the shortest of so many rounds of either.
+    fn cost<T: Element>(
+        name: &str,
+        mut network: Network<T>,
+        optimizer: &mut dyn Optimizer<T>,
+        loss: Loss,
+        (rows, columns): (usize, usize),
+        rounds: usize,
+    ) {
+        let samples = if loss == Loss::SoftmaxCrossEntropy { rows / (32 * 32) } else { rows };
+        let mut rng = Rng::new(1, "inputs");
+        let inputs: Vec<T> = (0..rows * columns).map(|_| T::from_f64(rng.normal())).collect();
+        let targets = vec![T::ONE; samples];
+        let (inputs, targets) = (Mat::new(&inputs, rows, columns), Mat::new(&targets, samples, 1));
+        let batch = Batch { index: 0, samples, inputs, targets };
+        let trainer = Trainer { check: Check::LossAlone, ..Trainer::new(loss, samples, 1, 1e-4) };
+        let (mut pass, mut step, mut check) = (Pass::default(), Duration::MAX, Duration::MAX);
+        for _ in 0..rounds {
+            let start = Instant::now();
+            pass.learn(&trainer, &mut network, &batch, &mut []).unwrap();
+            optimizer.step(&mut network.parameters, pass.gradients(), 1e-4);
+            step = step.min(start.elapsed());
+            let start = Instant::now();
+            assert_eq!(first_non_finite(&network.parameters, pass.gradients()), None);
+            assert_eq!(non_finite_of(&network), None);
+            check = check.min(start.elapsed());
+        }
+        let (count, share) = (network.parameters.values().len(), check.as_secs_f64() / step.as_secs_f64());
+        println!(
+            "{name}: a step {step:.1?}, its {count} numbers of {} {check:.1?}: {:.2} %",
+            T::NAME,
+            100.0 * share
+        );
     }
 }

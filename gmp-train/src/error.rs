@@ -48,6 +48,16 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
+    /// A run that was interrupted and would go on as another.
+    #[error("{setting} is {value}, expected {expected} as before the interruption")]
+    Changed {
+        /// Which setting.
+        setting: &'static str,
+        /// Its value.
+        value: usize,
+        /// Its value before the interruption.
+        expected: usize,
+    },
     /// The monitored quantity needs a validation set and there is none.
     #[error("the monitored metric needs a validation set, and none was given")]
     NoValidation,

@@ -34,7 +34,8 @@ pub struct State<'a, T> {
     pub progress: &'a Progress<T>,
 }
 
-/// Sees every epoch of a run. `()` is the observer that looks away; a pair is two observers.
+/// Sees every epoch of a run. `()` is the observer that looks away; a pair is two observers, and ends the run where one
+/// of them does.
 pub trait Observer<T> {
     /// Called after every epoch; `Break` ends the run.
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()>;
@@ -55,14 +56,17 @@ impl<T> Observer<T> for () {
     }
 }
 
+/// Both see everything, even where the first ends the run: what the second writes down has no hole.
 impl<T, A: Observer<T>, B: Observer<T>> Observer<T> for (A, B) {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        self.0.on_epoch(epoch)?;
-        self.1.on_epoch(epoch)
+        let (first, second) = (self.0.on_epoch(epoch), self.1.on_epoch(epoch));
+        first?;
+        second
     }
     fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
-        self.0.on_step(state)?;
-        self.1.on_step(state)
+        let (first, second) = (self.0.on_step(state), self.1.on_step(state));
+        first?;
+        second
     }
     fn on_end(&mut self, state: &State<'_, T>) {
         self.0.on_end(state);

@@ -52,6 +52,9 @@ pub struct Progress<T> {
     /// Batches of the current epoch that are done, and the sum of their samples' losses.
     pub(crate) batches: usize,
     pub(crate) loss_sum: f64,
+    /// Samples of a batch; 0 before the start. A checkpoint has it in its trainer.
+    #[serde(skip)]
+    pub(crate) batch_size: usize,
     pub(crate) plateau: Option<Patience>,
     pub(crate) stopping: Option<Patience>,
     pub(crate) history: Vec<Record>,
@@ -100,6 +103,7 @@ impl<T> Progress<T> {
             samples: 0,
             batches: 0,
             loss_sum: 0.0,
+            batch_size: 0,
             plateau: None,
             stopping: None,
             history: Vec::new(),
@@ -133,15 +137,14 @@ impl<T: Element> Progress<T> {
         network: &Network<T>,
         samples: usize,
     ) -> Result<(), Error> {
-        let expected = "that of the run before its interruption";
-        let refuse = |setting, value: usize| Err(Error::Setting { setting, value: value as f64, expected });
+        let changed = |setting, value, expected| Err(Error::Changed { setting, value, expected });
         if self.samples != 0 && self.samples != samples {
-            return refuse("number of training samples", samples);
+            return changed("number of training samples", samples, self.samples);
         }
-        if self.batches != 0 && self.batches.saturating_mul(trainer.batch_size) >= samples {
-            return refuse("batch size", trainer.batch_size);
+        if self.batches != 0 && self.batch_size != trainer.batch_size {
+            return changed("batch size inside an epoch", trainer.batch_size, self.batch_size);
         }
-        self.samples = samples;
+        (self.samples, self.batch_size) = (samples, trainer.batch_size);
         if self.batches != 0 && self.metrics.seen == 0 {
             self.metrics.seen = self.batches * trainer.batch_size;
         }

@@ -13,12 +13,13 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// Whether `current` is better than `best` by more than `margin`; a NaN never is.
+    /// Whether `current` is better than `best` by more than `margin`; what is not finite never is.
     fn improves(self, current: f64, best: f64, margin: f64) -> bool {
-        match self {
-            Self::Minimize => current < best - margin,
-            Self::Maximize => current > best + margin,
-        }
+        current.is_finite()
+            && match self {
+                Self::Minimize => current < best - margin,
+                Self::Maximize => current > best + margin,
+            }
     }
     fn worst(self) -> f64 {
         match self {
@@ -135,5 +136,6 @@ mod tests {
             [0.5, 0.5, 0.6, 0.6, 0.6].map(|x| stop.observe(x, Goal::Maximize, 0.0, 2)),
             [(true, false), (false, false), (true, false), (false, false), (false, true)]
         );
+        assert_eq!(stop.observe(f64::INFINITY, Goal::Maximize, 0.0, 9), (false, false));
     }
 }

@@ -11,6 +11,8 @@ use gmp_nn::{Element, Network};
 use serde::{Deserialize, Serialize};
 
 /// The quantity that schedules watch, after every epoch.
+///
+/// A value that is not finite never improves, so it counts towards every patience, and its epoch is never the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
@@ -31,12 +33,16 @@ impl Monitor {
 }
 
 /// Which numbers are looked at for a NaN or an infinity, which ends a run with [`Error::Diverged`].
+///
+/// Metrics are not: where all that is trained is finite, a metric that is not says something of the data that it was
+/// computed on. It is recorded as it is, and the run goes on, as with Keras.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// The loss, the gradient, the parameters and the buffers of every step, each read once more. That is 0.3 % of a
     /// step of Adam on the 1,501 parameters (f64) of 13 inputs, 100 geometric units and an output (404 samples, 90 µs);
     /// 0.4 % of one of SGD on the 4.6 million (f32) of VGG-6 (300 ms). Where it broke is only searched once it did.
+    /// (`cargo test --release -p gmp-train --lib what_the_check_costs -- --ignored --nocapture` measures it.)
     #[default]
     EveryNumber,
     /// The loss alone, which is not finite a step or more after what made it so.
@@ -166,8 +172,14 @@ impl Trainer {
     /// [`Checkpoint::restore`](crate::Checkpoint::restore) leaves them) and the same data, the result is that
     /// of the run that was never interrupted, to the last bit. More `epochs` than the run had prolong it.
     ///
+    /// Another number of samples is refused, and inside an epoch another batch size. All else may differ and counts
+    /// from here on, but for the learning rate, which is the run's. The `seed` and the `metrics` are better left as
+    /// they are inside an epoch: of its samples another seed would take some twice, and its training metrics would be
+    /// sums of different ones.
+    ///
     /// # Errors
-    /// As [`Trainer::fit`], and if the number of samples or the batch size do not fit the progress.
+    /// As [`Trainer::fit`], and if the progress was made with another number of samples or, inside an epoch, another
+    /// batch size.
     ///
     /// # Panics
     /// As [`Trainer::fit`], and if the progress is that of a network with another number of parameters.
@@ -325,9 +337,9 @@ impl Trainer {
             return setting("learning rate", self.learning_rate, "a positive number");
         }
         if let Some(clip) = self.clip
-            && (clip.limit().is_nan() || clip.limit() <= 0.0)
+            && !(clip.limit() > 0.0 && clip.limit().is_finite())
         {
-            return setting("clipping limit", clip.limit(), "a positive number");
+            return setting("clipping limit", clip.limit(), "a finite positive number");
         }
         if let Some(rule) = &self.step_decay
             && !(rule.factor > 0.0 && rule.factor.is_finite())

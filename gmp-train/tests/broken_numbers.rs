@@ -5,8 +5,8 @@ use gmp_nn::models::{Form, vgg6};
 use gmp_nn::{Activation, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Batch, Batches, Check, Checkpoint, Checkpoints, Error, Every, Loss, Observer, Optimizer, Progress,
-    Sgd, Trainer,
+    Adam, Batch, Batches, Check, Checkpoint, CheckpointError, Checkpoints, Error, Every, Loss, Observer,
+    Optimizer, Progress, Sgd, StepDecay, Trainer,
 };
 
 const SAMPLES: usize = 4;
@@ -313,4 +313,34 @@ fn the_last_good_checkpoint_stays() {
         network.parameters
     };
     assert_eq!(run(Some(newest.checkpoint)), run(None));
+}
+
+/// Nobody looks at the parameters but who writes them down.
+#[test]
+fn a_state_with_a_nan_is_reported_and_displaces_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reports = Vec::new();
+    let report = |error: &CheckpointError| reports.push(error.to_string());
+    let mut checkpoints = Checkpoints::new(folder.path(), 1, Every::Steps(1), report);
+    let trainer = Trainer {
+        check: Check::LossAlone,
+        step_decay: Some(StepDecay { factor: 1e41, epochs: vec![1] }),
+        ..trainer()
+    };
+    assert_eq!(
+        train(
+            &trainer,
+            &mut mlp(Parameterization::Standard),
+            &mut Adam::default(),
+            plane(),
+            &mut checkpoints
+        ),
+        "the loss is NaN at step 4 (epoch 1); it began with hidden1.weights"
+    );
+    drop(checkpoints);
+    let file = folder.path().join("step-000000000004.checkpoint");
+    let expected = "not written: hidden1.weights is inf; the checkpoints before it stay";
+    assert_eq!(reports, [format!("{}: {expected}", file.display())]);
+    let newest = Newest::<f32>::in_folder(folder.path()).unwrap().unwrap();
+    assert_eq!(newest.checkpoint.progress.fit().steps, 3);
 }

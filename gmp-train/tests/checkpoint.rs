@@ -1,10 +1,13 @@
 //! A run that was interrupted, saved, loaded and continued is the run that was not, to the last bit.
 
-use gmp_nn::{Element, Mlp, Network, Parameterization, Rng};
-use gmp_train::checkpoint::Newest;
+use gmp_nn::{
+    Activation, Directions, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
+};
+use gmp_train::checkpoint::{Newest, Problem};
 use gmp_train::{
     Adam, Checkpoint, Checkpoints, Clip, Dataset, EarlyStopping, End, Epoch, Every, Fit, Goal, Loss, Metric,
-    Monitor, Observer, Optimizer, OptimizerState, Record, ReduceOnPlateau, Restore, Sgd, State, Trainer,
+    Monitor, Observer, Optimizer, OptimizerState, Record, ReduceOnPlateau, Restore, Sgd, State, StepDecay,
+    Trainer,
 };
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -20,6 +23,7 @@ fn plane<T: Element>(samples: usize, seed: u64) -> Dataset<T> {
 fn trainer(epochs: usize) -> Trainer {
     Trainer {
         monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
+        step_decay: Some(StepDecay { factor: 0.5, epochs: vec![2] }),
         plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 1, margin: 1e-2 }),
         early_stopping: Some(EarlyStopping { patience: 50, margin: 0.0, restore: Restore::Always }),
         clip: Some(Clip::Norm(0.1)),
@@ -29,12 +33,34 @@ fn trainer(epochs: usize) -> Trainer {
     }
 }
 
+fn mlp(form: Parameterization) -> Mlp {
+    Mlp::new(2, &[6, 5], 1, form)
+}
+
 fn build<T: Element>(form: Parameterization) -> Network<T> {
-    Mlp::new(2, &[6, 5], 1, form).build(3).unwrap()
+    mlp(form).build(3).unwrap()
+}
+
+/// All parameterizations, normalizations and branches in one.
+fn residual() -> NetworkSpec {
+    use Activation::{Identity, Relu};
+    use Parameterization::{BatchNorm, Geometric, Standard, WeightNorm};
+    let dense =
+        |units, parameterization, activation| LayerSpec::Dense { units, parameterization, activation };
+    let norm = LayerSpec::MeanNorm { activation: Identity };
+    let main = vec![dense(6, Geometric, Relu), norm, dense(5, BatchNorm, Identity)];
+    let layers = [
+        ("stem", dense(4, Geometric, Relu)),
+        ("block", LayerSpec::Residual { main, shortcut: vec![dense(5, WeightNorm, Identity)] }),
+        ("norm", LayerSpec::LayerNorm { activation: Relu }),
+        ("output", dense(1, Standard, Identity)),
+    ];
+    let layers = layers.map(|(name, layer)| (name.to_owned(), layer)).to_vec();
+    NetworkSpec { input: Features::Vector(2), layers, directions: Directions::Exact }
 }
 
 fn optimizer<T: Element>(adam: bool) -> Box<dyn Optimizer<T>> {
-    if adam { Box::new(Adam::new(0.8, 0.99, 1e-6)) } else { Box::new(Sgd::new(0.9)) }
+    if adam { Box::new(Adam::new(0.8, 0.99, 1e-6)) } else { Box::new(Sgd::new(0.9).with_weight_decay(0.01)) }
 }
 
 /// Keeps the state after `step` steps and ends the run there.
@@ -74,22 +100,23 @@ fn left<T: Element>(network: Network<T>, optimizer: &dyn Optimizer<T>, fit: Fit,
     (parameters, buffers, optimizer.state(), fit, cut.history, cut.last.unwrap())
 }
 
-fn whole<T: Element>(form: Parameterization, adam: bool, epochs: usize) -> Left<T> {
-    let (mut network, mut optimizer, mut end) = (build(form), optimizer(adam), Cut::at(usize::MAX));
+fn whole<T: Element>(spec: &NetworkSpec, adam: bool, epochs: usize) -> Left<T> {
+    let (mut network, mut optimizer, mut end) =
+        (spec.build(3).unwrap(), optimizer(adam), Cut::at(usize::MAX));
     let (data, validation) = (plane(36, 1), plane(10, 2));
     let fit = trainer(epochs).fit(&mut network, &mut *optimizer, &data, Some(&validation), &mut end).unwrap();
     left(network, &*optimizer, fit, end)
 }
 
 /// Trains `step` steps, and the rest from the bytes of a checkpoint with an optimizer of other settings.
-fn resumed<T: Element>(form: Parameterization, adam: bool, epochs: usize, step: usize) -> Left<T> {
+fn resumed<T: Element>(spec: &NetworkSpec, adam: bool, epochs: usize, step: usize) -> Left<T> {
     let (data, validation) = (plane(36, 1), plane(10, 2));
-    let mut cut = Cut::at(step);
-    trainer(epochs).fit(&mut build(form), &mut *optimizer(adam), &data, Some(&validation), &mut cut).unwrap();
+    let (mut network, mut cut) = (spec.build(3).unwrap(), Cut::at(step));
+    trainer(epochs).fit(&mut network, &mut *optimizer(adam), &data, Some(&validation), &mut cut).unwrap();
     let checkpoint = Checkpoint::<T>::from_bytes(&cut.bytes).unwrap();
     assert_eq!((&checkpoint.description[..], &checkpoint.trainer), ("cut", &trainer(epochs)));
     assert_eq!(checkpoint.progress.batches(), step % 5);
-    let mut network = Mlp::new(2, &[6, 5], 1, form).build(99).unwrap();
+    let mut network = spec.build(99).unwrap();
     let mut optimizer: Box<dyn Optimizer<T>> =
         if adam { Box::new(Adam::default()) } else { Box::new(Sgd::new(0.0)) };
     let trainer = checkpoint.trainer.clone();
@@ -102,14 +129,19 @@ fn resumed<T: Element>(form: Parameterization, adam: bool, epochs: usize, step: 
 }
 
 fn resumes_at_every_step<T: Element>() {
-    for form in Parameterization::ALL {
+    let half_sphere = Mlp { directions: Directions::HalfSphere, ..mlp(Parameterization::Geometric) };
+    let mut networks = Parameterization::ALL.map(|form| (form.name(), mlp(form).spec())).to_vec();
+    networks.extend([("half sphere", half_sphere.spec()), ("residual", residual())]);
+    for (name, spec) in networks {
         for adam in [true, false] {
-            let whole = whole::<T>(form, adam, 6);
+            let whole = whole::<T>(&spec, adam, 6);
             assert_eq!((whole.3.steps, whole.4.len()), (30, 6));
-            assert!(whole.4[5].learning_rate < whole.4[0].learning_rate, "the plateau rule is not exercised");
+            let rate = |epoch: usize| whole.4[epoch].learning_rate;
+            assert!(rate(2) <= 0.5 * rate(1), "{name}: the step decay is not exercised");
+            assert!(rate(5) < 0.5 * rate(0), "{name}: the plateau rule is not exercised");
             for step in 1..=30 {
-                let resumed = resumed::<T>(form, adam, 6, step);
-                assert_eq!(resumed, whole, "{form} {} adam: {adam}, cut at step {step}", T::NAME);
+                let resumed = resumed::<T>(&spec, adam, 6, step);
+                assert_eq!(resumed, whole, "{name} {} adam: {adam}, cut at step {step}", T::NAME);
             }
         }
     }
@@ -216,14 +248,46 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
     assert_eq!(error, "checkpoint in memory: not a state of the optimizer \"sgd\": it is that of \"adam\"");
     assert_eq!(network.parameters, before);
 
-    let mut optimizer = Adam::default();
-    let progress = load().restore(&mut network, &mut optimizer).unwrap();
-    let fewer = plane::<f64>(35, 1);
-    let error = trainer
-        .fit_from(progress, &mut network, &mut optimizer, &fewer, None, &mut ())
-        .unwrap_err()
-        .to_string();
-    assert_eq!(error, "number of training samples is 35, expected that of the run before its interruption");
+    // Inside an epoch, of which two batches of eight are done.
+    let fit = |trainer: &Trainer, data: &Dataset<f64>, checkpoint: Checkpoint<f64>| {
+        let (mut network, mut optimizer) = (build(Parameterization::WeightNorm), Adam::default());
+        let progress = checkpoint.restore(&mut network, &mut optimizer).unwrap();
+        trainer.fit_from(progress, &mut network, &mut optimizer, data, None, &mut ())
+    };
+    let error = fit(&trainer, &plane(35, 1), load()).unwrap_err().to_string();
+    assert_eq!(error, "number of training samples is 35, expected 36 as before the interruption");
+    let other = Trainer { batch_size: 9, ..trainer.clone() };
+    let error = fit(&other, &data, load()).unwrap_err().to_string();
+    assert_eq!(error, "batch size inside an epoch is 9, expected 8 as before the interruption");
+    // Between two epochs any batch size will do.
+    let mut cut = Cut::at(10);
+    trainer
+        .fit(&mut build(Parameterization::WeightNorm), &mut *optimizer(true), &data, None, &mut cut)
+        .unwrap();
+    assert_eq!(fit(&other, &data, cut.last.unwrap()).unwrap().steps, 10 + 4);
+}
+
+#[test]
+fn more_batches_than_an_epoch_has_are_refused() {
+    let mut cut = Cut::<f64>::at(7);
+    let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(3) };
+    let mut network = build(Parameterization::Standard);
+    trainer.fit(&mut network, &mut *optimizer(true), &plane(36, 1), None, &mut cut).unwrap();
+    let pair = |samples: u64, batches: u64| [samples.to_le_bytes(), batches.to_le_bytes()].concat();
+    let at = cut.bytes.windows(16).position(|bytes| bytes == pair(36, 2)).unwrap();
+    for (batches, is_readable) in [(0, true), (4, true), (5, false), (u64::MAX, false)] {
+        cut.bytes[at..at + 16].copy_from_slice(&pair(36, batches));
+        let checksum = crc32fast::hash(&cut.bytes[16..]);
+        cut.bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+        match Checkpoint::<f64>::from_bytes(&cut.bytes) {
+            Ok(_) => assert!(is_readable, "{batches} batches of 8 of 36 samples"),
+            Err(Problem::Metadata(problem)) => {
+                assert!(!is_readable, "{problem}");
+                assert_eq!(problem, format!("{batches} batches of 8 are done of an epoch of 36 samples"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 fn run_with(checkpoints: &mut Checkpoints<'_>) -> Network<f64> {

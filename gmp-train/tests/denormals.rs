@@ -5,7 +5,9 @@
 
 use gmp_autograd::Tape;
 use gmp_autograd::op;
-use gmp_nn::{Element, Mlp, Network, Parameterization, Rng};
+use gmp_nn::{
+    Activation, Directions, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
+};
 use gmp_train::{Adam, Optimizer, Sgd};
 use std::time::{Duration, Instant};
 
@@ -93,6 +95,40 @@ fn dead_units_leave_none_in_the_velocities_of_sgd() {
     for form in Parameterization::ALL {
         dead_units_leave_none(form, &mut Sgd::new(0.9));
     }
+}
+
+/// In single precision 0.99ⁿ is below the smallest normal number after 8,700 steps, and stays where 0.99 times it is
+/// rounded to it again.
+#[test]
+fn the_running_statistics_of_dead_channels_become_0() {
+    let units = |parameterization, activation| LayerSpec::Dense { units: 5, parameterization, activation };
+    use Activation::{Identity, Relu};
+    let layers = [
+        ("bn", units(Parameterization::BatchNorm, Relu)),
+        ("mbn.units", units(Parameterization::WeightNorm, Identity)),
+        ("mbn", LayerSpec::MeanNorm { activation: Relu }),
+        ("imn.units", units(Parameterization::Geometric, Relu)),
+        ("imn", LayerSpec::MeanNorm { activation: Identity }),
+    ];
+    let layers = layers.map(|(name, layer)| (name.to_owned(), layer)).to_vec();
+    let spec = NetworkSpec { input: Features::Vector(3), layers, directions: Directions::Exact };
+    let mut network = spec.build::<f32>(1).unwrap();
+    let mut tape = Tape::new();
+    let mut steps = |steps: usize, x: &[f32]| {
+        for _ in 0..steps {
+            tape.begin(network.parameters.values());
+            let x = tape.input(x, x.len() / 3, 3);
+            network.forward_training(&mut tape, x);
+        }
+        let statistics = network.buffers.entries().iter().filter(|e| e.name.contains(".running_"));
+        statistics.flat_map(|e| network.buffers.values()[e.slot.range()].to_vec()).collect::<Vec<f32>>()
+    };
+    let mut rng = Rng::new(1, "data");
+    let alive = steps(20, &std::array::from_fn::<f32, 24, _>(|_| rng.normal() as f32));
+    assert_eq!(alive.len(), 4 * 5);
+    assert!(alive.iter().filter(|x| **x != 0.0).count() > 15, "{alive:?}");
+    let dead = steps(12_000, &[0.0; 24]);
+    assert_eq!(dead, [0.0; 20]);
 }
 
 /// The shortest of many hundreds of steps in a row.

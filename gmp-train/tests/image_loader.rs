@@ -259,6 +259,20 @@ fn a_picture_that_vanishes_is_left_out_and_no_picture_at_all_is_an_error() {
     assert_eq!(loader.skipped().len(), 20);
 }
 
+/// As a run that is resumed begins it: the pictures before were read.
+#[test]
+fn an_epoch_that_goes_on_where_no_picture_can_be_read_ends_as_the_whole_one() {
+    let (_folder, source) = ilsvrc(|picture| picture >= 12);
+    let small = Preparation { crop: Crop::Random { size: 40 }, ..Preparation::ilsvrc(true) };
+    let stored = Loading { order: Order::AsStored, ..loading(6, 2) };
+    let mut loader = Loader::new(Arc::new(source), small, stored).unwrap();
+    let whole = epoch(&mut loader, 0, 0);
+    assert_eq!(whole.iter().map(|batch| batch.0).collect::<Vec<_>>(), [0, 1]);
+    for batch in 1..=4 {
+        assert_eq!(epoch(&mut loader, 0, batch), whole[batch.min(2)..], "from batch {batch}");
+    }
+}
+
 #[test]
 fn pictures_of_another_size_are_named() {
     let (_folder, source) = ilsvrc(|_| false);

@@ -30,8 +30,9 @@ fn trainer(epochs: usize) -> Trainer {
     }
 }
 
-fn build<T: Element>(form: Form) -> Network<T> {
-    vgg6(form, 2, CLASSES).build(1).unwrap()
+/// VGG-6 of a width, which is 128 in the paper.
+fn build<T: Element>(form: Form, width: usize) -> Network<T> {
+    vgg6(form, width, CLASSES).build(1).unwrap()
 }
 
 /// Keeps a copy of the run as it was after so many steps.
@@ -48,45 +49,76 @@ impl Observer<f32> for Keep {
     }
 }
 
-/// A run of three epochs of three batches, and its state after so many steps.
-fn train(form: Form, threads: usize, after: usize) -> (Network<f32>, Progress<f32>, Checkpoint<f32>) {
-    let (mut train, mut validation) = loaders(32, threads);
-    let (mut network, mut keeps) = (build(form), (Keep(after, None), Keep(9, None)));
-    let start = Progress::start(&trainer(3));
-    trainer(3)
-        .fit_batches(start, &mut network, &mut Sgd::new(0.9), &mut train, Some(&mut validation), &mut keeps)
-        .unwrap();
-    let end = keeps.1.1.unwrap().progress;
-    (network, end, keeps.0.1.unwrap())
+/// A run of so many epochs of three batches.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    form: Form,
+    width: usize,
+    epochs: usize,
 }
 
-#[test]
-fn a_run_that_was_cut_off_anywhere_ends_the_same_under_every_form_and_number_of_threads() {
-    for form in Form::PAPER {
-        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (whole, end, _) = pool(1).install(|| train(form, 1, 1));
-        for (cut, threads) in [(1, 2), (3, 3), (5, 4)] {
-            let (again, _, checkpoint) = pool(threads).install(|| train(form, threads, cut));
-            assert_eq!(again.parameters, whole.parameters, "{form:?} on {threads} threads");
-            // Through the bytes of a file.
-            let checkpoint = Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap()).unwrap();
-            let (mut network, mut sgd) = (build(form), Sgd::new(0.0));
-            let progress = checkpoint.restore(&mut network, &mut sgd).unwrap();
-            let (mut data, mut validation) = loaders(32, 2);
-            let mut keep = Keep(9, None);
-            trainer(3)
-                .fit_batches(progress, &mut network, &mut sgd, &mut data, Some(&mut validation), &mut keep)
+impl Run {
+    /// Carries it out, from a checkpoint where there is one; the network, its progress in the end, and its state after
+    /// so many steps.
+    fn train(
+        self,
+        threads: usize,
+        from: Option<Checkpoint<f32>>,
+        after: usize,
+    ) -> (Network<f32>, Progress<f32>, Option<Checkpoint<f32>>) {
+        let (mut train, mut validation) = loaders(32, threads);
+        let (mut network, mut sgd) = (build(self.form, self.width), Sgd::new(0.9));
+        let (trainer, mut keeps) = (trainer(self.epochs), (Keep(after, None), Keep(3 * self.epochs, None)));
+        let progress = from.map_or_else(
+            || Progress::start(&trainer),
+            |checkpoint| checkpoint.restore(&mut network, &mut sgd).unwrap(),
+        );
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let validation = Some(&mut validation as &mut dyn Batches<f32>);
+            trainer
+                .fit_batches(progress, &mut network, &mut sgd, &mut train, validation, &mut keeps)
                 .unwrap();
-            assert_eq!(network.parameters, whole.parameters, "{form:?} cut after {cut} steps");
-            assert_eq!(network.buffers, whole.buffers, "{form:?} cut after {cut} steps");
-            assert_eq!(keep.1.unwrap().progress, end, "{form:?} cut after {cut} steps");
+        });
+        (network, keeps.1.1.unwrap().progress, keeps.0.1)
+    }
+
+    /// Whole on one thread; cut off after a step on so many threads and resumed on so many others: the same run.
+    fn goes_on(self, cuts: &[(usize, usize, usize)]) {
+        let (whole, end, _) = self.train(1, None, 0);
+        for &(cut, before, after) in cuts {
+            let (again, _, checkpoint) = self.train(before, None, cut);
+            assert_eq!(again.parameters, whole.parameters, "{self:?} on {before} threads");
+            // Through the bytes of a file.
+            let checkpoint = Checkpoint::from_bytes(&checkpoint.unwrap().to_bytes().unwrap()).unwrap();
+            let (network, progress, _) = self.train(after, Some(checkpoint), 0);
+            assert_eq!(network.parameters, whole.parameters, "{self:?} cut after {cut} steps");
+            assert_eq!(network.buffers, whole.buffers, "{self:?} cut after {cut} steps");
+            assert_eq!(progress, end, "{self:?} cut after {cut} steps");
         }
     }
 }
 
 #[test]
+fn a_run_that_was_cut_off_anywhere_ends_the_same_under_every_form() {
+    for form in Form::PAPER.into_iter().chain([Form::WeightNormInputNorm, Form::LayerNorm]) {
+        Run { form, width: 2, epochs: 3 }.goes_on(&[(3, 1, 2), (5, 2, 1)]);
+    }
+}
+
+/// Wide enough for several threads: a convolution is given one for every 2²³ multiplications, of which the second layer
+/// has 42 million (by Winograd's transform), and sums over pixels are split from 2¹⁸ numbers, of which it has three times
+/// as many.
+#[test]
+fn a_run_whose_work_is_split_ends_the_same_at_any_number_of_threads() {
+    for form in [Form::BatchNorm, Form::GeometricInputNorm] {
+        Run { form, width: 24, epochs: 1 }.goes_on(&[(1, 2, 4), (2, 4, 3)]);
+    }
+}
+
+#[test]
 fn the_metrics_of_an_epoch_are_those_of_its_network() {
-    let (network, end, _) = train(Form::Standard, 2, 1);
+    let (network, end, _) = Run { form: Form::Standard, width: 2, epochs: 3 }.train(2, None, 0);
     let (_, mut validation) = loaders(7, 2);
     let values = evaluate(&network, &mut validation, &trainer(1).metrics).unwrap();
     let last = &end.metrics()[2];
@@ -121,7 +153,7 @@ fn micro_batches_give_the_step_of_the_whole_batch_where_there_are_no_batch_stati
     let pixels: Vec<f64> = (0..12 * 32 * 32 * 3).map(|_| rng.normal()).collect();
     let classes: Vec<f64> = (0..12).map(|i| f64::from(i % 10)).collect();
     let run = |form, micro_batch| {
-        let mut network: Network<f64> = build(form);
+        let mut network: Network<f64> = build(form, 2);
         let mut data = Noise(pixels.clone(), classes.clone(), 0);
         let trainer = Trainer { micro_batch, monitor: Monitor::TrainingLoss, batch_size: 6, ..trainer(2) };
         let start = Progress::start(&trainer);

@@ -135,6 +135,35 @@ fn a_resumed_run_goes_on_with_its_lines_wherever_it_was_cut_off() {
     }
 }
 
+/// Ends a run after so many epochs, once the last one's schedules are through.
+struct Stop(usize);
+impl Observer<f64> for Stop {
+    fn on_epoch(&mut self, _: &Epoch<'_, f64>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_step(&mut self, state: &State<'_, f64>) -> ControlFlow<()> {
+        let is_over = state.progress.fit().epochs == self.0;
+        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn an_epoch_after_which_another_observer_ends_the_run_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let [kept, file, events] =
+        ["checkpoints", "metrics.jsonl", "events"].map(|name| folder.path().join(name));
+    let checkpoints = Checkpoints::new(&kept, 9, Every::Epochs(9), |error| panic!("{error}"));
+    let logs = (Log::json_lines(&file, loud), Log::event_files(&events, loud));
+    let progress = train(5, None, &mut (Stop(2), (checkpoints, logs)));
+    check_lines(&file, &progress);
+    assert_eq!(progress.fit().epochs, 2);
+    let bytes = fs::read(&event_files(&events)[0]).unwrap();
+    assert_eq!(records(&bytes).len(), 2 + 2);
+
+    let progress = train(5, Some(&kept), &mut Log::json_lines(&file, loud));
+    check_lines(&file, &progress);
+}
+
 #[test]
 fn a_number_that_is_not_finite_is_null() {
     let folder = tempfile::tempdir().unwrap();

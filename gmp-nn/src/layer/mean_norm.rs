@@ -1,11 +1,9 @@
 //! Mean-only batch normalization: MBN before the rectifier, IMN after it.
 
+use super::track;
 use crate::op::{self, Activation};
 use crate::{Element, Forward, Layer, Slot, Statistics};
 use gmp_autograd::{Var, op as basic};
-
-/// Keras' default, which the authors keep.
-const MOMENTUM: f64 = 0.99;
 
 /// Every column less its mean: that of the batch in training, the running one in evaluation.
 #[derive(Debug)]
@@ -19,12 +17,7 @@ impl<T: Element> Layer<T> for MeanNorm {
         match &mut pass.statistics {
             Statistics::Batch(running) => {
                 let running = &mut running[self.mean.range()];
-                let momentum = T::from_f64(MOMENTUM);
-                op::mean_norm(pass.tape, x, self.activation, |mean| {
-                    for (running, &mean) in running.iter_mut().zip(mean) {
-                        *running = momentum * *running + (T::ONE - momentum) * mean;
-                    }
-                })
+                op::mean_norm(pass.tape, x, self.activation, |mean| track(running, mean))
             }
             Statistics::Running(running) => {
                 let minus_mean: Vec<T> = running[self.mean.range()].iter().map(|&mean| -mean).collect();

@@ -25,6 +25,21 @@ pub enum Statistics<'a, T> {
     Running(&'a [T]),
 }
 
+/// Keras' default, which the authors keep.
+const MOMENTUM: f64 = 0.99;
+
+/// Moves running statistics towards those of a batch, one for one.
+///
+/// Those of a channel that died decay, and would stay below the smallest normal number for ever, where a product with
+/// the momentum is rounded to what it was: they become 0.
+pub(crate) fn track<T: Element>(running: &mut [T], batch: &[T]) {
+    let momentum = T::from_f64(MOMENTUM);
+    for (running, &batch) in running.iter_mut().zip(batch) {
+        let mean = momentum * *running + (T::ONE - momentum) * batch;
+        *running = if mean.abs() < T::MIN_POSITIVE { T::ZERO } else { mean };
+    }
+}
+
 /// What a layer needs for one forward pass.
 pub struct Forward<'a, T: 'static> {
     /// Begun with the network's parameters.

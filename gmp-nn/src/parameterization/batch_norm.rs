@@ -2,13 +2,12 @@
 
 use super::Initial;
 use crate::fold::Plain;
-use crate::layer::Statistics;
+use crate::layer::{Statistics, track};
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
 use gmp_autograd::{Var, op as basic};
 
-/// Keras' defaults, which the paper's experiments use.
-const MOMENTUM: f64 = 0.99;
+/// Keras' default, which the paper's experiments use.
 const EPSILON: f64 = 1e-3;
 
 #[derive(Debug)]
@@ -44,16 +43,10 @@ impl<T: Element> Layer<T> for BatchNorm {
         let z = self.linear.affine(pass.tape, x, w, b, Activation::Identity);
         match &mut pass.statistics {
             Statistics::Batch(running) => {
-                let momentum = T::from_f64(MOMENTUM);
-                let mix = |running: &mut [T], batch: &[T]| {
-                    for (running, &batch) in running.iter_mut().zip(batch) {
-                        *running = momentum * *running + (T::ONE - momentum) * batch;
-                    }
-                };
                 let (slots, epsilon) = ([self.mean, self.variance], T::from_f64(EPSILON));
                 op::batch_norm(pass.tape, [z, gain, shift], epsilon, self.activation, |mean, variance| {
-                    mix(&mut running[slots[0].range()], mean);
-                    mix(&mut running[slots[1].range()], variance);
+                    track(&mut running[slots[0].range()], mean);
+                    track(&mut running[slots[1].range()], variance);
                 })
             }
             Statistics::Running(running) => {

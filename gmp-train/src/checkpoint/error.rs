@@ -60,6 +60,14 @@ pub enum Problem {
     /// Metadata that cannot be understood.
     #[error("metadata: {0}")]
     Metadata(String),
+    /// A state that is not worth a checkpoint.
+    #[error("not written: {what} is {value}; the checkpoints before it stay")]
+    NotFinite {
+        /// The parameter or buffer.
+        what: String,
+        /// The number.
+        value: f64,
+    },
     /// A checkpoint of something else than it is to be restored to.
     #[error("{what}: the file has {found}, expected {expected}")]
     Mismatch {

@@ -1,6 +1,7 @@
 //! Files that are written whole or not at all, and the folder in which a run keeps its last ones.
 
 use super::{Checkpoint, CheckpointError, Problem};
+use crate::broken::non_finite_of;
 use crate::{Epoch, Observer, State};
 use gmp_nn::Element;
 use std::fs::{self, File};
@@ -51,7 +52,9 @@ pub enum Every {
 
 /// Writes checkpoints of a run to a folder of its own and keeps the last few: an [`Observer`].
 ///
-/// A checkpoint that cannot be written is reported and training goes on. The run's last state is always written.
+/// A checkpoint that cannot be written is reported and training goes on. The run's last state is always written, unless
+/// a number of its parameters or buffers is not finite (which [`Check::LossAlone`](crate::Check) lets pass): that is
+/// reported too, and displaces no good checkpoint.
 pub struct Checkpoints<'a> {
     folder: PathBuf,
     keep: usize,
@@ -98,13 +101,17 @@ impl<'a> Checkpoints<'a> {
     /// Writes one now and removes those that are no longer kept.
     ///
     /// # Errors
-    /// If that fails, naming the file; older checkpoints are then left alone.
+    /// If that fails, or a parameter or buffer is not finite, naming the file; older checkpoints are then left alone.
     pub fn save<T: Element>(&self, state: &State<'_, T>) -> Result<PathBuf, CheckpointError> {
         let file = self.folder.join(format!("step-{:012}.{EXTENSION}", state.progress.fit().steps));
         let failed = |action, source| CheckpointError {
             file: self.folder.clone(),
             problem: Problem::Io { action, source },
         };
+        if let Some((what, value)) = non_finite_of(state.network) {
+            let problem = Problem::NotFinite { what: what.to_owned(), value };
+            return Err(CheckpointError { file, problem });
+        }
         fs::create_dir_all(&self.folder).map_err(|source| failed("create the folder", source))?;
         Checkpoint::new(state, &self.description).write(&file)?;
         // What lies behind this step, if anything does, is not this run's past: it is not counted.

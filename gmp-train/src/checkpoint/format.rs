@@ -10,12 +10,17 @@
 //! | … | metadata, laid out as `codec.rs` says |
 //! | … | tensors, one after the other as the metadata list them, row-major |
 //!
+//! Two things are not in it, since what is has them: the state of the random numbers, all of which come from streams
+//! that their purpose names and that begin anew from the seed, the epoch and the place (a shuffle, the crop of a
+//! picture), so that [`Trainer::seed`] and [`Progress`] are their state; and the network's layers, of which the
+//! caller's `description` says what it needs to build them again (restoring compares names and shapes).
+//!
 //! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one. Version
 //! 2 has the metrics at the end of the metadata; version 1 had none.
 
 use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};
 use crate::progress::Metrics;
-use crate::{OptimizerState, Progress};
+use crate::{OptimizerState, Progress, Trainer};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +161,14 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
             return Err(Problem::Metadata(format!("{epochs} epochs with a history of {history}")));
         }
     }
+    let trainer: Trainer =
+        serde_json::from_str(metadata.trainer).map_err(|e| Problem::Metadata(format!("trainer: {e}")))?;
+    let Progress { batches, samples, .. } = metadata.progress;
+    if batches != 0 && batches.saturating_mul(trainer.batch_size) >= samples {
+        let size = trainer.batch_size;
+        let problem = format!("{batches} batches of {size} are done of an epoch of {samples} samples");
+        return Err(Problem::Metadata(problem));
+    }
     // Everything is allocated from here on: the list's sizes must be those of the bytes that are there.
     let size =
         |&(_, rows, cols): &(&str, u64, u64)| rows.checked_mul(cols)?.checked_mul(size_of::<T>() as u64);
@@ -163,12 +176,10 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     if listed != Some(tensor_bytes) {
         return length("tensors", numbers.len(), listed.unwrap_or(u64::MAX));
     }
-    let trainer =
-        serde_json::from_str(metadata.trainer).map_err(|e| Problem::Metadata(format!("trainer: {e}")))?;
     let mut checkpoint = Checkpoint {
         description: metadata.description.to_owned(),
+        progress: Progress { batch_size: trainer.batch_size, metrics: metadata.metrics, ..metadata.progress },
         trainer,
-        progress: Progress { metrics: metadata.metrics, ..metadata.progress },
         optimizer: OptimizerState {
             kind: metadata.optimizer.to_owned(),
             steps: metadata.optimizer_steps,

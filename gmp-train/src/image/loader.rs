@@ -94,7 +94,8 @@ pub struct Loader {
     samples: Vec<u32>,
     skipped: BTreeMap<usize, Skipped>,
     report: Box<dyn FnMut(&Skipped) + Send>,
-    /// Batch to come, and pictures delivered and left out since the start.
+    /// Batch that the epoch was begun at, batch to come, and pictures delivered and left out since the start.
+    begin: usize,
     batch: usize,
     delivered: usize,
     left_out: usize,
@@ -162,6 +163,7 @@ impl Loader {
             samples: Vec::with_capacity(batch_size),
             skipped: BTreeMap::new(),
             report: Box::new(|_| ()),
+            begin: 0,
             batch: loading.batches(count),
             delivered: 0,
             left_out: 0,
@@ -204,7 +206,7 @@ impl Loader {
     #[track_caller]
     pub fn start(&mut self, epoch: usize, batch: usize) {
         assert!(batch <= self.batches(), "batch {batch} of an epoch of {}", self.batches());
-        (self.batch, self.delivered, self.left_out) = (batch, 0, 0);
+        (self.begin, self.batch, self.delivered, self.left_out) = (batch, batch, 0, 0);
         let mut state = self.shared.lock();
         let state = &mut *state;
         state.run += 1;
@@ -226,7 +228,8 @@ impl Loader {
     /// The next batch, or `None` at the end of the epoch and before the first start.
     ///
     /// # Errors
-    /// If the epoch ends and not one of its pictures could be read.
+    /// If an epoch that was begun at its first batch ends and not one of its pictures could be read. One that goes on
+    /// from a later batch had some before.
     ///
     /// # Panics
     /// If the source panicked in a background thread.
@@ -234,7 +237,7 @@ impl Loader {
         let Loading { batch_size, .. } = self.shared.loading;
         loop {
             if self.batch == self.batches() {
-                if self.delivered == 0 && self.left_out > 0 {
+                if self.begin == 0 && self.delivered == 0 && self.left_out > 0 {
                     let count = std::mem::take(&mut self.left_out);
                     let first = self.skipped.first_key_value().map(|(_, skipped)| skipped.problem.clone());
                     return Err(Error::NoneReadable { count, first: first.unwrap_or_default() });

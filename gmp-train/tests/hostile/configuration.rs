@@ -7,9 +7,11 @@ use gmp_nn::{Activation, Directions, Features, LayerSpec, Mlp, NetworkSpec, Para
 use gmp_train::{
     Clip, EarlyStopping, Goal, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer,
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) fn good() -> Vec<Vec<u8>> {
+/// A network layer by layer, one in short, and how to train: one of each type.
+pub(crate) fn good() -> [Vec<u8>; 3] {
     let window = |size, stride, padding| Window { size, stride, padding };
     let activation = Activation::Relu;
     let convolution = |filters, window, parameterization| LayerSpec::Convolution {
@@ -18,20 +20,21 @@ pub(crate) fn good() -> Vec<Vec<u8>> {
         parameterization,
         activation,
     };
+    // Names that differ in a digit, so that mutations make them equal.
     let layers = [
-        ("conv", convolution(3, window(3, 1, Padding::Same), Parameterization::Geometric)),
-        ("norm", LayerSpec::MeanNorm { activation }),
-        ("pool", LayerSpec::MaxPool { window: window(2, 2, Padding::Valid) }),
+        ("layer1", convolution(3, window(3, 1, Padding::Same), Parameterization::Geometric)),
+        ("layer2", LayerSpec::MeanNorm { activation }),
+        ("layer3", LayerSpec::MaxPool { window: window(2, 2, Padding::Valid) }),
         (
-            "block",
+            "layer4",
             LayerSpec::Residual {
                 main: vec![convolution(3, window(3, 1, Padding::Symmetric(1)), Parameterization::BatchNorm)],
                 shortcut: Vec::new(),
             },
         ),
-        ("layer_norm", LayerSpec::LayerNorm { activation }),
-        ("mean", LayerSpec::GlobalAveragePool),
-        ("output", LayerSpec::Dense { units: 2, parameterization: Parameterization::WeightNorm, activation }),
+        ("layer5", LayerSpec::LayerNorm { activation }),
+        ("layer6", LayerSpec::GlobalAveragePool),
+        ("layer7", LayerSpec::Dense { units: 2, parameterization: Parameterization::WeightNorm, activation }),
     ];
     let network = NetworkSpec {
         input: Features::Image { height: 6, width: 5, channels: 2 },
@@ -49,32 +52,34 @@ pub(crate) fn good() -> Vec<Vec<u8>> {
         ..Trainer::new(Loss::MeanSquaredError, 8, 60, 0.01)
     };
     let mlp = Mlp::new(3, &[7, 5], 2, Parameterization::Geometric);
-    [serde_json::to_vec(&network), serde_json::to_vec(&mlp), serde_json::to_vec(&trainer)]
-        .map(Result::unwrap)
-        .into()
+    [serde_json::to_vec(&network), serde_json::to_vec(&mlp), serde_json::to_vec(&trainer)].map(Result::unwrap)
 }
 
-enum Read {
-    Network(NetworkSpec),
-    Trainer,
+const ALLOWED: Allowed = Allowed { per_byte: 64, at_any_rate: 1 << 16 };
+
+/// Reads mutations of one type's good file, and hands what was readable on.
+fn hostile<C: DeserializeOwned>(what: &str, good: Vec<u8>, then: impl Fn(C) + Sync) {
+    let read = |bytes: &[u8]| serde_json::from_slice(bytes).ok();
+    replay(what, &[good], ALLOWED, |_, _| {}, read, then);
+}
+
+fn build(spec: NetworkSpec) {
+    if largest(&serde_json::to_value(&spec).unwrap()) <= 16.0 {
+        let _ = spec.build::<f32>(1);
+    }
 }
 
 #[test]
-fn hostile_configurations_are_errors() {
-    let read = |bytes: &[u8]| {
-        let network = || serde_json::from_slice(bytes).map(Read::Network);
-        let mlp = || serde_json::from_slice(bytes).map(|mlp: Mlp| Read::Network(mlp.spec()));
-        let trainer = || serde_json::from_slice(bytes).map(|_: Trainer| Read::Trainer);
-        network().or_else(|_| mlp()).or_else(|_| trainer()).ok()
-    };
-    let build = |read| {
-        if let Read::Network(spec) = read
-            && largest(&serde_json::to_value(&spec).unwrap()) <= 16.0
-        {
-            let _ = spec.build::<f32>(1);
-        }
-    };
-    replay("configuration", &good(), Allowed { per_byte: 64, at_any_rate: 1 << 16 }, |_, _| {}, read, build);
+fn hostile_networks_are_errors() {
+    let [network, mlp, _] = good();
+    hostile("network", network, build);
+    hostile("mlp", mlp, |mlp: Mlp| build(mlp.spec()));
+}
+
+#[test]
+fn hostile_trainers_are_errors() {
+    let [.., trainer] = good();
+    hostile("trainer", trainer, |_: Trainer| {});
 }
 
 fn largest(value: &Value) -> f64 {

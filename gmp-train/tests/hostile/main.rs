@@ -26,7 +26,7 @@ fn write_the_seeds() {
     };
     write("checkpoint", checkpoint::VERSIONS.map(<[u8]>::to_vec).into());
     write("safetensors", safetensors::good());
-    write("configuration", configuration::good());
+    write("configuration", configuration::good().into());
     #[cfg(feature = "image")]
     {
         write("cifar10", image::cifar10());
