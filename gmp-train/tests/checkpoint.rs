@@ -335,6 +335,14 @@ fn the_last_few_are_kept_and_a_damaged_one_is_passed_over() {
 }
 
 #[test]
+fn checkpoints_are_due_after_epochs_and_inside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 9, Every::Epochs(2), |error| panic!("{error}"));
+    run_with(&mut checkpoints.and(Every::Steps(7)));
+    assert_eq!(names(folder.path()), [7, 10, 14, 20].map(|step| format!("step-{step:012}.checkpoint")));
+}
+
+#[test]
 fn a_failed_write_is_reported_and_training_goes_on() {
     let expected =
         run_with(&mut Checkpoints::new(tempfile::tempdir().unwrap().path(), 1, Every::Epochs(1), |_| {}));

@@ -8,7 +8,7 @@ use gmp_train::image::{
 use jpeg_encoder::{ColorType, Encoder};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::{TempDir, tempdir};
 
@@ -227,7 +227,10 @@ fn a_bad_picture_is_left_out_counted_and_named() {
     let small = Preparation { crop: Crop::Random { size: 40 }, ..Preparation::ilsvrc(true) };
     let mut first = None;
     for threads in [1, 2, 4] {
-        let mut loader = Loader::new(source.clone(), small, loading(6, threads)).unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        let loader = Loader::new(source.clone(), small, loading(6, threads)).unwrap();
+        let mut loader = loader.on_skipped(move |skipped| tell.lock().unwrap().push(skipped.clone()));
         let batches = [epoch(&mut loader, 0, 0), epoch(&mut loader, 1, 0)];
         for batches in &batches {
             let mut samples: Vec<u32> = batches.iter().flat_map(|batch| batch.3.clone()).collect();
@@ -237,6 +240,9 @@ fn a_bad_picture_is_left_out_counted_and_named() {
         }
         let skipped: Vec<Skipped> = loader.skipped().cloned().collect();
         assert_eq!(skipped.iter().map(|skipped| skipped.sample).collect::<Vec<_>>(), [3, 17]);
+        let mut told = told.lock().unwrap().clone();
+        told.sort_unstable_by_key(|skipped| skipped.sample);
+        assert_eq!(told, skipped, "each is told of once, though two epochs met it");
         let name = folder.path().join("train/n02/7.JPEG").display().to_string();
         assert!(
             skipped[1].problem.starts_with(&format!("{name}: a JPEG cut short")),
