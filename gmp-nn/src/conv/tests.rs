@@ -1,7 +1,7 @@
 //! Every kernel against the definition, in both precisions, and against itself on other numbers of threads.
 
 use super::*;
-use crate::Rng;
+use crate::{Rng, share};
 use gmp_math::Scalar;
 
 const PADDINGS: [Padding; 4] = [Padding::Valid, Padding::Same, Padding::Symmetric(1), Padding::Symmetric(2)];
@@ -170,7 +170,7 @@ fn the_same_bits_at_any_thread_count() {
     ];
     for (g, winograd) in cases {
         let g = g.unwrap();
-        assert!(g.multiplications() > 4 * share::WORTH_A_THREAD);
+        assert!(g.multiplications() > 4 * share::MULTIPLICATIONS);
         let case = draw(&g);
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -1,18 +1,20 @@
 //! Hands contiguous shares of the output to the threads of the current rayon pool.
 
-/// Multiplications below which a second thread costs more than it brings (some 200 µs of work).
-pub(super) const WORTH_A_THREAD: usize = 1 << 23;
+/// Multiplications that are worth a thread: some 200 µs of work. With fewer it costs more than it brings.
+pub(crate) const MULTIPLICATIONS: usize = 1 << 23;
+/// Numbers of a pass over memory that are worth a thread.
+pub(crate) const NUMBERS: usize = 1 << 18;
 
-/// How many threads to give `multiplications` of work to.
-pub(super) fn threads(multiplications: usize) -> usize {
-    rayon::current_num_threads().min(multiplications / WORTH_A_THREAD).max(1)
+/// How many threads to give `work` to, so much of which is `worth_a_thread`.
+pub(crate) fn threads(work: usize, worth_a_thread: usize) -> usize {
+    rayon::current_num_threads().min(work / worth_a_thread).max(1)
 }
 
 /// Runs `work` on `parts` contiguous shares of `units`, each with its part of every output and an area of its own.
 ///
 /// `offset(u)` is where unit u's numbers begin in the outputs; outputs that are empty stay empty. What is
 /// computed for a unit must not depend on its share, so that results do not depend on `parts`.
-pub(super) fn share<T: Send, const K: usize>(
+pub(crate) fn share<T: Send, const K: usize>(
     units: std::ops::Range<usize>,
     parts: usize,
     outputs: [&mut [T]; K],
