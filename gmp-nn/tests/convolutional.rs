@@ -225,23 +225,3 @@ fn a_block_may_begin_with_a_normalization() {
         assert!(loss.is_finite() && gradient.iter().all(|g| g.is_finite()));
     }
 }
-
-/// The same bits at 1, 2, 3 and 4 threads, gradients included.
-#[test]
-fn gradients_do_not_depend_on_threads() {
-    for form in [Form::Standard, Form::BatchNorm, Form::GeometricInputNorm] {
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let mut network = vgg6(form, 16, 10).build::<f64>(1).unwrap();
-                let parameters = network.parameters.values().to_vec();
-                let (loss, gradient) = loss(&mut network, &parameters, &draw(1, 5 * 32 * 32 * 3), 32 * 32, 3);
-                (loss.to_bits(), gradient.into_iter().map(f64::to_bits).collect::<Vec<_>>())
-            })
-        };
-        let one = run(1);
-        for threads in [2, 3, 4] {
-            assert!(run(threads) == one, "{form:?} at {threads} threads");
-        }
-    }
-}
