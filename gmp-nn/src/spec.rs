@@ -74,6 +74,45 @@ pub enum LayerSpec {
     },
 }
 
+/// A layer of units where it stands in a network.
+pub(crate) struct Units<'a, T> {
+    pub(crate) name: &'a str,
+    pub(crate) layer: &'a dyn Layer<T>,
+    pub(crate) activation: Activation,
+    /// The layer that its output goes to, in the same chain.
+    pub(crate) behind: Option<&'a dyn Layer<T>>,
+}
+
+impl LayerSpec {
+    /// Calls `f` with this layer, the first of `layers`, if it is made of units, or with those inside it.
+    pub(crate) fn each_units<T: Element>(
+        &self,
+        name: &str,
+        layers: &[Box<dyn Layer<T>>],
+        f: &mut dyn FnMut(Units<'_, T>),
+    ) {
+        match self {
+            &Self::Dense { activation, .. } | &Self::Convolution { activation, .. } => {
+                f(Units {
+                    name,
+                    layer: &*layers[0],
+                    activation,
+                    behind: layers.get(1).map(|layer| &**layer),
+                });
+            }
+            Self::Residual { main, shortcut } => {
+                let branches = [("main", main), ("shortcut", shortcut)];
+                for ((branch, specs), layers) in branches.into_iter().zip(layers[0].branches()) {
+                    for (i, (name, spec)) in NetworkSpec::branch(name, branch, specs).enumerate() {
+                        spec.each_units(&name, &layers[i..], f);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A network: what flows in, and its layers with their names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

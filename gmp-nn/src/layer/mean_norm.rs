@@ -1,7 +1,7 @@
 //! Mean-only batch normalization: MBN before the rectifier, IMN after it.
 
 use crate::op::{self, Activation};
-use crate::{Element, Forward, Layer, Slot, Statistics};
+use crate::{Boundaries, Element, Forward, Layer, Slot, Statistics};
 use gmp_autograd::{Var, op as basic};
 
 /// Keras' default, which the authors keep.
@@ -36,5 +36,12 @@ impl<T: Element> Layer<T> for MeanNorm {
                 }
             }
         }
+    }
+
+    fn move_boundaries(&self, buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
+        for (offset, &mean) in boundaries.offsets.iter_mut().zip(&buffers[self.mean.range()]) {
+            *offset -= mean;
+        }
+        true
     }
 }

@@ -71,9 +71,15 @@ pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
         [&[], &[]]
     }
 
-    /// Writes the effective (w, b) of every unit, in the space of the unit's own inputs; `false` for a layer that
-    /// is not made of units.
+    /// Writes the effective (w, b) of every unit, in the space of the unit's own inputs, of what is inside the layer:
+    /// what stands behind it [moves](Layer::move_boundaries) them. `false` for a layer that is not made of units.
     fn boundaries(&self, _parameters: &[T], _buffers: &[T], _boundaries: &mut Boundaries<T>) -> bool {
+        false
+    }
+
+    /// For a normalization behind units without a rectifier, whose outputs are w·x + b: moves their (w, b) to those
+    /// of the hyperplanes where its own outputs are zero, with running statistics. `false` for any other layer.
+    fn move_boundaries(&self, _buffers: &[T], _boundaries: &mut Boundaries<T>) -> bool {
         false
     }
 }
