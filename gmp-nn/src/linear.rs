@@ -20,13 +20,14 @@ pub enum Linear {
 }
 
 impl Linear {
-    /// Inputs of a unit, for a layer with so many inputs (columns, or channels).
-    pub(crate) fn weight_rows(self, inputs: usize) -> usize {
+    /// Numbers that a unit meets on one side, where the layer has so many columns or channels: on the side of its
+    /// inputs, the rows of the weights.
+    pub(crate) fn fan(self, channels: usize) -> usize {
         match self {
-            Self::Dense => inputs,
+            Self::Dense => channels,
             // Saturates: a description may ask for any size, and is then refused.
             Self::Convolution { window, .. } => {
-                window.size.saturating_mul(window.size).saturating_mul(inputs)
+                window.size.saturating_mul(window.size).saturating_mul(channels)
             }
         }
     }

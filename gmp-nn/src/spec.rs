@@ -129,6 +129,10 @@ pub struct NetworkSpec {
 impl NetworkSpec {
     /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in each layer's parameterization.
     ///
+    /// A unit's fans are those of Keras: its inputs, and for a dense layer the number of units; for a convolution
+    /// k·k·channels and k·k·filters. The authors' geometric convolutions have k·k·channels and filters, so that they
+    /// start as the others times a number greater than 1.
+    ///
     /// # Errors
     /// A layer without inputs or units, or one that does not fit what flows into it, named.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
@@ -243,16 +247,9 @@ impl<T: Element> Builder<'_, T> {
         if inputs == 0 || units == 0 {
             return Err(Error::EmptyLayer { layer: name.to_owned(), inputs, units });
         }
-        let weight_rows = linear.weight_rows(inputs);
-        // The authors' geometric convolutions draw as a dense layer would; Keras' own count the window twice.
-        let fan_out = match (linear, parameterization) {
-            (Linear::Convolution { window, .. }, form) if form != Parameterization::Geometric => {
-                window.size.saturating_mul(window.size).saturating_mul(units)
-            }
-            _ => units,
-        };
+        let weight_rows = linear.fan(inputs);
         let mut weights = zeros(name, weight_rows, units)?;
-        (self.weights)(name, [weight_rows, fan_out], &mut weights);
+        (self.weights)(name, [weight_rows, parameterization.fan_out(linear, units)], &mut weights);
         parameterization.build(Initial {
             name,
             weights: &weights,

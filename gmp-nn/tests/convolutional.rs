@@ -265,6 +265,40 @@ fn boundaries_of_a_layer_without_units_are_refused() {
     network.boundaries("pool1", &mut Boundaries::default());
 }
 
+/// √(6/(fan in + fan out)), with Keras' fans but for geometric convolutions, whose fan out is the number of filters.
+#[test]
+fn initial_weights_have_the_glorot_limits_of_their_form() {
+    let (channels, units, activation) = (48, 40, Activation::Relu);
+    for parameterization in Parameterization::ALL {
+        let limit = |fan_in: usize, fan_out: usize| (6.0 / (fan_in + fan_out) as f64).sqrt();
+        let window = Window::new(3, 1, Padding::Same);
+        let dense = LayerSpec::Dense { units, parameterization, activation };
+        let convolution = LayerSpec::Convolution { filters: units, window, parameterization, activation };
+        let convolution_limit = match parameterization {
+            Parameterization::Geometric => limit(9 * channels, units),
+            _ => limit(9 * channels, 9 * units),
+        };
+        let image = Features::Image { height: 4, width: 4, channels };
+        for (input, layer, limit) in [
+            (Features::Vector(9 * channels), dense, limit(9 * channels, units)),
+            (image, convolution, convolution_limit),
+        ] {
+            let layers = vec![("units".to_owned(), layer)];
+            let network =
+                NetworkSpec { input, layers, directions: Directions::Exact }.build::<f64>(1).unwrap();
+            let mut boundaries = Boundaries::default();
+            network.boundaries("units", &mut boundaries);
+            let radius = network.parameters.get("units.radius").map_or(vec![1.0; units], <[f64]>::to_vec);
+            let weights = boundaries.normals.chunks(units).flat_map(|row| row.iter().zip(&radius));
+            let largest = weights.fold(0.0, |largest: f64, (w, r)| largest.max((w * r).abs()));
+            assert!(
+                (0.999..1.0 + 1e-12).contains(&(largest / limit)),
+                "{parameterization} in {input:?}: {largest} for {limit}"
+            );
+        }
+    }
+}
+
 #[test]
 fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     let spec = |input, layer| NetworkSpec {
