@@ -4,7 +4,14 @@ use super::*;
 use crate::{Rng, share};
 use gmp_math::Scalar;
 
-const PADDINGS: [Padding; 4] = [Padding::Valid, Padding::Same, Padding::Symmetric(1), Padding::Symmetric(2)];
+const PADDINGS: [Padding; 5] = [
+    Padding::Valid,
+    Padding::Same,
+    Padding::Symmetric(1),
+    Padding::Symmetric(2),
+    // With a window of 7 and a stride of 2, the stem of ResNet.
+    Padding::Symmetric(3),
+];
 
 /// Sizes of an image and of its convolution: odd ones, and more than a tile, a line and a chunk of each.
 fn geometries() -> Vec<Geometry> {
