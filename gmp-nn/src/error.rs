@@ -14,6 +14,12 @@ pub enum Error {
         /// Its units.
         units: usize,
     },
+    /// A layer with the name of another.
+    #[error("{layer}: there are two layers of that name")]
+    NameTaken {
+        /// Both.
+        layer: String,
+    },
     /// A layer whose numbers no memory holds.
     #[error("{layer}: {rows} × {columns} numbers do not fit into memory")]
     TooLarge {

@@ -32,10 +32,11 @@ impl Linear {
         }
     }
 
-    /// `g(x·w + b)`.
+    /// `g(x·w + b)`: w is n×units and b 1×units; x is samples×n and the result samples×units, or of images
+    /// (batch·height·width)×channels and (batch·positions of the window)×units.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or rows of x are no whole number of images.
     #[track_caller]
     pub fn affine<T: Element>(
         self,
@@ -53,10 +54,10 @@ impl Linear {
         }
     }
 
-    /// `r ∘ g(x·w + b)`.
+    /// `r ∘ g(x·w + b)`: as [`Linear::affine`], each unit then scaled by its entry of the 1×units row r.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// As [`Linear::affine`].
     #[track_caller]
     pub fn scaled_affine<T: Element>(
         self,

@@ -56,7 +56,7 @@ impl Mlp {
     /// normalization apart) as the same function.
     ///
     /// # Errors
-    /// If a layer has no inputs or no units.
+    /// If a layer has no inputs or no units, or does not fit into memory.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
         self.spec().build(seed)
     }
@@ -98,20 +98,30 @@ impl<T: Element> Network<T> {
         &self.spec
     }
 
-    /// Evaluates on samples×inputs, with running statistics.
+    /// Evaluates on a batch, with running statistics.
+    ///
+    /// x has a column an input and a row a sample; or, of images, a column a channel and a row a pixel:
+    /// (batch·height·width)×channels, rows in that order. The result likewise: batch×units where the last layer is
+    /// dense. A batch may be empty.
     ///
     /// # Panics
-    /// If the tape was not begun with this network's parameters, or x has another number of columns.
+    /// If x has another number of columns, or rows that are no whole number of images, or the tape was not begun with
+    /// this network's parameters.
+    #[track_caller]
     pub fn forward(&self, tape: &mut Tape<T>, x: Var) -> Var {
+        self.spec.input.check(x);
         let mut pass = Forward { tape, statistics: Statistics::Running(self.buffers.values()) };
         chain(&self.layers, &mut pass, x)
     }
 
-    /// Evaluates on samples×inputs with the statistics of the batch, which move the running ones.
+    /// Evaluates on a batch as [`Network::forward`], but with the batch's own statistics, which also move the running
+    /// ones in [`Network::buffers`].
     ///
     /// # Panics
-    /// As [`Network::forward`].
+    /// As [`Network::forward`], and if the batch is empty and a normalization wants its mean.
+    #[track_caller]
     pub fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
+        self.spec.input.check(x);
         let mut pass = Forward { tape, statistics: Statistics::Batch(self.buffers.values_mut()) };
         chain(&self.layers, &mut pass, x)
     }

@@ -5,7 +5,9 @@ use crate::layer::{GlobalAveragePool, LayerNorm, MaxPool, MeanNorm, Residual};
 use crate::op::Activation;
 use crate::parameterization::{Directions, Initial, Parameterization};
 use crate::{Element, Error, Layer, Linear, Named, Network, Rng, Role, init};
+use gmp_autograd::Var;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// What flows into a network or between its layers, for one sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,22 @@ pub enum Features {
         /// Numbers a pixel.
         channels: usize,
     },
+}
+
+impl Features {
+    /// Asserts that x is a batch of this.
+    #[track_caller]
+    pub(crate) fn check(self, x: Var) {
+        let (rows, columns) = match self {
+            Self::Vector(columns) => (1, columns),
+            Self::Image { height, width, channels } => (height.saturating_mul(width), channels),
+        };
+        assert!(
+            x.cols() == columns && x.rows().is_multiple_of(rows),
+            "{} is no batch of {self:?}: {columns} columns and a multiple of {rows} rows",
+            x.shape()
+        );
+    }
 }
 
 /// One layer of a network.
@@ -134,7 +152,8 @@ impl NetworkSpec {
     /// start as the others times a number greater than 1.
     ///
     /// # Errors
-    /// A layer without inputs or units, or one that does not fit what flows into it, named.
+    /// A layer without inputs or units, one that does not fit what flows into it or into memory, or the second of a
+    /// name, named.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
         self.build_from(&mut |name, [inputs, units], weights| {
             let mut rng = Rng::new(seed, &format!("initial weights of {name}"));
@@ -149,6 +168,7 @@ impl NetworkSpec {
             weights,
             directions: self.directions,
             features: self.input,
+            names: HashSet::new(),
             parameters: Named::default(),
             buffers: Named::default(),
         };
@@ -174,12 +194,17 @@ struct Builder<'a, T> {
     directions: Directions,
     /// What flows into the next layer.
     features: Features,
+    /// Of the layers so far.
+    names: HashSet<String>,
     parameters: Named<T>,
     buffers: Named<T>,
 }
 
 impl<T: Element> Builder<'_, T> {
     fn layer(&mut self, name: &str, spec: &LayerSpec) -> Result<Box<dyn Layer<T>>, Error> {
+        if !self.names.insert(name.to_owned()) {
+            return Err(Error::NameTaken { layer: name.to_owned() });
+        }
         Ok(match *spec {
             LayerSpec::Dense { units, parameterization, activation } => {
                 let Features::Vector(inputs) = self.features else {
@@ -210,9 +235,10 @@ impl<T: Element> Builder<'_, T> {
                 Box::new(MaxPool { input, window })
             }
             LayerSpec::GlobalAveragePool => {
-                let input = self.image(name)?;
-                self.features = Features::Vector(input.channels);
-                Box::new(GlobalAveragePool { pixels: input.height * input.width })
+                let Images { height, width, channels, .. } = self.image(name)?;
+                self.features = Features::Vector(channels);
+                let too_large = || Error::TooLarge { layer: name.to_owned(), rows: height, columns: width };
+                Box::new(GlobalAveragePool { pixels: height.checked_mul(width).ok_or_else(too_large)? })
             }
             LayerSpec::Residual { ref main, ref shortcut } => {
                 let input = self.features;

@@ -265,6 +265,16 @@ fn boundaries_of_a_layer_without_units_are_refused() {
     network.boundaries("pool1", &mut Boundaries::default());
 }
 
+#[test]
+#[should_panic(expected = "1500×3 is no batch of Image { height: 32, width: 32, channels: 3 }")]
+fn a_part_of_an_image_is_refused() {
+    let network = vgg6(Form::Standard, 1, 2).build::<f32>(1).unwrap();
+    let mut tape = Tape::new();
+    tape.begin(network.parameters.values());
+    let x = tape.input(&[0.0; 1500 * 3], 1500, 3);
+    network.forward(&mut tape, x);
+}
+
 /// √(6/(fan in + fan out)), with Keras' fans but for geometric convolutions, whose fan out is the number of filters.
 #[test]
 fn initial_weights_have_the_glorot_limits_of_their_form() {
@@ -322,6 +332,9 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     assert!(matches!(error(spec(image, LayerSpec::MaxPool { window })), Error::Window { .. }));
     let unequal = LayerSpec::Residual { main: vec![LayerSpec::GlobalAveragePool], shortcut: vec![] };
     assert!(error(spec(image, unequal)).to_string().starts_with("odd.shortcut: Image"));
+    let mut twice = spec(Features::Vector(3), dense);
+    twice.layers.extend(twice.layers.clone());
+    assert_eq!(error(twice).to_string(), "odd: there are two layers of that name");
 }
 
 /// A description may come from a file; no size in it may panic or abort.
@@ -350,6 +363,7 @@ fn sizes_beyond_any_memory_are_errors_that_name_the_layer() {
     assert!(error(image(4, 1 << 30), convolution(8, (1 << 32) - 1)).contains("do not fit into memory"));
     assert!(error(image(4, 3), convolution(8, usize::MAX)).contains("the window's size must be less"));
     assert!(error(image(4, 3), convolution(usize::MAX, 3)).contains("too large to index"));
+    assert!(error(image(usize::MAX, 3), LayerSpec::GlobalAveragePool).contains("do not fit into memory"));
     assert!(error(image(usize::MAX, 3), convolution(8, 3)).contains("an image's extent must be less"));
 }
 
