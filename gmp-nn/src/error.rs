@@ -66,7 +66,7 @@ pub enum Error {
         layer: String,
     },
     /// A name that is no parameterization's.
-    #[error("unknown parameterization \"{name}\"; expected SP, WN, BN or GmP")]
+    #[error("unknown parameterization \"{name}\"; expected {}", crate::Parameterization::names())]
     UnknownParameterization {
         /// What was given.
         name: String,

@@ -3,7 +3,8 @@
 use crate::Rng;
 use gmp_math::Scalar;
 
-/// Uniform on ±√(6/(inputs + units)), drawn in row-major order.
+/// Uniform on ±√(6/(inputs + units)), drawn in the order of `weights`: inputs×units, or any other length, since a
+/// convolution's fans are not the sizes of its matrix.
 ///
 /// Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks",
 /// AISTATS 2010, Eq. 16.

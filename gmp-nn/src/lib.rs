@@ -15,6 +15,7 @@ mod network;
 pub mod op;
 pub mod parameterization;
 mod random;
+mod share;
 mod spec;
 
 pub use boundaries::Boundaries;

@@ -20,21 +20,23 @@ pub enum Linear {
 }
 
 impl Linear {
-    /// Inputs of a unit, for a layer with so many inputs (columns, or channels).
-    pub(crate) fn weight_rows(self, inputs: usize) -> usize {
+    /// Numbers that a unit meets on one side, where the layer has so many columns or channels: on the side of its
+    /// inputs, the rows of the weights.
+    pub(crate) fn fan(self, channels: usize) -> usize {
         match self {
-            Self::Dense => inputs,
+            Self::Dense => channels,
             // Saturates: a description may ask for any size, and is then refused.
             Self::Convolution { window, .. } => {
-                window.size.saturating_mul(window.size).saturating_mul(inputs)
+                window.size.saturating_mul(window.size).saturating_mul(channels)
             }
         }
     }
 
-    /// `g(x·w + b)`.
+    /// `g(x·w + b)`: w is n×units and b 1×units; x is samples×n and the result samples×units, or of images
+    /// (batch·height·width)×channels and (batch·positions of the window)×units.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or rows of x are no whole number of images.
     #[track_caller]
     pub fn affine<T: Element>(
         self,
@@ -52,10 +54,10 @@ impl Linear {
         }
     }
 
-    /// `r ∘ g(x·w + b)`.
+    /// `r ∘ g(x·w + b)`: as [`Linear::affine`], each unit then scaled by its entry of the 1×units row r.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// As [`Linear::affine`].
     #[track_caller]
     pub fn scaled_affine<T: Element>(
         self,

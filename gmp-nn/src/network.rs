@@ -3,6 +3,7 @@
 use crate::layer::{Statistics, chain};
 use crate::op::Activation;
 use crate::parameterization::{Directions, Parameterization};
+use crate::spec::Units;
 use crate::{Boundaries, Element, Error, Features, Forward, Layer, LayerSpec, Named, NetworkSpec};
 use gmp_autograd::{Tape, Var};
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ impl Mlp {
     /// normalization apart) as the same function.
     ///
     /// # Errors
-    /// If a layer has no inputs or no units.
+    /// If a layer has no inputs or no units, or does not fit into memory.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
         self.spec().build(seed)
     }
@@ -97,37 +98,90 @@ impl<T: Element> Network<T> {
         &self.spec
     }
 
-    /// Evaluates on samples×inputs, with running statistics.
+    /// Evaluates on a batch, with running statistics.
+    ///
+    /// x has a column an input and a row a sample; or, of images, a column a channel and a row a pixel:
+    /// (batch·height·width)×channels, rows in that order. The result likewise: batch×units where the last layer is
+    /// dense. A batch may be empty.
     ///
     /// # Panics
-    /// If the tape was not begun with this network's parameters, or x has another number of columns.
+    /// If x has another number of columns, or rows that are no whole number of images, or the tape was not begun with
+    /// this network's parameters.
+    #[track_caller]
     pub fn forward(&self, tape: &mut Tape<T>, x: Var) -> Var {
+        self.spec.input.check(x);
         let mut pass = Forward { tape, statistics: Statistics::Running(self.buffers.values()) };
         chain(&self.layers, &mut pass, x)
     }
 
-    /// Evaluates on samples×inputs with the statistics of the batch, which move the running ones.
+    /// Evaluates on a batch as [`Network::forward`], but with the batch's own statistics, which also move the running
+    /// ones in [`Network::buffers`].
     ///
     /// # Panics
-    /// As [`Network::forward`].
+    /// As [`Network::forward`], and if the batch is empty and a normalization wants its mean.
+    #[track_caller]
     pub fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
+        self.spec.input.check(x);
         let mut pass = Forward { tape, statistics: Statistics::Batch(self.buffers.values_mut()) };
         chain(&self.layers, &mut pass, x)
     }
 
-    /// Number of layers, the output layer included.
-    pub fn depth(&self) -> usize {
-        self.layers.len()
+    /// Names of the layers of units, dense and convolutional, those in residual blocks included: `"conv1"`,
+    /// `"stage2.block1.main1"`. A layer's parameters have its name before the dot of their own.
+    pub fn unit_layers(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.each_units(&mut |units| names.push(units.name.to_owned()));
+        names
     }
 
-    /// Writes the activation boundaries of one layer's units, in the space of the units' inputs.
+    /// Writes the activation boundaries of the units of the layer called `layer`, in the space of a unit's own inputs:
+    /// those of a convolution are the k·k·channels numbers under its window, in the order (row, column, channel).
+    ///
+    /// A unit switches on its boundary, with the running statistics as they are: they have their place in it under
+    /// batch normalization, and where units without a rectifier hand their outputs straight to a normalization, as
+    /// under MBN and LN. Units with no rectifier at all (before the sum of a residual block, in the last layer) do not
+    /// switch; their boundary is where their output is zero. A normalization of a layer's input (IMN) is no part of
+    /// the layer: its inputs are what that hands on.
+    ///
+    /// ```
+    /// use gmp_nn::models::{Form, resnet18};
+    /// use gmp_nn::Boundaries;
+    ///
+    /// let network = resnet18(Form::GeometricInputNorm, 10).build::<f32>(7)?;
+    /// assert_eq!(network.unit_layers().len(), 21);
+    /// let mut boundaries = Boundaries::default();
+    /// network.boundaries("stage2.block1.shortcut1", &mut boundaries);
+    /// assert_eq!((boundaries.inputs(), boundaries.units()), (64, 128));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     ///
     /// # Panics
-    /// If there is no such layer, or it is not made of units (a pool, a normalization, a residual block).
+    /// If no layer of units has that name.
     #[track_caller]
-    pub fn boundaries(&self, layer: usize, boundaries: &mut Boundaries<T>) {
-        let has_units =
-            self.layers[layer].boundaries(self.parameters.values(), self.buffers.values(), boundaries);
-        assert!(has_units, "layer {layer} is not made of units: {:?}", self.layers[layer]);
+    pub fn boundaries(&self, layer: &str, boundaries: &mut Boundaries<T>) {
+        let (parameters, buffers) = (self.parameters.values(), self.buffers.values());
+        let mut is_found = false;
+        self.each_units(&mut |units| {
+            if units.name != layer {
+                return;
+            }
+            is_found = true;
+            if let (Activation::Identity, Some(behind)) = (units.activation, units.behind) {
+                // What a normalization sees is the units' output, which has their scale; a boundary need not.
+                let plain = units.layer.plain(parameters, buffers).expect("a layer of units");
+                boundaries.assign(&plain.weights, &plain.bias);
+                if behind.move_boundaries(buffers, boundaries) {
+                    return;
+                }
+            }
+            units.layer.boundaries(parameters, buffers, boundaries);
+        });
+        assert!(is_found, "{layer:?} is none of the layers of units, {:?}", self.unit_layers());
+    }
+
+    fn each_units(&self, f: &mut dyn FnMut(Units<'_, T>)) {
+        for (i, (name, spec)) in self.spec.layers.iter().enumerate() {
+            spec.each_units(name, &self.layers[i..], f);
+        }
     }
 }

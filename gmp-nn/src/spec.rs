@@ -5,6 +5,7 @@ use crate::layer::{GlobalAveragePool, LayerNorm, MaxPool, MeanNorm, Residual};
 use crate::op::Activation;
 use crate::parameterization::{Directions, Initial, Parameterization};
 use crate::{Element, Error, Layer, Linear, Named, Network, Rng, Role, init};
+use gmp_autograd::Var;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -23,6 +24,22 @@ pub enum Features {
         /// Numbers a pixel.
         channels: usize,
     },
+}
+
+impl Features {
+    /// Asserts that x is a batch of this.
+    #[track_caller]
+    pub(crate) fn check(self, x: Var) {
+        let (rows, columns) = match self {
+            Self::Vector(columns) => (1, columns),
+            Self::Image { height, width, channels } => (height.saturating_mul(width), channels),
+        };
+        assert!(
+            x.cols() == columns && x.rows().is_multiple_of(rows),
+            "{} is no batch of {self:?}: {columns} columns and a multiple of {rows} rows",
+            x.shape()
+        );
+    }
 }
 
 /// One layer of a network.
@@ -75,6 +92,45 @@ pub enum LayerSpec {
     },
 }
 
+/// A layer of units where it stands in a network.
+pub(crate) struct Units<'a, T> {
+    pub(crate) name: &'a str,
+    pub(crate) layer: &'a dyn Layer<T>,
+    pub(crate) activation: Activation,
+    /// The layer that its output goes to, in the same chain.
+    pub(crate) behind: Option<&'a dyn Layer<T>>,
+}
+
+impl LayerSpec {
+    /// Calls `f` with this layer, the first of `layers`, if it is made of units, or with those inside it.
+    pub(crate) fn each_units<T: Element>(
+        &self,
+        name: &str,
+        layers: &[Box<dyn Layer<T>>],
+        f: &mut dyn FnMut(Units<'_, T>),
+    ) {
+        match self {
+            &Self::Dense { activation, .. } | &Self::Convolution { activation, .. } => {
+                f(Units {
+                    name,
+                    layer: &*layers[0],
+                    activation,
+                    behind: layers.get(1).map(|layer| &**layer),
+                });
+            }
+            Self::Residual { main, shortcut } => {
+                let branches = [("main", main), ("shortcut", shortcut)];
+                for ((branch, specs), layers) in branches.into_iter().zip(layers[0].branches()) {
+                    for (i, (name, spec)) in NetworkSpec::branch(name, branch, specs).enumerate() {
+                        spec.each_units(&name, &layers[i..], f);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A network: what flows in, and its layers with their names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,9 +147,13 @@ pub struct NetworkSpec {
 impl NetworkSpec {
     /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in each layer's parameterization.
     ///
+    /// A unit's fans are those of Keras: its inputs, and for a dense layer the number of units; for a convolution
+    /// k·k·channels and k·k·filters. The authors' geometric convolutions have k·k·channels and filters, so that they
+    /// start as the others times a number greater than 1.
+    ///
     /// # Errors
-    /// A layer without inputs or units, one that does not fit what flows into it, or a second one of the same name,
-    /// named.
+    /// A layer without inputs or units, one that does not fit what flows into it or into memory, or the second of a
+    /// name, named.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
         self.build_from(&mut |name, [inputs, units], weights| {
             let mut rng = Rng::new(seed, &format!("initial weights of {name}"));
@@ -175,9 +235,10 @@ impl<T: Element> Builder<'_, T> {
                 Box::new(MaxPool { input, window })
             }
             LayerSpec::GlobalAveragePool => {
-                let input = self.image(name)?;
-                self.features = Features::Vector(input.channels);
-                Box::new(GlobalAveragePool { pixels: input.height * input.width })
+                let Images { height, width, channels, .. } = self.image(name)?;
+                self.features = Features::Vector(channels);
+                let too_large = || Error::TooLarge { layer: name.to_owned(), rows: height, columns: width };
+                Box::new(GlobalAveragePool { pixels: height.checked_mul(width).ok_or_else(too_large)? })
             }
             LayerSpec::Residual { ref main, ref shortcut } => {
                 let input = self.features;
@@ -212,16 +273,9 @@ impl<T: Element> Builder<'_, T> {
         if inputs == 0 || units == 0 {
             return Err(Error::EmptyLayer { layer: name.to_owned(), inputs, units });
         }
-        let weight_rows = linear.weight_rows(inputs);
-        // The authors' geometric convolutions draw as a dense layer would; Keras' own count the window twice.
-        let fan_out = match (linear, parameterization) {
-            (Linear::Convolution { window, .. }, form) if form != Parameterization::Geometric => {
-                window.size.saturating_mul(window.size).saturating_mul(units)
-            }
-            _ => units,
-        };
+        let weight_rows = linear.fan(inputs);
         let mut weights = zeros(name, weight_rows, units)?;
-        (self.weights)(name, [weight_rows, fan_out], &mut weights);
+        (self.weights)(name, [weight_rows, parameterization.fan_out(linear, units)], &mut weights);
         parameterization.build(Initial {
             name,
             weights: &weights,
@@ -283,9 +337,9 @@ mod tests {
         let build = |layers: [(&str, &LayerSpec); 3]| {
             let layers = layers.map(|(name, layer)| (name.to_owned(), layer.clone())).to_vec();
             let spec = NetworkSpec { input: Features::Vector(2), layers, directions: Directions::Exact };
-            spec.build::<f64>(1).map(|network| network.depth())
+            spec.build::<f64>(1).map(drop)
         };
-        assert_eq!(build([("a", &dense), ("b", &block), ("c", &norm)]), Ok(3));
+        assert_eq!(build([("a", &dense), ("b", &block), ("c", &norm)]), Ok(()));
         for (layers, name) in [
             ([("a", &dense), ("b", &dense), ("a", &dense)], "a"),
             ([("a", &dense), ("b", &block), ("b", &norm)], "b"),

@@ -148,11 +148,164 @@ fn resnet18_runs_under_every_form_of_the_paper() {
 fn boundaries_of_a_convolution_are_those_of_its_filters() {
     let network = vgg6(Form::Geometric, 4, 5).build::<f64>(1).unwrap();
     let mut boundaries = Boundaries::default();
-    network.boundaries(1, &mut boundaries);
+    network.boundaries("conv2", &mut boundaries);
     assert_eq!((boundaries.inputs(), boundaries.units()), (3 * 3 * 4, 4));
     for j in 0..4 {
         let norm: f64 = boundaries.normals.iter().skip(j).step_by(4).map(|u| u * u).sum();
         assert!((norm - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn boundaries_of_every_layer_of_resnet18_can_be_observed() {
+    let mut expected = vec![("stem".to_owned(), 7 * 7 * 3, 64)];
+    let mut channels = 64;
+    for (stage, filters) in (1..).zip([64, 128, 256, 512]) {
+        for block in 1..=2 {
+            let name = format!("stage{stage}.block{block}");
+            expected.push((format!("{name}.main1"), 9 * channels, filters));
+            expected.push((format!("{name}.main2"), 9 * filters, filters));
+            if channels != filters {
+                expected.push((format!("{name}.shortcut1"), channels, filters));
+            }
+            channels = filters;
+        }
+    }
+    expected.push(("output".to_owned(), 512, 7));
+    assert_eq!(expected.len(), 17 + 3 + 1);
+    for form in [Form::WeightNormMeanNorm, Form::BatchNorm, Form::GeometricInputNorm] {
+        // Main branches have other positions where a normalization is a layer of its own.
+        let second = match form {
+            Form::BatchNorm => "main2",
+            _ => "main3",
+        };
+        let network = resnet18(form, 7).build::<f32>(1).unwrap();
+        let mut boundaries = Boundaries::default();
+        let found = network.unit_layers().into_iter().map(|name| {
+            network.boundaries(&name, &mut boundaries);
+            assert!(boundaries.normals.iter().chain(&boundaries.offsets).all(|x| x.is_finite()), "{name}");
+            (name, boundaries.inputs(), boundaries.units())
+        });
+        let expected =
+            expected.iter().map(|(name, inputs, units)| (name.replace("main2", second), *inputs, *units));
+        assert!(found.eq(expected), "{form:?}: {:?}", network.unit_layers());
+    }
+}
+
+/// Units inside a block, every parameterization with every normalization behind it: on one side of its boundary a
+/// unit gives nothing, on the other something, by the running statistics.
+#[test]
+fn units_of_a_block_switch_on_their_boundaries() {
+    let relu = Activation::Relu;
+    let convolution = |parameterization, activation| {
+        let window = Window::new(3, 1, Padding::Valid);
+        LayerSpec::Convolution { filters: 4, window, parameterization, activation }
+    };
+    for parameterization in Parameterization::ALL {
+        let plain = |activation| convolution(parameterization, activation);
+        for main in [
+            vec![plain(relu)],
+            vec![plain(Activation::Identity), LayerSpec::MeanNorm { activation: relu }],
+            vec![plain(Activation::Identity), LayerSpec::LayerNorm { activation: relu }],
+        ] {
+            let shortcut = vec![convolution(Parameterization::Standard, Activation::Identity)];
+            let case = format!("{main:?}");
+            let spec = NetworkSpec {
+                input: Features::Image { height: 3, width: 3, channels: 2 },
+                layers: vec![("block".to_owned(), LayerSpec::Residual { main, shortcut })],
+                directions: Directions::Exact,
+            };
+            let mut network = spec.build::<f64>(1).unwrap();
+            let mut rng = Rng::new(2, "disturb");
+            for entry in network.parameters.entries().to_vec() {
+                for p in &mut network.parameters.values_mut()[entry.slot.range()] {
+                    // The shortcut adds nothing: the block gives what its main branch does.
+                    *p = if entry.name.contains("shortcut") { 0.0 } else { *p + 0.3 * rng.normal() };
+                }
+            }
+            // Means of any sign and variances, which are positive.
+            for entry in network.buffers.entries().to_vec() {
+                for statistic in &mut network.buffers.values_mut()[entry.slot.range()] {
+                    *statistic =
+                        if entry.name.ends_with("mean") { rng.normal() } else { 0.1 + rng.uniform() };
+                }
+            }
+            let mut boundaries = Boundaries::default();
+            network.boundaries("block.main1", &mut boundaries);
+            assert_eq!((boundaries.inputs(), boundaries.units()), (18, 4));
+            let mut locations = vec![0.0; 18 * 4];
+            boundaries.spatial_locations(&mut locations);
+            for unit in 0..4 {
+                let column =
+                    |numbers: &[f64]| -> Vec<f64> { numbers.iter().skip(unit).step_by(4).copied().collect() };
+                let (location, normal) = (column(&locations), column(&boundaries.normals));
+                let length = normal.iter().map(|w| w * w).sum::<f64>().sqrt();
+                let output = |distance: f64| {
+                    let x: Vec<f64> =
+                        location.iter().zip(&normal).map(|(p, w)| p + distance * w / length).collect();
+                    let mut tape = Tape::new();
+                    tape.begin(network.parameters.values());
+                    let x = tape.input(&x, 9, 2);
+                    let y = network.forward(&mut tape, x);
+                    tape.value(y).data()[unit]
+                };
+                for distance in [1e-9, 0.5] {
+                    assert!(output(-distance) == 0.0, "{case}, unit {unit}: {}", output(-distance));
+                    assert!(output(distance) > 0.0, "{case}, unit {unit}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "\"pool1\" is none of the layers of units, [\"conv1\", \"conv2\", ")]
+fn boundaries_of_a_layer_without_units_are_refused() {
+    let network = vgg6(Form::Standard, 1, 2).build::<f32>(1).unwrap();
+    network.boundaries("pool1", &mut Boundaries::default());
+}
+
+#[test]
+#[should_panic(expected = "1500×3 is no batch of Image { height: 32, width: 32, channels: 3 }")]
+fn a_part_of_an_image_is_refused() {
+    let network = vgg6(Form::Standard, 1, 2).build::<f32>(1).unwrap();
+    let mut tape = Tape::new();
+    tape.begin(network.parameters.values());
+    let x = tape.input(&[0.0; 1500 * 3], 1500, 3);
+    network.forward(&mut tape, x);
+}
+
+/// √(6/(fan in + fan out)), with Keras' fans but for geometric convolutions, whose fan out is the number of filters.
+#[test]
+fn initial_weights_have_the_glorot_limits_of_their_form() {
+    let (channels, units, activation) = (48, 40, Activation::Relu);
+    for parameterization in Parameterization::ALL {
+        let limit = |fan_in: usize, fan_out: usize| (6.0 / (fan_in + fan_out) as f64).sqrt();
+        let window = Window::new(3, 1, Padding::Same);
+        let dense = LayerSpec::Dense { units, parameterization, activation };
+        let convolution = LayerSpec::Convolution { filters: units, window, parameterization, activation };
+        let convolution_limit = match parameterization {
+            Parameterization::Geometric => limit(9 * channels, units),
+            _ => limit(9 * channels, 9 * units),
+        };
+        let image = Features::Image { height: 4, width: 4, channels };
+        for (input, layer, limit) in [
+            (Features::Vector(9 * channels), dense, limit(9 * channels, units)),
+            (image, convolution, convolution_limit),
+        ] {
+            let layers = vec![("units".to_owned(), layer)];
+            let network =
+                NetworkSpec { input, layers, directions: Directions::Exact }.build::<f64>(1).unwrap();
+            let mut boundaries = Boundaries::default();
+            network.boundaries("units", &mut boundaries);
+            let radius = network.parameters.get("units.radius").map_or(vec![1.0; units], <[f64]>::to_vec);
+            let weights = boundaries.normals.chunks(units).flat_map(|row| row.iter().zip(&radius));
+            let largest = weights.fold(0.0, |largest: f64, (w, r)| largest.max((w * r).abs()));
+            assert!(
+                (0.999..1.0 + 1e-12).contains(&(largest / limit)),
+                "{parameterization} in {input:?}: {largest} for {limit}"
+            );
+        }
     }
 }
 
@@ -179,6 +332,9 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     assert!(matches!(error(spec(image, LayerSpec::MaxPool { window })), Error::Window { .. }));
     let unequal = LayerSpec::Residual { main: vec![LayerSpec::GlobalAveragePool], shortcut: vec![] };
     assert!(error(spec(image, unequal)).to_string().starts_with("odd.shortcut: Image"));
+    let mut twice = spec(Features::Vector(3), dense);
+    twice.layers.extend(twice.layers.clone());
+    assert_eq!(error(twice).to_string(), "odd: there are two layers of that name, expected every name once");
 }
 
 /// A description may come from a file; no size in it may panic or abort.
@@ -207,6 +363,7 @@ fn sizes_beyond_any_memory_are_errors_that_name_the_layer() {
     assert!(error(image(4, 1 << 30), convolution(8, (1 << 32) - 1)).contains("do not fit into memory"));
     assert!(error(image(4, 3), convolution(8, usize::MAX)).contains("the window's size must be less"));
     assert!(error(image(4, 3), convolution(usize::MAX, 3)).contains("too large to index"));
+    assert!(error(image(usize::MAX, 3), LayerSpec::GlobalAveragePool).contains("do not fit into memory"));
     assert!(error(image(usize::MAX, 3), convolution(8, 3)).contains("an image's extent must be less"));
 }
 
@@ -223,25 +380,5 @@ fn a_block_may_begin_with_a_normalization() {
         let parameters = network.parameters.values().to_vec();
         let (loss, gradient) = loss(&mut network, &parameters, &draw(7, 2 * 32 * 32 * 3), 32 * 32, 3);
         assert!(loss.is_finite() && gradient.iter().all(|g| g.is_finite()));
-    }
-}
-
-/// The same bits at 1, 2, 3 and 4 threads, gradients included.
-#[test]
-fn gradients_do_not_depend_on_threads() {
-    for form in [Form::Standard, Form::BatchNorm, Form::GeometricInputNorm] {
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let mut network = vgg6(form, 16, 10).build::<f64>(1).unwrap();
-                let parameters = network.parameters.values().to_vec();
-                let (loss, gradient) = loss(&mut network, &parameters, &draw(1, 5 * 32 * 32 * 3), 32 * 32, 3);
-                (loss.to_bits(), gradient.into_iter().map(f64::to_bits).collect::<Vec<_>>())
-            })
-        };
-        let one = run(1);
-        for threads in [2, 3, 4] {
-            assert!(run(threads) == one, "{form:?} at {threads} threads");
-        }
     }
 }

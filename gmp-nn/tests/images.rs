@@ -6,6 +6,8 @@ use gmp_nn::conv::{Geometry, Images, Padding, Window};
 use gmp_nn::op::{self, Activation};
 
 const PADDINGS: [Padding; 3] = [Padding::Valid, Padding::Same, Padding::Symmetric(1)];
+/// The stem of ResNet.
+const STEM: Window = Window::new(7, 2, Padding::Symmetric(3));
 
 /// Few channels take the kernel of shifted views, 16 and more Winograd's where the window is 3×3.
 const IMAGES: [(Images, usize); 4] = [
@@ -16,13 +18,16 @@ const IMAGES: [(Images, usize); 4] = [
 ];
 
 fn geometries() -> impl Iterator<Item = Geometry> {
-    IMAGES.into_iter().flat_map(|(images, filters)| {
+    let geometries = IMAGES.into_iter().flat_map(|(images, filters)| {
         [(1, 1), (1, 2), (2, 2), (3, 1), (3, 2), (5, 3)].into_iter().flat_map(move |(size, stride)| {
             PADDINGS.into_iter().filter_map(move |padding| {
                 Geometry::new(images, Window { size, stride, padding }, filters).ok()
             })
         })
-    })
+    });
+    let stem = |(images, filters)| Geometry::new(images, STEM, filters).unwrap();
+    // Of few channels, since every weight is checked.
+    geometries.chain(IMAGES.into_iter().take(2).map(stem))
 }
 
 #[test]

@@ -54,7 +54,7 @@ proptest! {
         let mut network = Mlp::new(inputs, &[1], 1, form).build::<f64>(seed).unwrap();
         disturb(&mut network, seed);
         let mut boundaries = Boundaries::default();
-        network.boundaries(0, &mut boundaries);
+        network.boundaries("hidden1", &mut boundaries);
         let mut phi = vec![0.0; inputs];
         boundaries.spatial_locations(&mut phi);
         let length: f64 = boundaries.normals.iter().map(|w| w * w).sum::<f64>().sqrt();
@@ -121,7 +121,7 @@ fn the_half_sphere_start_loses_the_sign_of_the_last_coordinate() {
     let mut spec = Mlp::new(3, &[200], 1, Parameterization::Geometric);
     let normals = |spec: &Mlp| {
         let mut boundaries = Boundaries::default();
-        spec.build::<f64>(5).unwrap().boundaries(0, &mut boundaries);
+        spec.build::<f64>(5).unwrap().boundaries("hidden1", &mut boundaries);
         boundaries.normals
     };
     let exact = normals(&spec);

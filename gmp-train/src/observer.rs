@@ -117,7 +117,7 @@ impl Change {
 /// normals before and after, in radians. Values that are not finite (a unit whose weights are zero) are left out.
 #[derive(Debug)]
 pub struct BoundaryChanges<T> {
-    layer: usize,
+    layer: String,
     /// Movement of the spatial location, per epoch.
     pub location: Vec<Change>,
     /// Turn of the normal, per epoch, in radians.
@@ -136,7 +136,7 @@ struct Snapshot<T> {
 }
 
 impl<T: Element> Snapshot<T> {
-    fn take(&mut self, network: &Network<T>, layer: usize) {
+    fn take(&mut self, network: &Network<T>, layer: &str) {
         network.boundaries(layer, &mut self.boundaries);
         self.locations.resize(self.boundaries.normals.len(), T::ZERO);
         self.boundaries.spatial_locations(&mut self.locations);
@@ -144,16 +144,17 @@ impl<T: Element> Snapshot<T> {
 }
 
 impl<T: Element> BoundaryChanges<T> {
-    /// Watches `layer` of a network that has not been trained yet.
+    /// Watches the layer of units called `layer` ([`Network::unit_layers`]) of a network that has not been trained
+    /// yet: for a convolution, its filters' boundaries in the space of what is under their window.
     ///
     /// # Panics
     /// If there is no such layer.
-    pub fn new(network: &Network<T>, layer: usize) -> Self {
+    pub fn new(network: &Network<T>, layer: &str) -> Self {
         let mut before = Snapshot::default();
         before.take(network, layer);
         let (location, direction) = (Vec::new(), Vec::new());
         Self {
-            layer,
+            layer: layer.to_owned(),
             location,
             direction,
             unmoved: 0,
@@ -166,7 +167,7 @@ impl<T: Element> BoundaryChanges<T> {
 
 impl<T: Element> Observer<T> for BoundaryChanges<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        self.after.take(epoch.network, self.layer);
+        self.after.take(epoch.network, &self.layer);
         let (before, after) = (&self.before, &self.after);
         let (units, inputs) = (after.boundaries.units(), after.boundaries.inputs());
         let column = |numbers: &[T], j: usize, i: usize| numbers[i * units + j].to_f64();
@@ -208,7 +209,7 @@ impl<T: Element> Observer<T> for BoundaryChanges<T> {
 /// ones are always the first.
 #[derive(Debug)]
 pub struct BoundarySnapshots<T> {
-    layer: usize,
+    layer: String,
     wanted: usize,
     spacing: usize,
     /// Epochs carried out and spatial locations φ (inputs×units) after them; 0 epochs is the start.
@@ -218,16 +219,17 @@ pub struct BoundarySnapshots<T> {
 }
 
 impl<T: Element> BoundarySnapshots<T> {
-    /// Watches `layer` of a network that has not been trained yet; keeps between `wanted` and 2·`wanted` epochs.
+    /// Watches the layer of units called `layer` ([`Network::unit_layers`]) of a network that has not been trained
+    /// yet; keeps between `wanted` and 2·`wanted` epochs.
     ///
     /// # Panics
     /// If there is no such layer or `wanted` is 0.
-    pub fn new(network: &Network<T>, layer: usize, wanted: usize) -> Self {
+    pub fn new(network: &Network<T>, layer: &str, wanted: usize) -> Self {
         assert!(wanted > 0, "at least one snapshot");
         let mut latest = Snapshot::default();
         latest.take(network, layer);
         let locations = vec![(0, latest.locations.clone())];
-        Self { layer, wanted, spacing: 1, locations, latest, latest_epoch: 0 }
+        Self { layer: layer.to_owned(), wanted, spacing: 1, locations, latest, latest_epoch: 0 }
     }
 
     /// The kept epochs, the last one of the run included.
@@ -242,7 +244,7 @@ impl<T: Element> BoundarySnapshots<T> {
 impl<T: Element> Observer<T> for BoundarySnapshots<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
         self.latest_epoch = epoch.index + 1;
-        self.latest.take(epoch.network, self.layer);
+        self.latest.take(epoch.network, &self.layer);
         if self.latest_epoch.is_multiple_of(self.spacing) {
             self.locations.push((self.latest_epoch, self.latest.locations.clone()));
         }

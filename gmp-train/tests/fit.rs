@@ -215,7 +215,8 @@ fn the_changes_of_boundaries_are_those_between_snapshots() {
         let x: Vec<f64> = (0..80).map(|_| rng.normal()).collect();
         let y = x.chunks(2).map(|x| x[0] * x[1]).collect();
         let data = Dataset::new(x, 2, y, 1).unwrap();
-        let mut observers = (BoundaryChanges::new(&network, 0), BoundarySnapshots::new(&network, 0, 64));
+        let mut observers =
+            (BoundaryChanges::new(&network, "hidden1"), BoundarySnapshots::new(&network, "hidden1", 64));
         let trainer = Trainer { epochs: 40, ..trainer() };
         trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut observers).unwrap();
         let snapshots = observers.1.finish();
@@ -241,7 +242,7 @@ fn the_changes_of_boundaries_are_those_between_snapshots() {
 #[test]
 fn snapshots_stay_few_and_evenly_spaced() {
     let mut network = Mlp::new(1, &[3], 1, Parameterization::Geometric).build::<f64>(2).unwrap();
-    let mut snapshots = BoundarySnapshots::new(&network, 0, 10);
+    let mut snapshots = BoundarySnapshots::new(&network, "hidden1", 10);
     let trainer = Trainer { epochs: 333, ..trainer() };
     trainer.fit(&mut network, &mut Adam::default(), &sine(20, 1), None, &mut snapshots).unwrap();
     let epochs: Vec<usize> = snapshots.finish().iter().map(|(epoch, _)| *epoch).collect();

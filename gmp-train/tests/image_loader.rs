@@ -8,8 +8,8 @@ use gmp_train::image::{
 use jpeg_encoder::{ColorType, Encoder};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::{TempDir, tempdir};
 
 fn loading(batch_size: usize, threads: usize) -> Loading {

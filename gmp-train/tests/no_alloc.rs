@@ -54,7 +54,7 @@ fn a_hundred_steady_epochs_allocate_nothing() {
     }
     // Watching the boundaries costs the growth of its record and nothing else.
     let network = Mlp::new(2, &[10], 1, Parameterization::Geometric).build::<f64>(1).unwrap();
-    let mut changes = BoundaryChanges::new(&network, 0);
+    let mut changes = BoundaryChanges::new(&network, "hidden1");
     let mut epoch = |index| {
         let _ = changes.on_epoch(&Epoch {
             index,

@@ -16,7 +16,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// Rows of the matrix: pixels of all images.
+    /// Rows of the matrix: pixels of all images, batch·height·width.
     pub fn rows(&self) -> usize {
         self.batch * self.height * self.width
     }

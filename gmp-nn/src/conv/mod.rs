@@ -23,7 +23,6 @@ mod kernel;
 #[cfg(test)]
 mod naive;
 pub(crate) mod pool;
-mod share;
 mod shifted;
 #[cfg(test)]
 mod tests;

@@ -1,21 +1,14 @@
 //! Maxima and means over windows of images.
 
 use super::Geometry;
-use super::share::share;
+use crate::share::{self, share};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use std::ops::Range;
 
-/// Numbers that are worth a thread.
-const WORTH_A_THREAD: usize = 1 << 18;
-
-fn threads(numbers: usize, images: usize) -> usize {
-    rayon::current_num_threads().min(numbers / WORTH_A_THREAD).min(images).max(1)
-}
-
 /// `y = max over the window of x`, a channel at a time.
 pub(crate) fn max<T: Scalar>(g: &Geometry, x: &[T], y: &mut [T]) {
-    let parts = threads(x.len(), g.input.batch);
+    let parts = share::threads(x.len(), share::NUMBERS);
     let offset = |image: usize| image * (y_len(g));
     share(0..g.input.batch, parts, [y], &mut [], &offset, &|images, [y], _| {
         dispatch(Max { g, x, images, y });
@@ -24,7 +17,7 @@ pub(crate) fn max<T: Scalar>(g: &Geometry, x: &[T], y: &mut [T]) {
 
 /// `dx += dy` where x was the largest of its window: the first of equals, in the order of memory, as PyTorch does.
 pub(crate) fn max_gradient<T: Scalar>(g: &Geometry, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
-    let parts = threads(x.len(), g.input.batch);
+    let parts = share::threads(x.len(), share::NUMBERS);
     let offset = |image: usize| image * x_len(g);
     share(0..g.input.batch, parts, [dx], &mut [], &offset, &|images, [dx], _| {
         dispatch(MaxGradient { g, x, y, dy, images, dx });

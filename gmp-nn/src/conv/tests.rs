@@ -1,10 +1,17 @@
 //! Every kernel against the definition, in both precisions, and against itself on other numbers of threads.
 
 use super::*;
-use crate::Rng;
+use crate::{Rng, share};
 use gmp_math::Scalar;
 
-const PADDINGS: [Padding; 4] = [Padding::Valid, Padding::Same, Padding::Symmetric(1), Padding::Symmetric(2)];
+const PADDINGS: [Padding; 5] = [
+    Padding::Valid,
+    Padding::Same,
+    Padding::Symmetric(1),
+    Padding::Symmetric(2),
+    // With a window of 7 and a stride of 2, the stem of ResNet.
+    Padding::Symmetric(3),
+];
 
 /// Sizes of an image and of its convolution: odd ones, and more than a tile, a line and a chunk of each.
 fn geometries() -> Vec<Geometry> {
@@ -170,7 +177,7 @@ fn the_same_bits_at_any_thread_count() {
     ];
     for (g, winograd) in cases {
         let g = g.unwrap();
-        assert!(g.multiplications() > 4 * share::WORTH_A_THREAD);
+        assert!(g.multiplications() > 4 * share::MULTIPLICATIONS);
         let case = draw(&g);
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

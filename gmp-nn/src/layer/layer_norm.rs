@@ -1,7 +1,7 @@
 //! Layer normalization, then an activation.
 
 use crate::op::{self, Activation};
-use crate::{Element, Forward, Layer};
+use crate::{Boundaries, Element, Forward, Layer};
 use gmp_autograd::{Var, op as basic};
 
 /// Keras' default.
@@ -20,5 +20,16 @@ impl<T: Element> Layer<T> for LayerNorm {
             Activation::Identity => y,
             Activation::Relu => basic::relu(pass.tape, y),
         }
+    }
+
+    /// A unit's output is the mean of all units' where (w − w̄)·x + (b − b̄) = 0; the variance moves no zero.
+    fn move_boundaries(&self, _buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
+        let units = boundaries.units();
+        let Boundaries { normals, offsets } = boundaries;
+        for row in normals.chunks_exact_mut(units).chain([&mut offsets[..]]) {
+            let mean = row.iter().copied().sum::<T>() / T::from_usize(units);
+            row.iter_mut().for_each(|x| *x -= mean);
+        }
+        true
     }
 }

@@ -2,7 +2,7 @@
 
 use super::track;
 use crate::op::{self, Activation};
-use crate::{Element, Forward, Layer, Slot, Statistics};
+use crate::{Boundaries, Element, Forward, Layer, Slot, Statistics};
 use gmp_autograd::{Var, op as basic};
 
 /// Every column less its mean: that of the batch in training, the running one in evaluation.
@@ -29,5 +29,12 @@ impl<T: Element> Layer<T> for MeanNorm {
                 }
             }
         }
+    }
+
+    fn move_boundaries(&self, buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
+        for (offset, &mean) in boundaries.offsets.iter_mut().zip(&buffers[self.mean.range()]) {
+            *offset -= mean;
+        }
+        true
     }
 }

@@ -49,11 +49,19 @@ pub struct Forward<'a, T: 'static> {
 }
 
 impl<T: Element> Forward<'_, T> {
-    /// A parameter as a variable.
+    /// A parameter as a variable of the slot's rows and columns.
+    ///
+    /// # Panics
+    /// If the slot lies beyond the parameters that the tape was begun with.
+    #[track_caller]
     pub fn parameter(&self, slot: Slot) -> Var {
         self.tape.parameter(slot.offset, slot.rows, slot.cols)
     }
-    /// A buffer as a constant.
+    /// A buffer as a constant of the slot's rows and columns.
+    ///
+    /// # Panics
+    /// If the slot lies beyond the buffers.
+    #[track_caller]
     pub fn buffer(&mut self, slot: Slot) -> Var {
         let buffers: &[T] = match &self.statistics {
             Statistics::Batch(buffers) => buffers,
@@ -73,7 +81,11 @@ pub(crate) fn chain<T: Element>(layers: &[Box<dyn Layer<T>>], pass: &mut Forward
 /// A layer of units owns whole neurons, their activation included, since parameterizations differ in what
 /// surrounds it.
 pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
-    /// Maps samples×inputs to samples×units. A layer that uses x more than once makes it [shared](Var::shared) first.
+    /// Maps samples×inputs to samples×units, and images (batch·height·width)×channels to such images. A layer that uses
+    /// x more than once makes it [shared](Var::shared) first.
+    ///
+    /// # Panics
+    /// If x is not of the shape that the layer was built for.
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var;
 
     /// The layer as plain weights and biases; `None` for a layer that is not made of units.
@@ -86,9 +98,15 @@ pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
         [&[], &[]]
     }
 
-    /// Writes the effective (w, b) of every unit, in the space of the unit's own inputs; `false` for a layer that
-    /// is not made of units.
+    /// Writes the effective (w, b) of every unit, in the space of the unit's own inputs, of what is inside the layer:
+    /// what stands behind it [moves](Layer::move_boundaries) them. `false` for a layer that is not made of units.
     fn boundaries(&self, _parameters: &[T], _buffers: &[T], _boundaries: &mut Boundaries<T>) -> bool {
+        false
+    }
+
+    /// For a normalization behind units without a rectifier, whose outputs are w·x + b: moves their (w, b) to those
+    /// of the hyperplanes where its own outputs are zero, with running statistics. `false` for any other layer.
+    fn move_boundaries(&self, _buffers: &[T], _boundaries: &mut Boundaries<T>) -> bool {
         false
     }
 }

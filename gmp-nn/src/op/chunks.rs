@@ -3,12 +3,11 @@
 //! The chunks depend on the shape alone. What is summed over the rows is summed chunk by chunk, and the sums of the
 //! chunks are combined in order: the same bits at any thread count.
 
+use crate::share::{self, share};
 use gmp_math::Scalar;
 
 /// Numbers in a chunk: 256 KiB in f32, so that a second look at them finds them in the second-level cache.
 const NUMBERS: usize = 1 << 16;
-/// Numbers from which a pass over memory is worth a second thread.
-const WORTH_A_THREAD: usize = 1 << 18;
 
 /// The chunks of a matrix.
 #[derive(Clone, Copy)]
@@ -22,7 +21,12 @@ pub(super) struct Chunks {
 impl Chunks {
     /// Those of a matrix of `len` numbers in rows of `columns`.
     pub(super) fn new(len: usize, columns: usize) -> Self {
-        Self { len, chunk: (NUMBERS / columns.max(1)).max(1) * columns.max(1) }
+        Self::of_rows(NUMBERS / columns.max(1), len, columns)
+    }
+
+    /// The same with so many rows to a chunk, at least one.
+    pub(super) fn of_rows(rows: usize, len: usize, columns: usize) -> Self {
+        Self { len, chunk: rows.max(1) * columns.max(1) }
     }
 
     /// How many there are.
@@ -42,7 +46,7 @@ impl Chunks {
 
     /// Calls `work` for every chunk with its numbers of a matrix to write.
     pub(super) fn write<T: Scalar>(self, matrix: &mut [T], work: &(impl Fn(usize, &mut [T]) + Sync)) {
-        self.split(0..self.count(), matrix, self.chunk, work);
+        self.write_and_sum(matrix, &mut [], 0, &|i, matrix, _| work(i, matrix));
     }
 
     /// Calls `work` for every chunk with `width` numbers of its own, its sums.
@@ -52,26 +56,26 @@ impl Chunks {
         width: usize,
         work: &(impl Fn(usize, &mut [T]) + Sync),
     ) {
-        self.split(0..self.count(), &mut sums[..self.count() * width], width, work);
+        self.write_and_sum(&mut [], sums, width, &|i, _, sums| work(i, sums));
     }
 
-    fn split<T: Scalar>(
+    /// Calls `work` for every chunk with its numbers of a matrix to write and `width` numbers of its own, its sums.
+    pub(super) fn write_and_sum<T: Scalar>(
         self,
-        chunks: std::ops::Range<usize>,
-        output: &mut [T],
+        matrix: &mut [T],
+        sums: &mut [T],
         width: usize,
-        work: &(impl Fn(usize, &mut [T]) + Sync),
+        work: &(impl Fn(usize, &mut [T], &mut [T]) + Sync),
     ) {
-        if chunks.len() <= 1 || self.len < WORTH_A_THREAD || rayon::current_num_threads() == 1 {
-            return chunks.zip(output.chunks_mut(width)).for_each(|(i, output)| work(i, output));
-        }
-        let half = chunks.len() / 2;
-        let middle = chunks.start + half;
-        let (left, right) = output.split_at_mut(half * width);
-        rayon::join(
-            || self.split(chunks.start..middle, left, width, work),
-            || self.split(middle..chunks.end, right, width, work),
-        );
+        let is_shared = self.len >= share::NUMBERS && rayon::current_num_threads() > 1;
+        let parts = if is_shared { self.count() } else { 1 };
+        let sums = &mut sums[..self.count() * width];
+        share(0..self.count(), parts, [matrix], sums, &|i| i * self.chunk, &|chunks, [matrix], sums| {
+            let (mut matrix, mut sums) = (matrix.chunks_mut(self.chunk), sums.chunks_mut(width.max(1)));
+            for i in chunks {
+                work(i, matrix.next().unwrap_or_default(), sums.next().unwrap_or_default());
+            }
+        });
     }
 }
 

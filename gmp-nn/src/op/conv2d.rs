@@ -4,11 +4,11 @@
 //! backward pass turns the output's gradient into that of the pre-activation in place.
 
 use super::Activation;
+use super::chunks::Chunks;
 use crate::conv::{self, Finish, Geometry};
 use crate::gemm::Element;
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
-use rayon::prelude::*;
 
 /// `x ⋆ w`: x is the input's rows×channels, w is (size·size·channels)×filters, the result the output's
 /// rows×filters. Sizes are `geometry`'s, images lie in the order (batch, height, width, channel).
@@ -189,21 +189,13 @@ fn pre_activation<T: Element, const RELU: bool, const SCALED: bool>(
     filters: usize,
     scratch: &mut Vec<T>,
 ) {
-    let chunk = ROWS * filters;
-    let chunks = dy.len().div_ceil(chunk);
-    let sums = &mut *conv::work_area(scratch, chunks * 2 * filters);
-    sums.fill(T::ZERO);
-    let finish = |((dz, activated), sums): ((&mut [T], &[T]), &mut [T])| {
+    let chunks = Chunks::of_rows(ROWS, dy.len(), filters);
+    let sums = &mut *conv::work_area(scratch, chunks.count() * 2 * filters);
+    chunks.write_and_sum(dy, sums, 2 * filters, &|i, dz, sums| {
+        sums.fill(T::ZERO);
         let (db, dr) = sums.split_at_mut(filters);
-        dispatch(PreActivation::<T, RELU, SCALED> { dz, activated, r, db, dr });
-    };
-    if dy.len() >= WORTH_A_THREAD {
-        let chunks = dy.par_chunks_mut(chunk).zip(activated.par_chunks(chunk));
-        chunks.zip(sums.par_chunks_mut(2 * filters)).for_each(finish);
-    } else {
-        let chunks = dy.chunks_mut(chunk).zip(activated.chunks(chunk));
-        chunks.zip(sums.chunks_mut(2 * filters)).for_each(finish);
-    }
+        dispatch(PreActivation::<T, RELU, SCALED> { dz, activated: chunks.of(i, activated), r, db, dr });
+    });
     for sums in sums.chunks_exact(2 * filters) {
         let (of_bias, of_scale) = sums.split_at(filters);
         for (row, sums) in [(&mut *db, of_bias), (&mut *dr, of_scale)] {
@@ -213,9 +205,6 @@ fn pre_activation<T: Element, const RELU: bool, const SCALED: bool>(
         }
     }
 }
-
-/// Numbers from which a pass over memory is worth a second thread.
-const WORTH_A_THREAD: usize = 1 << 18;
 
 struct PreActivation<'a, T, const RELU: bool, const SCALED: bool> {
     dz: &'a mut [T],

@@ -4,7 +4,7 @@ use gmp_autograd::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 
 /// `(x − μ)/√(σ² + ϵ)` with the mean μ and (biased) variance σ² of every row: of every sample of a dense layer,
-/// of every pixel of a convolution.
+/// of every pixel of a convolution. x and the result are samples×columns.
 ///
 /// Source: Ba, Kiros & Hinton, "Layer Normalization", arXiv 1607.06450, Eq. 3, without gain and bias.
 ///

@@ -4,7 +4,8 @@ use crate::conv::{Geometry, GeometryError, Images, Window, pool};
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::Scalar;
 
-/// `y = max over the window of x`, every channel on its own; also returns the sizes of what comes out.
+/// `y = max over the window of x`, every channel on its own: x and y are (batch·height·width)×channels of their images;
+/// also returns the sizes of those that come out.
 ///
 /// Padding takes no part. The gradient goes to the first of equal numbers, in the order (row, column), as
 /// in PyTorch.
@@ -13,7 +14,7 @@ use gmp_math::Scalar;
 /// If the window does not fit the images.
 ///
 /// # Panics
-/// If x is not (batch·height·width)×channels.
+/// If x is not (batch·height·width)×channels of `images`.
 #[track_caller]
 pub fn max_pool<T: Scalar>(
     tape: &mut Tape<T>,

@@ -8,7 +8,7 @@ use gmp_autograd::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
-/// `g(z − μ)` with the batch's mean μ of every column; `observe` is shown μ, from which a layer updates its
+/// `g(z − μ)` with the batch's mean μ of every column of z, samples×columns as the result; `observe` is shown μ, from which a layer updates its
 /// running mean.
 ///
 /// At z's [last use](Var::last_use) the result takes its memory, where the operation before allows.

@@ -7,7 +7,7 @@
 //! | `batch_norm` | g(γ (w·x + b − μ)/√(σ²+ϵ) + β) | w, b, γ, β | (w, b − μ + β√(σ²+ϵ)/γ) |
 //! | `geometric` | r g(u(θ)·x + λ) | θ, λ, r | (u(θ), λ) |
 //!
-//! A new one is a file with a [`Layer`] and a `build`, and its line in [`Parameterization`].
+//! A new one is a file with a [`Layer`] and a `build`, and an entry in the list below.
 
 mod batch_norm;
 mod geometric;
@@ -19,44 +19,56 @@ use crate::{Element, Error, Layer, Linear, Named};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How the weights of a layer are expressed in the numbers that are trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Parameterization {
+/// Makes [`Parameterization`] of the list of its variants, short names and files.
+macro_rules! parameterizations {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal in $file:ident,)*) => {
+        /// How the weights of a layer are expressed in the numbers that are trained.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Parameterization {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Parameterization {
+            /// All of them, in the paper's order.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The paper's short name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            pub(crate) fn build<T: Element>(self, init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
+                match self { $(Self::$variant => $file::build(init),)* }
+            }
+        }
+    };
+}
+
+parameterizations! {
     /// SP: weights and biases themselves.
-    #[serde(rename = "SP")]
-    Standard,
+    Standard = "SP" in standard,
     /// WN: a direction vector of any length, and a length (Salimans & Kingma 2016).
-    #[serde(rename = "WN")]
-    WeightNorm,
+    WeightNorm = "WN" in weight_norm,
     /// BN: standard, normalized over the batch before the activation (Ioffe & Szegedy 2015).
-    #[serde(rename = "BN")]
-    BatchNorm,
+    BatchNorm = "BN" in batch_norm,
     /// GmP: hyperspherical angles, offset and radius (Chen & Ge 2024).
-    #[serde(rename = "GmP")]
-    Geometric,
+    Geometric = "GmP" in geometric,
 }
 
 impl Parameterization {
-    /// All of them, in the paper's order.
-    pub const ALL: [Self; 4] = [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric];
-
-    /// The paper's short name.
-    pub const fn name(self) -> &'static str {
+    /// What a unit's first weights are drawn for, beside its number of inputs: Keras' fan out, k·k·filters of a
+    /// convolution; but the authors' geometric convolutions draw as a dense layer would.
+    pub(crate) fn fan_out(self, linear: Linear, units: usize) -> usize {
         match self {
-            Self::Standard => "SP",
-            Self::WeightNorm => "WN",
-            Self::BatchNorm => "BN",
-            Self::Geometric => "GmP",
+            Self::Geometric => units,
+            _ => linear.fan(units),
         }
     }
 
-    pub(crate) fn build<T: Element>(self, init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
-        match self {
-            Self::Standard => standard::build(init),
-            Self::WeightNorm => weight_norm::build(init),
-            Self::BatchNorm => batch_norm::build(init),
-            Self::Geometric => geometric::build(init),
-        }
+    /// "SP, WN, BN or GmP".
+    pub(crate) fn names() -> String {
+        let [others @ .., last] = Self::ALL.map(Self::name);
+        format!("{} or {last}", others.join(", "))
     }
 }
 

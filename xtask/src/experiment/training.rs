@@ -169,8 +169,8 @@ fn train(
     let mut observer = Watch {
         stop,
         losses: Vec::new(),
-        changes: watch.then(|| BoundaryChanges::new(&network, 0)),
-        snapshots: picture.then(|| BoundarySnapshots::new(&network, 0, SNAPSHOTS)),
+        changes: watch.then(|| BoundaryChanges::new(&network, "hidden1")),
+        snapshots: picture.then(|| BoundarySnapshots::new(&network, "hidden1", SNAPSHOTS)),
     };
     let fit = trainer.fit(&mut network, &mut Adam::default(), &train, decide, &mut observer)?;
     let end = match fit.end {

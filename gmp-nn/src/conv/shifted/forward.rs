@@ -3,9 +3,9 @@
 use super::Pass;
 use crate::conv::finish::Finish;
 use crate::conv::kernel::{Runs, in_tiles, rows, work_area};
-use crate::conv::share::{share, threads};
 use crate::conv::{Geometry, Window};
 use crate::gemm::Element;
+use crate::share::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -120,7 +120,9 @@ impl Task<'_> {
         let passes = || (0..self.phases()).map(|phase| self.pass(phase).0);
         let (sums, padded) = (passes().map(|p| sums(&p)).max(), passes().map(|p| padded(&p)).max());
         let (sums, padded) = (sums.unwrap_or(0), padded.unwrap_or(0));
-        let parts = threads(self.g.multiplications()).min(output.batch * output.height).max(1);
+        let parts = threads(self.g.multiplications(), share::MULTIPLICATIONS)
+            .min(output.batch * output.height)
+            .max(1);
         let area = work_area(scratch, weights + parts * (sums + padded));
         let (panels, area) = area.split_at_mut(weights);
         let mut rest = &mut *panels;

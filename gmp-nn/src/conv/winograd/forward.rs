@@ -4,8 +4,8 @@ use super::transform::{self, Half, IN, OUT, POINTS};
 use super::{Layout, Lines, Tiling, few_tiles};
 use crate::conv::finish::Finish;
 use crate::conv::kernel::{Runs, in_tiles, load, rows, work_area};
-use crate::conv::share::{share, threads};
 use crate::gemm::Element;
+use crate::share::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -47,7 +47,7 @@ fn correlate_lines<T: Element, const L: usize>(
     let panel = (channel_blocks * L + 1) * L;
     let tiles = tiling.strip() * tiling.strips_a_piece();
     let (v, m) = (Layout { blocks: channel_blocks, tiles }, Layout { blocks: filter_blocks, tiles });
-    let parts = threads(tiling.multiplications()).min(tiling.strips()).max(1);
+    let parts = threads(tiling.multiplications(), share::MULTIPLICATIONS).min(tiling.strips()).max(1);
     let weights = filter_blocks * POINTS * panel;
     let area = work_area(scratch, weights + parts * (v.lines() + m.lines()) * L);
     let (u, area) = area.split_at_mut(weights);

@@ -3,8 +3,8 @@
 use super::transform::{self, IN, POINTS};
 use super::{Layout, Lines, Tiling};
 use crate::conv::kernel::{columns, in_tiles, load, store, work_area};
-use crate::conv::share::{share, threads};
 use crate::gemm::Element;
+use crate::share::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -50,7 +50,7 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     let piece = (v.lines() + z.lines()) * L;
     let pieces = (BAND / tiles).max(1).min(tiling.strips().div_ceil(strips_a_piece)).max(1);
     let band = work_area(scratch, pieces * piece);
-    let parts = threads(tiling.multiplications()).min(channel_blocks).max(1);
+    let parts = threads(tiling.multiplications(), share::MULTIPLICATIONS).min(channel_blocks).max(1);
     let strips_a_band = pieces * strips_a_piece;
     if tiling.strips() == 0 && !accumulate {
         dw.fill(T::ZERO);

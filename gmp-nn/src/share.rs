@@ -1,0 +1,149 @@
+//! Hands contiguous shares of the output to the threads of the current rayon pool.
+
+/// Multiplications that are worth a thread: some 200 µs of work. With fewer it costs more than it brings.
+pub(crate) const MULTIPLICATIONS: usize = 1 << 23;
+/// Numbers of a pass over memory that are worth a thread.
+pub(crate) const NUMBERS: usize = 1 << 18;
+
+/// How many threads to give `work` to, so much of which is `worth_a_thread`.
+pub(crate) fn threads(work: usize, worth_a_thread: usize) -> usize {
+    rayon::current_num_threads().min(work / worth_a_thread).max(1)
+}
+
+/// Runs `work` on `parts` contiguous shares of `units`, each with its part of every output and an area of its own.
+///
+/// `offset(u)` is where unit u's numbers begin in the outputs; outputs that are empty stay empty. What is
+/// computed for a unit must not depend on its share, so that results do not depend on `parts`.
+pub(crate) fn share<T: Send, const K: usize>(
+    units: std::ops::Range<usize>,
+    parts: usize,
+    outputs: [&mut [T]; K],
+    area: &mut [T],
+    offset: &(impl Fn(usize) -> usize + Sync),
+    work: &(impl Fn(std::ops::Range<usize>, [&mut [T]; K], &mut [T]) + Sync),
+) {
+    let parts = parts.min(units.len());
+    if parts <= 1 {
+        return work(units, outputs, area);
+    }
+    #[cfg(test)]
+    tests::note_shared(work);
+    let left = parts / 2;
+    let middle = units.start + units.len() * left / parts;
+    let cut = offset(middle) - offset(units.start);
+    let (area_left, area_right) = area.split_at_mut(area.len() / parts * left);
+    let mut halves = outputs.map(|out| {
+        let cut = cut.min(out.len());
+        let (below, above) = out.split_at_mut(cut);
+        (Some(below), Some(above))
+    });
+    let mut take = |side: usize| {
+        std::array::from_fn(|k| {
+            let half = if side == 0 { halves[k].0.take() } else { halves[k].1.take() };
+            half.expect("each half is taken once")
+        })
+    };
+    let (below, above) = (take(0), take(1));
+    rayon::join(
+        || share(units.start..middle, left, below, area_left, offset, work),
+        || share(middle..units.end, parts - left, above, area_right, offset, work),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::models::{Form, resnet18, vgg6};
+    use crate::{Element, Features, NetworkSpec, Rng};
+    use gmp_autograd::{Tape, op};
+    use std::any::type_name;
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        /// The work that this thread has shared with others, as the compiler calls it.
+        static SHARED: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn note_shared<W>(_: &W) {
+        SHARED.with_borrow_mut(|shared| shared.insert(type_name::<W>()));
+    }
+
+    /// The bits of a step in training: loss, gradients, running statistics; and what was shared.
+    fn step<T: Element>(
+        spec: &NetworkSpec,
+        batch: usize,
+        threads: usize,
+    ) -> (Vec<u64>, BTreeSet<&'static str>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let Features::Image { height, width, channels } = spec.input else { unreachable!("images") };
+            let mut rng = Rng::new(1, "threads");
+            let mut network = spec.build::<T>(1).unwrap();
+            let mut tape = Tape::new();
+            tape.begin(network.parameters.values());
+            let rows = batch * height * width;
+            let x: Vec<T> = (0..rows * channels).map(|_| T::from_f64(rng.normal())).collect();
+            let classes: Vec<T> = (0..batch).map(|i| T::from_usize(i % 3)).collect();
+            let (x, classes) = (tape.input(&x, rows, channels), tape.input(&classes, batch, 1));
+            let y = network.forward_training(&mut tape, x);
+            let loss = op::softmax_cross_entropy(&mut tape, y, classes);
+            tape.backward(loss);
+            let results = [tape.value(loss).data(), tape.parameter_gradients(), network.buffers.values()];
+            let bits = results.concat().into_iter().map(|x| x.to_f64().to_bits()).collect();
+            (bits, SHARED.take())
+        })
+    }
+
+    /// Networks whose kernels all get enough work for several threads, which is asserted.
+    #[test]
+    fn training_is_the_same_at_any_thread_count() {
+        // The stem, a block of either shortcut, and one of many channels on few pixels, for images of 64×64.
+        let kept = ["stem", "pool", "stage1.block1", "stage2.block1", "stage3.block1", "average", "output"];
+        let residual = |form| {
+            let mut spec = resnet18(form, 3);
+            spec.input = Features::Image { height: 64, width: 64, channels: 3 };
+            spec.layers.retain(|(name, _)| kept.contains(&name.trim_end_matches(".mean_norm")));
+            spec
+        };
+        let mut shared = BTreeSet::new();
+        for form in [Form::WeightNormMeanNorm, Form::BatchNorm, Form::GeometricInputNorm] {
+            for (spec, batch) in [(vgg6(form, 32, 3), 20), (residual(form), 8)] {
+                let mut step = |is_single: bool, threads| {
+                    let step = if is_single { step::<f32> } else { step::<f64> };
+                    let (bits, work) = step(&spec, batch, threads);
+                    shared.extend(work);
+                    bits
+                };
+                for (is_single, counts) in [(true, &[2, 4][..]), (false, &[3])] {
+                    let one = step(is_single, 1);
+                    for &threads in counts {
+                        assert!(
+                            step(is_single, threads) == one,
+                            "{form:?} at {threads} threads, f32: {is_single}"
+                        );
+                    }
+                }
+            }
+        }
+        for kernel in [
+            "conv::shifted::forward",
+            "conv::shifted::gradient",
+            "conv::winograd::forward",
+            "conv::winograd::gradient",
+            "conv::winograd::few_tiles",
+            "conv::pool::max<",
+            "conv::pool::max_gradient<",
+            "op::conv2d::pre_activation",
+            "op::batch_norm::statistics",
+            "op::batch_norm::batch_norm",
+            "op::batch_norm::BatchNorm",
+            "op::mean_norm::mean_norm",
+            "op::mean_norm::MeanNorm",
+        ] {
+            for scalar in ["f32", "f64"] {
+                let is_shared = shared.iter().any(|work| work.contains(kernel) && work.contains(scalar));
+                assert!(is_shared, "{kernel} in {scalar} ran on one thread: {shared:#?}");
+            }
+        }
+    }
+}
