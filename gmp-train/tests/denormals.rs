@@ -1,7 +1,7 @@
 //! Units that die no longer receive a gradient, and what remembers their past decays, step by step, into the numbers
 //! below the smallest normal one, which some processors compute with many times slower. There must be none of them.
 //!
-//! `cargo test --release -p gmp-train --test denormals -- --ignored --nocapture` measures what they would cost here.
+//! `cargo test --release -p gmp-train --test suite denormals -- --ignored --nocapture` measures what they would cost here.
 
 use gmp_autograd::Tape;
 use gmp_autograd::op;

@@ -1,0 +1,8 @@
+//! The tests that need no process of their own, in one program: the networks that they train are compiled once for all.
+
+mod convolutional;
+mod fold;
+mod images;
+mod networks;
+mod ops;
+mod pytorch;

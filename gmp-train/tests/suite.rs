@@ -1,0 +1,12 @@
+//! The tests that need no process of their own, in one program: the networks that they train are compiled once for all.
+
+mod broken_numbers;
+mod checkpoint;
+mod denormals;
+mod fit;
+mod golden;
+mod image_files;
+mod image_loader;
+mod images;
+mod log;
+mod safetensors;
