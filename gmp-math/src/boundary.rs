@@ -185,7 +185,7 @@ impl<T: Scalar> Boundary<T> {
             let a = (lower[axis] - start[axis]) / along[axis];
             let b = (upper[axis] - start[axis]) / along[axis];
             let (a, b) = if a < b { (a, b) } else { (b, a) };
-            from = Some(from.map_or(a, |from| from.larger(a)));
+            from = Some(from.map_or(a, |from| from.max(a)));
             to = Some(to.map_or(b, |to| if to < b { to } else { b }));
         }
         let (from, to) = (from?, to?);

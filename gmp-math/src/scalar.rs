@@ -93,7 +93,7 @@ pub trait Scalar:
     fn round_ties_even(self) -> Self;
     /// The larger of the two, as one machine instruction: `other` where either is NaN.
     #[inline(always)]
-    fn larger(self, other: Self) -> Self {
+    fn max(self, other: Self) -> Self {
         if self > other { self } else { other }
     }
     /// `self` raised to an integer power.

@@ -46,7 +46,7 @@ pub enum Error {
         /// The layer.
         layer: String,
         /// Why.
-        source: crate::conv::GeometryError,
+        source: crate::kernel::conv::GeometryError,
     },
     /// Sampled weights that have no direction (a column of zeros).
     #[error("{layer}: {source}")]

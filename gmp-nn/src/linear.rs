@@ -1,7 +1,7 @@
 //! The linear map inside a unit: all that a dense layer and a convolution differ in.
 
 use crate::Element;
-use crate::conv::{Geometry, Images, Window};
+use crate::kernel::conv::{Geometry, Images, Window};
 use crate::op::{self, Activation};
 use gmp_autograd::{Tape, Var};
 

@@ -1,8 +1,8 @@
 //! The paper's convolutional networks, under every form of their units.
 
-use crate::conv::{Padding, Window};
+use crate::kernel::conv::{Padding, Window};
 use crate::op::Activation;
-use crate::{Directions, Features, LayerSpec, NetworkSpec, Parameterization};
+use crate::{DirectionInit, Features, LayerSpec, NetworkSpec, Parameterization};
 use serde::{Deserialize, Serialize};
 
 /// A row of the paper's Tables 2 and 3, and two that its reviewers asked for: a parameterization and what
@@ -165,6 +165,6 @@ fn finish(form: Form, mut layers: Vec<(String, LayerSpec)>, side: usize, classes
     NetworkSpec {
         input: Features::Image { height: side, width: side, channels: 3 },
         layers,
-        directions: Directions::Exact,
+        directions: DirectionInit::Exact,
     }
 }

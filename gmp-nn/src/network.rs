@@ -2,9 +2,9 @@
 
 use crate::layer::{Statistics, chain};
 use crate::op::Activation;
-use crate::parameterization::{Directions, Parameterization};
+use crate::parameterization::{DirectionInit, Parameterization};
 use crate::spec::Units;
-use crate::{Boundaries, Element, Error, Features, Forward, Layer, LayerSpec, Named, NetworkSpec};
+use crate::{Boundaries, Element, Error, Features, Forward, Layer, LayerSpec, NetworkSpec, ParamStore};
 use gmp_autograd::{Tape, Var};
 use serde::{Deserialize, Serialize};
 
@@ -41,13 +41,13 @@ pub struct Mlp {
     pub parameterization: Parameterization,
     /// How geometric units start.
     #[serde(default)]
-    pub directions: Directions,
+    pub directions: DirectionInit,
 }
 
 impl Mlp {
     /// A network with exact initial directions.
     pub fn new(inputs: usize, hidden: &[usize], outputs: usize, parameterization: Parameterization) -> Self {
-        Self { inputs, hidden: hidden.to_vec(), outputs, parameterization, directions: Directions::Exact }
+        Self { inputs, hidden: hidden.to_vec(), outputs, parameterization, directions: DirectionInit::Exact }
     }
 
     /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in the parameterization.
@@ -87,9 +87,9 @@ pub struct Network<T> {
     pub(crate) spec: NetworkSpec,
     pub(crate) layers: Vec<Box<dyn Layer<T>>>,
     /// What optimizers change.
-    pub parameters: Named<T>,
+    pub parameters: ParamStore<T>,
     /// Running statistics and fixed signs.
-    pub buffers: Named<T>,
+    pub buffers: ParamStore<T>,
 }
 
 impl<T: Element> Network<T> {

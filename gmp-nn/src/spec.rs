@@ -1,10 +1,10 @@
 //! Descriptions of networks: plain data, checked when a network is built from them.
 
-use crate::conv::{Geometry, Images, Window};
+use crate::kernel::conv::{Geometry, Images, Window};
 use crate::layer::{GlobalAveragePool, LayerNorm, MaxPool, MeanNorm, Residual};
 use crate::op::Activation;
-use crate::parameterization::{Directions, Initial, Parameterization};
-use crate::{Element, Error, Layer, Linear, Named, Network, Rng, Role, init};
+use crate::parameterization::{DirectionInit, Initial, Parameterization};
+use crate::{Element, Error, Layer, Linear, Network, ParamStore, Rng, Role, init};
 use gmp_autograd::Var;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -141,7 +141,7 @@ pub struct NetworkSpec {
     pub layers: Vec<(String, LayerSpec)>,
     /// How geometric units start.
     #[serde(default)]
-    pub directions: Directions,
+    pub directions: DirectionInit,
 }
 
 impl NetworkSpec {
@@ -169,8 +169,8 @@ impl NetworkSpec {
             directions: self.directions,
             features: self.input,
             names: BTreeSet::new(),
-            parameters: Named::default(),
-            buffers: Named::default(),
+            parameters: ParamStore::default(),
+            buffers: ParamStore::default(),
         };
         let layers =
             self.layers.iter().map(|(name, spec)| builder.layer(name, spec)).collect::<Result<_, _>>()?;
@@ -191,13 +191,13 @@ type InitialWeights<'a, T> = &'a mut dyn FnMut(&str, [usize; 2], &mut [T]);
 
 struct Builder<'a, T> {
     weights: InitialWeights<'a, T>,
-    directions: Directions,
+    directions: DirectionInit,
     /// What flows into the next layer.
     features: Features,
     /// Of the layers so far, those in blocks included.
     names: BTreeSet<String>,
-    parameters: Named<T>,
-    buffers: Named<T>,
+    parameters: ParamStore<T>,
+    buffers: ParamStore<T>,
 }
 
 impl<T: Element> Builder<'_, T> {
@@ -336,7 +336,7 @@ mod tests {
         let norm = LayerSpec::MeanNorm { activation: Activation::Identity };
         let build = |layers: [(&str, &LayerSpec); 3]| {
             let layers = layers.map(|(name, layer)| (name.to_owned(), layer.clone())).to_vec();
-            let spec = NetworkSpec { input: Features::Vector(2), layers, directions: Directions::Exact };
+            let spec = NetworkSpec { input: Features::Vector(2), layers, directions: DirectionInit::Exact };
             spec.build::<f64>(1).map(drop)
         };
         assert_eq!(build([("a", &dense), ("b", &block), ("c", &norm)]), Ok(()));

@@ -4,8 +4,8 @@ use gmp_autograd::{Tape, op};
 use gmp_nn::conv::{Padding, Window};
 use gmp_nn::models::{Form, resnet18, vgg6};
 use gmp_nn::{
-    Activation, Boundaries, Directions, Error, Features, LayerSpec, Network, NetworkSpec, Parameterization,
-    Rng,
+    Activation, Boundaries, DirectionInit, Error, Features, LayerSpec, Network, NetworkSpec,
+    Parameterization, Rng,
 };
 
 const FORMS: [Form; 8] = [
@@ -213,7 +213,7 @@ fn units_of_a_block_switch_on_their_boundaries() {
             let spec = NetworkSpec {
                 input: Features::Image { height: 3, width: 3, channels: 2 },
                 layers: vec![("block".to_owned(), LayerSpec::Residual { main, shortcut })],
-                directions: Directions::Exact,
+                directions: DirectionInit::Exact,
             };
             let mut network = spec.build::<f64>(1).unwrap();
             let mut rng = Rng::new(2, "disturb");
@@ -295,7 +295,7 @@ fn initial_weights_have_the_glorot_limits_of_their_form() {
         ] {
             let layers = vec![("units".to_owned(), layer)];
             let network =
-                NetworkSpec { input, layers, directions: Directions::Exact }.build::<f64>(1).unwrap();
+                NetworkSpec { input, layers, directions: DirectionInit::Exact }.build::<f64>(1).unwrap();
             let mut boundaries = Boundaries::default();
             network.boundaries("units", &mut boundaries);
             let radius = network.parameters.get("units.radius").map_or(vec![1.0; units], <[f64]>::to_vec);
@@ -314,7 +314,7 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     let spec = |input, layer| NetworkSpec {
         input,
         layers: vec![("odd".to_owned(), layer)],
-        directions: Directions::Exact,
+        directions: DirectionInit::Exact,
     };
     let dense = LayerSpec::Dense {
         units: 3,
@@ -348,7 +348,10 @@ fn sizes_beyond_any_memory_are_errors_that_name_the_layer() {
     };
     let error = |input, layer| {
         let layers = vec![("huge".to_owned(), layer)];
-        NetworkSpec { input, layers, directions: Directions::Exact }.build::<f64>(0).unwrap_err().to_string()
+        NetworkSpec { input, layers, directions: DirectionInit::Exact }
+            .build::<f64>(0)
+            .unwrap_err()
+            .to_string()
     };
     let image = |side, channels| Features::Image { height: side, width: side, channels };
     assert_eq!(

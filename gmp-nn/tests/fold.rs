@@ -4,8 +4,8 @@ use gmp_autograd::Tape;
 use gmp_nn::conv::{Padding, Window};
 use gmp_nn::models::{Form, resnet18, vgg6};
 use gmp_nn::{
-    Activation, Directions, Element, Error, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization,
-    Rng, Role, fold,
+    Activation, DirectionInit, Element, Error, Features, LayerSpec, Mlp, Network, NetworkSpec,
+    Parameterization, Rng, Role, fold,
 };
 use proptest::prelude::*;
 
@@ -114,7 +114,7 @@ fn weights_that_are_not_finite_are_an_error() {
 #[test]
 fn half_sphere_networks_fold_too() {
     let spec =
-        Mlp { directions: Directions::HalfSphere, ..Mlp::new(5, &[8], 1, Parameterization::Geometric) };
+        Mlp { directions: DirectionInit::HalfSphere, ..Mlp::new(5, &[8], 1, Parameterization::Geometric) };
     let (network, x) = (trained::<f64>(&spec.spec(), 3), inputs(3, 50));
     let plain = fold::to_standard(&network).unwrap();
     assert!(difference(&evaluate(&plain, &x, 5), &evaluate(&network, &x, 5)) < 1e-12);
@@ -311,7 +311,7 @@ fn any_network(seed: u64) -> Option<Network<f64>> {
     let spec = NetworkSpec {
         input: Features::Image { height: 7, width: 9, channels: 2 },
         layers: layers.into_iter().enumerate().map(|(i, layer)| (format!("layer{i}"), layer)).collect(),
-        directions: Directions::Exact,
+        directions: DirectionInit::Exact,
     };
     // Some windows are larger than what is left of the image.
     spec.build::<f64>(seed).ok()?;

@@ -2,7 +2,7 @@
 
 use gmp_autograd::{Tape, op};
 use gmp_math::Scalar;
-use gmp_nn::{Boundaries, Directions, Element, Mlp, Network, Parameterization, Rng};
+use gmp_nn::{Boundaries, DirectionInit, Element, Mlp, Network, Parameterization, Rng};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -125,7 +125,7 @@ fn the_half_sphere_start_loses_the_sign_of_the_last_coordinate() {
         boundaries.normals
     };
     let exact = normals(&spec);
-    spec.directions = Directions::HalfSphere;
+    spec.directions = DirectionInit::HalfSphere;
     let half = normals(&spec);
     assert!(exact[400..].iter().any(|w| *w < -0.1));
     for (i, (e, h)) in exact.iter().zip(&half).enumerate() {

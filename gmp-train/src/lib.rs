@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod batches;
-mod broken;
 pub mod checkpoint;
 mod clip;
 mod dataset;
@@ -11,12 +10,13 @@ mod error;
 pub mod image;
 mod log;
 mod metric;
+mod nonfinite;
 mod observer;
 pub mod optimizer;
 mod pass;
-mod progress;
 pub mod safetensors;
 mod schedule;
+mod state;
 mod trainer;
 
 pub use batches::{Batch, Batches};
@@ -29,6 +29,6 @@ pub use metric::{Loss, Metric};
 pub use observer::{BoundaryChanges, BoundarySnapshots, Change, Epoch, Observer, State};
 pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd};
 pub use pass::evaluate;
-pub use progress::{Measured, Progress, Record};
 pub use schedule::{EarlyStopping, Goal, ReduceOnPlateau, Restore, StepDecay};
+pub use state::{Measured, Record, TrainState};
 pub use trainer::{Check, End, Fit, Monitor, Trainer};

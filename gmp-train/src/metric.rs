@@ -49,7 +49,8 @@ pub enum Metric {
     BinaryAccuracy,
     /// Share of samples whose class (the target, a number) is among so many with the largest logits. Of equal
     /// logits, that of the lower class counts as larger.
-    TopAccuracy(usize),
+    #[serde(rename = "top_accuracy")]
+    TopK(usize),
 }
 
 impl Metric {
@@ -59,8 +60,8 @@ impl Metric {
     /// ```
     /// use gmp_train::Metric;
     /// let logits = [0.1, 2.0, 1.0, /* the next sample */ 3.0, 0.2, 0.5];
-    /// assert_eq!(Metric::TopAccuracy(1).of(&logits, &[1.0, 2.0]), 0.5);
-    /// assert_eq!(Metric::TopAccuracy(2).of(&logits, &[1.0, 2.0]), 1.0);
+    /// assert_eq!(Metric::TopK(1).of(&logits, &[1.0, 2.0]), 0.5);
+    /// assert_eq!(Metric::TopK(2).of(&logits, &[1.0, 2.0]), 1.0);
     /// ```
     ///
     /// # Panics
@@ -73,7 +74,7 @@ impl Metric {
     /// What adds up from batch to batch.
     #[track_caller]
     pub(crate) fn sum<T: Scalar>(self, predictions: &[T], targets: &[T]) -> f64 {
-        if let Self::TopAccuracy(best) = self {
+        if let Self::TopK(best) = self {
             return top(best, predictions, targets) as f64;
         }
         assert_eq!(predictions.len(), targets.len(), "{self:?}: as many predictions as targets");
@@ -83,7 +84,7 @@ impl Metric {
             Self::MeanSquaredError | Self::RootMeanSquaredError => {
                 pairs.map(|(p, t)| (p - t) * (p - t)).sum()
             }
-            Self::BinaryAccuracy | Self::TopAccuracy(_) => {
+            Self::BinaryAccuracy | Self::TopK(_) => {
                 pairs.filter(|(p, t)| (*p > 0.0) == (*t > 0.5)).count() as f64
             }
         }
@@ -104,7 +105,7 @@ impl fmt::Display for Metric {
             Self::MeanSquaredError => "mean_squared_error",
             Self::RootMeanSquaredError => "root_mean_squared_error",
             Self::BinaryAccuracy => "binary_accuracy",
-            Self::TopAccuracy(best) => return write!(f, "top_{best}_accuracy"),
+            Self::TopK(best) => return write!(f, "top_{best}_accuracy"),
         })
     }
 }
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn ties_go_to_the_lower_class_and_what_is_not_finite_is_never_right() {
-        let top = |best, logits: &[f32], class| Metric::TopAccuracy(best).of(logits, &[class]);
+        let top = |best, logits: &[f32], class| Metric::TopK(best).of(logits, &[class]);
         assert_eq!([0.0, 1.0, 2.0].map(|class| top(1, &[0.0; 3], class)), [1.0, 0.0, 0.0]);
         assert_eq!([0.0, 1.0, 2.0].map(|class| top(2, &[0.0; 3], class)), [1.0, 1.0, 0.0]);
         assert_eq!(top(3, &[f32::NAN, 1.0, 2.0], 0.0), 0.0);
@@ -160,6 +161,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "class 3.0 of 3")]
     fn a_class_that_is_none_panics() {
-        Metric::TopAccuracy(1).of(&[0.0; 3], &[3.0]);
+        Metric::TopK(1).of(&[0.0; 3], &[3.0]);
     }
 }

@@ -1,6 +1,6 @@
 //! Watching a run without touching it: what every unit's activation boundary does.
 
-use crate::{Measured, Optimizer, Progress, Trainer};
+use crate::{Measured, Optimizer, TrainState, Trainer};
 use gmp_math::boundary::angle_between;
 use gmp_nn::{Boundaries, Element, Network};
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ pub struct State<'a, T> {
     /// What trains it.
     pub optimizer: &'a dyn Optimizer<T>,
     /// How far it is.
-    pub progress: &'a Progress<T>,
+    pub progress: &'a TrainState<T>,
 }
 
 /// Sees every epoch of a run. `()` is the observer that looks away; a pair is two observers, and ends the run where one

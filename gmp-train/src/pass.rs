@@ -1,7 +1,7 @@
 //! A batch through a network: forwards and backwards to learn, forwards alone to measure.
 
 use crate::batches::Shuffled;
-use crate::broken::Broken;
+use crate::nonfinite::NonFinite;
 use crate::{Batch, Batches, Check, Dataset, Error, Metric, Trainer};
 use gmp_autograd::{Tape, Var};
 use gmp_nn::{Element, Network};
@@ -22,7 +22,7 @@ impl<T: Element> Pass<T> {
         network: &mut Network<T>,
         batch: &Batch<'_, T>,
         sums: &mut [f64],
-    ) -> Result<f64, Broken> {
+    ) -> Result<f64, NonFinite> {
         let Self { tape, gradients } = self;
         gradients.clear();
         let mut mean = 0.0;
@@ -33,14 +33,14 @@ impl<T: Element> Pass<T> {
             let loss = trainer.loss.apply(tape, prediction, y);
             let value = tape.value(loss).data()[0].to_f64();
             if !value.is_finite() {
-                return Err(Broken::loss(value, tape, &network.parameters, &part));
+                return Err(NonFinite::loss(value, tape, &network.parameters, &part));
             }
             for (metric, sum) in trainer.metrics.iter().zip(&mut *sums) {
                 *sum += metric.sum(tape.value(prediction).data(), part.targets.data());
             }
             tape.backward(loss);
-            if trainer.check == Check::EveryNumber
-                && let Some(broken) = Broken::gradient(loss, tape, &network.parameters, &part)
+            if trainer.check == Check::All
+                && let Some(broken) = NonFinite::gradient(loss, tape, &network.parameters, &part)
             {
                 return Err(broken);
             }

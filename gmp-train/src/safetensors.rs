@@ -21,10 +21,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::checkpoint::{CheckpointError, Problem, read_numbers, write_numbers, write_whole};
+use crate::checkpoint::{CheckpointError, Problem, read_numbers, write_atomic, write_numbers};
 use ::safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use gmp_math::Scalar;
-use gmp_nn::{Element, Entry, Named, Network, Role};
+use gmp_nn::{Element, Entry, Network, ParamStore, Role};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -34,7 +34,7 @@ use std::path::Path;
 /// # Errors
 /// If the operating system refuses.
 pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), CheckpointError> {
-    let written = to_bytes(network).and_then(|bytes| write_whole(file, &bytes));
+    let written = to_bytes(network).and_then(|bytes| write_atomic(file, &bytes));
     written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
 }
 
@@ -89,7 +89,7 @@ pub fn from_bytes<T: Element>(network: &mut Network<T>, bytes: &[u8]) -> Result<
     Ok(())
 }
 
-fn numbers<T: Scalar>(file: &SafeTensors<'_>, named: &Named<T>) -> Result<Vec<T>, Problem> {
+fn numbers<T: Scalar>(file: &SafeTensors<'_>, named: &ParamStore<T>) -> Result<Vec<T>, Problem> {
     let mut numbers = Vec::with_capacity(named.values().len());
     for entry in named.entries() {
         let Ok(tensor) = file.tensor(&entry.name) else {

@@ -13,12 +13,12 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// Whether `current` is better than `best` by more than `margin`; what is not finite never is.
-    fn improves(self, current: f64, best: f64, margin: f64) -> bool {
+    /// Whether `current` is better than `best` by more than `min_delta`; what is not finite never is.
+    fn improves(self, current: f64, best: f64, min_delta: f64) -> bool {
         current.is_finite()
             && match self {
-                Self::Minimize => current < best - margin,
-                Self::Maximize => current > best + margin,
+                Self::Minimize => current < best - min_delta,
+                Self::Maximize => current > best + min_delta,
             }
     }
     fn worst(self) -> f64 {
@@ -31,7 +31,7 @@ impl Goal {
 
 /// Multiplies the learning rate by a factor when the monitored quantity has not improved for a while.
 ///
-/// As Keras' `ReduceLROnPlateau`. Its margin is *absolute*: where the quantity itself is smaller, no
+/// As Keras' `ReduceLROnPlateau`. Its min_delta is *absolute*: where the quantity itself is smaller, no
 /// improvement ever registers and the rate falls at every patience.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReduceOnPlateau {
@@ -39,14 +39,15 @@ pub struct ReduceOnPlateau {
     pub factor: f64,
     /// Epochs without improvement before that.
     pub patience: usize,
-    /// Smallest change that counts as improvement.
-    pub margin: f64,
+    /// Smallest change that counts as an improvement, in the unit of the monitored quantity.
+    #[serde(rename = "margin")]
+    pub min_delta: f64,
 }
 
 impl ReduceOnPlateau {
-    /// A tenfold reduction with Keras' margin of 1e-4.
+    /// A tenfold reduction with Keras' min_delta of 1e-4.
     pub fn new(patience: usize) -> Self {
-        Self { factor: 0.1, patience, margin: 1e-4 }
+        Self { factor: 0.1, patience, min_delta: 1e-4 }
     }
 }
 
@@ -64,8 +65,9 @@ pub struct StepDecay {
 pub struct EarlyStopping {
     /// Epochs without improvement before that.
     pub patience: usize,
-    /// Smallest change that counts as improvement.
-    pub margin: f64,
+    /// Smallest change that counts as an improvement, in the unit of the monitored quantity.
+    #[serde(rename = "margin")]
+    pub min_delta: f64,
     /// Whether the weights of the best epoch come back.
     pub restore: Restore,
 }
@@ -94,8 +96,14 @@ impl Patience {
         Self { best: goal.worst(), wait: 0 }
     }
     /// Takes the value of one more epoch; says whether it is the best, and whether patience has run out.
-    pub(crate) fn observe(&mut self, value: f64, goal: Goal, margin: f64, patience: usize) -> (bool, bool) {
-        if goal.improves(value, self.best, margin) {
+    pub(crate) fn observe(
+        &mut self,
+        value: f64,
+        goal: Goal,
+        min_delta: f64,
+        patience: usize,
+    ) -> (bool, bool) {
+        if goal.improves(value, self.best, min_delta) {
             (self.best, self.wait) = (value, 0);
             return (true, false);
         }
@@ -113,17 +121,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn margins_are_absolute_and_nan_is_no_improvement() {
+    fn min_delta_is_absolute_and_nan_is_no_improvement() {
         let mut plateau = Patience::new(Goal::Minimize);
         let mut observe = |value| plateau.observe(value, Goal::Minimize, 1e-4, 3);
         assert_eq!(observe(1.0), (true, false));
-        assert_eq!(observe(0.99995), (false, false)); // within the margin
+        assert_eq!(observe(0.99995), (false, false)); // within the min_delta
         assert_eq!(observe(f64::NAN), (false, false));
         assert_eq!(observe(0.99991), (false, true));
         plateau.reset();
         assert_eq!(plateau.observe(0.99991, Goal::Minimize, 1e-4, 3), (false, false));
         assert_eq!(plateau.observe(0.5, Goal::Minimize, 1e-4, 3), (true, false));
-        // Where values are smaller than the margin, nothing ever improves.
+        // Where values are smaller than the min_delta, nothing ever improves.
         let mut tiny = Patience::new(Goal::Minimize);
         let exhausted = |x| tiny.observe(x, Goal::Minimize, 1e-4, 2).1;
         assert_eq!([4e-6, 3e-6, 1e-6].map(exhausted), [false, false, true]);

@@ -1,11 +1,11 @@
 //! The training loop.
 
 use crate::batches::Shuffled;
-use crate::broken::Broken;
+use crate::nonfinite::NonFinite;
 use crate::pass::Pass;
 use crate::{
     Batches, Clip, Dataset, EarlyStopping, Epoch, Error, Goal, Loss, Measured, Metric, Observer, Optimizer,
-    Progress, Record, ReduceOnPlateau, Restore, State, StepDecay,
+    Record, ReduceOnPlateau, Restore, State, StepDecay, TrainState,
 };
 use gmp_nn::{Element, Network};
 use serde::{Deserialize, Serialize};
@@ -44,9 +44,11 @@ pub enum Check {
     /// 0.4 % of one of SGD on the 4.6 million (f32) of VGG-6 (300 ms). Where it broke is only searched once it did.
     /// (`cargo test --release -p gmp-train --lib what_the_check_costs -- --ignored --nocapture` measures it.)
     #[default]
-    EveryNumber,
+    #[serde(rename = "every_number")]
+    All,
     /// The loss alone, which is not finite a step or more after what made it so.
-    LossAlone,
+    #[serde(rename = "loss_alone")]
+    LossOnly,
 }
 
 /// Where a parameter, or a buffer, stopped being finite.
@@ -165,7 +167,7 @@ impl Trainer {
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
-        self.fit_from(Progress::start(self), network, optimizer, train, validation, observer)
+        self.fit_from(TrainState::start(self), network, optimizer, train, validation, observer)
     }
 
     /// Trains on from where a run was: with the network and optimizer of that moment (as
@@ -185,7 +187,7 @@ impl Trainer {
     /// As [`Trainer::fit`], and if the progress is that of a network with another number of parameters.
     pub fn fit_from<T: Element>(
         &self,
-        progress: Progress<T>,
+        progress: TrainState<T>,
         network: &mut Network<T>,
         optimizer: &mut dyn Optimizer<T>,
         train: &Dataset<T>,
@@ -207,7 +209,7 @@ impl Trainer {
     /// As [`Trainer::fit_from`].
     pub fn fit_batches<T: Element>(
         &self,
-        mut progress: Progress<T>,
+        mut progress: TrainState<T>,
         network: &mut Network<T>,
         optimizer: &mut dyn Optimizer<T>,
         train: &mut dyn Batches<T>,
@@ -216,7 +218,7 @@ impl Trainer {
     ) -> Result<Fit, Error> {
         self.check_settings()?;
         progress.resume(self, network, train.samples())?;
-        if let Some(broken) = Broken::number_of(network, BEFORE_THE_RUN) {
+        if let Some(broken) = NonFinite::number_of(network, BEFORE_THE_RUN) {
             return Err(broken.at(progress.fit.steps, progress.fit.epochs));
         }
         let goal = self.monitor.goal();
@@ -236,8 +238,8 @@ impl Trainer {
                 let step = progress.fit.steps;
                 let loss = loss.map_err(|broken| broken.at(step, epoch))?;
                 optimizer.step(&mut network.parameters, pass.gradients(), progress.rate);
-                if self.check == Check::EveryNumber
-                    && let Some(broken) = Broken::number_of(network, AFTER_A_STEP)
+                if self.check == Check::All
+                    && let Some(broken) = NonFinite::number_of(network, AFTER_A_STEP)
                 {
                     return Err(broken.at(step, epoch));
                 }
@@ -293,13 +295,13 @@ impl Trainer {
             }
             let monitored = validation_metric.unwrap_or(training_loss);
             if let (Some(rule), Some(patience)) = (&self.plateau, &mut progress.plateau)
-                && let (_, true) = patience.observe(monitored, goal, rule.margin, rule.patience)
+                && let (_, true) = patience.observe(monitored, goal, rule.min_delta, rule.patience)
             {
                 progress.rate *= rule.factor;
                 patience.reset();
             }
             if let (Some(rule), Some(patience)) = (&self.early_stopping, &mut progress.stopping) {
-                let (is_best, exhausted) = patience.observe(monitored, goal, rule.margin, rule.patience);
+                let (is_best, exhausted) = patience.observe(monitored, goal, rule.min_delta, rule.patience);
                 if is_best {
                     progress.fit.best_epoch = Some(epoch);
                     progress.best.copy_from(network);
@@ -352,20 +354,24 @@ impl Trainer {
             return setting("plateau factor", rule.factor, "between 0 and 1");
         }
         let rules = [
-            ("plateau patience", "plateau margin", self.plateau.as_ref().map(|r| (r.patience, r.margin))),
+            (
+                "plateau patience",
+                "plateau min_delta",
+                self.plateau.as_ref().map(|r| (r.patience, r.min_delta)),
+            ),
             (
                 "early stopping patience",
-                "early stopping margin",
-                self.early_stopping.as_ref().map(|r| (r.patience, r.margin)),
+                "early stopping min_delta",
+                self.early_stopping.as_ref().map(|r| (r.patience, r.min_delta)),
             ),
         ];
-        for (patience_name, margin_name, rule) in rules {
-            let Some((patience, margin)) = rule else { continue };
+        for (patience_name, min_delta_name, rule) in rules {
+            let Some((patience, min_delta)) = rule else { continue };
             if patience == 0 {
                 return setting(patience_name, 0.0, "at least 1");
             }
-            if !margin.is_finite() {
-                return setting(margin_name, margin, "a finite number");
+            if !min_delta.is_finite() {
+                return setting(min_delta_name, min_delta, "a finite number");
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use gmp_nn::{Activation, Features, LayerSpec, Mlp, Network, NetworkSpec, Paramet
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
     Adam, Batch, Batches, Check, Checkpoint, CheckpointError, Checkpoints, Error, Every, Loss, Observer,
-    Optimizer, Progress, Sgd, StepDecay, Trainer,
+    Optimizer, Sgd, StepDecay, TrainState, Trainer,
 };
 
 const SAMPLES: usize = 4;
@@ -83,7 +83,7 @@ fn train(
     mut data: Scaled,
     observer: &mut dyn Observer<f32>,
 ) -> String {
-    let start = Progress::start(trainer);
+    let start = TrainState::start(trainer);
     trainer.fit_batches(start, network, optimizer, &mut data, None, observer).unwrap_err().to_string()
 }
 
@@ -180,15 +180,15 @@ fn a_parameter_that_overflows_by_a_step_is_the_step_s() {
         train(&trainer, &mut mlp(Parameterization::Standard), optimizer, plane(), &mut ())
     };
     assert_eq!(
-        step(&mut Adam::default(), Check::EveryNumber, 1e39),
+        step(&mut Adam::default(), Check::All, 1e39),
         "hidden1.weights is inf at step 0 (epoch 0); it began with the optimizer's step"
     );
     assert_eq!(
-        step(&mut Sgd::new(0.9), Check::EveryNumber, 1e39),
+        step(&mut Sgd::new(0.9), Check::All, 1e39),
         "hidden1.weights is inf at step 0 (epoch 0); it began with the optimizer's step"
     );
     assert_eq!(
-        step(&mut Adam::default(), Check::LossAlone, 1e39),
+        step(&mut Adam::default(), Check::LossOnly, 1e39),
         "the loss is NaN at step 1 (epoch 0); it began with hidden1.weights"
     );
 }
@@ -307,7 +307,7 @@ fn the_last_good_checkpoint_stays() {
         let (mut network, mut adam) = (mlp(Parameterization::Geometric), Adam::default());
         let progress = match from {
             Some(checkpoint) => checkpoint.restore(&mut network, &mut adam).unwrap(),
-            None => Progress::start(&trainer()),
+            None => TrainState::start(&trainer()),
         };
         trainer().fit_batches(progress, &mut network, &mut adam, &mut plane(), None, &mut ()).unwrap();
         network.parameters
@@ -323,7 +323,7 @@ fn a_state_with_a_nan_is_reported_and_displaces_no_checkpoint() {
     let report = |error: &CheckpointError| reports.push(error.to_string());
     let mut checkpoints = Checkpoints::new(folder.path(), 1, Every::Steps(1), report);
     let trainer = Trainer {
-        check: Check::LossAlone,
+        check: Check::LossOnly,
         step_decay: Some(StepDecay { factor: 1e41, epochs: vec![1] }),
         ..trainer()
     };

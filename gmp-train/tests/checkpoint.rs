@@ -1,7 +1,7 @@
 //! A run that was interrupted, saved, loaded and continued is the run that was not, to the last bit.
 
 use gmp_nn::{
-    Activation, Directions, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
+    Activation, DirectionInit, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
 };
 use gmp_train::checkpoint::{Newest, Problem};
 use gmp_train::{
@@ -24,8 +24,8 @@ fn trainer(epochs: usize) -> Trainer {
     Trainer {
         monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
         step_decay: Some(StepDecay { factor: 0.5, epochs: vec![2] }),
-        plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 1, margin: 1e-2 }),
-        early_stopping: Some(EarlyStopping { patience: 50, margin: 0.0, restore: Restore::Always }),
+        plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 1, min_delta: 1e-2 }),
+        early_stopping: Some(EarlyStopping { patience: 50, min_delta: 0.0, restore: Restore::Always }),
         clip: Some(Clip::Norm(0.1)),
         micro_batch: Some(5),
         seed: 5,
@@ -56,7 +56,7 @@ fn residual() -> NetworkSpec {
         ("output", dense(1, Standard, Identity)),
     ];
     let layers = layers.map(|(name, layer)| (name.to_owned(), layer)).to_vec();
-    NetworkSpec { input: Features::Vector(2), layers, directions: Directions::Exact }
+    NetworkSpec { input: Features::Vector(2), layers, directions: DirectionInit::Exact }
 }
 
 fn optimizer<T: Element>(adam: bool) -> Box<dyn Optimizer<T>> {
@@ -129,7 +129,7 @@ fn resumed<T: Element>(spec: &NetworkSpec, adam: bool, epochs: usize, step: usiz
 }
 
 fn resumes_at_every_step<T: Element>() {
-    let half_sphere = Mlp { directions: Directions::HalfSphere, ..mlp(Parameterization::Geometric) };
+    let half_sphere = Mlp { directions: DirectionInit::HalfSphere, ..mlp(Parameterization::Geometric) };
     let mut networks = Parameterization::ALL.map(|form| (form.name(), mlp(form).spec())).to_vec();
     networks.extend([("half sphere", half_sphere.spec()), ("residual", residual())]);
     for (name, spec) in networks {
@@ -192,14 +192,14 @@ fn resuming_is_exact_at_any_thread_count() {
 #[test]
 fn a_finished_run_can_be_prolonged_and_an_early_stopped_one_stays_stopped() {
     let (data, validation) = (plane::<f64>(36, 1), plane(10, 2));
-    let stopping = EarlyStopping { patience: 3, margin: 1e9, restore: Restore::WhenStoppedEarly };
+    let stopping = EarlyStopping { patience: 3, min_delta: 1e9, restore: Restore::WhenStoppedEarly };
     let trainer = Trainer { early_stopping: Some(stopping), ..trainer(50) };
     let run = |epochs, from: Option<Checkpoint<f64>>| {
         let (mut network, mut optimizer) = (build(Parameterization::Geometric), optimizer(true));
         let trainer = Trainer { epochs, ..trainer.clone() };
         let progress = match from {
             Some(checkpoint) => checkpoint.restore(&mut network, &mut *optimizer).unwrap(),
-            None => gmp_train::Progress::start(&trainer),
+            None => gmp_train::TrainState::start(&trainer),
         };
         let mut end = Cut::at(usize::MAX);
         let fit = trainer

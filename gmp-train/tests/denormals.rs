@@ -6,7 +6,7 @@
 use gmp_autograd::Tape;
 use gmp_autograd::op;
 use gmp_nn::{
-    Activation, Directions, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
+    Activation, DirectionInit, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
 };
 use gmp_train::{Adam, Optimizer, Sgd};
 use std::time::{Duration, Instant};
@@ -111,7 +111,7 @@ fn the_running_statistics_of_dead_channels_become_0() {
         ("imn", LayerSpec::MeanNorm { activation: Identity }),
     ];
     let layers = layers.map(|(name, layer)| (name.to_owned(), layer)).to_vec();
-    let spec = NetworkSpec { input: Features::Vector(3), layers, directions: Directions::Exact };
+    let spec = NetworkSpec { input: Features::Vector(3), layers, directions: DirectionInit::Exact };
     let mut network = spec.build::<f32>(1).unwrap();
     let mut tape = Tape::new();
     let mut steps = |steps: usize, x: &[f32]| {

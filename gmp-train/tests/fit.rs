@@ -1,6 +1,6 @@
 //! The training loop as a user meets it: it learns, it is Keras' loop, it repeats itself to the last bit.
 
-use gmp_nn::{Mlp, Named, Network, Parameterization, Rng};
+use gmp_nn::{Mlp, Network, ParamStore, Parameterization, Rng};
 use gmp_train::{
     Adam, BoundaryChanges, BoundarySnapshots, Clip, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss,
     Metric, Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, Trainer,
@@ -62,7 +62,7 @@ impl Observer<f64> for Best {
 #[test]
 fn early_stopping_ends_after_its_patience_and_restores_the_best_epoch() {
     let monitor = Monitor::Validation(Metric::MeanSquaredError, Goal::Minimize);
-    let stopping = |restore| Some(EarlyStopping { patience: 5, margin: 0.0, restore });
+    let stopping = |restore| Some(EarlyStopping { patience: 5, min_delta: 0.0, restore });
     let run = |epochs, restore| {
         let trainer =
             Trainer { epochs, monitor, learning_rate: 0.1, early_stopping: stopping(restore), ..trainer() };
@@ -91,7 +91,7 @@ fn early_stopping_ends_after_its_patience_and_restores_the_best_epoch() {
 #[test]
 fn the_plateau_rule_lowers_the_rate_tenfold() {
     // A margin that nothing can beat after the first epoch: the rate falls at every patience.
-    let plateau = Some(ReduceOnPlateau { factor: 0.1, patience: 3, margin: 1e9 });
+    let plateau = Some(ReduceOnPlateau { factor: 0.1, patience: 3, min_delta: 1e9 });
     let mut rates = Vec::new();
     struct Rates<'a>(&'a mut Vec<f64>);
     impl Observer<f64> for Rates<'_> {
@@ -114,7 +114,7 @@ fn the_plateau_rule_lowers_the_rate_tenfold() {
 /// Clips as the definition says, before another optimizer's step, and counts the gradients that were too long.
 struct Clipping(Clip, Sgd<f64>, usize);
 impl Optimizer<f64> for Clipping {
-    fn step(&mut self, parameters: &mut Named<f64>, gradients: &[f64], rate: f64) {
+    fn step(&mut self, parameters: &mut ParamStore<f64>, gradients: &[f64], rate: f64) {
         let clipped: Vec<f64> = match self.0 {
             Clip::Norm(limit) => {
                 let norm = gradients.iter().map(|g| g * g).sum::<f64>().sqrt();
@@ -163,7 +163,7 @@ fn clipping_in_the_loop_is_clipping_by_hand_in_micro_batches_too() {
 #[test]
 fn a_validation_metric_that_is_not_finite_is_no_improvement_and_ends_no_run() {
     let far = Dataset::new(vec![1e300, -1e300], 1, vec![0.0; 2], 1).unwrap();
-    let stopping = EarlyStopping { patience: 3, margin: 0.0, restore: Restore::Always };
+    let stopping = EarlyStopping { patience: 3, min_delta: 0.0, restore: Restore::Always };
     let trainer = Trainer {
         monitor: Monitor::Validation(Metric::RootMeanSquaredError, Goal::Minimize),
         metrics: vec![Metric::MeanSquaredError],

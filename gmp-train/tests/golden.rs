@@ -52,8 +52,8 @@ fn network() -> Network<f64> {
 
 fn trainer() -> Trainer {
     Trainer {
-        plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 3, margin: 0.125 }),
-        early_stopping: Some(EarlyStopping { patience: 7, margin: 0.0, restore: Restore::Never }),
+        plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 3, min_delta: 0.125 }),
+        early_stopping: Some(EarlyStopping { patience: 7, min_delta: 0.0, restore: Restore::Never }),
         metrics: vec![Metric::MeanAbsoluteError],
         seed: 11,
         ..Trainer::new(Loss::MeanSquaredError, 2, 1, 0.25)
@@ -170,7 +170,7 @@ fn read_independently(bytes: &[u8], version: u32) {
     assert_eq!(m.text(), "a golden file: né 1");
     let settings: serde_json::Value = serde_json::from_str(m.text()).unwrap();
     assert_eq!(settings["learning_rate"], 0.25);
-    // Progress: epochs, steps, best epoch, last rate, end; rate, samples, batches, sum of losses.
+    // TrainState: epochs, steps, best epoch, last rate, end; rate, samples, batches, sum of losses.
     assert_eq!((m.u64(), m.u64(), m.option(Reader::u64), m.f64(), m.u32()), (1, 2, Some(0), 0.25, 0));
     assert_eq!((m.f64(), m.u64(), m.u64(), m.f64()), (0.25, 4, 0, 0.0));
     // Plateau and early stopping: best value, epochs since. History: loss, validation, rate.

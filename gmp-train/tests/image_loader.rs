@@ -2,8 +2,8 @@
 #![cfg(feature = "image")]
 
 use gmp_train::image::{
-    Cifar10, Crop, Error, Ilsvrc, ImageNet32, ImageSource, Loader, Loading, Order, Picture, Pictures,
-    Preparation, Skipped,
+    Cifar10, Crop, Error, Ilsvrc, ImageNet32, ImageSource, Loader, Loading, Order, Picture, Preparation,
+    Skipped, SyntheticShapes,
 };
 use jpeg_encoder::{ColorType, Encoder};
 use std::fs;
@@ -35,7 +35,7 @@ fn epoch(loader: &mut Loader, epoch: usize, batch: usize) -> Vec<Owned> {
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
     let batches = |threads| {
-        let (source, _) = Pictures::new(3, 173, 0);
+        let (source, _) = SyntheticShapes::new(3, 173, 0);
         let mut loader =
             Loader::new(Arc::new(source), Preparation::small(true), loading(50, threads)).unwrap();
         [epoch(&mut loader, 0, 0), epoch(&mut loader, 1, 0)]
@@ -51,7 +51,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
 /// Every picture once an epoch, in another order every epoch, and each as decoding it by hand gives it.
 #[test]
 fn batches_hold_what_the_source_holds() {
-    let (source, _) = Pictures::new(4, 117, 0);
+    let (source, _) = SyntheticShapes::new(4, 117, 0);
     let source = Arc::new(source);
     let preparation = Preparation::small(true);
     let mut loader = Loader::new(source.clone(), preparation, loading(20, 2)).unwrap();
@@ -96,7 +96,7 @@ fn batches_hold_what_the_source_holds() {
 
 #[test]
 fn an_epoch_goes_on_from_any_batch() {
-    let (source, _) = Pictures::new(3, 203, 0);
+    let (source, _) = SyntheticShapes::new(3, 203, 0);
     let source = Arc::new(source);
     let whole =
         epoch(&mut Loader::new(source.clone(), Preparation::small(true), loading(33, 2)).unwrap(), 4, 0);
@@ -173,7 +173,7 @@ fn a_panic_of_the_source_reaches_the_caller() {
 #[test]
 fn settings_out_of_range_are_errors() {
     let fail = |pictures, preparation, loading| {
-        let (source, _) = Pictures::new(1, pictures, 0);
+        let (source, _) = SyntheticShapes::new(1, pictures, 0);
         Loader::new(Arc::new(source), preparation, loading).unwrap_err().to_string()
     };
     let small = Preparation::small(true);
@@ -185,7 +185,7 @@ fn settings_out_of_range_are_errors() {
     let centre = Preparation { crop: Crop::Centre { shorter: 31, size: 32 }, ..small };
     assert!(fail(1, centre, loading(1, 1)).starts_with("shorter side is 31"));
     // A batch larger than the set is the set, and allocates no more.
-    let (source, _) = Pictures::new(1, 7, 0);
+    let (source, _) = SyntheticShapes::new(1, 7, 0);
     let mut loader = Loader::new(Arc::new(source), small, loading(usize::MAX, 2)).unwrap();
     assert_eq!((loader.batches(), epoch(&mut loader, 0, 0)[0].2.len()), (1, 7));
 }

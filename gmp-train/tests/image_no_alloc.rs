@@ -2,8 +2,8 @@
 #![cfg(feature = "image")]
 
 use gmp_nn::models::{Form, vgg6};
-use gmp_train::image::{Loader, Loading, Order, Pictures, Preparation};
-use gmp_train::{Clip, Epoch, Loss, Metric, Observer, Progress, Sgd, State, Trainer};
+use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
+use gmp_train::{Clip, Epoch, Loss, Metric, Observer, Sgd, State, TrainState, Trainer};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ fn the_steady_state_allocates_nothing() {
 
 fn loading_allocates_nothing() {
     for threads in [1, 3] {
-        let (source, _) = Pictures::new(1, 300, 0);
+        let (source, _) = SyntheticShapes::new(1, 300, 0);
         let loading = Loading { batch_size: 64, order: Order::Shuffled, seed: 1, threads };
         let mut loader = Loader::new(Arc::new(source), Preparation::small(true), loading).unwrap();
         // A thread that the system starts late warms up late, so steadiness is waited for, but not long.
@@ -60,19 +60,19 @@ fn training_allocates_nothing() {
         (Form::GeometricInputNorm, None, None),
         (Form::GeometricInputNorm, Some(3), Some(Clip::Norm(0.5))),
     ] {
-        let (pictures, _) = Pictures::new(1, 112 * 4, 0);
+        let (pictures, _) = SyntheticShapes::new(1, 112 * 4, 0);
         let loading = Loading { batch_size: 4, order: Order::Shuffled, seed: 1, threads: 1 };
         let mut loader = Loader::new(Arc::new(pictures), Preparation::small(true), loading).unwrap();
         let mut network = vgg6(form, 2, 10).build::<f32>(1).unwrap();
         let trainer = Trainer {
-            metrics: vec![Metric::TopAccuracy(1), Metric::TopAccuracy(5)],
+            metrics: vec![Metric::TopK(1), Metric::TopK(5)],
             micro_batch,
             clip,
             ..Trainer::new(Loss::SoftmaxCrossEntropy, 4, 1, 0.01)
         };
         let mut count = Count(vec![0; 113]);
         one.install(|| {
-            let (start, mut sgd) = (Progress::start(&trainer), Sgd::new(0.9));
+            let (start, mut sgd) = (TrainState::start(&trainer), Sgd::new(0.9));
             trainer.fit_batches(start, &mut network, &mut sgd, &mut loader, None, &mut count).unwrap();
         });
         assert!(count.0[10] > 0, "the counting allocator is not in use");

@@ -4,9 +4,9 @@
 use gmp_autograd::Mat;
 use gmp_nn::models::{Form, vgg6};
 use gmp_nn::{Element, Network};
-use gmp_train::image::{Loader, Loading, Order, Pictures, Preparation};
+use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
 use gmp_train::{
-    Batch, Batches, Checkpoint, Epoch, Error, Goal, Loss, Metric, Monitor, Observer, Progress, Sgd, State,
+    Batch, Batches, Checkpoint, Epoch, Error, Goal, Loss, Metric, Monitor, Observer, Sgd, State, TrainState,
     Trainer, evaluate,
 };
 use std::ops::ControlFlow;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 const CLASSES: usize = 10;
 
 fn loaders(batch_size: usize, threads: usize) -> (Loader, Loader) {
-    let (training, validation) = Pictures::new(3, 96, 40);
+    let (training, validation) = SyntheticShapes::new(3, 96, 40);
     let loading = Loading { batch_size, order: Order::Shuffled, seed: 5, threads };
     let train = Loader::new(Arc::new(training), Preparation::small(true), loading).unwrap();
     let loading = Loading { order: Order::AsStored, ..loading };
@@ -24,8 +24,8 @@ fn loaders(batch_size: usize, threads: usize) -> (Loader, Loader) {
 
 fn trainer(epochs: usize) -> Trainer {
     Trainer {
-        monitor: Monitor::Validation(Metric::TopAccuracy(5), Goal::Maximize),
-        metrics: vec![Metric::TopAccuracy(1), Metric::TopAccuracy(5)],
+        monitor: Monitor::Validation(Metric::TopK(5), Goal::Maximize),
+        metrics: vec![Metric::TopK(1), Metric::TopK(5)],
         ..Trainer::new(Loss::SoftmaxCrossEntropy, 32, epochs, 0.01)
     }
 }
@@ -65,12 +65,12 @@ impl Run {
         threads: usize,
         from: Option<Checkpoint<f32>>,
         after: usize,
-    ) -> (Network<f32>, Progress<f32>, Option<Checkpoint<f32>>) {
+    ) -> (Network<f32>, TrainState<f32>, Option<Checkpoint<f32>>) {
         let (mut train, mut validation) = loaders(32, threads);
         let (mut network, mut sgd) = (build(self.form, self.width), Sgd::new(0.9));
         let (trainer, mut keeps) = (trainer(self.epochs), (Keep(after, None), Keep(3 * self.epochs, None)));
         let progress = from.map_or_else(
-            || Progress::start(&trainer),
+            || TrainState::start(&trainer),
             |checkpoint| checkpoint.restore(&mut network, &mut sgd).unwrap(),
         );
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -156,7 +156,7 @@ fn micro_batches_give_the_step_of_the_whole_batch_where_there_are_no_batch_stati
         let mut network: Network<f64> = build(form, 2);
         let mut data = Noise(pixels.clone(), classes.clone(), 0);
         let trainer = Trainer { micro_batch, monitor: Monitor::TrainingLoss, batch_size: 6, ..trainer(2) };
-        let start = Progress::start(&trainer);
+        let start = TrainState::start(&trainer);
         trainer.fit_batches(start, &mut network, &mut Sgd::new(0.9), &mut data, None, &mut ()).unwrap();
         network.parameters.values().to_vec()
     };

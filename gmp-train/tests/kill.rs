@@ -6,7 +6,7 @@
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Checkpoints, Dataset, EarlyStopping, Every, Loss, Observer, Progress, ReduceOnPlateau, Restore,
+    Adam, Checkpoints, Dataset, EarlyStopping, Every, Loss, Observer, ReduceOnPlateau, Restore, TrainState,
     Trainer,
 };
 use std::path::Path;
@@ -23,8 +23,8 @@ fn run(folder: &Path, observer: &mut dyn Observer<f32>) -> (usize, Network<f32>,
     let y = x.chunks(2).map(|x| x[0] * x[1]).collect();
     let data = Dataset::new(x, 2, y, 1).unwrap();
     let trainer = Trainer {
-        plateau: Some(ReduceOnPlateau { factor: 0.9, patience: 2, margin: 1e-2 }),
-        early_stopping: Some(EarlyStopping { patience: 60, margin: 0.0, restore: Restore::Never }),
+        plateau: Some(ReduceOnPlateau { factor: 0.9, patience: 2, min_delta: 1e-2 }),
+        early_stopping: Some(EarlyStopping { patience: 60, min_delta: 0.0, restore: Restore::Never }),
         seed: 2,
         ..Trainer::new(Loss::MeanSquaredError, 8, 60, 0.01)
     };
@@ -35,7 +35,7 @@ fn run(folder: &Path, observer: &mut dyn Observer<f32>) -> (usize, Network<f32>,
             assert!(newest.unreadable.is_empty(), "{:?}", newest.unreadable);
             newest.checkpoint.restore(&mut network, &mut adam).unwrap()
         }
-        None => Progress::start(&trainer),
+        None => TrainState::start(&trainer),
     };
     let start = progress.fit().steps;
     trainer.fit_from(progress, &mut network, &mut adam, &data, None, observer).unwrap();

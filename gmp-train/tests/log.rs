@@ -3,8 +3,8 @@
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Checkpoints, Dataset, Epoch, Every, Goal, Log, LogError, Loss, Metric, Monitor, Observer, Progress,
-    State, Trainer,
+    Adam, Checkpoints, Dataset, Epoch, Every, Goal, Log, LogError, Loss, Metric, Monitor, Observer, State,
+    TrainState, Trainer,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -35,7 +35,7 @@ fn build() -> Network<f64> {
 
 /// Keeps the last state's progress.
 #[derive(Default)]
-struct Keep(Option<Progress<f64>>);
+struct Keep(Option<TrainState<f64>>);
 impl Observer<f64> for Keep {
     fn on_epoch(&mut self, _: &Epoch<'_, f64>) -> ControlFlow<()> {
         ControlFlow::Continue(())
@@ -46,13 +46,13 @@ impl Observer<f64> for Keep {
 }
 
 /// Trains from the newest checkpoint in a folder, or from the start.
-fn train(epochs: usize, from: Option<&Path>, observer: &mut dyn Observer<f64>) -> Progress<f64> {
+fn train(epochs: usize, from: Option<&Path>, observer: &mut dyn Observer<f64>) -> TrainState<f64> {
     let (mut network, mut adam, mut keep) = (build(), Adam::default(), Keep::default());
     let progress = match from {
         Some(folder) => {
             Newest::in_folder(folder).unwrap().unwrap().checkpoint.restore(&mut network, &mut adam).unwrap()
         }
-        None => Progress::start(&trainer(epochs)),
+        None => TrainState::start(&trainer(epochs)),
     };
     let (data, validation) = (plane(40, 1), plane(10, 2));
     trainer(epochs)
@@ -66,7 +66,7 @@ fn loud(error: &LogError) {
 }
 
 /// What the logs must say of an epoch.
-fn expected(progress: &Progress<f64>, epoch: usize) -> [(&'static str, f64); 7] {
+fn expected(progress: &TrainState<f64>, epoch: usize) -> [(&'static str, f64); 7] {
     let (record, measured) = (progress.history()[epoch], &progress.metrics()[epoch]);
     [
         ("learning_rate", record.learning_rate),
@@ -80,7 +80,7 @@ fn expected(progress: &Progress<f64>, epoch: usize) -> [(&'static str, f64); 7] 
 }
 
 /// Reads a file of JSON Lines that must hold all of a run, and returns the seconds.
-fn check_lines(file: &Path, progress: &Progress<f64>) -> Vec<f64> {
+fn check_lines(file: &Path, progress: &TrainState<f64>) -> Vec<f64> {
     let text = fs::read_to_string(file).unwrap();
     assert!(text.ends_with('\n'));
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

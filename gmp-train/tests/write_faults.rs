@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
-use gmp_train::checkpoint::{Newest, write_whole};
+use gmp_train::checkpoint::{Newest, write_atomic};
 use gmp_train::{Adam, Checkpoint, Checkpoints, Dataset, Every, Loss, Observer, Trainer};
 use std::collections::BTreeMap;
 use std::fs;
@@ -206,7 +206,7 @@ fn a_folder_without_permission() {
 fn a_folder_that_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gone/a.checkpoint");
-    let error = write_whole(&path, b"new").unwrap_err().to_string();
+    let error = write_atomic(&path, b"new").unwrap_err().to_string();
     assert!(error.contains("cannot create a file in the folder: No such file or directory"), "{error}");
     // A run makes its folder anew.
     let (failures, _) = run(&mut command(&folder.path().join("gone"), "")).unwrap();

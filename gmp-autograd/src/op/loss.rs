@@ -93,7 +93,7 @@ loss!(SquaredError, "mean_squared_error", |p, t| (p - t) * (p - t), (p - t) + (p
 loss!(
     BinaryCrossEntropy,
     "binary_cross_entropy_with_logits",
-    |z, t| z.larger(T::ZERO) - z * t + (-z.abs()).exp().ln_1p(),
+    |z, t| z.max(T::ZERO) - z * t + (-z.abs()).exp().ln_1p(),
     sigmoid(z) - t
 );
 

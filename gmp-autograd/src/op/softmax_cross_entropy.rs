@@ -27,7 +27,7 @@ pub fn softmax_cross_entropy<T: Scalar>(tape: &mut Tape<T>, logits: Var, classes
             let mut sum = T::ZERO;
             for (i, p) in p.chunks_exact_mut(z.cols()).enumerate() {
                 let (z, class) = (z.row(i), class_of(classes.data()[i], z.cols()));
-                let largest = z.iter().copied().fold(z[0], |a, b| a.larger(b));
+                let largest = z.iter().copied().fold(z[0], |a, b| a.max(b));
                 let mut total = T::ZERO;
                 for (p, &z) in p.iter_mut().zip(z) {
                     *p = (z - largest).exp();

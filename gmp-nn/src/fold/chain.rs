@@ -1,13 +1,13 @@
 //! A network as what its layers do, whatever expressed them; and what neighbours take over from each other.
 
-use super::plain::{PerChannel, Plain};
-use crate::conv::Window;
+use super::plain::{EffectiveWeights, PerChannel};
+use crate::kernel::conv::Window;
 use crate::{Activation, Element, Error, Layer, LayerSpec, Network, NetworkSpec, Parameterization};
 
 /// What a layer does.
 #[derive(Debug)]
 enum Step<T> {
-    Units(Plain<T>),
+    Units(EffectiveWeights<T>),
     PerChannel(PerChannel<T>),
     MaxPool(Window),
     GlobalAveragePool,
@@ -101,7 +101,7 @@ impl<T: Element> Chain<T> {
     }
 
     /// The same with no weights for units that are constants, and the constants taken over by what is behind.
-    pub(super) fn without_constants(self, concerns: &impl Fn(&Plain<T>) -> bool) -> Self {
+    pub(super) fn without_constants(self, concerns: &impl Fn(&EffectiveWeights<T>) -> bool) -> Self {
         let mut chain = Self(Vec::with_capacity(self.0.len()));
         for (name, step) in self.0 {
             let constants_name = format!("{name}.constants");
@@ -130,11 +130,11 @@ impl<T: Element> Chain<T> {
     pub(super) fn describe(
         self,
         is_image: &mut bool,
-        form: &impl Fn(&Plain<T>) -> Parameterization,
-        units: &mut Vec<Plain<T>>,
+        form: &impl Fn(&EffectiveWeights<T>) -> Parameterization,
+        units: &mut Vec<EffectiveWeights<T>>,
     ) -> Vec<(String, LayerSpec)> {
         let describe = |(name, step)| {
-            let mut describe_units = |plain: Plain<T>| {
+            let mut describe_units = |plain: EffectiveWeights<T>| {
                 let spec = plain.spec(form(&plain));
                 units.push(plain);
                 spec

@@ -17,10 +17,10 @@
 mod chain;
 mod plain;
 
-use crate::parameterization::{Directions, Parameterization};
+use crate::parameterization::{DirectionInit, Parameterization};
 use crate::{Activation, Element, Error, Features, Linear, Network, NetworkSpec};
 use chain::Chain;
-pub use plain::Plain;
+pub use plain::EffectiveWeights;
 
 /// The same function (the one of evaluation) as plain weights and biases.
 ///
@@ -52,7 +52,7 @@ pub fn to_geometric<T: Element>(network: &Network<T>) -> Result<Network<T>, Erro
     build(network.spec().input, chain, form)
 }
 
-fn form<T>(plain: &Plain<T>) -> Parameterization {
+fn form<T>(plain: &EffectiveWeights<T>) -> Parameterization {
     match (plain.linear, plain.activation) {
         (Linear::Dense, Activation::Identity) => Parameterization::Standard,
         _ => Parameterization::Geometric,
@@ -62,12 +62,12 @@ fn form<T>(plain: &Plain<T>) -> Parameterization {
 fn build<T: Element>(
     input: Features,
     chain: Chain<T>,
-    form: impl Fn(&Plain<T>) -> Parameterization,
+    form: impl Fn(&EffectiveWeights<T>) -> Parameterization,
 ) -> Result<Network<T>, Error> {
     let mut units = Vec::new();
     let mut is_image = matches!(input, Features::Image { .. });
     let layers = chain.describe(&mut is_image, &form, &mut units);
-    let spec = NetworkSpec { input, layers, directions: Directions::Exact };
+    let spec = NetworkSpec { input, layers, directions: DirectionInit::Exact };
 
     let mut names = Vec::with_capacity(units.len());
     let mut network = spec.build_from(&mut |name, _, weights: &mut [T]| {

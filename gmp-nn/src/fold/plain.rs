@@ -1,12 +1,12 @@
 //! Layers in plain terms.
 
-use crate::conv::{Images, Padding, Window};
+use crate::kernel::conv::{Images, Padding, Window};
 use crate::{Activation, Boundaries, LayerSpec, Linear, Parameterization};
 use gmp_math::Scalar;
 
 /// A layer of units in plain terms: unit j gives ±g(w_j·x + b_j).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plain<T> {
+pub struct EffectiveWeights<T> {
     /// What w_j·x is: of a vector, or at every position of a window.
     pub linear: Linear,
     /// w, inputs of a unit × units.
@@ -19,7 +19,7 @@ pub struct Plain<T> {
     pub activation: Activation,
 }
 
-impl<T: Scalar> Plain<T> {
+impl<T: Scalar> EffectiveWeights<T> {
     pub(crate) fn new(linear: Linear, boundaries: Boundaries<T>, activation: Activation) -> Self {
         let Boundaries { normals: weights, offsets: bias } = boundaries;
         let negative = vec![false; bias.len()];
@@ -72,7 +72,7 @@ impl<T: Scalar> Plain<T> {
             }
             constants.shift[unit] = match self.activation {
                 Activation::Identity => bias,
-                Activation::Relu => bias.larger(T::ZERO),
+                Activation::Relu => bias.max(T::ZERO),
             };
             any |= constants.shift[unit] != T::ZERO;
             self.column(unit).for_each(|w| *w = T::ZERO);
@@ -163,7 +163,7 @@ impl<T: Scalar> PerChannel<T> {
     }
 
     /// As units of their own, one a channel: dense ones, or with a window of a single pixel.
-    pub(super) fn into_plain(self, is_image: bool) -> Plain<T> {
+    pub(super) fn into_plain(self, is_image: bool) -> EffectiveWeights<T> {
         let channels = self.scale.len();
         let mut weights = vec![T::ZERO; channels * channels];
         weights.iter_mut().step_by(channels + 1).zip(&self.scale).for_each(|(w, &scale)| *w = scale);
@@ -175,6 +175,6 @@ impl<T: Scalar> PerChannel<T> {
             Linear::Dense
         };
         let boundaries = Boundaries { normals: weights, offsets: self.shift };
-        Plain::new(linear, boundaries, self.activation)
+        EffectiveWeights::new(linear, boundaries, self.activation)
     }
 }

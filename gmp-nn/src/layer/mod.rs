@@ -11,8 +11,8 @@ pub(crate) use mean_norm::MeanNorm;
 pub(crate) use pool::{GlobalAveragePool, MaxPool};
 pub(crate) use residual::Residual;
 
-use crate::fold::Plain;
-use crate::named::Slot;
+use crate::fold::EffectiveWeights;
+use crate::params::Slot;
 use crate::{Boundaries, Element};
 use gmp_autograd::{Tape, Var};
 
@@ -89,7 +89,7 @@ pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var;
 
     /// The layer as plain weights and biases; `None` for a layer that is not made of units.
-    fn plain(&self, _parameters: &[T], _buffers: &[T]) -> Option<Plain<T>> {
+    fn plain(&self, _parameters: &[T], _buffers: &[T]) -> Option<EffectiveWeights<T>> {
         None
     }
 

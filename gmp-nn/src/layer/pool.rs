@@ -1,6 +1,6 @@
 //! Pools.
 
-use crate::conv::{Images, Window};
+use crate::kernel::conv::{Images, Window};
 use crate::op;
 use crate::{Element, Forward, Layer};
 use gmp_autograd::Var;

@@ -5,8 +5,8 @@
 //! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
 
 use super::Activation;
-use super::columns::{Columns, part, part_mut, rectified, sweep};
-use crate::gemm::{Element, View, gemm, rows_at_a_time, wants_transposed_copy};
+use crate::kernel::columns::{Columns, part, part_mut, rectified, sweep};
+use crate::kernel::gemm::{Element, View, gemm, rows_at_a_time, wants_transposed_copy};
 use gmp_autograd::{Mat, MatMut, Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
 use std::array;

@@ -4,9 +4,9 @@
 //! backward pass turns the output's gradient into that of the pre-activation in place.
 
 use super::Activation;
-use super::chunks::Chunks;
-use crate::conv::{self, Finish, Geometry};
-use crate::gemm::Element;
+use crate::kernel::chunks::Chunks;
+use crate::kernel::conv::{self, Finish, Geometry};
+use crate::kernel::gemm::Element;
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
 

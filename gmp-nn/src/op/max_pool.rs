@@ -1,6 +1,6 @@
 //! The largest number under every position of a window.
 
-use crate::conv::{Geometry, GeometryError, Images, Window, pool};
+use crate::kernel::conv::{Geometry, GeometryError, Images, Window, pool};
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::Scalar;
 

@@ -1,9 +1,9 @@
 //! Mean-only normalization: every column less its mean over the batch.
 
 use super::Activation;
-use super::chunks::{Chunks, fold_rows};
-use super::columns::rectified;
-use crate::conv::work_area;
+use crate::kernel::chunks::{Chunks, fold_rows};
+use crate::kernel::columns::rectified;
+use crate::kernel::conv::work_area;
 use gmp_autograd::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};

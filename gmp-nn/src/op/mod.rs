@@ -2,8 +2,6 @@
 
 mod affine;
 mod batch_norm;
-mod chunks;
-mod columns;
 mod conv2d;
 mod direction;
 mod global_average_pool;

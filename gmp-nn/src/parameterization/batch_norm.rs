@@ -1,7 +1,7 @@
 //! Batch normalization: g(γ (w·x + b − μ)/√(σ²+ϵ) + β).
 
 use super::Initial;
-use crate::fold::Plain;
+use crate::fold::EffectiveWeights;
 use crate::layer::{Statistics, track};
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
@@ -79,10 +79,10 @@ impl<T: Element> Layer<T> for BatchNorm {
         true
     }
 
-    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<EffectiveWeights<T>> {
         let mut affine = Boundaries::default();
         affine.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
-        let mut plain = Plain::new(self.linear, affine, self.activation);
+        let mut plain = EffectiveWeights::new(self.linear, affine, self.activation);
         let (gain, shift) = (&parameters[self.gain.range()], &parameters[self.shift.range()]);
         let (mean, variance) = (&buffers[self.mean.range()], &buffers[self.variance.range()]);
         for unit in 0..gain.len() {

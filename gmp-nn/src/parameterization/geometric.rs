@@ -3,8 +3,8 @@
 //! The radius stands outside the activation and may become negative, as in the authors' code. With one input
 //! there are no angles; the direction is the sign of the weight, stored in a buffer and never trained.
 
-use super::{Directions, Initial};
-use crate::fold::Plain;
+use super::{DirectionInit, Initial};
+use crate::fold::EffectiveWeights;
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
 use gmp_autograd::Var;
@@ -31,8 +31,8 @@ pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Laye
     let mut angles = vec![T::ZERO; (inputs - 1) * units];
     let mut radius = vec![T::ZERO; units];
     let convert = match init.directions {
-        Directions::Exact => sphere::to_spherical,
-        Directions::HalfSphere => sphere::half_sphere_angles,
+        DirectionInit::Exact => sphere::to_spherical,
+        DirectionInit::HalfSphere => sphere::half_sphere_angles,
     };
     convert(init.weights, units, &mut angles, &mut radius)
         .map_err(|source| Error::Direction { layer: init.name.to_owned(), source })?;
@@ -75,10 +75,10 @@ impl<T: Element> Layer<T> for Geometric {
         true
     }
 
-    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<EffectiveWeights<T>> {
         let mut boundaries = Boundaries::default();
         self.boundaries(parameters, buffers, &mut boundaries);
-        let mut plain = Plain::new(self.linear, boundaries, self.activation);
+        let mut plain = EffectiveWeights::new(self.linear, boundaries, self.activation);
         for (unit, &radius) in parameters[self.radius.range()].iter().enumerate() {
             match self.activation {
                 Activation::Identity => plain.scale(unit, radius),

@@ -15,7 +15,7 @@ mod standard;
 mod weight_norm;
 
 use crate::op::Activation;
-use crate::{Element, Error, Layer, Linear, Named};
+use crate::{Element, Error, Layer, Linear, ParamStore};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -90,7 +90,7 @@ impl std::str::FromStr for Parameterization {
 /// How geometric units take their first direction from the sampled weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Directions {
+pub enum DirectionInit {
     /// The direction of the weights.
     #[default]
     Exact,
@@ -108,9 +108,9 @@ pub(crate) struct Initial<'a, T> {
     pub(crate) units: usize,
     pub(crate) linear: Linear,
     pub(crate) activation: Activation,
-    pub(crate) directions: Directions,
-    pub(crate) parameters: &'a mut Named<T>,
-    pub(crate) buffers: &'a mut Named<T>,
+    pub(crate) directions: DirectionInit,
+    pub(crate) parameters: &'a mut ParamStore<T>,
+    pub(crate) buffers: &'a mut ParamStore<T>,
 }
 
 impl<T: Element> Initial<'_, T> {

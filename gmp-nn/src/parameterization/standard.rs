@@ -1,7 +1,7 @@
 //! Standard parameterization: g(w·x + b).
 
 use super::Initial;
-use crate::fold::Plain;
+use crate::fold::EffectiveWeights;
 use crate::op::Activation;
 use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
 use gmp_autograd::Var;
@@ -30,9 +30,9 @@ impl<T: Element> Layer<T> for Standard {
         true
     }
 
-    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<EffectiveWeights<T>> {
         let mut boundaries = Boundaries::default();
         self.boundaries(parameters, buffers, &mut boundaries);
-        Some(Plain::new(self.linear, boundaries, self.activation))
+        Some(EffectiveWeights::new(self.linear, boundaries, self.activation))
     }
 }

@@ -1,7 +1,7 @@
 //! Weight normalization: g(ℓ (v/‖v‖)·x + b), started with ℓ = ‖v‖.
 
 use super::Initial;
-use crate::fold::Plain;
+use crate::fold::EffectiveWeights;
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
 use gmp_autograd::Var;
@@ -46,9 +46,9 @@ impl<T: Element> Layer<T> for WeightNorm {
         true
     }
 
-    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<Plain<T>> {
+    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<EffectiveWeights<T>> {
         let mut boundaries = Boundaries::default();
         self.boundaries(parameters, buffers, &mut boundaries);
-        Some(Plain::new(self.linear, boundaries, self.activation))
+        Some(EffectiveWeights::new(self.linear, boundaries, self.activation))
     }
 }

@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all, and the folder in which a run keeps its last ones.
 
 use super::{Checkpoint, CheckpointError, Problem};
-use crate::broken::non_finite_of;
+use crate::nonfinite::non_finite_of;
 use crate::{Epoch, Observer, State};
 use gmp_nn::Element;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// The first of these steps that the operating system refuses. The old file is then as it was, unless it was the last
 /// step: the new one is in its place, and whether that outlasts a power cut is unknown.
-pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
+pub fn write_atomic(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let temporary = file.with_extension(TEMPORARY);
     let io = |action| move |source| Problem::Io { action, source };
     let write = || -> Result<(), Problem> {
@@ -53,7 +53,7 @@ pub enum Every {
 /// Writes checkpoints of a run to a folder of its own and keeps the last few: an [`Observer`].
 ///
 /// A checkpoint that cannot be written is reported and training goes on. The run's last state is always written, unless
-/// a number of its parameters or buffers is not finite (which [`Check::LossAlone`](crate::Check) lets pass): that is
+/// a number of its parameters or buffers is not finite (which [`Check::LossOnly`](crate::Check) lets pass): that is
 /// reported too, and displaces no good checkpoint.
 pub struct Checkpoints<'a> {
     folder: PathBuf,

@@ -12,15 +12,15 @@
 //!
 //! Two things are not in it, since what is has them: the state of the random numbers, all of which come from streams
 //! that their purpose names and that begin anew from the seed, the epoch and the place (a shuffle, the crop of a
-//! picture), so that [`Trainer::seed`] and [`Progress`] are their state; and the network's layers, of which the
+//! picture), so that [`Trainer::seed`] and [`TrainState`] are their state; and the network's layers, of which the
 //! caller's `description` says what it needs to build them again (restoring compares names and shapes).
 //!
 //! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one. Version
 //! 2 has the metrics at the end of the metadata; version 1 had none.
 
 use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};
-use crate::progress::Metrics;
-use crate::{OptimizerState, Progress, Trainer};
+use crate::state::Metrics;
+use crate::{OptimizerState, TrainState, Trainer};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 
@@ -144,8 +144,8 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
         return Err(Problem::Checksum { found, expected });
     }
     let (metadata, mut numbers) = bytes[HEADER..].split_at(metadata_bytes as usize);
-    let metadata: Metadata<'_, Progress<T>, Metrics> = if version == 1 {
-        let old: Metadata<'_, Progress<T>, ()> = codec::decode(metadata).map_err(Problem::Metadata)?;
+    let metadata: Metadata<'_, TrainState<T>, Metrics> = if version == 1 {
+        let old: Metadata<'_, TrainState<T>, ()> = codec::decode(metadata).map_err(Problem::Metadata)?;
         let history = vec![Vec::new(); old.progress.history().len()];
         old.with(Metrics { history, ..Metrics::default() })
     } else {
@@ -163,7 +163,7 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     }
     let trainer: Trainer =
         serde_json::from_str(metadata.trainer).map_err(|e| Problem::Metadata(format!("trainer: {e}")))?;
-    let Progress { batches, samples, .. } = metadata.progress;
+    let TrainState { batches, samples, .. } = metadata.progress;
     if batches != 0 && batches.saturating_mul(trainer.batch_size) >= samples {
         let size = trainer.batch_size;
         let problem = format!("{batches} batches of {size} are done of an epoch of {samples} samples");
@@ -178,7 +178,11 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     }
     let mut checkpoint = Checkpoint {
         description: metadata.description.to_owned(),
-        progress: Progress { batch_size: trainer.batch_size, metrics: metadata.metrics, ..metadata.progress },
+        progress: TrainState {
+            batch_size: trainer.batch_size,
+            metrics: metadata.metrics,
+            ..metadata.progress
+        },
         trainer,
         optimizer: OptimizerState {
             kind: metadata.optimizer.to_owned(),

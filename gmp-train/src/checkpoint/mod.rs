@@ -38,13 +38,13 @@ mod file;
 mod format;
 
 pub use error::{CheckpointError, Problem};
-pub use file::{Checkpoints, Every, Newest, write_whole};
+pub use file::{Checkpoints, Every, Newest, write_atomic};
 
 pub(crate) use format::{read_numbers, write_numbers};
 
-use crate::{Optimizer, OptimizerState, Progress, State, Trainer};
+use crate::{Optimizer, OptimizerState, State, TrainState, Trainer};
 use gmp_math::Scalar;
-use gmp_nn::{Element, Named, Network};
+use gmp_nn::{Element, Network, ParamStore};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,7 @@ pub struct Checkpoint<T> {
     /// How it trained.
     pub trainer: Trainer,
     /// How far it was.
-    pub progress: Progress<T>,
+    pub progress: TrainState<T>,
     /// The optimizer.
     pub optimizer: OptimizerState<T>,
     /// What is trained.
@@ -102,7 +102,7 @@ impl<T: Element> Checkpoint<T> {
     /// # Errors
     /// If the operating system refuses, or there are more than 64 MiB of metadata.
     pub fn write(&self, file: &Path) -> Result<(), CheckpointError> {
-        let written = self.to_bytes().and_then(|bytes| write_whole(file, &bytes));
+        let written = self.to_bytes().and_then(|bytes| write_atomic(file, &bytes));
         written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
     }
 
@@ -144,7 +144,7 @@ impl<T: Element> Checkpoint<T> {
         self,
         network: &mut Network<T>,
         optimizer: &mut dyn Optimizer<T>,
-    ) -> Result<Progress<T>, CheckpointError> {
+    ) -> Result<TrainState<T>, CheckpointError> {
         let file = self.file.clone();
         self.restore_into(network, optimizer).map_err(|problem| CheckpointError { file, problem })
     }
@@ -153,7 +153,7 @@ impl<T: Element> Checkpoint<T> {
         self,
         network: &mut Network<T>,
         optimizer: &mut dyn Optimizer<T>,
-    ) -> Result<Progress<T>, Problem> {
+    ) -> Result<TrainState<T>, Problem> {
         let parameters = flatten(&self.parameters, &network.parameters)?;
         let buffers = flatten(&self.buffers, &network.buffers)?;
         let best = &self.progress.best;
@@ -180,7 +180,7 @@ fn mismatch<R>(what: &str, found: String, expected: String) -> Result<R, Problem
     Err(Problem::Mismatch { what: what.to_owned(), found, expected })
 }
 
-fn tensors<T: Scalar>(named: &Named<T>) -> Vec<Tensor<T>> {
+fn tensors<T: Scalar>(named: &ParamStore<T>) -> Vec<Tensor<T>> {
     let tensor = |entry: &gmp_nn::Entry| Tensor {
         name: entry.name.clone(),
         rows: entry.slot.rows,
@@ -191,7 +191,7 @@ fn tensors<T: Scalar>(named: &Named<T>) -> Vec<Tensor<T>> {
 }
 
 /// The tensors' numbers in a row, if they are the matrices of `named`.
-fn flatten<T: Scalar>(tensors: &[Tensor<T>], named: &Named<T>) -> Result<Vec<T>, Problem> {
+fn flatten<T: Scalar>(tensors: &[Tensor<T>], named: &ParamStore<T>) -> Result<Vec<T>, Problem> {
     let shape = |name: &str, rows, cols| format!("{name} ({rows}×{cols})");
     let mut numbers = Vec::with_capacity(named.values().len());
     for i in 0..tensors.len().max(named.entries().len()) {

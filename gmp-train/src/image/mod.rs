@@ -1,14 +1,14 @@
 //! Image data sets: where pictures come from, what is done to them, and how they reach the training loop.
 //!
-//! An [`ImageSource`] gives one picture by its number: [`Cifar10`], [`ImageNet32`], [`Ilsvrc`], or [`Pictures`],
+//! An [`ImageSource`] gives one picture by its number: [`Cifar10`], [`ImageNet32`], [`Ilsvrc`], or [`SyntheticShapes`],
 //! a generated set that needs no files. A [`Preparation`] crops, flips and normalizes it. A [`Loader`] does both
 //! in background threads and hands out batches in an order that depends on the seed and the epoch alone.
 //!
 //! ```
-//! use gmp_train::image::{ImageSource, Loader, Loading, Order, Pictures, Preparation};
+//! use gmp_train::image::{ImageSource, Loader, Loading, Order, SyntheticShapes, Preparation};
 //! use std::sync::Arc;
 //!
-//! let (training, _validation) = Pictures::new(7, 100, 20);
+//! let (training, _validation) = SyntheticShapes::new(7, 100, 20);
 //! let loading = Loading { batch_size: 32, order: Order::Shuffled, seed: 1, threads: 2 };
 //! let mut loader = Loader::new(Arc::new(training), Preparation::small(true), loading)?;
 //! loader.start(0, 0); // epoch 0 from its first batch
@@ -30,8 +30,8 @@ mod imagenet32;
 mod loader;
 mod loading;
 mod npz;
-mod pictures;
 mod resize;
+mod synthetic;
 
 pub use augment::{Crop, Preparation};
 pub use cifar10::Cifar10;
@@ -40,7 +40,7 @@ pub use ilsvrc::Ilsvrc;
 pub use imagenet32::ImageNet32;
 pub use loader::{Batch, Loader, Skipped};
 pub use loading::{Loading, Order};
-pub use pictures::Pictures;
+pub use synthetic::SyntheticShapes;
 
 use gmp_nn::Rng;
 use std::fmt;

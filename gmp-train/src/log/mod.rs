@@ -3,7 +3,7 @@
 mod event_files;
 mod json_lines;
 
-use crate::{Epoch, Monitor, Observer, Progress, State, Trainer};
+use crate::{Epoch, Monitor, Observer, State, TrainState, Trainer};
 use event_files::EventFiles;
 use json_lines::JsonLines;
 use std::io;
@@ -127,7 +127,7 @@ impl<T> Observer<T> for Log<'_> {
 }
 
 /// The last epoch's, with the names that they have in every log.
-fn numbers<T>(trainer: &Trainer, progress: &Progress<T>) -> Vec<(String, f64)> {
+fn numbers<T>(trainer: &Trainer, progress: &TrainState<T>) -> Vec<(String, f64)> {
     let (Some(record), Some(measured)) = (progress.history().last(), progress.metrics().last()) else {
         return Vec::new();
     };

@@ -2,7 +2,7 @@ use super::{Optimizer, OptimizerState};
 use crate::Error;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
-use gmp_nn::Named;
+use gmp_nn::ParamStore;
 
 /// Adam as Keras has it: step `lr·√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ϵ)`, with ϵ outside the bias correction.
 ///
@@ -48,7 +48,7 @@ impl<T: Scalar> Adam<T> {
 }
 
 impl<T: Scalar> Optimizer<T> for Adam<T> {
-    fn step(&mut self, parameters: &mut Named<T>, gradients: &[T], learning_rate: f64) {
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         let parameters = parameters.values_mut();
         assert_eq!(parameters.len(), gradients.len(), "Adam: as many gradients as parameters");
         if self.steps == 0 {
@@ -126,8 +126,8 @@ mod tests {
     use super::*;
     use gmp_nn::Role;
 
-    fn one(value: f64) -> Named<f64> {
-        let mut named = Named::default();
+    fn one(value: f64) -> ParamStore<f64> {
+        let mut named = ParamStore::default();
         named.push("p".to_owned(), Role::Weight, &[value], 1, 1);
         named
     }

@@ -8,7 +8,7 @@ pub use sgd::Sgd;
 
 use crate::Error;
 use gmp_math::Scalar;
-use gmp_nn::Named;
+use gmp_nn::ParamStore;
 
 /// Changes parameters along their gradients.
 pub trait Optimizer<T: Scalar> {
@@ -16,7 +16,7 @@ pub trait Optimizer<T: Scalar> {
     ///
     /// # Panics
     /// If the gradients are not those of the parameters, or the parameters are not those of the step before.
-    fn step(&mut self, parameters: &mut Named<T>, gradients: &[T], learning_rate: f64);
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64);
 
     /// Everything it is and remembers.
     fn state(&self) -> OptimizerState<T>;

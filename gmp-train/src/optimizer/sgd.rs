@@ -2,7 +2,7 @@ use super::{Optimizer, OptimizerState};
 use crate::Error;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
-use gmp_nn::{Entry, Named, Role};
+use gmp_nn::{Entry, ParamStore, Role};
 
 /// Stochastic gradient descent with momentum, as Keras has it: `v ← μ v − lr g`, `p ← p + v`.
 ///
@@ -49,7 +49,7 @@ impl<T: Scalar> Sgd<T> {
 }
 
 impl<T: Scalar> Optimizer<T> for Sgd<T> {
-    fn step(&mut self, parameters: &mut Named<T>, gradients: &[T], learning_rate: f64) {
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         assert_eq!(parameters.values().len(), gradients.len(), "Sgd: as many gradients as parameters");
         if self.velocity.is_empty() {
             self.velocity = vec![T::ZERO; gradients.len()];
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn two_steps_by_hand() {
-        let mut parameters = Named::default();
+        let mut parameters = ParamStore::default();
         parameters.push("p".to_owned(), Role::Weight, &[1.0], 1, 1);
         let mut sgd = Sgd::new(0.5);
         sgd.step(&mut parameters, &[2.0], 0.1); // v = -0.2
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn weight_decay_spares_angles() {
-        let mut parameters = Named::default();
+        let mut parameters = ParamStore::default();
         parameters.push("weights".to_owned(), Role::Weight, &[2.0], 1, 1);
         parameters.push("angles".to_owned(), Role::Angle, &[2.0], 1, 1);
         Sgd::new(0.9).with_weight_decay(0.5).step(&mut parameters, &[0.0, 0.0], 0.1);

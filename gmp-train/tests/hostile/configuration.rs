@@ -3,7 +3,7 @@
 
 use super::mutation::{Allowed, replay};
 use gmp_nn::conv::{Padding, Window};
-use gmp_nn::{Activation, Directions, Features, LayerSpec, Mlp, NetworkSpec, Parameterization};
+use gmp_nn::{Activation, DirectionInit, Features, LayerSpec, Mlp, NetworkSpec, Parameterization};
 use gmp_train::{
     Clip, EarlyStopping, Goal, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer,
 };
@@ -39,15 +39,15 @@ pub(crate) fn good() -> [Vec<u8>; 3] {
     let network = NetworkSpec {
         input: Features::Image { height: 6, width: 5, channels: 2 },
         layers: layers.into_iter().map(|(name, layer)| (name.to_owned(), layer)).collect(),
-        directions: Directions::HalfSphere,
+        directions: DirectionInit::HalfSphere,
     };
     let trainer = Trainer {
         micro_batch: Some(4),
         monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
         metrics: vec![Metric::MeanAbsoluteError],
         step_decay: Some(StepDecay { factor: 0.1, epochs: vec![20, 20] }),
-        plateau: Some(ReduceOnPlateau { factor: 0.9, patience: 2, margin: 1e-2 }),
-        early_stopping: Some(EarlyStopping { patience: 60, margin: 0.0, restore: Restore::Never }),
+        plateau: Some(ReduceOnPlateau { factor: 0.9, patience: 2, min_delta: 1e-2 }),
+        early_stopping: Some(EarlyStopping { patience: 60, min_delta: 0.0, restore: Restore::Never }),
         clip: Some(Clip::Norm(1.0)),
         ..Trainer::new(Loss::MeanSquaredError, 8, 60, 0.01)
     };

@@ -128,7 +128,7 @@ fn levy_run(form: Parameterization, rounds: Rounds) -> Case {
         plateau: Some(ReduceOnPlateau::new(500)),
         early_stopping: Some(EarlyStopping {
             patience: EPOCHS,
-            margin: 0.0,
+            min_delta: 0.0,
             restore: Restore::WhenStoppedEarly,
         }),
         ..Trainer::new(

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gmp_train::checkpoint::{Problem, write_whole};
+use gmp_train::checkpoint::{Problem, write_atomic};
 
 use super::error::{CellProblem, DataError, shorten};
 
@@ -117,7 +117,7 @@ impl Table {
             let text = self.csv().map_err(|error| io("make a text of it")(error.into()))?;
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))
                 .map_err(io("create its folder"))?;
-            write_whole(path, &text)
+            write_atomic(path, &text)
         };
         write().map_err(|cause| DataError::Write { file: path.display().to_string(), cause })
     }

@@ -110,7 +110,7 @@ pub fn carry_out_between(
 pub fn metric_name(metric: Metric) -> String {
     let name = match metric {
         Metric::BinaryAccuracy => "accuracy",
-        Metric::TopAccuracy(best) => return format!("top-{best}"),
+        Metric::TopK(best) => return format!("top-{best}"),
         Metric::RootMeanSquaredError => "rmse",
         Metric::MeanSquaredError => "mse",
         Metric::MeanAbsoluteError => "mae",
@@ -161,7 +161,7 @@ fn train(
         monitor: decide
             .map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor.0, setup.monitor.1)),
         plateau: Some(ReduceOnPlateau::new(setup.patience.0)),
-        early_stopping: Some(EarlyStopping { patience: setup.patience.1, margin: 0.0, restore }),
+        early_stopping: Some(EarlyStopping { patience: setup.patience.1, min_delta: 0.0, restore }),
         seed: run.seed,
         ..Trainer::new(setup.loss, setup.batch_size, run.epoch_limit, run.lr)
     };

@@ -19,7 +19,7 @@ mod polyline;
 mod raster;
 mod svg;
 
-use gmp_train::checkpoint::{Problem, write_whole};
+use gmp_train::checkpoint::{Problem, write_atomic};
 use std::path::{Path, PathBuf};
 
 /// Why a figure or a report could not be made.
@@ -55,6 +55,6 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let made = std::fs::create_dir_all(folder);
     made.map_err(|source| Problem::Io { action: "create its folder", source })
-        .and_then(|()| write_whole(path, bytes))
+        .and_then(|()| write_atomic(path, bytes))
         .map_err(|problem| Error::Write { path: path.to_owned(), problem })
 }

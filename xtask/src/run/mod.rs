@@ -11,7 +11,7 @@ pub mod store;
 pub mod trace;
 
 use gmp_nn::models::Form;
-use gmp_nn::{Directions, Parameterization};
+use gmp_nn::{DirectionInit, Parameterization};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -133,10 +133,10 @@ impl Method {
     }
     /// How geometric units start.
     #[must_use]
-    pub const fn directions(self) -> Directions {
+    pub const fn directions(self) -> DirectionInit {
         match self {
-            Self::GeometricHalfSphere => Directions::HalfSphere,
-            _ => Directions::Exact,
+            Self::GeometricHalfSphere => DirectionInit::HalfSphere,
+            _ => DirectionInit::Exact,
         }
     }
     /// The learning rate that the authors fixed: 0.1 for GmP, 0.01 for the rest.

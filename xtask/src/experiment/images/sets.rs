@@ -3,7 +3,7 @@
 use crate::experiment::{Context, Profile};
 use anyhow::{Result, bail};
 use gmp_nn::Rng;
-use gmp_train::image::{self, Cifar10, ImageNet32, ImageSource, Picture, Pictures};
+use gmp_train::image::{self, Cifar10, ImageNet32, ImageSource, Picture, SyntheticShapes};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Set {
     /// The generated pictures.
     #[must_use]
     pub fn generated(training: usize, validation: usize) -> Self {
-        let (training, validation) = Pictures::new(0, training, validation);
+        let (training, validation) = SyntheticShapes::new(0, training, validation);
         Self::new(GENERATED_NAME, Arc::new(training), Arc::new(validation))
     }
 

@@ -10,7 +10,7 @@ use gmp_train::checkpoint::Newest;
 use gmp_train::image::{Loader, Loading, Order, Preparation, Skipped};
 use gmp_train::{
     Checkpoints, EarlyStopping, End, Epoch, Error, Every, Goal, Log, Loss, Metric, Monitor, Observer,
-    Progress, ReduceOnPlateau, Restore, Sgd, State, StepDecay, Trainer,
+    ReduceOnPlateau, Restore, Sgd, State, StepDecay, TrainState, Trainer,
 };
 use indicatif::HumanDuration;
 use std::ops::ControlFlow;
@@ -42,7 +42,7 @@ pub struct Recipe<'a> {
 }
 
 /// What is measured: top-1 and top-5.
-pub const METRICS: [Metric; 2] = [Metric::TopAccuracy(1), Metric::TopAccuracy(5)];
+pub const METRICS: [Metric; 2] = [Metric::TopK(1), Metric::TopK(5)];
 const MOMENTUM: f64 = 0.9;
 /// How fast a network learns is judged by its first epochs, so that runs which stop at different ones can be compared: the
 /// paper's fastest has converged after so many.
@@ -149,7 +149,7 @@ fn train(
         plateau: recipe.patience.map(|(slower, _)| ReduceOnPlateau::new(slower)),
         early_stopping: recipe.patience.map(|(_, stop)| EarlyStopping {
             patience: stop,
-            margin: 0.0,
+            min_delta: 0.0,
             restore: Restore::WhenStoppedEarly,
         }),
         seed: run.seed,
@@ -157,7 +157,7 @@ fn train(
     };
     let mut sgd = Sgd::new(MOMENTUM).with_weight_decay(recipe.weight_decay);
     let identity = format!("{run:?}, version {VERSION}");
-    let mut progress = Progress::start(&trainer);
+    let mut progress = TrainState::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
     let anew = |why: &dyn std::fmt::Display| {
         // Left there, it would stand before this run's own checkpoints at the next start.
@@ -257,7 +257,7 @@ impl<'a> Live<'a> {
     }
 
     /// The epochs that an earlier call carried out.
-    fn take_up(&mut self, progress: &Progress<f32>) {
+    fn take_up(&mut self, progress: &TrainState<f32>) {
         let pairs = progress.metrics().iter().zip(progress.history());
         self.epochs = pairs.map(|(metrics, r)| accuracy(metrics, r.training_loss, r.learning_rate)).collect();
         self.earlier = self.seen(progress);
@@ -265,7 +265,7 @@ impl<'a> Live<'a> {
     }
 
     /// Pictures since the first step.
-    fn seen(&self, progress: &Progress<f32>) -> usize {
+    fn seen(&self, progress: &TrainState<f32>) -> usize {
         progress.fit().epochs * self.pictures + progress.batches() * self.batch_size
     }
 

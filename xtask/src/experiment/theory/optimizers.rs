@@ -8,7 +8,7 @@ use crate::report::figure::{Axis, Figure, Layer, Legend, Panel, Stroke};
 use crate::run::Method;
 use gmp_math::boundary::angle_between;
 use gmp_math::sphere::{directions_saving, directions_vjp, saved_len};
-use gmp_nn::{Named, Rng, Role};
+use gmp_nn::{ParamStore, Rng, Role};
 use gmp_train::{Adam, Optimizer, Sgd};
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +114,7 @@ fn stepped(rule: Rule, method: Method, w: &[f64], c: &[f64], lr: f64) -> Option<
     } else {
         (w.to_vec(), c.to_vec())
     };
-    let mut parameters = Named::default();
+    let mut parameters = ParamStore::default();
     parameters.push("unit".to_owned(), Role::Weight, &start, start.len(), 1);
     match rule {
         Rule::Adam => Adam::default().step(&mut parameters, &gradient, lr),

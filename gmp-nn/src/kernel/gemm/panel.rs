@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // the two calls of matrixmultiply, which take pointers
 
 use super::View;
-use crate::share;
+use crate::kernel::parallel;
 use gmp_autograd::MatMut;
 use gmp_math::Scalar;
 use rayon::prelude::*;
@@ -52,7 +52,7 @@ pub(super) fn gemm<T: Scalar + External>(
 ) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
     let threads = rayon::current_num_threads();
-    if threads > 1 && m * k * n >= share::MULTIPLICATIONS && m >= 2 * 64 {
+    if threads > 1 && m * k * n >= parallel::MULTIPLICATIONS && m >= 2 * 64 {
         // One panel a thread: more would pack b again for each.
         let height = m.div_ceil(threads).next_multiple_of(16);
         c.data_mut().par_chunks_mut(height * n).enumerate().for_each(|(panel, c)| {

@@ -12,13 +12,13 @@ const CLASSES: [&str; 10] =
 
 /// Generated pictures of ten classes, as many as wanted; the same for the same seed, on every machine.
 #[derive(Debug, Clone)]
-pub struct Pictures {
+pub struct SyntheticShapes {
     seed: u64,
     half: &'static str,
     len: usize,
 }
 
-impl Pictures {
+impl SyntheticShapes {
     /// Training and validation pictures: independent draws. Nothing is drawn before it is asked for.
     pub fn new(seed: u64, training: usize, validation: usize) -> (Self, Self) {
         (Self { seed, half: "training", len: training }, Self { seed, half: "validation", len: validation })
@@ -30,7 +30,7 @@ impl Pictures {
     }
 }
 
-impl ImageSource for Pictures {
+impl ImageSource for SyntheticShapes {
     fn len(&self) -> usize {
         self.len
     }
@@ -188,7 +188,7 @@ fn interpolate(corners: &[[f32; 3]; CORNERS * CORNERS], row: f32, col: f32) -> [
 mod tests {
     use super::*;
 
-    fn all(source: &Pictures) -> Vec<Vec<f32>> {
+    fn all(source: &SyntheticShapes) -> Vec<Vec<f32>> {
         let mut picture = Picture::default();
         (0..source.len())
             .map(|sample| {
@@ -206,7 +206,7 @@ mod tests {
     /// in single pixels.
     #[test]
     fn classes_are_not_told_apart_by_pixels() {
-        let (training, validation) = Pictures::new(1, 1000, 300);
+        let (training, validation) = SyntheticShapes::new(1, 1000, 300);
         let (known, new) = (all(&training), all(&validation));
         let mut means = vec![vec![0.0; SMALL]; 10];
         for (i, x) in known.iter().enumerate() {
@@ -239,10 +239,10 @@ mod tests {
 
     #[test]
     fn halves_and_seeds_are_independent_and_repeatable() {
-        let (training, validation) = Pictures::new(1, 10, 10);
+        let (training, validation) = SyntheticShapes::new(1, 10, 10);
         assert_eq!(all(&training), all(&training));
         assert_ne!(all(&training), all(&validation));
-        assert_ne!(all(&training), all(&Pictures::new(2, 10, 10).0));
+        assert_ne!(all(&training), all(&SyntheticShapes::new(2, 10, 10).0));
         assert_eq!(training.label(23), 3);
     }
 
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn golden_picture() {
         let mut picture = Picture::default();
-        Pictures::new(1, 8, 0).0.decode(7, &mut picture).unwrap();
+        SyntheticShapes::new(1, 8, 0).0.decode(7, &mut picture).unwrap();
         let hash = picture.pixels.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });

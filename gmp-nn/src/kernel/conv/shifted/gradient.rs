@@ -1,9 +1,9 @@
 //! The weight gradient.
 
-use crate::conv::kernel::{columns, in_tiles, load, store, work_area};
-use crate::conv::{Geometry, Images};
-use crate::gemm::Element;
-use crate::share::{self, share, threads};
+use crate::kernel::conv::kernel::{columns, in_tiles, load, store, work_area};
+use crate::kernel::conv::{Geometry, Images};
+use crate::kernel::gemm::Element;
+use crate::kernel::parallel::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ const BAND: usize = 1024;
 const CHUNK: usize = 256;
 
 /// `dw (+)= Σ over pixels of x ⊗ dy`.
-pub(in crate::conv) fn weight_gradient<T: Element>(
+pub(in crate::kernel::conv) fn weight_gradient<T: Element>(
     g: &Geometry,
     x: &[T],
     dy: &[T],
@@ -47,7 +47,7 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     let units_a_run = run.div_ceil(L);
     let units = g.window.size * units_a_run;
     let offset = |unit: usize| (unit / units_a_run * run + unit % units_a_run * L) * filters;
-    let parts = threads(g.multiplications(), share::MULTIPLICATIONS).min(units).max(1);
+    let parts = threads(g.multiplications(), parallel::MULTIPLICATIONS).min(units).max(1);
     let band = BAND.min(pixels);
     let area = work_area(scratch, (blocks + parts) * band * L);
     let (gradients, inputs) = area.split_at_mut(blocks * band * L);

@@ -7,10 +7,10 @@
 use super::forward::{Output, Pack};
 use super::transform::{self, POINTS};
 use super::{Layout, Lines, Tiling};
-use crate::conv::finish::Finish;
-use crate::conv::kernel::{Runs, in_tiles, rows, work_area};
-use crate::gemm::Element;
-use crate::share::{self, share, threads};
+use crate::kernel::conv::finish::Finish;
+use crate::kernel::conv::kernel::{Runs, in_tiles, rows, work_area};
+use crate::kernel::gemm::Element;
+use crate::kernel::parallel::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -42,8 +42,9 @@ pub(super) fn correlate<T: Element, const L: usize>(
     // The products of a block of filters are contiguous: tasks split them.
     let m = Layout { blocks: 1, tiles: pieces * v.tiles };
     let (piece, block, panels) = (v.lines() * L, m.lines() * L, POINTS * (DEPTH + 1) * L);
-    let parts =
-        threads(tiling.multiplications(), share::MULTIPLICATIONS).min(filter_blocks.div_ceil(BLOCKS)).max(1);
+    let parts = threads(tiling.multiplications(), parallel::MULTIPLICATIONS)
+        .min(filter_blocks.div_ceil(BLOCKS))
+        .max(1);
     let area = work_area(scratch, pieces * piece + filter_blocks * block + parts * panels);
     let (band, area) = area.split_at_mut(pieces * piece);
     let (products, panels) = area.split_at_mut(filter_blocks * block);

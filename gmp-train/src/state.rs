@@ -43,7 +43,7 @@ pub(crate) struct Metrics {
 /// [`Trainer::fit_from`] goes on from it; a [`Checkpoint`](crate::Checkpoint) keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub struct Progress<T> {
+pub struct TrainState<T> {
     pub(crate) fit: Fit,
     /// Learning rate of the next step.
     pub(crate) rate: f64,
@@ -93,7 +93,7 @@ impl<T: Element> Best<T> {
 /// Epochs whose records are allocated before the run.
 const RESERVED: usize = 10_000;
 
-impl<T> Progress<T> {
+impl<T> TrainState<T> {
     /// Before the first step.
     pub fn start(trainer: &Trainer) -> Self {
         let rate = trainer.learning_rate;
@@ -129,7 +129,7 @@ impl<T> Progress<T> {
     }
 }
 
-impl<T: Element> Progress<T> {
+impl<T: Element> TrainState<T> {
     /// Makes ready to go on, with whatever the trainer's rules need.
     pub(crate) fn resume(
         &mut self,

@@ -2,10 +2,10 @@
 
 use super::transform::{self, Half, IN, OUT, POINTS};
 use super::{Layout, Lines, Tiling, few_tiles};
-use crate::conv::finish::Finish;
-use crate::conv::kernel::{Runs, in_tiles, load, rows, work_area};
-use crate::gemm::Element;
-use crate::share::{self, share, threads};
+use crate::kernel::conv::finish::Finish;
+use crate::kernel::conv::kernel::{Runs, in_tiles, load, rows, work_area};
+use crate::kernel::gemm::Element;
+use crate::kernel::parallel::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ const DEPTH: usize = 256;
 
 /// `y (+)= x ⋆ w`, finished by `finish` while it is in cache. With `turned` the 3×3 kernels are turned by 180°
 /// and the weights' rows and columns change places: w belongs to the operation whose data gradient this is.
-pub(in crate::conv) fn correlate<T: Element>(
+pub(in crate::kernel::conv) fn correlate<T: Element>(
     tiling: &Tiling,
     x: &[T],
     w: &[T],
@@ -47,7 +47,7 @@ fn correlate_lines<T: Element, const L: usize>(
     let panel = (channel_blocks * L + 1) * L;
     let tiles = tiling.strip() * tiling.strips_a_piece();
     let (v, m) = (Layout { blocks: channel_blocks, tiles }, Layout { blocks: filter_blocks, tiles });
-    let parts = threads(tiling.multiplications(), share::MULTIPLICATIONS).min(tiling.strips()).max(1);
+    let parts = threads(tiling.multiplications(), parallel::MULTIPLICATIONS).min(tiling.strips()).max(1);
     let weights = filter_blocks * POINTS * panel;
     let area = work_area(scratch, weights + parts * (v.lines() + m.lines()) * L);
     let (u, area) = area.split_at_mut(weights);

@@ -2,9 +2,9 @@
 
 use super::transform::{self, IN, POINTS};
 use super::{Layout, Lines, Tiling};
-use crate::conv::kernel::{columns, in_tiles, load, store, work_area};
-use crate::gemm::Element;
-use crate::share::{self, share, threads};
+use crate::kernel::conv::kernel::{columns, in_tiles, load, store, work_area};
+use crate::kernel::gemm::Element;
+use crate::kernel::parallel::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -19,7 +19,7 @@ const PIECE: usize = 64;
 const BLOCKS: usize = 4;
 
 /// `dw (+)= Σ over pixels of x ⊗ dy`.
-pub(in crate::conv) fn weight_gradient<T: Element>(
+pub(in crate::kernel::conv) fn weight_gradient<T: Element>(
     tiling: &Tiling,
     x: &[T],
     dy: &[T],
@@ -50,7 +50,7 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     let piece = (v.lines() + z.lines()) * L;
     let pieces = (BAND / tiles).max(1).min(tiling.strips().div_ceil(strips_a_piece)).max(1);
     let band = work_area(scratch, pieces * piece);
-    let parts = threads(tiling.multiplications(), share::MULTIPLICATIONS).min(channel_blocks).max(1);
+    let parts = threads(tiling.multiplications(), parallel::MULTIPLICATIONS).min(channel_blocks).max(1);
     let strips_a_band = pieces * strips_a_piece;
     if tiling.strips() == 0 && !accumulate {
         dw.fill(T::ZERO);

@@ -3,17 +3,17 @@
 use crate::{Batch, Error};
 use gmp_autograd::{Operation, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
-use gmp_nn::{Element, Named, Network};
+use gmp_nn::{Element, Network, ParamStore};
 
 /// The first one that was found.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct NonFinite {
     what: String,
     value: f64,
     origin: String,
 }
 
-impl Broken {
+impl NonFinite {
     pub(crate) fn at(self, step: usize, epoch: usize) -> Error {
         let Self { what, value, origin } = self;
         Error::Diverged { what, value, step, epoch, origin }
@@ -23,7 +23,7 @@ impl Broken {
     pub(crate) fn loss<T: Element>(
         value: f64,
         tape: &Tape<T>,
-        parameters: &Named<T>,
+        parameters: &ParamStore<T>,
         batch: &Batch<'_, T>,
     ) -> Self {
         let origin = forward_origin(tape, parameters, batch).unwrap_or_default();
@@ -34,7 +34,7 @@ impl Broken {
     pub(crate) fn gradient<T: Element>(
         loss: Var,
         tape: &mut Tape<T>,
-        parameters: &Named<T>,
+        parameters: &ParamStore<T>,
         batch: &Batch<'_, T>,
     ) -> Option<Self> {
         let (name, value) = first_non_finite(parameters, tape.parameter_gradients())?;
@@ -62,7 +62,11 @@ impl Broken {
 }
 
 /// The first of a pass: what was handed in comes before what was made of it.
-fn forward_origin<T: Element>(tape: &Tape<T>, parameters: &Named<T>, batch: &Batch<'_, T>) -> Option<String> {
+fn forward_origin<T: Element>(
+    tape: &Tape<T>,
+    parameters: &ParamStore<T>,
+    batch: &Batch<'_, T>,
+) -> Option<String> {
     if !is_finite(batch.inputs.data()) {
         return Some("the batch's inputs".to_owned());
     }
@@ -79,7 +83,7 @@ fn forward_origin<T: Element>(tape: &Tape<T>, parameters: &Named<T>, batch: &Bat
 }
 
 /// The layer of an operation: that of the parameters that it reads, or else the layer that comes before it.
-fn place<T: Element>(operation: Operation, tape: &Tape<T>, parameters: &Named<T>) -> String {
+fn place<T: Element>(operation: Operation, tape: &Tape<T>, parameters: &ParamStore<T>) -> String {
     let layer = |operation: Operation| {
         let name = &parameters.entry_of(operation.parameter?)?.name;
         Some(name.rsplit_once('.').map_or(&name[..], |(layer, _)| layer))
@@ -99,7 +103,7 @@ pub(crate) fn non_finite_of<T: Element>(network: &Network<T>) -> Option<(&str, f
 }
 
 /// The first number that is not finite, and the matrix whose place it has.
-fn first_non_finite<'a, T: Element>(named: &'a Named<T>, numbers: &[T]) -> Option<(&'a str, f64)> {
+fn first_non_finite<'a, T: Element>(named: &'a ParamStore<T>, numbers: &[T]) -> Option<(&'a str, f64)> {
     if is_finite(numbers) {
         return None;
     }
@@ -185,7 +189,7 @@ mod tests {
         let targets = vec![T::ONE; samples];
         let (inputs, targets) = (Mat::new(&inputs, rows, columns), Mat::new(&targets, samples, 1));
         let batch = Batch { index: 0, samples, inputs, targets };
-        let trainer = Trainer { check: Check::LossAlone, ..Trainer::new(loss, samples, 1, 1e-4) };
+        let trainer = Trainer { check: Check::LossOnly, ..Trainer::new(loss, samples, 1, 1e-4) };
         let (mut pass, mut step, mut check) = (Pass::default(), Duration::MAX, Duration::MAX);
         for _ in 0..rounds {
             let start = Instant::now();

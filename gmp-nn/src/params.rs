@@ -58,18 +58,18 @@ impl Slot {
 ///
 /// Optimizers and checkpoints loop over the vector; whoever wants one matrix looks it up by name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Named<T> {
+pub struct ParamStore<T> {
     values: Vec<T>,
     entries: Vec<Entry>,
 }
 
-impl<T: Scalar> Default for Named<T> {
+impl<T: Scalar> Default for ParamStore<T> {
     fn default() -> Self {
         Self { values: Vec::new(), entries: Vec::new() }
     }
 }
 
-impl<T: Scalar> Named<T> {
+impl<T: Scalar> ParamStore<T> {
     /// Appends a `rows × cols` matrix.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 //! The chunks depend on the shape alone. What is summed over the rows is summed chunk by chunk, and the sums of the
 //! chunks are combined in order: the same bits at any thread count.
 
-use crate::share::{self, share};
+use crate::kernel::parallel::{self, share};
 use gmp_math::Scalar;
 
 /// Numbers in a chunk: 256 KiB in f32, so that a second look at them finds them in the second-level cache.
@@ -11,7 +11,7 @@ const NUMBERS: usize = 1 << 16;
 
 /// The chunks of a matrix.
 #[derive(Clone, Copy)]
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     /// Numbers in the matrix.
     len: usize,
     /// Numbers in every chunk but the last.
@@ -20,37 +20,37 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// Those of a matrix of `len` numbers in rows of `columns`.
-    pub(super) fn new(len: usize, columns: usize) -> Self {
+    pub(crate) fn new(len: usize, columns: usize) -> Self {
         Self::of_rows(NUMBERS / columns.max(1), len, columns)
     }
 
     /// The same with so many rows to a chunk, at least one.
-    pub(super) fn of_rows(rows: usize, len: usize, columns: usize) -> Self {
+    pub(crate) fn of_rows(rows: usize, len: usize, columns: usize) -> Self {
         Self { len, chunk: rows.max(1) * columns.max(1) }
     }
 
     /// How many there are.
-    pub(super) fn count(self) -> usize {
+    pub(crate) fn count(self) -> usize {
         self.len.div_ceil(self.chunk)
     }
 
     /// Rows of the matrix.
-    pub(super) fn rows(self, columns: usize) -> usize {
+    pub(crate) fn rows(self, columns: usize) -> usize {
         self.len / columns
     }
 
     /// The numbers of chunk `i`.
-    pub(super) fn of<T>(self, i: usize, matrix: &[T]) -> &[T] {
+    pub(crate) fn of<T>(self, i: usize, matrix: &[T]) -> &[T] {
         &matrix[i * self.chunk..self.len.min((i + 1) * self.chunk)]
     }
 
     /// Calls `work` for every chunk with its numbers of a matrix to write.
-    pub(super) fn write<T: Scalar>(self, matrix: &mut [T], work: &(impl Fn(usize, &mut [T]) + Sync)) {
+    pub(crate) fn write<T: Scalar>(self, matrix: &mut [T], work: &(impl Fn(usize, &mut [T]) + Sync)) {
         self.write_and_sum(matrix, &mut [], 0, &|i, matrix, _| work(i, matrix));
     }
 
     /// Calls `work` for every chunk with `width` numbers of its own, its sums.
-    pub(super) fn sum<T: Scalar>(
+    pub(crate) fn sum<T: Scalar>(
         self,
         sums: &mut [T],
         width: usize,
@@ -60,14 +60,14 @@ impl Chunks {
     }
 
     /// Calls `work` for every chunk with its numbers of a matrix to write and `width` numbers of its own, its sums.
-    pub(super) fn write_and_sum<T: Scalar>(
+    pub(crate) fn write_and_sum<T: Scalar>(
         self,
         matrix: &mut [T],
         sums: &mut [T],
         width: usize,
         work: &(impl Fn(usize, &mut [T], &mut [T]) + Sync),
     ) {
-        let is_shared = self.len >= share::NUMBERS && rayon::current_num_threads() > 1;
+        let is_shared = self.len >= parallel::NUMBERS && rayon::current_num_threads() > 1;
         let parts = if is_shared { self.count() } else { 1 };
         let sums = &mut sums[..self.count() * width];
         share(0..self.count(), parts, [matrix], sums, &|i| i * self.chunk, &|chunks, [matrix], sums| {
@@ -82,7 +82,7 @@ impl Chunks {
 /// `f(sum, row)` over the rows for the `sums` of every column, in order, four rows at a time: the sums then go to
 /// memory a quarter as often, and the bits are those of one row after the other.
 #[inline(always)]
-pub(super) fn fold_rows<T: Scalar>(matrix: &[T], sums: &mut [T], f: impl Fn(usize, T, T) -> T) {
+pub(crate) fn fold_rows<T: Scalar>(matrix: &[T], sums: &mut [T], f: impl Fn(usize, T, T) -> T) {
     let n = sums.len();
     let mut fours = matrix.chunks_exact(4 * n);
     for four in fours.by_ref() {

@@ -1,14 +1,14 @@
 //! Maxima and means over windows of images.
 
 use super::Geometry;
-use crate::share::{self, share};
+use crate::kernel::parallel::{self, share};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use std::ops::Range;
 
 /// `y = max over the window of x`, a channel at a time.
 pub(crate) fn max<T: Scalar>(g: &Geometry, x: &[T], y: &mut [T]) {
-    let parts = share::threads(x.len(), share::NUMBERS);
+    let parts = parallel::threads(x.len(), parallel::NUMBERS);
     let offset = |image: usize| image * (y_len(g));
     share(0..g.input.batch, parts, [y], &mut [], &offset, &|images, [y], _| {
         dispatch(Max { g, x, images, y });
@@ -17,7 +17,7 @@ pub(crate) fn max<T: Scalar>(g: &Geometry, x: &[T], y: &mut [T]) {
 
 /// `dx += dy` where x was the largest of its window: the first of equals, in the order of memory, as PyTorch does.
 pub(crate) fn max_gradient<T: Scalar>(g: &Geometry, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
-    let parts = share::threads(x.len(), share::NUMBERS);
+    let parts = parallel::threads(x.len(), parallel::NUMBERS);
     let offset = |image: usize| image * x_len(g);
     share(0..g.input.batch, parts, [dx], &mut [], &offset, &|images, [dx], _| {
         dispatch(MaxGradient { g, x, y, dy, images, dx });

@@ -6,14 +6,14 @@
 use gmp_math::Scalar;
 
 /// Work that treats every column alike.
-pub(super) trait Columns {
+pub(crate) trait Columns {
     /// Does all rows of the columns `from .. from + W`. Mark it `#[inline(always)]`, as every vector kernel.
     fn columns<const W: usize>(&mut self, from: usize);
 }
 
 /// Does all `n` columns.
 #[inline(always)]
-pub(super) fn sweep(n: usize, work: &mut impl Columns) {
+pub(crate) fn sweep(n: usize, work: &mut impl Columns) {
     let mut from = 0;
     while from + 16 <= n {
         work.columns::<16>(from);
@@ -31,14 +31,14 @@ pub(super) fn sweep(n: usize, work: &mut impl Columns) {
 
 /// `W` numbers of a row.
 #[inline(always)]
-pub(super) fn part<T, const W: usize>(row: &[T], from: usize) -> &[T; W] {
+pub(crate) fn part<T, const W: usize>(row: &[T], from: usize) -> &[T; W] {
     let Some(part) = row[from..].first_chunk() else { unreachable!("the row ends before {from} + {W}") };
     part
 }
 
 /// `W` numbers of a row, for writing.
 #[inline(always)]
-pub(super) fn part_mut<T, const W: usize>(row: &mut [T], from: usize) -> &mut [T; W] {
+pub(crate) fn part_mut<T, const W: usize>(row: &mut [T], from: usize) -> &mut [T; W] {
     let Some(part) = row[from..].first_chunk_mut() else { unreachable!("the row ends before {from} + {W}") };
     part
 }
@@ -48,6 +48,6 @@ pub(super) fn part_mut<T, const W: usize>(row: &mut [T], from: usize) -> &mut [T
 /// The sum with 0 is for the compiler, which would otherwise write only the inactive ones back to where they came
 /// from: masked stores, ten times slower than whole ones on some processors.
 #[inline(always)]
-pub(super) fn rectified<T: Scalar>(active: bool, gradient: T) -> T {
+pub(crate) fn rectified<T: Scalar>(active: bool, gradient: T) -> T {
     if active { gradient + T::ZERO } else { T::ZERO }
 }

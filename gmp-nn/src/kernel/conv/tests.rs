@@ -1,7 +1,8 @@
 //! Every kernel against the definition, in both precisions, and against itself on other numbers of threads.
 
 use super::*;
-use crate::{Rng, share};
+use crate::Rng;
+use crate::kernel::parallel;
 use gmp_math::Scalar;
 
 const PADDINGS: [Padding; 5] = [
@@ -177,7 +178,7 @@ fn the_same_bits_at_any_thread_count() {
     ];
     for (g, winograd) in cases {
         let g = g.unwrap();
-        assert!(g.multiplications() > 4 * share::MULTIPLICATIONS);
+        assert!(g.multiplications() > 4 * parallel::MULTIPLICATIONS);
         let case = draw(&g);
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

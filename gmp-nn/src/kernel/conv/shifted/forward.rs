@@ -1,11 +1,11 @@
 //! The forward pass and the data gradient.
 
 use super::Pass;
-use crate::conv::finish::Finish;
-use crate::conv::kernel::{Runs, in_tiles, rows, work_area};
-use crate::conv::{Geometry, Window};
-use crate::gemm::Element;
-use crate::share::{self, share, threads};
+use crate::kernel::conv::finish::Finish;
+use crate::kernel::conv::kernel::{Runs, in_tiles, rows, work_area};
+use crate::kernel::conv::{Geometry, Window};
+use crate::kernel::gemm::Element;
+use crate::kernel::parallel::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use std::ops::Range;
 const DEPTH: usize = 256;
 
 /// `y (+)= x ⋆ w`, finished by `finish` while it is in cache.
-pub(in crate::conv) fn forward<T: Element>(
+pub(in crate::kernel::conv) fn forward<T: Element>(
     g: &Geometry,
     x: &[T],
     w: &[T],
@@ -32,7 +32,7 @@ pub(in crate::conv) fn forward<T: Element>(
 }
 
 /// `dx (+)= dy ⋆ wᵀ`: the gradient of the input.
-pub(in crate::conv) fn data_gradient<T: Element>(
+pub(in crate::kernel::conv) fn data_gradient<T: Element>(
     g: &Geometry,
     dy: &[T],
     w: &[T],
@@ -120,7 +120,7 @@ impl Task<'_> {
         let passes = || (0..self.phases()).map(|phase| self.pass(phase).0);
         let (sums, padded) = (passes().map(|p| sums(&p)).max(), passes().map(|p| padded(&p)).max());
         let (sums, padded) = (sums.unwrap_or(0), padded.unwrap_or(0));
-        let parts = threads(self.g.multiplications(), share::MULTIPLICATIONS)
+        let parts = threads(self.g.multiplications(), parallel::MULTIPLICATIONS)
             .min(output.batch * output.height)
             .max(1);
         let area = work_area(scratch, weights + parts * (sums + padded));

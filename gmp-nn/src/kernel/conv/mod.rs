@@ -32,7 +32,7 @@ pub(crate) use finish::Finish;
 pub use geometry::{Geometry, GeometryError, Images, Padding, Window};
 pub(crate) use kernel::work_area;
 
-use crate::gemm::Element;
+use crate::kernel::gemm::Element;
 use winograd::Tiling;
 
 /// Channels, on both sides, from which the transforms pay: with 16 Winograd is 1.6 times as fast, with 8 it

@@ -21,7 +21,8 @@ macro_rules! in_tiles {
         let total: usize = $total;
         let mut $start = 0;
         while $start < total {
-            let rows = (total - $start).div_ceil((total - $start).div_ceil($crate::conv::kernel::ROWS));
+            let rows =
+                (total - $start).div_ceil((total - $start).div_ceil($crate::kernel::conv::kernel::ROWS));
             match rows {
                 1 => {
                     const $R: usize = 1;
