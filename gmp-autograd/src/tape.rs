@@ -6,6 +6,9 @@ use gmp_math::Scalar;
 
 pub(crate) const MAX_INPUTS: usize = 6;
 
+/// Sizes that wrap must not pass for small ones.
+const TOO_LARGE: &str = "a tape with more numbers than a usize can count";
+
 /// Small whole numbers that an operation keeps with its node: the sizes of a picture, a stride.
 pub type Attributes = [u32; 12];
 
@@ -101,7 +104,7 @@ impl<T: Scalar> Tape<T> {
     pub fn parameter(&self, offset: usize, rows: usize, cols: usize) -> Var {
         let shape = Shape::new(rows, cols);
         assert!(
-            offset + shape.len() <= self.parameters,
+            offset.checked_add(shape.len()).is_some_and(|end| end <= self.parameters),
             "parameter of {shape} at {offset} is outside the snapshot of {} numbers",
             self.parameters
         );
@@ -186,7 +189,7 @@ impl<T: Scalar> Tape<T> {
         }
         let out = self.fresh(out, inputs.iter().any(|v| v.needs_gradient));
         let start = self.saved_used;
-        self.saved_used += saved;
+        self.saved_used = start.checked_add(saved).expect(TOO_LARGE);
         if self.saved.len() < self.saved_used {
             self.saved.resize(self.saved_used, T::ZERO);
         }
@@ -278,7 +281,7 @@ impl<T: Scalar> Tape<T> {
     fn reserve(&mut self, len: usize) -> std::ops::Range<usize> {
         // Every matrix starts on a cache line of the buffer, so that tiles do not straddle lines.
         let start = line_up::<T>(self.used);
-        self.used = start + len;
+        self.used = start.checked_add(len).expect(TOO_LARGE);
         if self.values.len() < self.used {
             self.values.resize(self.used, T::ZERO);
         }

@@ -17,12 +17,19 @@ impl Shape {
         Self { rows, cols }
     }
     /// Number of elements.
+    ///
+    /// # Panics
+    /// If that is more than a `usize` can count.
+    #[track_caller]
     pub const fn len(self) -> usize {
-        self.rows * self.cols
+        match self.rows.checked_mul(self.cols) {
+            Some(len) => len,
+            None => panic!("a shape with more elements than a usize can count"),
+        }
     }
     /// Whether there are no elements.
     pub const fn is_empty(self) -> bool {
-        self.len() == 0
+        self.rows == 0 || self.cols == 0
     }
 }
 

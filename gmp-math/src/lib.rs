@@ -14,6 +14,7 @@ pub mod boundary;
 #[allow(unsafe_code)]
 mod columns;
 mod error;
+mod mat;
 mod norm;
 #[cfg(feature = "rayon")]
 pub mod parallel;
@@ -27,4 +28,5 @@ pub mod trig;
 pub mod uniform;
 
 pub use error::Error;
+pub use mat::{Mat, MatMut};
 pub use scalar::Scalar;

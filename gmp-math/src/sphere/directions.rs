@@ -30,10 +30,22 @@ pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
 }
 
 /// How many numbers [`directions_saving`] saves for a layer: a little more than 2 (n−1) h.
+///
+/// ```
+/// use gmp_math::sphere::saved_len;
+/// // Sines and cosines of eight angles and one row of running products, for four units.
+/// assert_eq!(saved_len(9, 4), (8 + 8 + 1) * 4);
+/// ```
+///
+/// # Panics
+/// If that is more than a `usize` can count.
 pub const fn saved_len(inputs: usize, units: usize) -> usize {
     let angles = inputs.saturating_sub(1);
-    (2 * angles + angles.div_ceil(CHUNK)) * units
+    let rows = angles.checked_mul(2).expect(TOO_LARGE).checked_add(angles.div_ceil(CHUNK));
+    rows.expect(TOO_LARGE).checked_mul(units).expect(TOO_LARGE)
 }
+
+const TOO_LARGE: &str = "a layer with more numbers than a usize can count";
 
 /// [`directions`], keeping what [`directions_vjp`] needs.
 ///

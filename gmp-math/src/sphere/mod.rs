@@ -40,8 +40,8 @@ pub(crate) fn rows(what: &str, len: usize, units: usize) -> usize {
 #[track_caller]
 pub(crate) fn expect_shape(what: &str, len: usize, rows: usize, units: usize) {
     assert!(
-        len == rows * units,
+        rows.checked_mul(units) == Some(len),
         "{what}: {len} values; expected {rows} rows × {units} units = {}",
-        rows * units
+        rows as u128 * units as u128
     );
 }
