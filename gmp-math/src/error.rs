@@ -28,4 +28,14 @@ pub enum Error {
         /// Name of the type.
         scalar: &'static str,
     },
+    /// The bias divided by the norm of the weights is not finite.
+    #[error(
+        "unit {unit}: its bias divided by the norm of its weights is infinite or NaN in {scalar}; expected a finite bias and weights that are not so small"
+    )]
+    OffsetNotFinite {
+        /// Column of the unit, from 0.
+        unit: usize,
+        /// Name of the type.
+        scalar: &'static str,
+    },
 }

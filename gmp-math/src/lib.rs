@@ -14,6 +14,7 @@ pub mod boundary;
 #[allow(unsafe_code)]
 mod columns;
 mod error;
+pub mod geometric;
 mod mat;
 mod norm;
 #[cfg(feature = "rayon")]

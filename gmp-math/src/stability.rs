@@ -13,7 +13,7 @@
 
 use crate::Scalar;
 use crate::norm::{norm, scaled_norm};
-use crate::sphere::{expect_shape, rows};
+use crate::sphere::{expect_len, expect_shape, rows};
 
 /// The largest ∠(w, w + ε) over all ‖ε‖ ≤ `step` for ‖w‖ = `weight_norm`, in dimensions n ≥ 2.
 ///
@@ -175,7 +175,7 @@ pub fn cartesian_step_to<T: Scalar>(weights: &[T], angle: T, step: &mut [T]) {
 /// Writes along·w + across·‖w‖·e for a unit vector e orthogonal to w.
 #[track_caller]
 fn towards<T: Scalar>(weights: &[T], along: f64, across: f64, step: &mut [T]) {
-    expect_shape("step", step.len(), weights.len(), 1);
+    expect_len("step", step.len(), weights.len());
     assert!(weights.len() > 1, "{} weights; a direction turns in two dimensions or more", weights.len());
     let (scale, size) = scaled_norm(weights.iter().map(|w| w.to_f64()));
     assert!(size > 0.0 && size.is_finite(), "weights of norm {size}; expected a positive finite norm");

@@ -8,18 +8,21 @@
 //! The angles of a layer are an (n−1) × h matrix, the radii a row of h. A single vector is h = 1.
 //! For n = 1 there is no angle: the direction is the fixed sign +1 or −1 (see [`signs`]).
 
-mod calculus;
 mod canonical;
 mod convert;
 mod directions;
+mod jacobian;
+mod metric;
+mod polar;
+mod second_order;
 
-pub use calculus::{
-    directions_hvp, jacobian, log_volume, metric, metric_determinant, polar_hvp, polar_jacobian, polar_jvp,
-    polar_log_volume, polar_vjp,
-};
 pub use canonical::{canonicalize, is_canonical};
-pub use convert::{half_sphere_angles, signs, to_cartesian, to_spherical};
+pub use convert::{Spherical, half_sphere_angles, signs, spherical, to_cartesian, to_spherical};
 pub use directions::{directions, directions_jvp, directions_saving, directions_vjp, saved_len};
+pub use jacobian::{jacobian, polar_jacobian};
+pub use metric::{log_volume, metric, metric_determinant, polar_log_volume};
+pub use polar::{polar_jvp, polar_vjp};
+pub use second_order::{directions_hvp, polar_hvp};
 
 #[cfg(feature = "rayon")]
 pub(crate) mod batch {
@@ -44,4 +47,10 @@ pub(crate) fn expect_shape(what: &str, len: usize, rows: usize, units: usize) {
         "{what}: {len} values; expected {rows} rows × {units} units = {}",
         rows as u128 * units as u128
     );
+}
+
+/// Panics unless the vector called `what` has `expected` elements.
+#[track_caller]
+pub(crate) fn expect_len(what: &str, len: usize, expected: usize) {
+    assert!(len == expected, "{what}: {len} values; expected {expected}");
 }
