@@ -1,6 +1,12 @@
 //! What can be wrong with the numbers that a caller hands in.
 
-/// A weight column that has no direction, or whose length its type cannot hold.
+/// A weight column that has no direction, or whose length or offset its type cannot hold.
+///
+/// ```
+/// use gmp_math::{Mat, sphere::spherical};
+/// let error = spherical(Mat::new(&[1.0, 0.0, 2.0, 0.0], 2, 2)).unwrap_err();
+/// assert_eq!(error.to_string(), "unit 1: all 2 weights are zero; a direction needs at least one that is not");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

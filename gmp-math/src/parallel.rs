@@ -2,6 +2,16 @@
 //!
 //! Threads split the units, never a sum, so the results have the same bits as those of [`sphere`](crate::sphere) for any
 //! number of threads. Layers too small to be worth a second thread run on one.
+//!
+//! **Available with the feature `rayon` only.**
+//!
+//! ```
+//! let angles = vec![0.5; 63 * 256];
+//! let (mut u, mut v) = (vec![0.0; 64 * 256], vec![0.0; 64 * 256]);
+//! gmp_math::parallel::directions(&angles, 256, &mut u);
+//! gmp_math::sphere::directions(&angles, 256, &mut v);
+//! assert_eq!(u, v);
+//! ```
 
 use crate::Scalar;
 use crate::sphere::batch::{backward, forward, forward_saving, tangent};
@@ -10,7 +20,7 @@ use crate::split::{Batch, Body};
 /// Numbers in a matrix below which handing work to another thread costs more than it saves.
 const WORTH_A_THREAD: usize = 8192;
 
-/// [`sphere::directions`](crate::sphere::directions) in parallel.
+/// [`sphere::directions`](crate::sphere::directions()) in parallel, with the feature `rayon`: u(θ), n × h, of `angles`, (n−1) × h.
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -19,7 +29,8 @@ pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
     share(angles.len(), forward(angles, units, directions));
 }
 
-/// [`sphere::directions_saving`](crate::sphere::directions_saving) in parallel.
+/// [`sphere::directions_saving`](crate::sphere::directions_saving) in parallel, with the feature `rayon`: u(θ), n × h, of `angles`,
+/// (n−1) × h, and [`saved_len`](crate::sphere::saved_len) numbers for [`directions_vjp`].
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -28,7 +39,16 @@ pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut
     share(angles.len(), forward_saving(angles, units, directions, saved));
 }
 
-/// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel.
+/// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel, with the feature `rayon`: adds Jᵀg, for `direction_gradients`
+/// g, n × h, to `angle_gradients`, (n−1) × h.
+///
+/// ```
+/// use gmp_math::{parallel, sphere::saved_len};
+/// let (mut u, mut saved, mut gradient) = ([0.0; 2], [0.0; saved_len(2, 1)], [0.0]);
+/// parallel::directions_saving(&[0.0], 1, &mut u, &mut saved);
+/// parallel::directions_vjp(&saved, 1, &[5.0, 7.0], &mut gradient);
+/// assert_eq!(gradient, [7.0]);
+/// ```
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -43,7 +63,14 @@ pub fn directions_vjp<T: Scalar>(
     share(size, backward(saved, units, direction_gradients, angle_gradients));
 }
 
-/// [`sphere::directions_jvp`](crate::sphere::directions_jvp) in parallel.
+/// [`sphere::directions_jvp`](crate::sphere::directions_jvp) in parallel, with the feature `rayon`: J θ̇, n × h, for `angles` and
+/// `angle_tangents`, (n−1) × h.
+///
+/// ```
+/// let mut tangent = [0.0; 2];
+/// gmp_math::parallel::directions_jvp(&[0.0], 1, &[3.0], &mut tangent);
+/// assert_eq!(tangent, [0.0, 3.0]);
+/// ```
 ///
 /// # Panics
 /// If the lengths do not fit together.

@@ -25,7 +25,7 @@
 //! ```
 
 /// A loop worth compiling for wider vectors. Mark `run` and all that it calls `#[inline(always)]`:
-/// a function that is not inlined keeps the default target's instructions.
+/// a function that is not inlined keeps the default target's instructions. [`dispatch`] runs it.
 pub trait Kernel {
     /// What the kernel returns.
     type Output;

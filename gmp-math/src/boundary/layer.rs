@@ -29,7 +29,7 @@ pub fn boundaries<'a, T: Scalar>(
 /// Writes the spatial locations φ = −b w/‖w‖² of all units.
 ///
 /// `weights` and `locations` are n × h, `offsets` is a row of h. A column without a direction (zero or not finite) gets
-/// NaN, which plots leave out.
+/// NaN, which plots leave out. **Columns are units**: PyTorch's `Linear.weight` is the transpose.
 ///
 /// ```
 /// let mut locations = [0.0; 4];

@@ -37,6 +37,11 @@ pub struct Boundary<T> {
 
 impl<T: Scalar> Boundary<T> {
     /// The boundary of ReLU(w·x + b): the standard parameterization.
+    ///
+    /// ```
+    /// let boundary = gmp_math::boundary::Boundary::new(vec![2.0, 0.0], -1.0);
+    /// assert_eq!(boundary.direction(), Some(vec![1.0, 0.0]));
+    /// ```
     pub fn new(normal: Vec<T>, offset: T) -> Self {
         Self { normal, offset }
     }
@@ -76,6 +81,8 @@ impl<T: Scalar> Boundary<T> {
 
     /// The boundary of r ReLU(u(θ)·x + λ): geometric parameterization. The radius does not move it.
     ///
+    /// `offset` is λ = b/r, not the bias b; [`to_geometric`](crate::geometric::to_geometric) makes both from weights and biases.
+    ///
     /// With one input there is no angle, and u = +1. A unit whose stored sign is −1 has the boundary of weight −1.
     ///
     /// ```
@@ -114,20 +121,25 @@ impl<T: Scalar> Boundary<T> {
         Some((angle(before.0, after.0), change))
     }
 
-    /// The unit normal w/‖w‖, towards the active side; none where all weights are zero or a
+    /// The unit normal w/‖w‖, towards the active side; None where all weights are zero or a
     /// weight or the offset is not finite.
     pub fn direction(&self) -> Option<Vec<T>> {
         let (direction, _) = self.unit_form()?;
         Some(direction)
     }
 
-    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; none where there is no direction or its distance
+    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; None where there is no direction or its distance
     /// |b|/‖w‖ is past the type's range.
     pub fn spatial_location(&self) -> Option<Vec<T>> {
         Some(location(self.normal.iter().copied(), self.offset)?.collect())
     }
 
-    /// Distance of `point` from the boundary, positive on the active side: (w·x + b)/‖w‖.
+    /// Distance of `point` from the boundary, positive on the active side: (w·x + b)/‖w‖. None where there is no direction.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// assert_eq!(Boundary::new(vec![0.0, 2.0], -2.0).signed_distance(&[5.0, 4.0]), Some(3.0));
+    /// ```
     ///
     /// # Panics
     /// Unless the point has as many coordinates as the normal.
@@ -139,6 +151,12 @@ impl<T: Scalar> Boundary<T> {
     }
 
     /// In one dimension, the input at which the unit switches: −b/w. None in more, or where w = 0.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// assert_eq!(Boundary::new(vec![2.0], -1.0).crossing(), Some(0.5));
+    /// assert_eq!(Boundary::new(vec![2.0, 1.0], -1.0).crossing(), None);
+    /// ```
     pub fn crossing(&self) -> Option<T> {
         match self.normal[..] {
             [weight] if weight != T::ZERO => Some(-self.offset / weight + T::ZERO),
@@ -150,6 +168,13 @@ impl<T: Scalar> Boundary<T> {
     /// lie on both sides.
     ///
     /// Only the two corners furthest along ±w need a look, so the cost is O(n), not 2ⁿ.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// let boundary = Boundary::new(vec![1.0, 1.0], -1.0);
+    /// assert!(boundary.intersects_box(&[0.0, 0.0], &[1.0, 1.0]));
+    /// assert!(!boundary.intersects_box(&[0.6, 0.6], &[1.0, 1.0]));
+    /// ```
     ///
     /// # Panics
     /// Unless both corners have as many coordinates as the normal.

@@ -47,8 +47,8 @@ pub fn spherical<T: Scalar>(weights: Mat<'_, T>) -> Result<Spherical<T>, Error> 
 /// [`Mat::units_by_inputs`] to [`spherical`]. A units × inputs matrix has the same length and would be taken for other
 /// weights without an error.
 ///
-/// With the tail norms T_k = ‖(w_k, …, wₙ)‖: θ_k = atan2(T_{k+1}, w_k) ∈ [0, π] for k < n−1,
-/// θₙ₋₁ = atan2(wₙ, wₙ₋₁) ∈ [0, 2π), r = T₁. [`to_cartesian`] returns the weights to a few ulp of ‖w‖.
+/// With the tail norms `T_k = ‖(w_k, …, wₙ)‖`: `θ_k = atan2(T_{k+1}, w_k)` ∈ [0, π] for k < n−1,
+/// `θₙ₋₁ = atan2(wₙ, wₙ₋₁)` ∈ [0, 2π), `r = T₁`. [`to_cartesian`] returns the weights to a few ulp of ‖w‖.
 ///
 /// `weights` is n × h, `angles` (n−1) × h, `radius` h. Arithmetic is in double precision, scaled so that
 /// neither huge nor denormal weights lose digits. Where a tail is zero its angles are 0: at such a pole

@@ -4,7 +4,7 @@ use crate::Scalar;
 
 /// Writes the Jacobian J = ∂u/∂θ of one unit, n × (n−1), row-major.
 ///
-/// ∂u_k/∂θ_j = 0 for k < j, −∏_{i≤j} sin θ_i for k = j, and u_k with sin θ_j replaced by cos θ_j for k > j.
+/// `∂u_k/∂θ_j` is 0 for k < j, `−∏_{i≤j} sin θ_i` for k = j, and `u_k` with `sin θ_j` replaced by `cos θ_j` for k > j.
 /// O(n²); training needs only [`directions_vjp`](super::directions_vjp).
 ///
 /// ```
@@ -14,7 +14,7 @@ use crate::Scalar;
 /// ```
 ///
 /// # Panics
-/// If the lengths do not fit together.
+/// Unless `jacobian` has n (n−1) numbers for the n−1 `angles`.
 #[track_caller]
 pub fn jacobian<T: Scalar>(angles: &[T], jacobian: &mut [T]) {
     let columns = angles.len();
@@ -35,7 +35,7 @@ pub fn jacobian<T: Scalar>(angles: &[T], jacobian: &mut [T]) {
 
 /// Writes ∂w/∂(r, θ) of one unit for w = r·u(θ): n × n, row-major, first column u, the others r·∂u/∂θ.
 ///
-/// Its determinant is r^{n−1} ∏_{i≤n−2} sin^{n−1−i} θ_i, see [`polar_log_volume`].
+/// Its determinant is `r^{n−1} ∏_{i≤n−2} sin^{n−1−i} θ_i`, see [`polar_log_volume`](super::polar_log_volume).
 ///
 /// ```
 /// // (cos θ, −r sin θ; sin θ, r cos θ)
@@ -46,7 +46,7 @@ pub fn jacobian<T: Scalar>(angles: &[T], jacobian: &mut [T]) {
 /// ```
 ///
 /// # Panics
-/// If the lengths do not fit together.
+/// Unless `jacobian` has n² numbers for the n−1 `angles`.
 #[track_caller]
 pub fn polar_jacobian<T: Scalar>(angles: &[T], radius: T, jacobian: &mut [T]) {
     let inputs = angles.len() + 1;

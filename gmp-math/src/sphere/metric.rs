@@ -3,9 +3,9 @@
 use super::{expect_shape, rows};
 use crate::Scalar;
 
-/// Writes the metric g_i = ∏_{j<i} sin² θ_j of every unit, the diagonal of JᵀJ (its other entries are 0).
+/// Writes the metric `g_i = ∏_{j<i} sin² θ_j` of every unit, the diagonal of JᵀJ (its other entries are 0).
 ///
-/// `angles` and `metric` are (n−1) × h. A step dθ turns the direction by √(Σ g_i dθ_i²); where g_i is tiny
+/// `angles` and `metric` are (n−1) × h. A step dθ turns the direction by `√(Σ g_i dθ_i²)`; where `g_i` is tiny
 /// its angle is numerically dead.
 ///
 /// ```
@@ -29,10 +29,10 @@ pub fn metric<T: Scalar>(angles: &[T], units: usize, metric: &mut [T]) {
     }
 }
 
-/// Writes ln √det(JᵀJ) = Σ_i (n−1−i) ln|sin θ_i|, the logarithm of the volume that dθ covers on the sphere.
+/// Writes `ln √det(JᵀJ) = Σ_i (n−1−i) ln|sin θ_i|`, the logarithm of the volume that dθ covers on the sphere.
 ///
 /// `angles` is (n−1) × h, `log_volume` a row of h. At a pole it is −∞. √det itself underflows from a few dozen dimensions
-/// on, so the logarithm is what one can compute with; det(JᵀJ) is exp(2 log_volume).
+/// on, so the logarithm is what one can compute with; det(JᵀJ) is `exp(2 log_volume)`.
 ///
 /// ```
 /// // On the ordinary sphere the element of area is sin θ₁ dθ₁ dθ₂.
@@ -54,7 +54,9 @@ pub fn log_volume<T: Scalar>(angles: &[T], units: usize, log_volume: &mut [T]) {
     }
 }
 
-/// Writes det(JᵀJ) = ∏ g_i of every unit: [`log_volume`] doubled and exponentiated. It underflows to 0 in high dimensions.
+/// Writes `det(JᵀJ) = ∏ g_i` of every unit: [`log_volume`] doubled and exponentiated. It underflows to 0 in high dimensions.
+///
+/// `angles` is (n−1) × h, `determinant` a row of h.
 ///
 /// ```
 /// // g = (1, sin² π/6).
@@ -73,7 +75,7 @@ pub fn metric_determinant<T: Scalar>(angles: &[T], units: usize, determinant: &m
     }
 }
 
-/// Writes ln|det ∂w/∂(r, θ)| = (n−1) ln|r| + Σ_{i≤n−2} (n−1−i) ln|sin θ_i| for w = r·u(θ).
+/// Writes `ln|det ∂w/∂(r, θ)| = (n−1) ln|r| + Σ_{i≤n−2} (n−1−i) ln|sin θ_i|` for w = r·u(θ).
 ///
 /// `angles` is (n−1) × h, `radius` and `log_volume` are rows of h.
 ///

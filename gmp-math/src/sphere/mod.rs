@@ -1,17 +1,26 @@
 //! Hyperspherical coordinates of the columns of a matrix.
 //!
-//! A layer of h units with n inputs is an n × h matrix of weights, row-major: rows are input coordinates,
-//! columns are units. One column w = r·u(θ) has a radius r = ‖w‖ and n − 1 angles in radians:
+//! A layer of h units with n inputs is an n × h matrix of weights, row-major: **rows are input coordinates, columns are
+//! units**. That is the transpose of PyTorch's `Linear.weight`, which [`Mat::units_by_inputs`](crate::Mat::units_by_inputs)
+//! reads in place. One column w = r·u(θ) has a radius r = ‖w‖ and n − 1 angles in radians:
 //!
-//! u₁ = cos θ₁,  u_k = (∏_{j<k} sin θ_j) cos θ_k for 1 < k < n,  uₙ = ∏_{j≤n−1} sin θ_j.
+//! ```text
+//! u₁ = cos θ₁
+//! u_k = (∏_{j<k} sin θ_j) cos θ_k   for 1 < k < n
+//! uₙ = ∏_{j≤n−1} sin θ_j
+//! ```
 //!
 //! The angles of a layer are an (n−1) × h matrix, the radii a row of h. A single vector is h = 1.
 //! For n = 1 there is no angle: the direction is the fixed sign +1 or −1 (see [`signs`]).
+//!
+//! The functions on slices and `units` write into memory of the caller's and allocate nothing; [`spherical`] and
+//! [`geometric`](crate::geometric) take a [`Mat`](crate::Mat) and return results of their own.
 
 mod canonical;
 mod convert;
 mod directions;
 mod jacobian;
+mod kernels;
 mod metric;
 mod polar;
 mod second_order;
@@ -26,7 +35,7 @@ pub use second_order::{directions_hvp, polar_hvp};
 
 #[cfg(feature = "rayon")]
 pub(crate) mod batch {
-    pub(crate) use super::directions::{backward, forward, forward_saving, tangent};
+    pub(crate) use super::kernels::{backward, forward, forward_saving, tangent};
 }
 
 /// Number of rows of a matrix with `units` columns.

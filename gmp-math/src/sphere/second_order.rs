@@ -5,10 +5,10 @@ use super::{expect_shape, rows};
 use crate::Scalar;
 use std::ops::{Add, Mul, Sub};
 
-/// Adds H v to `products`, where H_ij = Σ_k g_k ∂²u_k/∂θ_i∂θ_j is the Hessian of ⟨g, u(θ)⟩ and v are the `tangents`.
+/// Adds H v to `products`, where `H_ij = Σ_k g_k ∂²u_k/∂θ_i∂θ_j` is the Hessian of ⟨g, u(θ)⟩ and v are the `tangents`.
 ///
-/// It is the derivative of the VJP along v, without a division. For a loss L(u(θ)) with Hessian H_L in u,
-/// the Hessian-vector product in θ is Jᵀ(H_L (J v)) plus this with g = ∂L/∂u.
+/// It is the derivative of the VJP along v, without a division. For a loss L(u(θ)) with Hessian `H_L` in u,
+/// the Hessian-vector product in θ is `Jᵀ(H_L (J v))` plus this with `g = ∂L/∂u`.
 ///
 /// `angles`, `tangents` and `products` are (n−1) × h; `direction_gradients`, g, is n × h.
 ///
@@ -41,11 +41,12 @@ pub fn directions_hvp<T: Scalar>(
 }
 
 /// Adds H v to the products of the angles and the radii, where H is the Hessian of ⟨g, r·u(θ)⟩ in (r, θ), g are the
-/// `weight_gradients` and v the tangents: r H_u v_θ + v_r Jᵀg for the angles, H_u being that of [`directions_hvp`], and ⟨J v_θ, g⟩
-/// for the radii.
+/// `weight_gradients` and v the tangents: `r H_u v_θ + v_r Jᵀg` for the angles, `H_u` being that of [`directions_hvp`], and
+/// `⟨J v_θ, g⟩` for the radii.
 ///
-/// It is the derivative of [`polar_vjp`] along v, without a division. For a loss L(w) with Hessian H_L in w, the Hessian-vector
-/// product in (r, θ) is [`polar_vjp`] of H_L times the [`polar_jvp`] of v, plus this with g = ∂L/∂w. Shapes as in [`polar_jvp`].
+/// It is the derivative of [`polar_vjp`](super::polar_vjp) along v, without a division. For a loss L(w) with Hessian `H_L` in w, the Hessian-vector
+/// product in (r, θ) is [`polar_vjp`](super::polar_vjp) of `H_L` times the [`polar_jvp`](super::polar_jvp) of v, plus this with `g = ∂L/∂w`. Shapes as in
+/// [`polar_jvp`](super::polar_jvp).
 ///
 /// ```
 /// // ⟨g, w⟩ = r cos θ for g = (1, 0): its Hessian at θ = 0 is −r in θ alone.
