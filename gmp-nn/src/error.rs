@@ -65,6 +65,12 @@ pub enum Error {
         /// The layer.
         layer: String,
     },
+    /// A name that is no activation's.
+    #[error("unknown activation \"{name}\"; expected {}", crate::activation::names())]
+    UnknownActivation {
+        /// What was given.
+        name: String,
+    },
     /// A name that is no parameterization's.
     #[error("unknown parameterization \"{name}\"; expected {}", crate::Parameterization::names())]
     UnknownParameterization {
