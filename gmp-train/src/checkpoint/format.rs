@@ -267,3 +267,36 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes[at..at + 8].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Loss, Measured, Record};
+
+    /// 1.2 million epochs, which are more than 64 MiB of history.
+    #[test]
+    fn the_history_may_be_long() {
+        const EPOCHS: usize = 1_200_000;
+        let trainer = Trainer::new(Loss::MeanSquaredError, 8, EPOCHS, 0.5);
+        let mut progress = TrainState::<f32>::start(&trainer);
+        progress.fit.epochs = EPOCHS;
+        progress.batch_size = 8;
+        let record = |i: usize| Record {
+            training_loss: i as f64,
+            validation: Some(0.25),
+            learning_rate: 1.0 / (i + 1) as f64,
+        };
+        progress.history = (0..EPOCHS).map(record).collect();
+        let measured = |i: usize| vec![Measured { training: i as f64, validation: Some(-1.0) }; 2];
+        progress.metrics.history = (0..EPOCHS).map(measured).collect();
+        let optimizer =
+            OptimizerState { kind: "sgd".to_owned(), steps: 0, settings: Vec::new(), vectors: Vec::new() };
+        let description = String::new();
+        let (parameters, buffers) = (Vec::new(), Vec::new());
+        let file = IN_MEMORY.into();
+        let whole = Checkpoint { description, trainer, progress, optimizer, parameters, buffers, file };
+        let bytes = encode(&whole).unwrap();
+        assert!(bytes.len() > 64 << 20, "{} bytes", bytes.len());
+        assert!(decode::<f32>(&bytes).unwrap() == whole);
+    }
+}
