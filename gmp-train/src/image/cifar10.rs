@@ -60,20 +60,24 @@ impl Cifar10 {
     }
 
     fn read(paths: Vec<PathBuf>) -> Result<Self, Error> {
-        let mut all = Self { files: Vec::new(), ends: Vec::new() };
+        let mut opened = Vec::with_capacity(paths.len());
         let mut total = 0_u64;
         for path in paths {
-            let failed = |source| Error::Io { path: path.clone(), source };
-            let file = io::open(&path).map_err(failed)?;
-            let size = file.metadata().map_err(failed)?.len();
+            let open = || io::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            let (size, file) = open().map_err(|source| Error::Io { path: path.clone(), source })?;
             check_size(&path, size)?;
             total = total.saturating_add(size);
             if total > MOST_BYTES {
                 let what = "bytes with the files before it";
                 return Err(Error::TooLarge { path, what, got: total, most: MOST_BYTES });
             }
+            opened.push((path, file, size));
+        }
+        let mut all = Self { files: Vec::new(), ends: Vec::new() };
+        for (path, file, size) in opened {
             let mut bytes = Vec::new();
-            io::append(&mut bytes, file, size as usize).map_err(failed)?;
+            let read = io::append(&mut bytes, file, size as usize);
+            read.map_err(|source| Error::Io { path: path.clone(), source })?;
             let one = Self::from_bytes(&path, bytes)?;
             all.ends.push(all.len() + one.len());
             all.files.extend(one.files);

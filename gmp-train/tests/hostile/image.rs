@@ -132,7 +132,7 @@ fn hostile_pngs_are_errors() {
     hostile("png", &pngs());
 }
 
-/// A colour profile and a text of 64 MB each, packed a thousandfold.
+/// A colour profile and a text of 64 MB each, packed to less than a hundredth.
 #[test]
 fn what_a_png_packs_besides_its_pixels_is_not_unpacked() {
     let mut bomb = Vec::new();
@@ -145,7 +145,7 @@ fn what_a_png_packs_besides_its_pixels_is_not_unpacked() {
     let mut writer = png::Encoder::with_info(&mut bomb, info).unwrap().write_header().unwrap();
     writer.write_image_data(&noise(SIDE * SIDE * 3)).unwrap();
     writer.finish().unwrap();
-    assert!(bomb.len() < 200_000, "{} bytes are no bomb", bomb.len());
+    assert!(bomb.len() < 1_000_000, "{} bytes are no bomb", bomb.len());
     let mut picture = Picture::default();
     let (result, peak) = with_peak(|| picture.decode("bomb.png", &bomb));
     result.unwrap();
