@@ -1,7 +1,8 @@
 //! The batch kernels on the threads of the current rayon pool.
 //!
 //! Threads split the units, never a sum, so the results have the same bits as those of [`sphere`](crate::sphere) for any
-//! number of threads. Layers too small to be worth a second thread run on one.
+//! number of threads. Layers too small to be worth a second thread run on one, and so do all where the system refuses
+//! the threads of rayon's global pool.
 //!
 //! **Available with the feature `rayon` only.**
 //!
@@ -16,9 +17,29 @@
 use crate::Scalar;
 use crate::sphere::batch::{backward, forward, forward_saving, tangent};
 use crate::split::{Batch, Body};
+use std::error::Error;
+use std::sync::OnceLock;
 
 /// Numbers in a matrix below which handing work to another thread costs more than it saves.
 const WORTH_A_THREAD: usize = 8192;
+
+/// Threads of the current rayon pool, which is the global one outside of all others.
+///
+/// It is 1 where the system refuses the threads of the global pool: rayon's own functions panic there, so nothing may be
+/// handed to it then.
+pub fn threads() -> usize {
+    static GLOBAL_POOL: OnceLock<bool> = OnceLock::new();
+    // The only error without a source is that the pool is there already.
+    let has_pool = || match rayon::ThreadPoolBuilder::new().build_global() {
+        Ok(()) => true,
+        Err(error) => error.source().is_none(),
+    };
+    if rayon::current_thread_index().is_some() || *GLOBAL_POOL.get_or_init(has_pool) {
+        rayon::current_num_threads()
+    } else {
+        1
+    }
+}
 
 /// [`sphere::directions`](crate::sphere::directions()) in parallel, with the feature `rayon`: u(θ), n × h, of `angles`, (n−1) × h.
 ///
@@ -88,5 +109,5 @@ fn share<T: Scalar, B: Body<T, R, W>, const R: usize, const W: usize>(
     size: usize,
     batch: Batch<'_, T, B, R, W>,
 ) {
-    batch.run_parallel(rayon::current_num_threads().min(size / WORTH_A_THREAD));
+    batch.run_parallel(threads().min(size / WORTH_A_THREAD));
 }

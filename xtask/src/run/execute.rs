@@ -3,7 +3,7 @@
 use super::store::Store;
 use super::trace::Trace;
 use super::{Record, Run};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,15 +60,22 @@ pub fn execute(
     let (left, carry_out, next) = (&left, &carry_out, &next);
     let mut finished = 0;
     let written = std::thread::scope(|scope| -> Result<()> {
+        let mut started = 0;
         for _ in 0..threads.min(left.len()) {
             let sender = sender.clone();
-            scope.spawn(move || {
+            let work = move || {
                 while !stop.load(Ordering::Relaxed)
                     && let Some((cost, run)) = left.get(next.fetch_add(1, Ordering::Relaxed))
                     && let Some(done) = carry_out(run).transpose()
                     && sender.send((*cost, done)).is_ok()
                 {}
-            });
+            };
+            match std::thread::Builder::new().spawn_scoped(scope, work) {
+                Ok(_) => started += 1,
+                Err(error) if started == 0 => return Err(error).context("cannot start a thread"),
+                // The others do the work.
+                Err(_) => break,
+            }
         }
         drop(sender);
         let result = receiver.iter().try_for_each(|(cost, done)| {

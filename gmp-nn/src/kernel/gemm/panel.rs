@@ -51,7 +51,7 @@ pub(super) fn gemm<T: Scalar + External>(
     accumulate: bool,
 ) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
-    let threads = rayon::current_num_threads();
+    let threads = gmp_math::parallel::threads();
     if threads > 1 && m.saturating_mul(k).saturating_mul(n) >= parallel::MULTIPLICATIONS && m >= 2 * 64 {
         // One panel a thread: more would pack b again for each.
         let height = m.div_ceil(threads).next_multiple_of(16);
