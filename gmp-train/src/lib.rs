@@ -8,7 +8,7 @@ mod dataset;
 mod error;
 #[cfg(feature = "image")]
 pub mod image;
-mod io;
+pub mod io;
 mod log;
 mod metric;
 mod nonfinite;

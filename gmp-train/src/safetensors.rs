@@ -55,7 +55,7 @@ pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), Check
 /// network has not, has one of another shape or number type, or a number that is not finite in the network's type. So
 /// is a header that is more than 1 MiB longer than the network's matrices need. The network is then as before.
 pub fn import<T: Element>(network: &mut Network<T>, file: &Path) -> Result<(), CheckpointError> {
-    let opened = io::open(file).and_then(|open| Ok((open.metadata()?.len(), open))).map_err(failed);
+    let opened = io::open_regular(file).and_then(|open| Ok((open.metadata()?.len(), open))).map_err(failed);
     let read = opened.and_then(|(length, open)| read(network, open, length));
     read.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
 }

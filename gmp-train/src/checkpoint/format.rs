@@ -123,7 +123,7 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
 /// known.
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Problem> {
     let failed = |source| Problem::Io { action: "read", source };
-    let mut open = io::open(file).map_err(failed)?;
+    let mut open = io::open_regular(file).map_err(failed)?;
     let length = open.metadata().map_err(failed)?.len();
     let mut bytes = Vec::new();
     io::append(&mut bytes, &mut open, length.min(HEADER as u64) as usize).map_err(failed)?;

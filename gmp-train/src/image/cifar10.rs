@@ -63,7 +63,7 @@ impl Cifar10 {
         let mut opened = Vec::with_capacity(paths.len());
         let mut total = 0_u64;
         for path in paths {
-            let open = || io::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            let open = || io::open_regular(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
             let (size, file) = open().map_err(|source| Error::Io { path: path.clone(), source })?;
             check_size(&path, size)?;
             total = total.saturating_add(size);

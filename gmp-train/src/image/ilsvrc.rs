@@ -104,7 +104,7 @@ impl ImageSource for Ilsvrc {
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
         let path = self.path(sample);
         let failed = |source| Error::Io { path: path.clone(), source };
-        let file = io::open(&path).map_err(failed)?;
+        let file = io::open_regular(&path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         if size > LARGEST_FILE {
             return Err(Error::TooLarge { path, what: "bytes", got: size, most: LARGEST_FILE });

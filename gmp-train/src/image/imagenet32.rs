@@ -50,7 +50,7 @@ impl ImageNet32 {
     pub fn read(paths: &[PathBuf]) -> Result<Self, Error> {
         let mut source = Self::default();
         for path in paths {
-            let file = io::open(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+            let file = io::open_regular(path).map_err(|source| Error::Io { path: path.clone(), source })?;
             source.add(path, file)?;
         }
         Ok(source)

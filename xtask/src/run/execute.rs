@@ -3,6 +3,7 @@
 use super::store::Store;
 use super::trace::Trace;
 use super::{Record, Run};
+use crate::terminal::escaped;
 use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
@@ -107,6 +108,7 @@ fn bar() -> Option<ProgressBar> {
 
 /// A line on standard error, above the bar; a closed pipe is no reason to stop.
 pub fn say(line: &str) {
+    let line = escaped(line);
     let write = || {
         let _ = writeln!(std::io::stderr(), "{line}");
     };
@@ -119,7 +121,7 @@ pub fn say(line: &str) {
 /// How far a long run is: beside the bar on a terminal, a line elsewhere. To be called every few seconds.
 pub fn status(line: &str) {
     match bar() {
-        Some(bar) => bar.set_message(line.to_owned()),
+        Some(bar) => bar.set_message(escaped(line).into_owned()),
         None => say(line),
     }
 }
