@@ -4,7 +4,9 @@ use ::safetensors::SafeTensors;
 use ::safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use gmp_autograd::Tape;
 use gmp_nn::models::{Form, resnet18, vgg6};
-use gmp_nn::{Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold};
+use gmp_nn::{
+    Activation, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold,
+};
 use gmp_train::checkpoint::Problem;
 use gmp_train::safetensors;
 use std::process::Command;
@@ -218,6 +220,17 @@ fn pytorch_agrees() {
     }
     for form in [Form::WeightNormMeanNorm, Form::GeometricInputNorm] {
         networks.push((format!("ResNet, {form:?}"), trained(resnet18(form, 5), 4)));
+    }
+    for activation in Activation::ALL {
+        let mut spec = network::<f32>(Parameterization::Standard, 4).spec().clone();
+        // The script scales the last layer, which must be linear.
+        let (_, hidden) = spec.layers.split_last_mut().expect("an output layer");
+        for (_, layer) in hidden {
+            if let LayerSpec::Dense { activation: of_layer, .. } = layer {
+                *of_layer = activation;
+            }
+        }
+        networks.push((format!("dense, {activation}"), spec.build::<f32>(4).unwrap()));
     }
     networks.iter().for_each(|(name, network)| pytorch_agrees_on(&python, name, network));
 }
