@@ -36,8 +36,8 @@ pub struct ReproCommand {
     #[arg(long, value_enum, default_value_t = Profile::Quick)]
     profile: Profile,
     /// Number of seeds, from 0, in place of the profile's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), allow_negative_numbers = true)]
-    seeds: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    seeds: Option<u16>,
     /// Which samples decide when to slow down and stop: the test set as in the paper, a held-out fifth of the
     /// training samples, or each in turn, as without this option. fig4, table2 and table3 have the paper's alone
     #[arg(long, value_enum)]
@@ -52,7 +52,7 @@ pub struct ReproCommand {
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
     methods: Vec<Method>,
     /// Learning rates, in place of the profile's grid; several with commas
-    #[arg(long = "lr", value_name = "X", value_parser = learning_rate, allow_negative_numbers = true, value_delimiter = ',')]
+    #[arg(long = "lr", value_name = "X", value_parser = learning_rate, value_delimiter = ',')]
     rates: Vec<f64>,
     #[command(flatten)]
     pictures: images::Options,
@@ -285,7 +285,7 @@ impl ReproCommand {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Context {
             profile: self.profile,
-            seeds: self.seeds,
+            seeds: self.seeds.map(u64::from),
             protocols: match self.protocol.unwrap_or(Protocols::Both) {
                 Protocols::Paper => vec![Protocol::Paper],
                 Protocols::HeldOut => vec![Protocol::HeldOut],

@@ -90,11 +90,8 @@ impl Client {
                 Err(Failure { error, is_passing: true })
                     if attempt < self.limits.attempts && start.elapsed() + pause < self.limits.total =>
                 {
-                    complain(&format!(
-                        "{name:<9} {error}: attempt {} in {} s",
-                        attempt + 1,
-                        pause.as_secs_f64()
-                    ));
+                    let (next, of, wait) = (attempt + 1, self.limits.attempts, pause.as_secs_f64());
+                    complain(&format!("{name:<9} attempt {next} of {of} in {wait} s, after {error}"));
                     thread::sleep(pause);
                     (attempt, pause) = (attempt + 1, 2 * pause);
                 }

@@ -99,12 +99,12 @@ impl Fetcher {
     /// The table of `dataset` and where it came from.
     fn obtain(&self, dataset: &Dataset) -> Result<(String, Table), DataError> {
         match &self.source {
-            Source::Publisher => self.from_publisher(dataset),
-            Source::Address(_) | Source::Folder(_) => self.from_elsewhere(dataset),
+            Source::Publisher => self.published(dataset),
+            Source::Address(_) | Source::Folder(_) => self.elsewhere(dataset),
         }
     }
 
-    fn from_publisher(&self, dataset: &Dataset) -> Result<(String, Table), DataError> {
+    fn published(&self, dataset: &Dataset) -> Result<(String, Table), DataError> {
         let mut causes = Vec::new();
         for address in dataset.addresses {
             let bytes = self.client.get(dataset.name, address);
@@ -119,7 +119,7 @@ impl Fetcher {
         Err(if causes.len() == 1 { causes.remove(0) } else { DataError::Addresses { causes } })
     }
 
-    fn from_elsewhere(&self, dataset: &Dataset) -> Result<(String, Table), DataError> {
+    fn elsewhere(&self, dataset: &Dataset) -> Result<(String, Table), DataError> {
         let from = match &self.source {
             Source::Folder(folder) => folder.display().to_string(),
             Source::Address(address) => without_password(address),
