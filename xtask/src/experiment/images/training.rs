@@ -62,7 +62,8 @@ pub fn carry_out(
     threads: usize,
     stop: &AtomicBool,
 ) -> Finished {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("threads")?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
     let mut live = Live::new(recipe, run, stop);
     let trained = pool.install(|| train(recipe, run, folder, threads, &mut live));
     let end = match trained {
