@@ -65,6 +65,26 @@ pub enum Error {
         /// The layer.
         layer: String,
     },
+    /// A name that no matrix of the network has.
+    #[error("there is no matrix \"{name}\"; expected one of {}", known.join(", "))]
+    UnknownMatrix {
+        /// What was asked for.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Numbers that do not have the shape of the matrix that they are for.
+    #[error("{name}: got {found}, expected {rows}×{cols}")]
+    Shape {
+        /// The matrix.
+        name: String,
+        /// What was given.
+        found: String,
+        /// Rows of the matrix.
+        rows: usize,
+        /// Columns of the matrix.
+        cols: usize,
+    },
     /// A name that is no parameterization's.
     #[error("unknown parameterization \"{name}\"; expected {}", crate::Parameterization::names())]
     UnknownParameterization {
