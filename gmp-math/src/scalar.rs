@@ -81,6 +81,12 @@ pub trait Scalar:
     fn ln(self) -> Self;
     /// ln(1 + `self`), accurate near 0.
     fn ln_1p(self) -> Self;
+    /// Hyperbolic tangent, by the `libm` crate: the same bits on every machine.
+    fn tanh(self) -> Self;
+    /// e to the power of `self`, minus 1, accurate near 0, by the `libm` crate: the same bits on every machine.
+    fn exp_m1(self) -> Self;
+    /// Error function 2/√π ∫₀ˣ exp(−t²) dt, by the `libm` crate: the same bits on every machine.
+    fn erf(self) -> Self;
     /// Sine of an angle in radians, from the platform's library.
     fn sin(self) -> Self;
     /// Cosine of an angle in radians, from the platform's library.
@@ -105,7 +111,7 @@ pub trait Scalar:
 }
 
 macro_rules! scalar {
-    ($t:ident, $name:literal) => {
+    ($t:ident, $name:literal, $tanh:ident, $expm1:ident, $erf:ident) => {
         impl Scalar for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -146,6 +152,18 @@ macro_rules! scalar {
                 $t::ln_1p(self)
             }
             #[inline(always)]
+            fn tanh(self) -> Self {
+                libm::$tanh(self)
+            }
+            #[inline(always)]
+            fn exp_m1(self) -> Self {
+                libm::$expm1(self)
+            }
+            #[inline(always)]
+            fn erf(self) -> Self {
+                libm::$erf(self)
+            }
+            #[inline(always)]
             fn sin(self) -> Self {
                 $t::sin(self)
             }
@@ -180,5 +198,5 @@ macro_rules! scalar {
         }
     };
 }
-scalar!(f32, "f32");
-scalar!(f64, "f64");
+scalar!(f32, "f32", tanhf, expm1f, erff);
+scalar!(f64, "f64", tanh, expm1, erf);

@@ -84,6 +84,11 @@ pub enum Error {
         rows: usize,
         /// Columns of the matrix.
         cols: usize,
+    /// A name that is no activation's.
+    #[error("unknown activation \"{name}\"; expected {}", crate::activation::names())]
+    UnknownActivation {
+        /// What was given.
+        name: String,
     },
     /// A name that is no parameterization's.
     #[error("unknown parameterization \"{name}\"; expected {}", crate::Parameterization::names())]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+pub mod activation;
 mod boundaries;
 mod error;
 pub mod fold;
@@ -16,6 +17,7 @@ mod params;
 mod rng;
 mod spec;
 
+pub use activation::Activation;
 pub use boundaries::Boundaries;
 pub use error::Error;
 pub use kernel::gemm::Element;
@@ -23,7 +25,6 @@ pub use kernel::{conv, gemm};
 pub use layer::{Forward, Layer, Statistics};
 pub use linear::Linear;
 pub use network::{Mlp, Network};
-pub use op::Activation;
 pub use parameterization::{DirectionInit, Parameterization};
 pub use params::{Entry, ParamStore, Role, Slot};
 pub use rng::Rng;

@@ -43,7 +43,7 @@ impl Features {
 }
 
 /// One layer of a network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LayerSpec {
     /// Units that see all of a vector.
@@ -132,7 +132,7 @@ impl LayerSpec {
 }
 
 /// A network: what flows in, and its layers with their names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkSpec {
     /// What flows in.

@@ -87,7 +87,9 @@ impl<T: Element> Chain<T> {
         };
         // The largest of shifted numbers is the largest, shifted; the mean likewise.
         let lets_past = match step {
-            Step::MaxPool(_) => before.keeps_order(),
+            Step::MaxPool(_) => {
+                before.keeps_order() && matches!(before.activation, Activation::Identity | Activation::Relu)
+            }
             Step::GlobalAveragePool => before.activation == Activation::Identity,
             _ => false,
         };

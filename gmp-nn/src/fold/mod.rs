@@ -55,6 +55,8 @@ pub fn to_geometric<T: Element>(network: &Network<T>) -> Result<Network<T>, Erro
 fn form<T>(plain: &EffectiveWeights<T>) -> Parameterization {
     match (plain.linear, plain.activation) {
         (Linear::Dense, Activation::Identity) => Parameterization::Standard,
+        // Only what is homogeneous lets a radius through.
+        (_, activation) if !activation.is_homogeneous() => Parameterization::Standard,
         _ => Parameterization::Geometric,
     }
 }

@@ -70,10 +70,7 @@ impl<T: Scalar> EffectiveWeights<T> {
             if norm > T::ZERO && (bias / norm).is_finite() || !norm.is_finite() || !bias.is_finite() {
                 continue;
             }
-            constants.shift[unit] = match self.activation {
-                Activation::Identity => bias,
-                Activation::Relu => bias.max(T::ZERO),
-            };
+            constants.shift[unit] = self.activation.value(bias);
             any |= constants.shift[unit] != T::ZERO;
             self.column(unit).for_each(|w| *w = T::ZERO);
             self.bias[unit] = T::ZERO;

@@ -2,7 +2,7 @@
 
 use crate::op::{self, Activation};
 use crate::{Boundaries, Element, Forward, Layer};
-use gmp_autograd::{Var, op as basic};
+use gmp_autograd::Var;
 
 /// Keras' default.
 const EPSILON: f64 = 1e-3;
@@ -16,10 +16,7 @@ pub(crate) struct LayerNorm {
 impl<T: Element> Layer<T> for LayerNorm {
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
         let y = op::layer_norm(pass.tape, x, T::from_f64(EPSILON));
-        match self.activation {
-            Activation::Identity => y,
-            Activation::Relu => basic::relu(pass.tape, y),
-        }
+        op::activation(pass.tape, y, self.activation)
     }
 
     /// A unit's output is the mean of all units' where (w − w̄)·x + (b − b̄) = 0; the variance moves no zero.

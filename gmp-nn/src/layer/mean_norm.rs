@@ -23,10 +23,7 @@ impl<T: Element> Layer<T> for MeanNorm {
                 let minus_mean: Vec<T> = running[self.mean.range()].iter().map(|&mean| -mean).collect();
                 let minus_mean = pass.tape.input(&minus_mean, 1, self.mean.cols);
                 let y = basic::add_row(pass.tape, x, minus_mean);
-                match self.activation {
-                    Activation::Identity => y,
-                    Activation::Relu => basic::relu(pass.tape, y),
-                }
+                op::activation(pass.tape, y, self.activation)
             }
         }
     }

@@ -4,9 +4,10 @@
 //! Here a few rows at a time are multiplied, shifted, rectified and scaled while they are in the first-level
 //! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
 
-use super::Activation;
+use super::{Activation, activation as activate};
 use crate::kernel::columns::{Columns, part, part_mut, rectified, sweep};
 use crate::kernel::gemm::{Element, View, gemm, rows_at_a_time, wants_transposed_copy};
+use gmp_autograd::op::mul_row;
 use gmp_autograd::{Mat, MatMut, Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
 use std::array;
@@ -20,6 +21,10 @@ pub fn affine<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, b: Var, activation
     match activation {
         Activation::Identity => record(tape, &Affine::<false, false>, [x, w, b]),
         Activation::Relu => record(tape, &Affine::<true, false>, [x, w, b]),
+        _ => {
+            let z = affine(tape, x, w, b, Activation::Identity);
+            activate(tape, z.last_use(), activation)
+        }
     }
 }
 
@@ -41,6 +46,10 @@ pub fn scaled_affine<T: Element>(
     match activation {
         Activation::Identity => record(tape, &Affine::<false, true>, [x, w, b, r]),
         Activation::Relu => record(tape, &Affine::<true, true>, [x, w, b, r]),
+        _ => {
+            let y = affine(tape, x, w, b, activation);
+            mul_row(tape, y, r)
+        }
     }
 }
 

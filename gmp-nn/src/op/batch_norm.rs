@@ -1,6 +1,6 @@
 //! Batch normalization of every unit over the samples of a batch.
 
-use super::Activation;
+use super::{Activation, activation as activate};
 use crate::kernel::chunks::{Chunks, fold_rows};
 use crate::kernel::columns::rectified;
 use crate::kernel::conv::work_area;
@@ -34,10 +34,15 @@ pub fn batch_norm<T: Scalar>(
         beta.shape()
     );
     assert!(m > 0, "batch_norm: an empty batch has no mean");
-    let rule: &'static dyn Rule<T> = match activation {
-        Activation::Identity => &BatchNorm::<false>,
-        Activation::Relu => &BatchNorm::<true>,
+    let is_relu = match activation {
+        Activation::Identity => false,
+        Activation::Relu => true,
+        _ => {
+            let y = batch_norm(tape, [z, gamma, beta], epsilon, Activation::Identity, observe);
+            return activate(tape, y.last_use(), activation);
+        }
     };
+    let rule: &'static dyn Rule<T> = if is_relu { &BatchNorm::<true> } else { &BatchNorm::<false> };
     // Kept: 1/√(σ² + ϵ), then the mean.
     tape.record_with(
         rule,
@@ -57,9 +62,10 @@ pub fn batch_norm<T: Scalar>(
             let line = Line { mean, inverse, gamma: gamma.data(), beta: beta.data() };
             chunks.write(y.data_mut(), &|i, y| {
                 let z = chunks.of(i, z.data());
-                match activation {
-                    Activation::Identity => dispatch(Normalize::<T, false> { z, line, y }),
-                    Activation::Relu => dispatch(Normalize::<T, true> { z, line, y }),
+                if is_relu {
+                    dispatch(Normalize::<T, true> { z, line, y });
+                } else {
+                    dispatch(Normalize::<T, false> { z, line, y });
                 }
             });
         },
@@ -167,6 +173,9 @@ struct BatchNorm<const RELU: bool>;
 impl<T: Scalar, const RELU: bool> Rule<T> for BatchNorm<RELU> {
     fn name(&self) -> &'static str {
         if RELU { "batch_norm_relu" } else { "batch_norm" }
+    }
+    fn reads_output(&self) -> bool {
+        false
     }
     fn backward(&self, pull: &mut Pullback<'_, T>) {
         let (z, gamma, beta) = (pull.value(0).data(), pull.value(1).data(), pull.value(2).data());

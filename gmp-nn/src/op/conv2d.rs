@@ -3,10 +3,11 @@
 //! The sums are shifted, rectified and scaled while they are in registers, on their way to memory; the
 //! backward pass turns the output's gradient into that of the pre-activation in place.
 
-use super::Activation;
+use super::{Activation, activation as activate};
 use crate::kernel::chunks::Chunks;
 use crate::kernel::conv::{self, Finish, Geometry};
 use crate::kernel::gemm::Element;
+use gmp_autograd::op::mul_row;
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
 
@@ -50,6 +51,10 @@ pub fn conv2d_bias<T: Element>(
     match activation {
         Activation::Identity => record(tape, &Conv2d::<false, false>, [x, w, b], geometry),
         Activation::Relu => record(tape, &Conv2d::<true, false>, [x, w, b], geometry),
+        _ => {
+            let z = conv2d_bias(tape, [x, w, b], geometry, Activation::Identity);
+            activate(tape, z.last_use(), activation)
+        }
     }
 }
 
@@ -69,6 +74,10 @@ pub fn scaled_conv2d<T: Element>(
     match activation {
         Activation::Identity => record(tape, &Conv2d::<false, true>, [x, w, b, r], geometry),
         Activation::Relu => record(tape, &Conv2d::<true, true>, [x, w, b, r], geometry),
+        _ => {
+            let y = conv2d_bias(tape, [x, w, b], geometry, activation);
+            mul_row(tape, y, r)
+        }
     }
 }
 

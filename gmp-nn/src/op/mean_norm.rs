@@ -1,6 +1,6 @@
 //! Mean-only normalization: every column less its mean over the batch.
 
-use super::Activation;
+use super::{Activation, activation as activate};
 use crate::kernel::chunks::{Chunks, fold_rows};
 use crate::kernel::columns::rectified;
 use crate::kernel::conv::work_area;
@@ -27,10 +27,15 @@ pub fn mean_norm<T: Scalar>(
     observe: impl FnOnce(&[T]),
 ) -> Var {
     assert!(z.rows() > 0, "mean_norm: an empty batch has no mean");
-    let rule: &'static dyn Rule<T> = match activation {
-        Activation::Identity => &MeanNorm::<false>,
-        Activation::Relu => &MeanNorm::<true>,
+    let is_relu = match activation {
+        Activation::Identity => false,
+        Activation::Relu => true,
+        _ => {
+            let y = mean_norm(tape, z, Activation::Identity, observe);
+            return activate(tape, y.last_use(), activation);
+        }
     };
+    let rule: &'static dyn Rule<T> = if is_relu { &MeanNorm::<true> } else { &MeanNorm::<false> };
     tape.record_in_place(rule, z, |z, mut y, scratch| {
         let (z, n) = (z.map(|z| z.data()), y.cols());
         let y = y.data_mut();
@@ -45,9 +50,10 @@ pub fn mean_norm<T: Scalar>(
             if let Some(z) = z {
                 y.copy_from_slice(chunks.of(i, z));
             }
-            match activation {
-                Activation::Identity => dispatch(Subtract::<T, false> { mean, y }),
-                Activation::Relu => dispatch(Subtract::<T, true> { mean, y }),
+            if is_relu {
+                dispatch(Subtract::<T, true> { mean, y });
+            } else {
+                dispatch(Subtract::<T, false> { mean, y });
             }
         });
     })

@@ -1,5 +1,6 @@
 //! The operations of layers: one file each, forward and backward side by side.
 
+mod activation;
 mod affine;
 mod batch_norm;
 mod conv2d;
@@ -10,6 +11,8 @@ mod max_pool;
 mod mean_norm;
 mod weight_norm;
 
+pub use activation::activation;
+pub(crate) use activation::pointwise;
 pub use affine::{affine, scaled_affine};
 pub use batch_norm::batch_norm;
 pub use conv2d::{conv2d, conv2d_bias, scaled_conv2d};
@@ -20,14 +23,4 @@ pub use max_pool::max_pool;
 pub use mean_norm::mean_norm;
 pub use weight_norm::weight_norm;
 
-use serde::{Deserialize, Serialize};
-
-/// What follows the affine map of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// Nothing.
-    Identity,
-    /// max(·, 0), with derivative 0 at 0.
-    Relu,
-}
+pub use crate::Activation;

@@ -61,10 +61,7 @@ impl<T: Element> Layer<T> for BatchNorm {
                 y = basic::mul_row(pass.tape, y, inverse);
                 y = basic::mul_row(pass.tape, y, gain);
                 y = basic::add_row(pass.tape, y, shift);
-                match self.activation {
-                    Activation::Identity => y,
-                    Activation::Relu => basic::relu(pass.tape, y),
-                }
+                op::activation(pass.tape, y, self.activation)
             }
         }
     }

@@ -82,9 +82,11 @@ impl<T: Element> Layer<T> for Geometric {
         for (unit, &radius) in parameters[self.radius.range()].iter().enumerate() {
             match self.activation {
                 Activation::Identity => plain.scale(unit, radius),
-                Activation::Relu => plain.scale(unit, radius.abs()),
+                // Only what is homogeneous lets a radius through.
+                activation if !activation.is_homogeneous() => return None,
+                _ => plain.scale(unit, radius.abs()),
             }
-            plain.negative[unit] = self.activation == Activation::Relu && radius < T::ZERO;
+            plain.negative[unit] = self.activation != Activation::Identity && radius < T::ZERO;
         }
         Some(plain)
     }

@@ -1,0 +1,30 @@
+//! The leaky rectified linear unit.
+
+use super::{Pointwise, Reads};
+use gmp_math::Scalar;
+
+/// g(z) = z where z > 0, else slope·z.
+///
+/// The slope may be negative; its output then does not tell the sign of its input, which is therefore kept.
+///
+/// Source: Maas, Hannun & Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", ICML 2013 workshop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LeakyRelu {
+    /// The factor of negative numbers, also the slope at 0.
+    pub slope: f64,
+}
+
+impl Pointwise for LeakyRelu {
+    const NAME: &'static str = "leaky_relu";
+    const READS: Reads = Reads::Input;
+    const HOMOGENEOUS: bool = true;
+    const KINKS: &'static [f64] = &[0.0];
+    #[inline(always)]
+    fn value<T: Scalar>(self, z: T) -> T {
+        if z > T::ZERO { z } else { T::from_f64(self.slope) * z }
+    }
+    #[inline(always)]
+    fn slope<T: Scalar>(self, z: T) -> T {
+        if z > T::ZERO { T::ONE } else { T::from_f64(self.slope) }
+    }
+}

@@ -1,0 +1,24 @@
+//! The rectified linear unit.
+
+use super::{Pointwise, Reads};
+use gmp_math::Scalar;
+
+/// g(z) = max(z, 0), with slope 0 at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relu;
+
+impl Pointwise for Relu {
+    const NAME: &'static str = "relu";
+    const READS: Reads = Reads::Output;
+    const HOMOGENEOUS: bool = true;
+    const KINKS: &'static [f64] = &[0.0];
+    /// A NaN stays a NaN: it must not pass for an inactive unit.
+    #[inline(always)]
+    fn value<T: Scalar>(self, z: T) -> T {
+        if z < T::ZERO { T::ZERO } else { z }
+    }
+    #[inline(always)]
+    fn slope<T: Scalar>(self, y: T) -> T {
+        if y > T::ZERO { T::ONE } else { T::ZERO }
+    }
+}

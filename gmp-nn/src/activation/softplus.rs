@@ -1,0 +1,28 @@
+//! The smooth relative of the rectified linear unit.
+
+use super::{Pointwise, Reads};
+use gmp_math::Scalar;
+
+/// g(z) = ln(1 + eᶻ), with slope 1 − e⁻ᵍ.
+///
+/// Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing", NeurIPS 2000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Softplus;
+
+impl Pointwise for Softplus {
+    const NAME: &'static str = "softplus";
+    const READS: Reads = Reads::Output;
+    const HOMOGENEOUS: bool = false;
+    const KINKS: &'static [f64] = &[];
+    /// max(z, 0) + ln(1 + e^−|z|), where nothing overflows.
+    #[inline(always)]
+    fn value<T: Scalar>(self, z: T) -> T {
+        let small = T::ONE / (T::ONE + z.abs().exp_m1());
+        // Not `Scalar::ln_1p`, which is the platform's.
+        z.max(T::ZERO) + T::from_f64(libm::log1p(small.to_f64()))
+    }
+    #[inline(always)]
+    fn slope<T: Scalar>(self, y: T) -> T {
+        -(-y).exp_m1()
+    }
+}
