@@ -2,6 +2,7 @@
 
 mod convolutional;
 mod fold;
+mod forms;
 mod images;
 mod networks;
 mod ops;
