@@ -14,7 +14,21 @@ mod sealed {
 
 /// `f32` or `f64`; sealed, so that kernels may rely on IEEE 754 semantics.
 ///
-/// Only what the workspace needs is here: this is not a general numeric tower.
+/// Only what the workspace needs is here: this is not a general numeric tower. What an activation or a loss of your own
+/// lacks, it can compute in double precision: `T::from_f64(x.to_f64().cbrt())`.
+///
+/// # NaN in `max` and `min`
+///
+/// [`max`](Scalar::max) and [`min`](Scalar::min) are one machine instruction each, not IEEE's `maximum`: **where either
+/// operand is NaN the result is the second one.** `x.max(T::ZERO)` turns a NaN into 0 and so hides it;
+/// `T::ZERO.max(x)` keeps it.
+///
+/// # Which functions have the same bits everywhere
+///
+/// Arithmetic, `mul_add`, `sqrt`, `abs`, `floor`, `round_ties_even`, `copysign`, `max` and `min` are exact or rounded once.
+/// `tanh`, `exp_m1`, `erf` and `powf` are those of the `libm` crate, the same code on every machine. `exp`, `ln`, `ln_1p`,
+/// `sin`, `cos`, `atan2`, `hypot` and `powi` are the platform's and may differ in the last bit between operating systems.
+/// ([`trig`](crate::trig) has a sine and a cosine with the same bits everywhere.)
 ///
 /// ```
 /// use gmp_math::Scalar;
@@ -58,6 +72,10 @@ pub trait Scalar:
     const EPSILON: Self;
     /// Smallest positive normal number.
     const MIN_POSITIVE: Self;
+    /// +∞.
+    const INFINITY: Self;
+    /// A NaN.
+    const NAN: Self;
     /// The name users know: `"f32"` or `"f64"`.
     const NAME: &'static str;
 
@@ -81,12 +99,6 @@ pub trait Scalar:
     fn ln(self) -> Self;
     /// ln(1 + `self`), accurate near 0.
     fn ln_1p(self) -> Self;
-    /// Hyperbolic tangent, by the `libm` crate: the same bits on every machine.
-    fn tanh(self) -> Self;
-    /// e to the power of `self`, minus 1, accurate near 0, by the `libm` crate: the same bits on every machine.
-    fn exp_m1(self) -> Self;
-    /// Error function 2/√π ∫₀ˣ exp(−t²) dt, by the `libm` crate: the same bits on every machine.
-    fn erf(self) -> Self;
     /// Sine of an angle in radians, from the platform's library.
     fn sin(self) -> Self;
     /// Cosine of an angle in radians, from the platform's library.
@@ -95,29 +107,55 @@ pub trait Scalar:
     fn atan2(self, other: Self) -> Self;
     /// √(`self`² + `other`²) without overflow or underflow on the way.
     fn hypot(self, other: Self) -> Self;
+    /// e to the power of `self`, minus 1, accurate near 0: to 1 ulp, from the `libm` crate.
+    fn exp_m1(self) -> Self;
+    /// Hyperbolic tangent, to 2.5 ulp, from the `libm` crate.
+    fn tanh(self) -> Self;
+    /// Error function 2/√π ∫₀ˣ e^(−t²) dt, to 1 ulp, from the `libm` crate.
+    fn erf(self) -> Self;
+    /// `self` raised to a power, to 1 ulp, from the `libm` crate; NaN for a negative number and a power that is not whole.
+    fn powf(self, power: Self) -> Self;
+    /// `self` raised to an integer power.
+    fn powi(self, n: i32) -> Self;
     /// Rounds to the nearest integer, halves to even.
     fn round_ties_even(self) -> Self;
-    /// The larger of the two, as one machine instruction: `other` where either is NaN.
+    /// The largest integer that is not above.
+    fn floor(self) -> Self;
+    /// The larger of the two, as one machine instruction: **`other` where either is NaN**, and where they are equal.
+    ///
+    /// ```
+    /// use gmp_math::Scalar;
+    /// let (x, zero) = (f64::NAN, 0.0);
+    /// assert_eq!(Scalar::max(x, zero), 0.0); // hides the NaN
+    /// assert!(Scalar::max(zero, x).is_nan()); // keeps it
+    /// ```
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         if self > other { self } else { other }
     }
-    /// `self` raised to an integer power.
-    fn powi(self, n: i32) -> Self;
+    /// The smaller of the two, as one machine instruction: **`other` where either is NaN**, and where they are equal.
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        if self < other { self } else { other }
+    }
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
+    /// Whether this is no number.
+    fn is_nan(self) -> bool;
     /// Magnitude of `self` with the sign of `sign`.
     fn copysign(self, sign: Self) -> Self;
 }
 
 macro_rules! scalar {
-    ($t:ident, $name:literal, $tanh:ident, $expm1:ident, $erf:ident) => {
+    ($t:ident, $name:literal, $exp_m1:ident, $tanh:ident, $erf:ident, $powf:ident) => {
         impl Scalar for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const PI: Self = std::$t::consts::PI;
             const EPSILON: Self = $t::EPSILON;
             const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
+            const INFINITY: Self = $t::INFINITY;
+            const NAN: Self = $t::NAN;
             const NAME: &'static str = $name;
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
@@ -152,18 +190,6 @@ macro_rules! scalar {
                 $t::ln_1p(self)
             }
             #[inline(always)]
-            fn tanh(self) -> Self {
-                libm::$tanh(self)
-            }
-            #[inline(always)]
-            fn exp_m1(self) -> Self {
-                libm::$expm1(self)
-            }
-            #[inline(always)]
-            fn erf(self) -> Self {
-                libm::$erf(self)
-            }
-            #[inline(always)]
             fn sin(self) -> Self {
                 $t::sin(self)
             }
@@ -179,6 +205,26 @@ macro_rules! scalar {
             fn hypot(self, other: Self) -> Self {
                 $t::hypot(self, other)
             }
+            #[inline]
+            fn exp_m1(self) -> Self {
+                libm::$exp_m1(self)
+            }
+            #[inline]
+            fn tanh(self) -> Self {
+                libm::$tanh(self)
+            }
+            #[inline]
+            fn erf(self) -> Self {
+                libm::$erf(self)
+            }
+            #[inline]
+            fn powf(self, power: Self) -> Self {
+                libm::$powf(self, power)
+            }
+            #[inline(always)]
+            fn floor(self) -> Self {
+                $t::floor(self)
+            }
             #[inline(always)]
             fn round_ties_even(self) -> Self {
                 $t::round_ties_even(self)
@@ -192,11 +238,15 @@ macro_rules! scalar {
                 $t::is_finite(self)
             }
             #[inline(always)]
+            fn is_nan(self) -> bool {
+                $t::is_nan(self)
+            }
+            #[inline(always)]
             fn copysign(self, sign: Self) -> Self {
                 $t::copysign(self, sign)
             }
         }
     };
 }
-scalar!(f32, "f32", tanhf, expm1f, erff);
-scalar!(f64, "f64", tanh, expm1, erf);
+scalar!(f32, "f32", expm1f, tanhf, erff, powf);
+scalar!(f64, "f64", expm1, tanh, erf, pow);

@@ -1,8 +1,12 @@
 //! A steady-state training step of a convolutional network allocates nothing: counted by an allocator that counts.
 
 use gmp_autograd::{Tape, op};
+use gmp_nn::activation::Silu;
+use gmp_nn::conv::{Geometry, Images, Padding, Window};
 use gmp_nn::zoo::{Variant, vgg6};
-use gmp_nn::{Activation, Element, GeometricOptions, Normalization, Parameterization, RadiusPlacement, Rng};
+use gmp_nn::{
+    Activation, Element, GeometricOptions, Normalization, Parameterization, RadiusPlacement, Rng, op as op_nn,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,6 +55,32 @@ fn allocations<T: Element>(variant: &Variant) -> usize {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
+/// The same of every operation that takes an activation, with one that has no fused kernel.
+fn allocations_with<T: Element>(activation: Activation) -> usize {
+    let images = Images { batch: 2, height: 6, width: 6, channels: 4 };
+    let geometry = Geometry::new(images, Window::new(3, 1, Padding::Same), 8).unwrap();
+    let mut rng = Rng::new(1, "parameters");
+    let mut draw = |len: usize| -> Vec<T> { (0..len).map(|_| T::from_f64(rng.normal())).collect() };
+    let (x, parameters) = (draw(images.rows() * 4), draw(36 * 8 + 8 * 8 + 5 * 8));
+    let mut tape = Tape::new();
+    let mut step = || {
+        tape.begin(&parameters);
+        let x = tape.input(&x, images.rows(), 4);
+        let [kernel, matrix] = [(0, 36), (36, 8)].map(|(row, rows)| tape.parameter(8 * row, rows, 8));
+        let rows = [44, 45, 46, 47, 48].map(|row| tape.parameter(8 * row, 1, 8));
+        let y = op_nn::scaled_conv2d(&mut tape, [x, kernel, rows[0], rows[1]], &geometry, activation);
+        let y = op_nn::mean_norm(&mut tape, y.last_use(), activation, |_| ());
+        let y = op_nn::scaled_affine(&mut tape, y, matrix, rows[2], rows[3], activation);
+        let y = op_nn::batch_norm(&mut tape, [y, rows[4], rows[0]], T::from_f64(1e-3), activation, |_, _| ());
+        let loss = op::sum(&mut tape, y);
+        tape.backward(loss);
+    };
+    step();
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    (0..3).for_each(|_| step());
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
 /// One test, so that no other runs beside it and is counted too; on one thread, since rayon's queues may grow.
 #[test]
 fn convolutional_steps_after_the_first_allocate_nothing() {
@@ -74,6 +104,12 @@ fn convolutional_steps_after_the_first_allocate_nothing() {
         for variant in plain.into_iter().chain(variants) {
             assert_eq!(allocations::<f32>(&variant), 0, "{variant:?} f32");
             assert_eq!(allocations::<f64>(&variant), 0, "{variant:?} f64");
+        }
+        // In place and not, with a number of its own, and from outside.
+        let activations = [Activation::Tanh, Activation::Gelu, Activation::LeakyRelu { slope: 0.1 }];
+        for activation in activations.into_iter().chain([Activation::Custom(&Silu)]) {
+            assert_eq!(allocations_with::<f32>(activation), 0, "{activation} f32");
+            assert_eq!(allocations_with::<f64>(activation), 0, "{activation} f64");
         }
     });
 }

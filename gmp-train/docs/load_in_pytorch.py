@@ -32,6 +32,34 @@ class Residual(nn.Module):
         return torch.relu(self.main(x) + self.shortcut(x))
 
 
+class AbsoluteValue(nn.Module):
+    def forward(self, x):
+        return x.abs()
+
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "absolute_value": AbsoluteValue,
+    "hard_tanh": nn.Hardtanh,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+
+
+def activation(layer, kind):
+    """The modules of an activation, for the layer of this name."""
+    if kind == "identity":
+        return []
+    if isinstance(kind, str) and kind in ACTIVATIONS:
+        return [ACTIVATIONS[kind]()]
+    if isinstance(kind, dict) and "leaky_relu" in kind:
+        return [nn.LeakyReLU(kind["leaky_relu"]["slope"])]
+    sys.exit(f"{layer}: no module for the activation {kind}")
+
+
 class Builder:
     """Modules from a description. `units` has the ones with weights, by our names."""
 
@@ -73,7 +101,7 @@ class Builder:
             padding = self.slide(layer["window"], layer["filters"])
             modules = [nn.ZeroPad2d(padding), nn.Conv2d(inputs, layer["filters"], *size_and_stride(layer["window"]))]
         self.units[name] = modules[-1]
-        return modules + [nn.ReLU()] * (layer["activation"] == "relu")
+        return modules + activation(name, layer["activation"])
 
     def slide(self, window, channels):
         """Padding left, right, above and below, as PyTorch's pads want it."""

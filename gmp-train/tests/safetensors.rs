@@ -5,7 +5,9 @@ use ::safetensors::SafeTensors;
 use ::safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use gmp_autograd::Tape;
 use gmp_nn::zoo::{resnet18, vgg6};
-use gmp_nn::{Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold};
+use gmp_nn::{
+    Activation, Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold,
+};
 use gmp_train::safetensors;
 use std::process::Command;
 
@@ -121,6 +123,10 @@ fn pytorch_agrees() {
     }
     for name in ["WN+MBN", "GmP+IMN"] {
         networks.push((format!("ResNet, {name}"), trained(resnet18(&form(name), 5), 4)));
+    }
+    for activation in Activation::ALL {
+        let mlp = mlp(3, &[7, 5], 2, "SP").activation(activation);
+        networks.push((format!("dense, {activation}"), mlp.build::<f32>(4).unwrap()));
     }
     networks.iter().for_each(|(name, network)| pytorch_agrees_on(&python, name, network));
 }

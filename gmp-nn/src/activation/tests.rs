@@ -3,6 +3,7 @@
 use super::{Activation, Pointwise, Reads};
 use crate::Error;
 use gmp_math::Scalar;
+use proptest::prelude::*;
 
 /// α(eᶻ − 1) below 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -145,4 +146,68 @@ fn limits<T: Scalar>() {
 fn infinities_have_their_limits_and_nan_stays() {
     limits::<f32>();
     limits::<f64>();
+}
+
+/// Whether no kink is within `distance` of z.
+fn is_smooth_around(activation: Activation, z: f64, distance: f64) -> bool {
+    activation.kinks().iter().all(|kink| (z - kink).abs() > distance)
+}
+
+proptest! {
+    #[test]
+    fn the_slope_is_that_of_central_differences(z in -40.0..40.0) {
+        const STEP: f64 = 1e-5;
+        for activation in all().filter(|&activation| is_smooth_around(activation, z, 2.0 * STEP)) {
+            let numeric = (activation.value(z + STEP) - activation.value(z - STEP)) / (2.0 * STEP);
+            let slope = activation.slope(z);
+            // The third derivatives are below 1, and rounding is |z| ulps over a step.
+            prop_assert!((slope - numeric).abs() < 1e-9, "{activation} at {z}: {slope} for {numeric}");
+        }
+    }
+
+    #[test]
+    fn homogeneous_functions_scale(z in -100.0..100.0, c in 1e-3..1e3) {
+        for activation in all() {
+            let (scaled, expected): (f64, f64) = (activation.value(c * z), c * activation.value(z));
+            let is_scaled = (scaled - expected).abs() <= 4.0 * f64::EPSILON * expected.abs();
+            prop_assert!(!activation.is_homogeneous() || is_scaled, "{activation}({c}·{z}): {scaled} for {expected}");
+        }
+    }
+
+    #[test]
+    fn piecewise_linear_functions_are_linear_between_kinks(a in -4.0..4.0, b in -4.0..4.0, t in 0.0..1.0) {
+        for activation in all().filter(|activation| activation.is_piecewise_linear()) {
+            let kinks = activation.kinks();
+            let piece = |z: f64| kinks.iter().filter(|&&kink| z > kink).count();
+            if piece(a) == piece(b) {
+                let (z, expected): (f64, f64) =
+                    (a + t * (b - a), activation.value(a) + t * (activation.value(b) - activation.value(a)));
+                prop_assert!((activation.value(z) - expected).abs() < 1e-14, "{activation} at {z}");
+                prop_assert_eq!(activation.slope(a), activation.slope(b), "{} at {} and {}", activation, a, b);
+            }
+        }
+    }
+
+    /// In the precisions alike, to rounding: no formula cancels where the other has digits to spare.
+    #[test]
+    fn single_precision_is_double_precision_rounded(z in -80.0..80.0_f32) {
+        for activation in all() {
+            let (single, double) = (f64::from(activation.value(z)), activation.value(f64::from(z)));
+            let allowed = 4.0 * f64::from(f32::EPSILON) * double.abs() + f64::from(f32::MIN_POSITIVE);
+            prop_assert!((single - double).abs() <= allowed, "{activation} at {z}: {single} for {double}");
+        }
+    }
+}
+
+#[test]
+fn only_what_says_so_is_homogeneous_or_piecewise_linear() {
+    for activation in all() {
+        let g = |z: f64| activation.value(z);
+        let is_homogeneous = [-0.7, 0.3].iter().all(|&z| (g(4.0 * z) - 4.0 * g(z)).abs() < 1e-12);
+        assert_eq!(activation.is_homogeneous(), is_homogeneous, "{activation}");
+        // Second differences vanish on pieces away from −1, 0 and 1, where the built-in functions have their kinks.
+        let second = |z: f64| g(z - 0.25) - 2.0 * g(z) + g(z + 0.25);
+        let is_linear = [-1.5, -0.5, 0.5, 1.5].iter().all(|&z| second(z).abs() < 1e-12);
+        assert_eq!(activation.is_piecewise_linear(), is_linear, "{activation}");
+    }
 }
