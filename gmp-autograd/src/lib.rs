@@ -5,14 +5,13 @@ mod arena;
 mod backward;
 pub mod check;
 mod inspect;
-mod matrix;
 pub mod op;
 mod rule;
 mod tape;
 mod var;
 
+pub use gmp_math::{Mat, MatMut};
 pub use inspect::Operation;
-pub use matrix::{Mat, MatMut};
 pub use rule::{Accumulator, Pullback, Rule};
 pub use tape::{Attributes, Tape};
 pub use var::{Shape, Var};

@@ -4,10 +4,42 @@ use crate::tape::{Attributes, MAX_INPUTS, Node};
 use crate::{Mat, MatMut, Var};
 use gmp_math::Scalar;
 
-/// The backward half of an operation: a stateless object that lives next to the forward function.
+/// The backward half of an operation: a stateless object that stands next to the forward function.
 ///
-/// Constants of the operation (a slope, an ϵ) are kept among its saved numbers, so one `static` serves
-/// every node of the kind and recording a node allocates nothing.
+/// **A constant of the operation** (a slope, an ϵ) is no field of the rule, which is a `static` shared by every node of the kind:
+/// the forward pass writes it into `saved` and the backward pass reads it at [`Pullback::saved`]. Whole numbers go to the
+/// [attributes](crate::Tape::record_with).
+///
+/// ```
+/// use gmp_autograd::{Pullback, Rule, Tape, Var, check};
+/// use gmp_math::Scalar;
+///
+/// /// y = x where x > 0, slope · x elsewhere.
+/// fn leaky_relu<T: Scalar>(tape: &mut Tape<T>, x: Var, slope: T) -> Var {
+///     tape.record(&LeakyRelu, [x], x.shape(), 1, |[x], mut y, saved| {
+///         saved[0] = slope;
+///         for (y, &x) in y.data_mut().iter_mut().zip(x.data()) {
+///             *y = if x > T::ZERO { x } else { slope * x };
+///         }
+///     })
+/// }
+/// struct LeakyRelu;
+/// impl<T: Scalar> Rule<T> for LeakyRelu {
+///     fn name(&self) -> &'static str {
+///         "leaky_relu"
+///     }
+///     fn backward(&self, pull: &mut Pullback<'_, T>) {
+///         let (x, slope) = (pull.value(0), pull.saved()[0]);
+///         if let Some((dy, dx)) = pull.wrt(0) {
+///             let pairs = dy.data().iter().zip(x.data());
+///             dx.add_each(pairs.map(|(&dy, &x)| if x > T::ZERO { dy } else { slope * dy }));
+///         }
+///     }
+/// }
+///
+/// check::gradients(&[(1, 3, &[1.0, -2.0, 3.0])], |t, v| leaky_relu(t, v[0], 0.1))?;
+/// # Ok::<(), check::GradientMismatch>(())
+/// ```
 pub trait Rule<T: Scalar>: Sync {
     /// The operation's name, as users see it in panics and in [`Tape::trace`](crate::Tape::trace).
     fn name(&self) -> &'static str;
@@ -120,21 +152,24 @@ impl<'t, T: Scalar> Pullback<'t, T> {
     }
 }
 
-/// Where the gradient of a variable lies: parameters as in their snapshot, all else where it was placed.
+/// Where the gradient of a variable is stored: parameters as in their snapshot, all else where it was placed.
 fn range(places: &[usize], v: &Var) -> std::ops::Range<usize> {
     let start = places.get(v.node as usize).copied().unwrap_or(v.at);
     start..start + v.shape.len()
 }
 
 /// Where the gradient of one input is collected. Rules add, since a variable may be used many times;
-/// the first to arrive may assign, which saves clearing the memory first.
+/// the first to arrive assigns, which saves clearing the memory first.
+///
+/// [`add_each`](Accumulator::add_each), [`add_with`](Accumulator::add_with) and [`rows`](Accumulator::rows) do the right one of
+/// the two. [`into_parts`](Accumulator::into_parts) leaves it to a kernel of your own.
 pub struct Accumulator<'p, T> {
     grad: MatMut<'p, T>,
     is_fresh: bool,
 }
 
 impl<'p, T: Scalar> Accumulator<'p, T> {
-    /// Adds one number an element, in row-major order.
+    /// Adds one number per element, in row-major order: there must be enough of them.
     #[inline(always)]
     pub fn add_each(mut self, numbers: impl Iterator<Item = T>) {
         let data = self.grad.data_mut();
@@ -148,6 +183,48 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
             }
         }
     }
+    /// Adds `number(i)` to element i, counted in row-major order.
+    ///
+    /// ```
+    /// # use gmp_autograd::{Pullback, Rule};
+    /// # use gmp_math::Scalar;
+    /// /// The backward pass of y = −x.
+    /// fn backward<T: Scalar>(pull: &mut Pullback<'_, T>) {
+    ///     if let Some((dy, dx)) = pull.wrt(0) {
+    ///         dx.add_with(|i| -dy.data()[i]);
+    ///     }
+    /// }
+    /// ```
+    #[inline(always)]
+    pub fn add_with(self, number: impl FnMut(usize) -> T) {
+        let len = self.grad.data().len();
+        self.add_each((0..len).map(number));
+    }
+    /// One accumulator per row of the input, to be added to in turn.
+    ///
+    /// Every row must be added to: where nothing arrived yet, a row that is left out keeps numbers of another pass.
+    ///
+    /// ```
+    /// # use gmp_autograd::{Pullback, Rule};
+    /// # use gmp_math::Scalar;
+    /// /// The backward pass of the sum of every row, a column.
+    /// fn backward<T: Scalar>(pull: &mut Pullback<'_, T>) {
+    ///     if let Some((dy, dx)) = pull.wrt(0) {
+    ///         for (row, &dy) in dx.rows().zip(dy.data()) {
+    ///             row.add_with(|_| dy);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn rows(self) -> impl ExactSizeIterator<Item = Accumulator<'p, T>> {
+        let (rows, cols, is_fresh) = (self.grad.rows(), self.grad.cols(), self.is_fresh);
+        let mut data = self.grad.into_data();
+        (0..rows).map(move |_| {
+            let (row, rest) = std::mem::take(&mut data).split_at_mut(cols);
+            data = rest;
+            Accumulator { grad: MatMut::new(row, 1, cols), is_fresh }
+        })
+    }
     /// The gradient so far, zero where nothing arrived yet, to be added to in place.
     pub fn into_zeroed(mut self) -> MatMut<'p, T> {
         if self.is_fresh {
@@ -155,7 +232,8 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
         }
         self.grad
     }
-    /// The memory, and whether it is *fresh*: holds nothing yet and must be assigned, not added to.
+    /// The memory, and whether it is *fresh*: holds nothing yet and must be assigned, not added to. For kernels that do
+    /// either, as matrix products do.
     pub fn into_parts(self) -> (MatMut<'p, T>, bool) {
         (self.grad, self.is_fresh)
     }

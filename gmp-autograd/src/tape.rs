@@ -3,10 +3,15 @@
 use crate::arena::Arena;
 use crate::{Mat, MatMut, Rule, Shape, Var};
 use gmp_math::Scalar;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) const MAX_INPUTS: usize = 6;
 
-/// Small whole numbers that an operation keeps with its node: the sizes of a picture, a stride.
+/// Sizes that wrap must not pass for small ones.
+const TOO_LARGE: &str = "a tape with more numbers than a usize can count";
+
+/// Small whole numbers that an operation keeps with its node: the sizes of an image, a stride.
 pub type Attributes = [u32; 12];
 
 /// One operation that was carried out.
@@ -19,6 +24,8 @@ pub(crate) struct Node<T: 'static> {
     pub(crate) saved: std::ops::Range<usize>,
     /// Whether the next operation's result took its memory.
     pub(crate) is_overwritten: bool,
+    /// Whether its result's gradient outlives the backward pass.
+    pub(crate) keeps_gradient: bool,
 }
 
 impl<T: Scalar> Node<T> {
@@ -55,7 +62,21 @@ pub struct Tape<T: 'static> {
     pub(crate) parameters: usize,
     used: usize,
     saved_used: usize,
+    /// Which tape this is and which pass: a variable knows both, and is refused elsewhere.
+    id: u32,
     generation: u32,
+    owner: Option<u64>,
+}
+
+/// `Tape { parameters: 3, operations: 5, capacity: 128 }`, whatever the numbers on it.
+impl<T: Scalar> fmt::Debug for Tape<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tape")
+            .field("parameters", &self.parameters)
+            .field("operations", &self.nodes.len())
+            .field("capacity", &self.capacity())
+            .finish()
+    }
 }
 
 impl<T: Scalar> Default for Tape<T> {
@@ -67,6 +88,7 @@ impl<T: Scalar> Default for Tape<T> {
 impl<T: Scalar> Tape<T> {
     /// An empty tape.
     pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         Self {
             values: Vec::new(),
             gradients: Vec::new(),
@@ -79,12 +101,52 @@ impl<T: Scalar> Tape<T> {
             parameters: 0,
             used: 0,
             saved_used: 0,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             generation: 0,
+            owner: None,
         }
     }
 
     /// Starts a pass: forgets every variable and takes a snapshot of the parameters.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// for rate in [1.0, 2.0] {
+    ///     tape.begin(&[rate, 5.0]);
+    ///     let x = tape.parameter(0, 1, 2);
+    ///     assert_eq!(tape.value(x).data(), [rate, 5.0]);
+    /// }
+    /// ```
     pub fn begin(&mut self, parameters: &[T]) {
+        self.start(parameters, None);
+    }
+
+    /// [`Tape::begin`] with parameters that belong to `owner`, any number that tells one set of parameters from another:
+    /// who reads parameters from the tape can then refuse those of someone else, see [`Tape::owner`].
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin_for(7, &[1.0, 2.0]);
+    /// assert_eq!((tape.owner(), tape.parameter_count()), (Some(7), 2));
+    /// tape.begin(&[1.0]);
+    /// assert_eq!((tape.owner(), tape.parameter_count()), (None, 1));
+    /// ```
+    pub fn begin_for(&mut self, owner: u64, parameters: &[T]) {
+        self.start(parameters, Some(owner));
+    }
+
+    /// Whose parameters this pass began with; none where it began with [`Tape::begin`].
+    pub fn owner(&self) -> Option<u64> {
+        self.owner
+    }
+
+    /// Length of this pass's snapshot of parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters
+    }
+
+    fn start(&mut self, parameters: &[T], owner: Option<u64>) {
+        self.owner = owner;
         self.generation = self.generation.wrapping_add(1);
         self.nodes.clear();
         self.parameters = parameters.len();
@@ -100,13 +162,22 @@ impl<T: Scalar> Tape<T> {
 
     /// The parameters `offset .. offset + rows · cols` as a matrix whose gradient is wanted.
     ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[9.0, 1.0, 2.0, 3.0, 4.0]);
+    /// let w = tape.parameter(1, 2, 2);
+    /// let y = w.sum(&mut tape);
+    /// tape.backward(y);
+    /// assert_eq!(tape.parameter_gradients(), [0.0, 1.0, 1.0, 1.0, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the snapshot is shorter than that.
     #[track_caller]
     pub fn parameter(&self, offset: usize, rows: usize, cols: usize) -> Var {
         let shape = Shape::new(rows, cols);
         assert!(
-            offset + shape.len() <= self.parameters,
+            offset.checked_add(shape.len()).is_some_and(|end| end <= self.parameters),
             "parameter of {shape} at {offset} is outside the snapshot of {} numbers",
             self.parameters
         );
@@ -114,6 +185,7 @@ impl<T: Scalar> Tape<T> {
             at: offset,
             shape,
             node: Var::PARAMETER,
+            tape: self.id,
             generation: self.generation,
             needs_gradient: true,
             is_last_use: false,
@@ -121,6 +193,14 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// Copies a constant onto the tape; no gradient is computed for it.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let x = tape.input(&[1.0, 2.0, 3.0, 4.0], 2, 2); // row after row
+    /// assert_eq!(tape.value(x).row(1), [3.0, 4.0]);
+    /// assert!(!x.needs_gradient());
+    /// ```
     ///
     /// # Panics
     /// If `data.len() != rows · cols`.
@@ -130,6 +210,15 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// Copies a matrix onto the tape whose gradient is wanted, as [`Tape::gradient`] gives it.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let x = tape.variable(&[1.0, -2.0], 1, 2);
+    /// let y = x.abs(&mut tape).sum(&mut tape);
+    /// tape.backward(y);
+    /// assert_eq!(tape.gradient(x).unwrap().data(), [1.0, -1.0]);
+    /// ```
     ///
     /// # Panics
     /// If `data.len() != rows · cols`.
@@ -152,7 +241,8 @@ impl<T: Scalar> Tape<T> {
     /// the backward pass, to be written whole too.
     ///
     /// # Panics
-    /// If an input is from an earlier pass or came after its [last use](Var::last_use). Operations check their shapes themselves.
+    /// If an input is from another tape or an earlier pass, or came after its [last use](Var::last_use). Operations check
+    /// their shapes themselves.
     #[track_caller]
     pub fn record<const K: usize>(
         &mut self,
@@ -191,7 +281,7 @@ impl<T: Scalar> Tape<T> {
         }
         let out = self.fresh(out, inputs.iter().any(|v| v.needs_gradient));
         let start = self.saved_used;
-        self.saved_used += saved;
+        self.saved_used = start.checked_add(saved).expect(TOO_LARGE);
         if self.saved.len() < self.saved_used {
             self.saved.resize(self.saved_used, T::ZERO);
         }
@@ -255,14 +345,23 @@ impl<T: Scalar> Tape<T> {
         let mut padded = [out; MAX_INPUTS];
         padded[..inputs.len()].copy_from_slice(inputs);
         let arity = inputs.len();
-        self.nodes.push(Node { rule, inputs: padded, arity, out, attributes, saved, is_overwritten: false });
+        self.nodes.push(Node {
+            rule,
+            inputs: padded,
+            arity,
+            out,
+            attributes,
+            saved,
+            is_overwritten: false,
+            keeps_gradient: false,
+        });
         out
     }
 
     /// The value of a variable.
     ///
     /// # Panics
-    /// If it is from an earlier pass, or an operation took its memory at its [last use](Var::last_use).
+    /// If it is from another tape or an earlier pass, or an operation took its memory at its [last use](Var::last_use).
     #[track_caller]
     pub fn value(&self, v: Var) -> Mat<'_, T> {
         self.assert_current(&v, "value");
@@ -277,13 +376,14 @@ impl<T: Scalar> Tape<T> {
     fn fresh(&mut self, shape: Shape, needs_gradient: bool) -> Var {
         let range = self.reserve(shape.len());
         let node = self.nodes.len() as u32;
-        Var { at: range.start, shape, node, generation: self.generation, needs_gradient, is_last_use: false }
+        let (tape, generation) = (self.id, self.generation);
+        Var { at: range.start, shape, node, tape, generation, needs_gradient, is_last_use: false }
     }
 
     fn reserve(&mut self, len: usize) -> std::ops::Range<usize> {
         // Every matrix starts on a cache line of the buffer, so that tiles do not straddle lines.
         let start = line_up::<T>(self.used);
-        self.used = start + len;
+        self.used = start.checked_add(len).expect(TOO_LARGE);
         if self.values.len() < self.used {
             self.values.resize(self.used, T::ZERO);
         }
@@ -292,13 +392,20 @@ impl<T: Scalar> Tape<T> {
 
     #[track_caller]
     pub(crate) fn assert_current(&self, v: &Var, by: &str) {
-        assert_eq!(
-            v.generation, self.generation,
-            "{by}: a variable of an earlier pass; begin() ended its life"
-        );
+        self.assert_alive(v, by);
         assert!(
             !self.nodes.get(v.node as usize).is_some_and(|node| node.is_overwritten),
             "{by}: a variable after its last use; the operation there took its memory"
+        );
+    }
+
+    /// Panics unless the variable belongs to this pass of this tape; its value may be gone.
+    #[track_caller]
+    pub(crate) fn assert_alive(&self, v: &Var, by: &str) {
+        assert!(v.tape == self.id, "{by}: a variable of another tape");
+        assert!(
+            v.generation == self.generation,
+            "{by}: a variable of an earlier pass; begin() ended its life"
         );
     }
 }

@@ -3,6 +3,12 @@
 use std::fmt;
 
 /// Rows and columns of a matrix.
+///
+/// ```
+/// use gmp_autograd::Shape;
+/// let shape = Shape::new(2, 3);
+/// assert_eq!((shape.len(), shape.to_string()), (6, "2×3".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Samples, or input coordinates of a weight matrix.
@@ -17,12 +23,19 @@ impl Shape {
         Self { rows, cols }
     }
     /// Number of elements.
+    ///
+    /// # Panics
+    /// If that is more than a `usize` can count.
+    #[track_caller]
     pub const fn len(self) -> usize {
-        self.rows * self.cols
+        match self.rows.checked_mul(self.cols) {
+            Some(len) => len,
+            None => panic!("a shape with more elements than a usize can count"),
+        }
     }
     /// Whether there are no elements.
     pub const fn is_empty(self) -> bool {
-        self.len() == 0
+        self.rows == 0 || self.cols == 0
     }
 }
 
@@ -32,15 +45,29 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A matrix on a [`Tape`](crate::Tape): a small number that is copied freely.
+/// A matrix on a [`Tape`](crate::Tape): a small handle that is copied freely.
 ///
-/// It is valid until the tape's next [`begin`](crate::Tape::begin), which later uses check.
+/// It is valid on its own tape and until that tape's next [`begin`](crate::Tape::begin); any other use panics.
+/// The operations of [`op`](crate::op) are methods too, so that they chain:
+///
+/// ```
+/// use gmp_autograd::Tape;
+/// let mut tape = Tape::new();
+/// let t = &mut tape;
+/// t.begin(&[]);
+/// let x = t.input(&[1.0, 2.0], 1, 2);
+/// let w = t.variable(&[3.0, 4.0], 2, 1);
+/// let y = x.matmul(t, w).scale(t, 2.0);
+/// assert_eq!(t.value(y).data(), [22.0]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Var {
     pub(crate) at: usize,
     pub(crate) shape: Shape,
     /// Index of the node that computed it, or [`Var::PARAMETER`].
     pub(crate) node: u32,
+    /// The tape that it is on, and that tape's pass.
+    pub(crate) tape: u32,
     pub(crate) generation: u32,
     pub(crate) needs_gradient: bool,
     pub(crate) is_last_use: bool,

@@ -14,10 +14,30 @@ const OPS: &[(&str, Program, Shapes)] = &[
     ("mul", |t, v| op::mul(t, v[0], v[1]), two),
     ("add_row", |t, v| op::add_row(t, v[0], v[1]), with_row),
     ("mul_row", |t, v| op::mul_row(t, v[0], v[1]), with_row),
+    ("div", |t, v| op::div(t, v[0], v[1]), two),
+    ("max", |t, v| op::max(t, v[0], v[1]), two),
+    ("min", |t, v| op::min(t, v[0], v[1]), two),
+    ("matmul", |t, v| op::matmul(t, v[0], v[1]), factors),
     ("relu", |t, v| op::relu(t, v[0]), one),
+    ("abs", |t, v| op::abs(t, v[0]), one),
+    ("clamp", |t, v| op::clamp(t, v[0], 0.0, 1.0), one),
+    ("exp", |t, v| op::exp(t, v[0]), one),
+    ("ln", |t, v| v[0].abs(t).ln(t), one),
+    ("sqrt", |t, v| v[0].abs(t).sqrt(t), one),
+    ("sigmoid", |t, v| op::sigmoid(t, v[0]), one),
+    ("tanh", |t, v| op::tanh(t, v[0]), one),
     ("scale", |t, v| op::scale(t, v[0], -1.7), one),
+    ("transpose", |t, v| op::transpose(t, v[0]), one),
+    ("concat_rows", |t, v| op::concat_rows(t, [v[0], v[1], v[0]]), with_row),
+    ("concat_cols", |t, v| op::concat_cols(t, [v[1], v[0], v[1]]), with_column),
+    ("slice_rows", |t, v| op::slice_rows(t, v[0], v[0].rows() / 2..v[0].rows()), one),
+    ("slice_cols", |t, v| op::slice_cols(t, v[0], 0..v[0].cols().div_ceil(2)), one),
     ("sum", |t, v| op::sum(t, v[0]), one),
+    ("sum_rows", |t, v| op::sum_rows(t, v[0]), one),
+    ("sum_cols", |t, v| op::sum_cols(t, v[0]), one),
     ("mean", |t, v| op::mean(t, v[0]), one),
+    ("mean_rows", |t, v| op::mean_rows(t, v[0]), one),
+    ("mean_cols", |t, v| op::mean_cols(t, v[0]), one),
     ("mean_absolute_error", |t, v| against_target(t, v[0], op::mean_absolute_error), one),
     ("mean_squared_error", |t, v| against_target(t, v[0], op::mean_squared_error), one),
     ("softmax_cross_entropy", |t, v| against_classes(t, v[0]), one),
@@ -33,6 +53,12 @@ fn two(r: usize, c: usize) -> Vec<(usize, usize)> {
 fn with_row(r: usize, c: usize) -> Vec<(usize, usize)> {
     vec![(r, c), (1, c)]
 }
+fn with_column(r: usize, c: usize) -> Vec<(usize, usize)> {
+    vec![(r, c), (r, 1)]
+}
+fn factors(r: usize, c: usize) -> Vec<(usize, usize)> {
+    vec![(r, c), (c, r + 1)]
+}
 fn against_target(tape: &mut Tape<f64>, x: Var, loss: fn(&mut Tape<f64>, Var, Var) -> Var) -> Var {
     let target: Vec<f64> = (0..x.shape().len()).map(|i| (i % 2) as f64).collect();
     let target = tape.input(&target, x.rows(), x.cols());
@@ -45,7 +71,7 @@ fn against_classes(tape: &mut Tape<f64>, x: Var) -> Var {
     op::softmax_cross_entropy(tape, x, classes)
 }
 
-/// Away from the kinks of relu (0) and of the absolute error (0 and 1) by more than the step of the differences.
+/// Away from the kinks of relu (0), of clamp and of the absolute error (0 and 1) by more than the step of the differences.
 fn number() -> impl Strategy<Value = f64> {
     (-3.0..3.0_f64).prop_filter("kink", |x| x.abs() > 1e-3 && (x - 1.0).abs() > 1e-3)
 }
@@ -62,6 +88,26 @@ proptest! {
                 (r, c, &pool[at - r * c..at])
             }).collect();
             if let Err(mismatch) = check::gradients(&inputs, program) {
+                panic!("{name} on {rows}×{cols}: {mismatch}");
+            }
+        }
+    }
+
+    /// A second use of every input, so that no backward pass overwrites what has arrived.
+    #[test]
+    fn every_op_adds_to_its_gradients(rows in 1..5usize, cols in 1..5usize, pool in prop::collection::vec(number(), 100)) {
+        for (name, program, shapes) in OPS {
+            let mut at = 0;
+            let inputs: Vec<(usize, usize, &[f64])> = shapes(rows, cols).into_iter().map(|(r, c)| {
+                at += r * c;
+                (r, c, &pool[at - r * c..at])
+            }).collect();
+            let twice = |t: &mut Tape<f64>, v: &[Var]| {
+                let first = program(t, v).sum(t);
+                let second = program(t, v).sum(t).scale(t, 0.7);
+                first.add(t, second)
+            };
+            if let Err(mismatch) = check::gradients(&inputs, twice) {
                 panic!("{name} on {rows}×{cols}: {mismatch}");
             }
         }
@@ -332,10 +378,94 @@ fn softmax_cross_entropy_does_not_overflow() {
 }
 
 #[test]
-#[should_panic(expected = "class 3 is not one of 3")]
+#[should_panic(expected = "softmax_cross_entropy: row 0 has class 3; expected a whole number from 0 to 2")]
 fn a_class_that_is_none_panics() {
     let mut tape = Tape::<f64>::new();
     tape.begin(&[]);
     let (logits, classes) = (tape.input(&[0.0; 3], 1, 3), tape.input(&[3.0], 1, 1));
     op::softmax_cross_entropy(&mut tape, logits, classes);
+}
+
+/// Shapes, orders and special values that the gradient check does not see.
+#[test]
+fn values_of_the_everyday_operations() {
+    let mut tape = Tape::<f64>::new();
+    let t = &mut tape;
+    t.begin(&[]);
+    let a = t.input(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3);
+    let b = t.input(&[1.0, -1.0, 0.5], 3, 1);
+    let expect = |t: &Tape<f64>, y: Var, rows: usize, numbers: &[f64]| {
+        assert_eq!((y.rows(), t.value(y).data()), (rows, numbers));
+    };
+    let y = a.matmul(t, b);
+    expect(t, y, 2, &[0.5, 2.0]);
+    let column = b.transpose(t);
+    let y = a.concat_rows(t, column);
+    expect(t, y, 3, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1.0, -1.0, 0.5]);
+    let y = y.slice_rows(t, 1..3).slice_cols(t, 1..3);
+    expect(t, y, 2, &[5.0, 6.0, -1.0, 0.5]);
+    let (empty, none) = (a.slice_rows(t, 2..2), a.slice_cols(t, 0..0));
+    expect(t, empty, 0, &[]);
+    expect(t, none, 2, &[]);
+    let y = none.sum_cols(t);
+    expect(t, y, 2, &[0.0, 0.0]);
+    let y = empty.sum_rows(t);
+    expect(t, y, 1, &[0.0; 3]);
+    // Inner size 0: a sum of nothing.
+    let y = empty.transpose(t).matmul(t, empty);
+    expect(t, y, 3, &[0.0; 9]);
+
+    // NaN on either side stays; so it does through abs and clamp.
+    let (p, q) = (t.input(&[f64::NAN, 1.0], 1, 2), t.input(&[1.0, f64::NAN], 1, 2));
+    for y in [p.max(t, q), p.min(t, q), q.max(t, p), q.min(t, p)] {
+        assert!(t.value(y).data().iter().all(|y| y.is_nan()));
+    }
+    for y in [p.abs(t), p.clamp(t, -2.0, 2.0), p.relu(t), p.tanh(t), p.sigmoid(t)] {
+        assert!(t.value(y).data()[0].is_nan() && !t.value(y).data()[1].is_nan());
+    }
+}
+
+/// Half of the gradient to each of two equal operands, as PyTorch has it; none where a bound holds a number.
+#[test]
+fn gradients_at_kinks() {
+    let mut tape = Tape::<f64>::new();
+    for choose in [op::max, op::min] {
+        tape.begin(&[]);
+        let (a, b) = (tape.variable(&[2.0], 1, 1), tape.variable(&[2.0], 1, 1));
+        let y = choose(&mut tape, a, b);
+        tape.backward(y);
+        assert_eq!([a, b].map(|v| tape.gradient(v).unwrap().data()[0]), [0.5, 0.5]);
+    }
+    tape.begin(&[]);
+    let x = tape.variable(&[-2.0, -1.0, 0.0, 1.0, 2.0], 1, 5);
+    let y = x.clamp(&mut tape, -1.0, 1.0).sum(&mut tape);
+    tape.backward(y);
+    assert_eq!(tape.gradient(x).unwrap().data(), [0.0, 1.0, 1.0, 1.0, 0.0]);
+    tape.begin(&[]);
+    let x = tape.variable(&[-2.0, 0.0, 2.0], 1, 3);
+    let y = x.abs(&mut tape).sum(&mut tape);
+    tape.backward(y);
+    assert_eq!(tape.gradient(x).unwrap().data(), [-1.0, 0.0, 1.0]);
+}
+
+/// At a last use the result takes the input's memory where backward needs only the output.
+#[test]
+fn pointwise_results_take_memory_at_a_last_use() {
+    for f in [op::exp, op::tanh, op::sigmoid, op::relu] {
+        let run = |hand_over: fn(Var) -> Var| {
+            let mut tape = Tape::<f64>::new();
+            tape.begin(&[]);
+            let x = tape.variable(&[0.3, -2.0], 2, 1);
+            let sum = x.add(&mut tape, x);
+            let y = f(&mut tape, hand_over(sum));
+            let value = tape.value(y).data().to_vec();
+            let loss = y.sum(&mut tape);
+            tape.backward(loss);
+            let is_taken = tape.operations().nth(1).is_some_and(|sum| sum.is_overwritten);
+            (is_taken, value, tape.gradient(x).unwrap().data().to_vec())
+        };
+        let (apart, together) = (run(|x| x), run(Var::last_use));
+        assert!(!apart.0 && together.0);
+        assert_eq!((apart.1, apart.2), (together.1, together.2));
+    }
 }

@@ -1,6 +1,12 @@
 //! What can be wrong with the numbers that a caller hands in.
 
-/// A weight column that has no direction, or whose length its type cannot hold.
+/// A weight column that has no direction, or whose length or offset its type cannot hold.
+///
+/// ```
+/// use gmp_math::{Mat, sphere::spherical};
+/// let error = spherical(Mat::new(&[1.0, 0.0, 2.0, 0.0], 2, 2)).unwrap_err();
+/// assert_eq!(error.to_string(), "unit 1: all 2 weights are zero; a direction needs at least one that is not");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,6 +29,16 @@ pub enum Error {
     /// The weights are finite but their norm is larger than the largest number of the type.
     #[error("unit {unit}: the norm of its weights overflows {scalar}; scale the weights down")]
     NormOverflow {
+        /// Column of the unit, from 0.
+        unit: usize,
+        /// Name of the type.
+        scalar: &'static str,
+    },
+    /// The bias divided by the norm of the weights is not finite.
+    #[error(
+        "unit {unit}: its bias divided by the norm of its weights is infinite or NaN in {scalar}; expected a finite bias and weights that are not so small"
+    )]
+    OffsetNotFinite {
         /// Column of the unit, from 0.
         unit: usize,
         /// Name of the type.

@@ -2,11 +2,17 @@
 //!
 //! ## Where to find what
 //!
+//! - [`Mat`], [`MatMut`]: a slice that knows its shape; **a layer is inputs × units, the transpose of PyTorch's
+//!   `Linear.weight`**, which [`Mat::units_by_inputs`] reads in place
+//! - [`geometric`]: a layer's weights and biases as angles, offsets and radii, and back
 //! - [`sphere`]: angles to directions and back, in batches, with every derivative
-//! - [`boundary`]: the boundary of a unit, its spatial location, distances and angles
+//! - [`boundary`]: the boundary of a unit, its spatial location, distances and angles; turns and moves of a whole layer's
 //! - [`stability`]: the worst that a parameter step can do, exactly
 //! - [`uniform`]: uniform directions and the law of their angles
-//! - [`trig`], [`simd`]: the vectorised sine-cosine, and how kernels get the instructions of the machine
+//! - [`Scalar`], [`trig`], [`simd`]: `f32` or `f64`, the vectorised sine-cosine, and how kernels get the instructions of the
+//!   machine
+//! - `parallel`, with the feature `rayon`: the kernels of training on several threads
+//! - [`theory`]: definitions and theorems
 
 #![deny(unsafe_code)]
 
@@ -14,6 +20,8 @@ pub mod boundary;
 #[allow(unsafe_code)]
 mod columns;
 mod error;
+pub mod geometric;
+mod mat;
 mod norm;
 #[cfg(feature = "rayon")]
 pub mod parallel;
@@ -23,8 +31,11 @@ pub mod simd;
 pub mod sphere;
 mod split;
 pub mod stability;
+#[doc = include_str!("../docs/THEORY.md")]
+pub mod theory {}
 pub mod trig;
 pub mod uniform;
 
 pub use error::Error;
+pub use mat::{Mat, MatMut};
 pub use scalar::Scalar;

@@ -1,16 +1,47 @@
 //! The batch kernels on the threads of the current rayon pool.
 //!
 //! Threads split the units, never a sum, so the results have the same bits as those of [`sphere`](crate::sphere) for any
-//! number of threads. Layers too small to be worth a second thread run on one.
+//! number of threads. Layers too small to be worth a second thread run on one, and so do all where the system refuses
+//! the threads of rayon's global pool.
+//!
+//! **Available with the feature `rayon` only.**
+//!
+//! ```
+//! let angles = vec![0.5; 63 * 256];
+//! let (mut u, mut v) = (vec![0.0; 64 * 256], vec![0.0; 64 * 256]);
+//! gmp_math::parallel::directions(&angles, 256, &mut u);
+//! gmp_math::sphere::directions(&angles, 256, &mut v);
+//! assert_eq!(u, v);
+//! ```
 
 use crate::Scalar;
 use crate::sphere::batch::{backward, forward, forward_saving, tangent};
 use crate::split::{Batch, Body};
+use std::error::Error;
+use std::sync::OnceLock;
 
 /// Numbers in a matrix below which handing work to another thread costs more than it saves.
 const WORTH_A_THREAD: usize = 8192;
 
-/// [`sphere::directions`](crate::sphere::directions) in parallel.
+/// Threads of the current rayon pool, which is the global one outside of all others.
+///
+/// It is 1 where the system refuses the threads of the global pool: rayon's own functions panic there, so nothing may be
+/// handed to it then.
+pub fn threads() -> usize {
+    static GLOBAL_POOL: OnceLock<bool> = OnceLock::new();
+    // The only error without a source is that the pool is there already.
+    let has_pool = || match rayon::ThreadPoolBuilder::new().build_global() {
+        Ok(()) => true,
+        Err(error) => error.source().is_none(),
+    };
+    if rayon::current_thread_index().is_some() || *GLOBAL_POOL.get_or_init(has_pool) {
+        rayon::current_num_threads()
+    } else {
+        1
+    }
+}
+
+/// [`sphere::directions`](crate::sphere::directions()) in parallel, with the feature `rayon`: u(θ), n × h, of `angles`, (n−1) × h.
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -19,7 +50,8 @@ pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
     share(angles.len(), forward(angles, units, directions));
 }
 
-/// [`sphere::directions_saving`](crate::sphere::directions_saving) in parallel.
+/// [`sphere::directions_saving`](crate::sphere::directions_saving) in parallel, with the feature `rayon`: u(θ), n × h, of `angles`,
+/// (n−1) × h, and [`saved_len`](crate::sphere::saved_len) numbers for [`directions_vjp`].
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -28,7 +60,16 @@ pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut
     share(angles.len(), forward_saving(angles, units, directions, saved));
 }
 
-/// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel.
+/// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel, with the feature `rayon`: adds Jᵀg, for `direction_gradients`
+/// g, n × h, to `angle_gradients`, (n−1) × h.
+///
+/// ```
+/// use gmp_math::{parallel, sphere::saved_len};
+/// let (mut u, mut saved, mut gradient) = ([0.0; 2], [0.0; saved_len(2, 1)], [0.0]);
+/// parallel::directions_saving(&[0.0], 1, &mut u, &mut saved);
+/// parallel::directions_vjp(&saved, 1, &[5.0, 7.0], &mut gradient);
+/// assert_eq!(gradient, [7.0]);
+/// ```
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -43,7 +84,14 @@ pub fn directions_vjp<T: Scalar>(
     share(size, backward(saved, units, direction_gradients, angle_gradients));
 }
 
-/// [`sphere::directions_jvp`](crate::sphere::directions_jvp) in parallel.
+/// [`sphere::directions_jvp`](crate::sphere::directions_jvp) in parallel, with the feature `rayon`: J θ̇, n × h, for `angles` and
+/// `angle_tangents`, (n−1) × h.
+///
+/// ```
+/// let mut tangent = [0.0; 2];
+/// gmp_math::parallel::directions_jvp(&[0.0], 1, &[3.0], &mut tangent);
+/// assert_eq!(tangent, [0.0, 3.0]);
+/// ```
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -61,5 +109,5 @@ fn share<T: Scalar, B: Body<T, R, W>, const R: usize, const W: usize>(
     size: usize,
     batch: Batch<'_, T, B, R, W>,
 ) {
-    batch.run_parallel(rayon::current_num_threads().min(size / WORTH_A_THREAD));
+    batch.run_parallel(threads().min(size / WORTH_A_THREAD));
 }

@@ -9,11 +9,13 @@
 //! |---|---|---|
 //! | direction, SP, WN, BN | arcsin(e/‖w‖) for e < ‖w‖, up to π beyond | [`cartesian_worst_step`] |
 //! | direction, GmP | min(e, π) | moving θ₁ alone |
-//! | spatial location, GmP, and λ by δ ≤ d | √(d² + 2\|λ\|(\|λ\| + d)(1 − cos min(e, π))) | θ₁ and δ = d sign λ |
+//! | spatial location, GmP, and λ by δ ≤ d | `√(d² + 2\|λ\|(\|λ\| + d)(1 − cos min(e, π)))` | θ₁ and δ = d sign λ |
+//!
+//! The proofs are in [`theory`](crate::theory) §4.
 
 use crate::Scalar;
 use crate::norm::{norm, scaled_norm};
-use crate::sphere::{expect_shape, rows};
+use crate::sphere::{expect_len, expect_shape, rows};
 
 /// The largest ∠(w, w + ε) over all ‖ε‖ ≤ `step` for ‖w‖ = `weight_norm`, in dimensions n ≥ 2.
 ///
@@ -34,7 +36,7 @@ pub fn cartesian_worst_case<T: Scalar>(weight_norm: T, step: T) -> T {
 
 /// The largest ∠(u(θ), u(θ + ε)) over all ‖ε‖₂ ≤ `step`: min(step, π), for every θ and every dimension n ≥ 2.
 ///
-/// The straight segment from θ to θ + ε maps to a curve of length ∫√(Σ g_i ε_i²) ≤ ‖ε‖₂ on the sphere, and the
+/// The straight segment from θ to θ + ε maps to a curve of length `∫√(Σ g_i ε_i²) ≤ ‖ε‖₂` on the sphere, and the
 /// geodesic is no longer. Moving θ₁ alone attains it, since g₁ = 1.
 ///
 /// ```
@@ -49,12 +51,16 @@ pub fn geometric_worst_case<T: Scalar>(step: T) -> T {
 /// Upper bound of ‖φ(θ + ε, λ + δ) − φ(θ, λ)‖ for φ = −λ u(θ): |δ| + |λ| ‖ε‖₂.
 ///
 /// The simple form, for any n. [`geometric_location_worst_case`] is what is attained.
+///
+/// ```
+/// assert_eq!(gmp_math::stability::geometric_location_bound(-2.0, 0.25, 0.5), 1.0);
+/// ```
 pub fn geometric_location_bound<T: Scalar>(offset: T, angle_step: T, offset_step: T) -> T {
     offset_step.abs() + offset.abs() * angle_step
 }
 
 /// The largest ‖φ(θ + ε, λ + δ) − φ(θ, λ)‖ over all ‖ε‖₂ ≤ `angle_step` = e and |δ| ≤ `offset_step` = d, for φ = −λ u(θ), λ =
-/// `offset`: √(d² + 2|λ|(|λ| + d)(1 − cos min(e, π))), for every θ and every dimension n ≥ 2; in units of φ.
+/// `offset`: `√(d² + 2|λ|(|λ| + d)(1 − cos min(e, π)))`, for every θ and every dimension n ≥ 2; in units of φ.
 ///
 /// With α = ∠(u(θ), u(θ + ε)), the law of cosines gives ‖Δφ‖² = λ² + (λ+δ)² − 2λ(λ+δ) cos α = δ² + 2λ(λ+δ)(1 − cos α). In δ
 /// it is convex, so largest at an end of [−d, d]: at δ = d sign λ, by 4|λ|d(1 − cos α) above the other. There it grows with
@@ -80,7 +86,7 @@ pub fn geometric_location_worst_case<T: Scalar>(offset: T, angle_step: T, offset
     T::from_f64(step.hypot(chord * offset.sqrt() * (offset + step).sqrt()))
 }
 
-/// Writes √(Σ g_i ε_i²) for every unit: the angle by which an infinitesimal step ε turns the direction.
+/// Writes `√(Σ g_i ε_i²)` for every unit: the angle by which an infinitesimal step ε turns the direction.
 ///
 /// A finite step differs from it in the second order, but never turns the direction by more than ‖ε‖₂.
 /// `angles` and `steps` are (n−1) × h, `turns` is a row of h, in radians.
@@ -175,7 +181,7 @@ pub fn cartesian_step_to<T: Scalar>(weights: &[T], angle: T, step: &mut [T]) {
 /// Writes along·w + across·‖w‖·e for a unit vector e orthogonal to w.
 #[track_caller]
 fn towards<T: Scalar>(weights: &[T], along: f64, across: f64, step: &mut [T]) {
-    expect_shape("step", step.len(), weights.len(), 1);
+    expect_len("step", step.len(), weights.len());
     assert!(weights.len() > 1, "{} weights; a direction turns in two dimensions or more", weights.len());
     let (scale, size) = scaled_norm(weights.iter().map(|w| w.to_f64()));
     assert!(size > 0.0 && size.is_finite(), "weights of norm {size}; expected a positive finite norm");

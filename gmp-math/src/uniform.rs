@@ -46,8 +46,8 @@ pub fn uniform_directions<T: Scalar>(units: usize, directions: &mut [T], mut nor
 
 /// The distribution of one angle of a direction that is uniform on the sphere in n dimensions.
 ///
-/// θ_i for i ≤ n−2 has density sin^{n−1−i} θ / ∫ on [0, π], independent of the others: mean π/2, variance
-/// ½ψ′((n+1−i)/2), about 1/(n−i), where ψ′ is the trigamma function. θₙ₋₁ is uniform on [0, 2π).
+/// `θ_i` for i ≤ n−2 has density `sin^{n−1−i} θ / ∫` on [0, π], independent of the others: mean π/2, variance
+/// `½ψ′((n+1−i)/2)`, about 1/(n−i), where ψ′ is the trigamma function. θₙ₋₁ is uniform on [0, 2π).
 ///
 /// ```
 /// use gmp_math::uniform::AngleDistribution;
@@ -88,6 +88,12 @@ impl TryFrom<Unchecked> for AngleDistribution {
 impl AngleDistribution {
     /// The angle in row `angle`, counted from 0, of a direction with `inputs` coordinates.
     ///
+    /// ```
+    /// use gmp_math::uniform::AngleDistribution;
+    /// // The last of three angles is uniform on [0, 2π).
+    /// assert_eq!(AngleDistribution::new(4, 2).mean(), std::f64::consts::PI);
+    /// ```
+    ///
     /// # Panics
     /// Unless `angle` + 1 < `inputs`.
     #[track_caller]
@@ -97,6 +103,14 @@ impl AngleDistribution {
     }
 
     /// Natural logarithm of the density at θ, per radian; −∞ outside the canonical range.
+    ///
+    /// ```
+    /// use gmp_math::uniform::AngleDistribution;
+    /// // On the ordinary sphere the first angle has the density ½ sin θ.
+    /// let law = AngleDistribution::new(3, 0);
+    /// assert!((law.log_density(1.0) - (0.5 * 1.0_f64.sin()).ln()).abs() < 1e-14);
+    /// assert_eq!(law.log_density(-0.1), f64::NEG_INFINITY);
+    /// ```
     pub fn log_density(&self, theta: f64) -> f64 {
         use std::f64::consts::{PI, TAU};
         match self.exponent() {
@@ -108,7 +122,7 @@ impl AngleDistribution {
         }
     }
 
-    /// Density at θ, per radian.
+    /// Density at θ, per radian; 0 outside the canonical range.
     pub fn density(&self, theta: f64) -> f64 {
         self.log_density(theta).exp()
     }

@@ -1,4 +1,4 @@
-//! Properties of boundaries: PAPER.md §1, definitions of B and φ, and §2, the effective boundary of each parameterization.
+//! Properties of boundaries: the definitions of B and φ (docs/THEORY.md §1) and the boundary of each parameterization (§3).
 
 mod common;
 use common::*;
@@ -48,7 +48,7 @@ fn spatial_location_is_the_nearest_point<T: Scalar>(
 }
 
 both!(
-    /// At a random point, each parameterization's unit is active exactly where its effective boundary says (§2).
+    /// At a random point, each parameterization's unit is active exactly where its effective boundary says (§3).
     2000, effective_boundaries_agree_with_their_units(inputs in 1..=64_usize, seed in any::<u64>())
 );
 fn effective_boundaries_agree_with_their_units<T: Scalar>(

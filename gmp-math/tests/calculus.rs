@@ -1,4 +1,4 @@
-//! Properties of the derivatives: PAPER.md §1, "The coordinates are orthogonal" and "VJP in O(n)".
+//! Properties of the derivatives: orthogonal coordinates, and products in O(n) (docs/THEORY.md §2).
 
 mod common;
 use common::*;
@@ -25,7 +25,7 @@ fn jacobian_column<T: Scalar>(angles: &[T], j: usize) -> Vec<T> {
 }
 
 both!(
-    /// JᵀJ = diag(g) (§1): some twenty pairs of columns of J for each θ, poles included, relative to √(g_i g_j).
+    /// JᵀJ = diag(g) (§2): some twenty pairs of columns of J for each θ, poles included, relative to √(g_i g_j).
     2000, jacobian_columns_are_orthogonal(inputs in dimension(2), seed in any::<u64>())
 );
 fn jacobian_columns_are_orthogonal<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
@@ -60,7 +60,7 @@ fn jacobian_columns_are_orthogonal<T: Scalar>(inputs: usize, seed: u64) -> Resul
 }
 
 both!(
-    /// ⟨g, J v⟩ = ⟨Jᵀg, v⟩ (§1, VJP), at every θ and in every dimension.
+    /// ⟨g, J v⟩ = ⟨Jᵀg, v⟩, at every θ and in every dimension.
     2000, vjp_is_the_adjoint_of_jvp(inputs in dimension(1), seed in any::<u64>())
 );
 fn vjp_is_the_adjoint_of_jvp<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
@@ -76,7 +76,7 @@ fn vjp_is_the_adjoint_of_jvp<T: Scalar>(inputs: usize, seed: u64) -> Result<(), 
 }
 
 both!(
-    /// The O(n) products are those of the full Jacobian (§1), relative to the terms that each sums.
+    /// The O(n) products are those of the full Jacobian (§2), relative to the terms that each sums.
     2000, products_equal_the_full_jacobian(inputs in 1..=128_usize, seed in any::<u64>())
 );
 fn products_equal_the_full_jacobian<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
@@ -103,7 +103,7 @@ fn products_equal_the_full_jacobian<T: Scalar>(inputs: usize, seed: u64) -> Resu
 
 both!(
     /// Away from poles: ∂u_k/∂θ_j = u_k cot θ_j for k > j, −u_j tan θ_j for k = j and 0 for k < j, a closed form that shares
-    /// nothing with ours but u (§1). Every entry to relative accuracy.
+    /// nothing with ours but u (§2). Every entry to relative accuracy.
     2000, jacobian_equals_the_dividing_form(inputs in 2..=128_usize, seed in any::<u64>())
 );
 fn jacobian_equals_the_dividing_form<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
@@ -128,7 +128,7 @@ fn jacobian_equals_the_dividing_form<T: Scalar>(inputs: usize, seed: u64) -> Res
 }
 
 both!(
-    /// The Jacobian against central differences of u in double precision, one column for each case (§1). As a function of θ_j
+    /// The Jacobian against central differences of u in double precision, one column for each case (§2). As a function of θ_j
     /// alone u_k is a sine or cosine times some C, to which the tolerance is relative.
     2000, jacobian_matches_differences(inputs in dimension(2), seed in any::<u64>())
 );
@@ -157,7 +157,7 @@ fn jacobian_matches_differences<T: Scalar>(inputs: usize, seed: u64) -> Result<(
 }
 
 both!(
-    /// H v against central differences of the VJP, and vᵀH w = wᵀH v (second order of §1).
+    /// H v against central differences of the VJP, and vᵀH w = wᵀH v (§2).
     2000, hessian_products_match_differences(inputs in dimension(1), seed in any::<u64>())
 );
 fn hessian_products_match_differences<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
@@ -214,7 +214,7 @@ fn log_determinant(mut matrix: Vec<f64>, n: usize) -> (f64, f64) {
 
 both!(
     /// ln r^{n−1} ∏ sin^{n−1−i} θ_i against a numerical determinant of ∂w/∂(r, θ), which is positive; and ln √det(JᵀJ)
-    /// against that of JᵀJ (§1, volume element). The matrices are in double precision for both.
+    /// against that of JᵀJ (§2). The matrices are in double precision for both.
     2000, log_volumes_match_determinants(inputs in 1..=96_usize, seed in any::<u64>(), radius in 0.1..10.0)
 );
 fn log_volumes_match_determinants<T: Scalar>(
@@ -258,7 +258,7 @@ fn log_volumes_match_determinants<T: Scalar>(
 }
 
 both!(
-    /// Tangent and gradient of w = r·u(θ) are each other's adjoints and the products with ∂w/∂(r, θ) (§1, full map).
+    /// Tangent and gradient of w = r·u(θ) are each other's adjoints and the products with ∂w/∂(r, θ) (§2).
     2000, polar_products_equal_the_polar_jacobian(inputs in 1..=64_usize, seed in any::<u64>(), radius in -5.0..5.0)
 );
 fn polar_products_equal_the_polar_jacobian<T: Scalar>(
@@ -289,7 +289,7 @@ fn polar_products_equal_the_polar_jacobian<T: Scalar>(
 }
 
 both!(
-    /// H v of ⟨g, r·u(θ)⟩ against central differences of the gradient in (r, θ), and vᵀH w = wᵀH v (second order of §1, full map).
+    /// H v of ⟨g, r·u(θ)⟩ against central differences of the gradient in (r, θ), and vᵀH w = wᵀH v (§2).
     2000, polar_hessian_products_match_differences(
         inputs in dimension(1), seed in any::<u64>(), radius in -5.0..5.0
     )

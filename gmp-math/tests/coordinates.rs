@@ -1,5 +1,4 @@
-//! Properties of the coordinates themselves: PAPER.md §1, "Hyperspherical coordinates", on which every statement of §3
-//! rests.
+//! Properties of the coordinates themselves (docs/THEORY.md §2), on which every theorem of §4 rests.
 
 mod common;
 use common::*;
@@ -8,7 +7,7 @@ use gmp_math::sphere::*;
 use proptest::prelude::*;
 
 both!(
-    /// ‖u(θ)‖ = 1 for every θ, canonical or not (§1, polar form).
+    /// ‖u(θ)‖ = 1 for every θ, canonical or not (§2).
     2000, directions_have_unit_norm(inputs in dimension(1), seed in any::<u64>())
 );
 fn directions_have_unit_norm<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {
@@ -19,7 +18,7 @@ fn directions_have_unit_norm<T: Scalar>(inputs: usize, seed: u64) -> Result<(), 
 }
 
 both!(
-    /// w ↦ (θ, r) ↦ r·u(θ) returns w with every sign, canonical angles and r = ‖w‖, over the whole range of the type (§1; §5.1
+    /// w ↦ (θ, r) ↦ r·u(θ) returns w with every sign, canonical angles and r = ‖w‖, over the whole range of the type (§2; half_sphere_angles
     /// is the error it must not share).
     2000, weights_return_from_spherical(inputs in dimension(1), seed in any::<u64>())
 );
@@ -49,7 +48,7 @@ fn weights_return_from_spherical<T: Scalar>(inputs: usize, seed: u64) -> Result<
 }
 
 both!(
-    /// θ ↦ u(θ) ↦ θ returns canonical angles, each to the accuracy that √g_i leaves it (§1, §3.6).
+    /// θ ↦ u(θ) ↦ θ returns canonical angles, each to the accuracy that √g_i leaves it (§2, §5).
     2000, angles_return_from_cartesian(inputs in dimension(1), seed in any::<u64>(), radius in 1e-3..1e3)
 );
 fn angles_return_from_cartesian<T: Scalar>(
@@ -77,7 +76,7 @@ fn angles_return_from_cartesian<T: Scalar>(
 }
 
 both!(
-    /// Canonical angles point where the wild ones did (§1, ranges), in whatever binade those are, and are left alone the second
+    /// Canonical angles point where the wild ones did (§2), in whatever binade those are, and are left alone the second
     /// time.
     2000, canonical_angles_point_the_same_way(inputs in dimension(1), seed in any::<u64>())
 );
@@ -105,7 +104,7 @@ fn canonical_angles_point_the_same_way<T: Scalar>(inputs: usize, seed: u64) -> R
 }
 
 both!(
-    /// The authors' conversion (§5.1) returns w up to the sign of its last coordinate, which becomes +.
+    /// The authors' conversion (§2) returns w up to the sign of its last coordinate, which becomes +.
     2000, half_sphere_loses_the_last_sign(inputs in dimension(1), seed in any::<u64>())
 );
 fn half_sphere_loses_the_last_sign<T: Scalar>(inputs: usize, seed: u64) -> Result<(), TestCaseError> {

@@ -47,3 +47,29 @@ fn any_number_of_threads_gives_the_same_bits() {
         }
     }
 }
+
+/// Set for the process that has no memory for a thread.
+const REFUSED: &str = "GMP_THREADS_REFUSED";
+
+/// A stack of 64 TiB is refused by the system, as threads are where a limit is reached.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn one_thread_does_where_the_system_refuses_others() {
+    let name = "one_thread_does_where_the_system_refuses_others";
+    if std::env::var_os(REFUSED).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args([name, "--exact", "--test-threads=1"]).env(REFUSED, "");
+        let output = child.env("RUST_MIN_STACK", "70368744177664").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        return;
+    }
+    let angles = vec![0.5_f64; 99 * 600];
+    let [mut alone, mut shared] = [1, 2].map(|_| vec![1.0; 100 * 600]);
+    sphere::directions(&angles, 600, &mut alone);
+    parallel::directions(&angles, 600, &mut shared);
+    assert_eq!(parallel::threads(), 1);
+    assert!(alone == shared);
+    let refused = std::thread::Builder::new().spawn(|| ());
+    assert!(refused.is_err(), "threads are not refused: nothing was tested");
+}

@@ -1,4 +1,4 @@
-//! The theory of PAPER.md §3 as properties: what a parameter step does to a boundary.
+//! Theorems of docs/THEORY.md §4 as properties: what a parameter step does to a boundary.
 
 mod common;
 use common::*;
@@ -42,7 +42,7 @@ fn sum<T: Scalar>(a: &[T], b: &[T]) -> Vec<T> {
 }
 
 both!(
-    /// §3.3, the paper's theorem: ∠(u(θ), u(θ+ε)) = √(Σ g_i ε_i²) + R ≤ ‖ε‖₂ for infinitesimal ε. The remainder is of
+    /// The paper's theorem: ∠(u(θ), u(θ+ε)) = √(Σ g_i ε_i²) + R ≤ ‖ε‖₂ for infinitesimal ε. The remainder is of
     /// second order with a constant that does not depend on θ or the dimension: |R| ≤ 2‖ε‖².
     3000, infinitesimal_steps_turn_by_the_metric(inputs in dimension(2), seed in any::<u64>(), magnitude in -6.0..-0.5)
 );
@@ -65,7 +65,7 @@ fn infinitesimal_steps_turn_by_the_metric<T: Scalar>(
 }
 
 both!(
-    /// §3.4, the global bound: ∠(u(θ), u(θ+ε)) ≤ ‖ε‖₂ for EVERY finite ε, here up to some 30 turns, wherever θ is.
+    /// The theorem for every step: ∠(u(θ), u(θ+ε)) ≤ ‖ε‖₂ for EVERY finite ε, here up to some 30 turns, wherever θ is.
     5000, no_step_turns_further_than_its_norm(inputs in dimension(2), seed in any::<u64>(), magnitude in -8.0..2.3)
 );
 fn no_step_turns_further_than_its_norm<T: Scalar>(
@@ -83,7 +83,7 @@ fn no_step_turns_further_than_its_norm<T: Scalar>(
 }
 
 both!(
-    /// §3.6: moving θ₁ alone attains the bound, ∠ = ‖ε‖ up to π, for every θ with θ₁ and θ₁ + ε anywhere on one half circle; so
+    /// Equality: moving θ₁ alone attains the bound, ∠ = ‖ε‖ up to π, for every θ with θ₁ and θ₁ + ε anywhere on one half circle; so
     /// min(‖ε‖, π) is the exact worst case.
     2000, moving_the_first_angle_attains_the_bound(inputs in dimension(2), seed in any::<u64>(), step in 1e-6..PI)
 );
@@ -102,7 +102,7 @@ fn moving_the_first_angle_attains_the_bound<T: Scalar>(
 }
 
 both!(
-    /// §3.5: ‖φ(θ+ε, λ+δ) − φ(θ, λ)‖ is at most the exact worst case for a step of that size, which moving θ₁ alone and λ by |δ|
+    /// Spatial location: ‖φ(θ+ε, λ+δ) − φ(θ, λ)‖ is at most the exact worst case for a step of that size, which moving θ₁ alone and λ by |δ|
     /// away from 0 attains, and which is at most |δ| + |λ| ‖ε‖₂.
     3000, spatial_locations_move_within_their_bound(
         inputs in dimension(2), seed in any::<u64>(), magnitude in -6.0..1.5, offset in -10.0..10.0, change in -6.0..1.0
@@ -145,7 +145,7 @@ fn spatial_locations_move_within_their_bound<T: Scalar>(
 }
 
 both!(
-    /// §3.1 and §3.2: for ‖ε‖ < ‖w‖ no step of the weights turns an SP, WN or BN boundary by more than arcsin(‖ε‖/‖w‖), and the
+    /// Cartesian parameters: for ‖ε‖ < ‖w‖ no step of the weights turns an SP, WN or BN boundary by more than arcsin(‖ε‖/‖w‖), and the
     /// constructed one turns all three by that, with that norm.
     3000, cartesian_worst_case_holds_and_is_attained(
         inputs in dimension(2), seed in any::<u64>(), ratio in 1e-3..0.999, scale in -6.0..6.0
@@ -177,7 +177,7 @@ fn cartesian_worst_case_holds_and_is_attained<T: Scalar>(
 }
 
 both!(
-    /// §3.1 and §3.2, the instability constructed: for any target angle in (0, π] and any δ > 0 there are weights small enough that
+    /// Cartesian parameters, the instability constructed: for any target angle in (0, π] and any δ > 0 there are weights small enough that
     /// a step of norm ≤ δ turns the boundary by the target. SP steps w, WN steps v and BN steps w; their other
     /// parameters are arbitrary and do not help. Short of a quarter turn no shorter step would do.
     3000, arbitrarily_small_steps_reach_any_angle(
@@ -216,7 +216,7 @@ fn arbitrarily_small_steps_reach_any_angle<T: Scalar>(
     Ok(())
 }
 
-/// §3.1: a step longer than ‖w‖ has no bound but π, one shorter has; at ‖w‖ itself π/2 is approached.
+/// Cartesian parameters: a step longer than ‖w‖ has no bound but π, one shorter has; at ‖w‖ itself π/2 is approached.
 #[test]
 fn the_worst_case_jumps_at_the_norm() {
     assert!((cartesian_worst_case(1.0, 1.0_f64) - PI / 2.0).abs() < 1e-15);
@@ -228,7 +228,7 @@ fn the_worst_case_jumps_at_the_norm() {
     assert!((angle_between(&w, &sum(&w, &e)) - PI).abs() < 1e-15);
 }
 
-/// §3.7: a step of lr = 0.1 in every angle of a uniform direction has a length on the sphere of lr·√(n/2) to first order: 0.21 at
+/// Adam (§5): a step of lr = 0.1 in every angle of a uniform direction has a length on the sphere of lr·√(n/2) to first order: 0.21 at
 /// n = 8, 2.4 at n = 1152. The direction itself turns by 0.21 and 1.40 (medians): where the first order is large the turn saturates
 /// near a right angle.
 #[test]

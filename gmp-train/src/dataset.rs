@@ -44,7 +44,7 @@ impl<T: Scalar> Dataset<T> {
         }
         let samples = targets.len() / target_cols;
         for (what, numbers, cols) in [("targets", &targets, target_cols), ("inputs", &inputs, input_cols)] {
-            if numbers.len() != samples * cols {
+            if samples.checked_mul(cols) != Some(numbers.len()) {
                 return Err(Error::Shape { what, got: numbers.len(), rows: samples, cols });
             }
             if let Some(i) = numbers.iter().position(|x| !x.is_finite()) {
@@ -230,5 +230,12 @@ mod tests {
         assert_eq!(error.to_string(), "inputs: 5 numbers, expected 2 samples × 2 = 4");
         assert!(Dataset::<f32>::new(vec![], 0, vec![], 1).is_err());
         assert!(Dataset::<f32>::new(vec![], 1, vec![], 1).is_err());
+        // Two samples times these columns wrap to 2.
+        let wraps = (1 << (usize::BITS - 1)) + 1;
+        let error = Dataset::new(vec![1.0, 2.0], wraps, vec![0.0, 1.0], 1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("inputs: 2 numbers, expected 2 samples × {wraps} = {}", 2 * wraps as u128)
+        );
     }
 }

@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum Error {
     /// Lengths that do not fit together.
-    #[error("{what}: {got} numbers, expected {rows} samples × {cols} = {}", rows * cols)]
+    #[error("{what}: {got} numbers, expected {rows} samples × {cols} = {}", *rows as u128 * *cols as u128)]
     Shape {
         /// Which matrix.
         what: &'static str,

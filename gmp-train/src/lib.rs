@@ -8,6 +8,7 @@ mod dataset;
 mod error;
 #[cfg(feature = "image")]
 pub mod image;
+pub mod io;
 mod log;
 mod metric;
 mod nonfinite;

@@ -356,18 +356,26 @@ fn a_failed_write_is_reported_and_training_goes_on() {
     let warnings = warnings.into_inner();
     assert_eq!(warnings.len(), 5, "one an epoch and one at the end: {warnings:?}");
     assert!(warnings[0].contains("blocked: cannot create the folder"), "{}", warnings[0]);
+}
 
-    // The device is full.
-    if std::path::Path::new("/dev/full").exists() {
-        let mut cut = Cut::at(3);
-        let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(3) };
-        let mut network = build::<f64>("SP");
-        trainer.fit(&mut network, &mut Adam::default(), &plane(36, 1), None, &mut cut).unwrap();
-        let file = folder.path().join("a.checkpoint");
-        std::os::unix::fs::symlink("/dev/full", folder.path().join("a.partial")).unwrap();
-        let checkpoint = Checkpoint::<f64>::from_bytes(&cut.bytes).unwrap();
-        let error = checkpoint.write(&file).unwrap_err().to_string();
-        assert!(error.contains("a.checkpoint: cannot write"), "{error}");
-        assert_eq!(names(folder.path()), ["blocked"], "nothing is left behind");
-    }
+/// Opening the one would wait for ever; the other would be read for minutes, if there were memory for it.
+#[cfg(unix)]
+#[test]
+fn named_pipes_and_sparse_files_are_passed_over_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut network = build::<f64>("GmP");
+    let mut checkpoints = Checkpoints::new(folder.path(), 1, Every::Epochs(2), |error| panic!("{error}"));
+    let data = plane(40, 1);
+    trainer(2).fit(&mut network, &mut Adam::default(), &data, Some(&data), &mut checkpoints).unwrap();
+    drop(checkpoints);
+    let pipe = at("step-000000000900.checkpoint");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    std::fs::File::create(at("step-000000000901.checkpoint")).unwrap().set_len(50 << 30).unwrap();
+    let newest = Newest::<f64>::in_folder(folder.path()).unwrap().unwrap();
+    assert_eq!(newest.checkpoint.progress.fit().epochs, 2);
+    let [sparse, pipe] = &newest.unreadable[..] else { panic!("{:?}", newest.unreadable) };
+    assert!(matches!(sparse.problem, Problem::Magic { .. }), "{sparse}");
+    let expected = "step-000000000900.checkpoint: cannot read: a named pipe, expected a regular file";
+    assert!(pipe.to_string().ends_with(expected), "{pipe}");
 }

@@ -257,7 +257,10 @@ fn npz_files_that_are_not() {
         wrong("|u1", "(4, 3072)", &pixels(3)),
         "`data`: 9216 bytes of numbers, expected 12288 for its type and shape"
     );
-    assert!(wrong("|u1", "(18446744073709551615, 3072)", &pixels(3)).contains("overflows"));
+    assert_eq!(
+        wrong("|u1", "(18446744073709551615, 3072)", &pixels(3)),
+        "18446744073709551615 pictures with the files before it, expected at most 2097152"
+    );
     let wrong = |dtype, shape, bytes: &[u8]| read(&[data(), ("labels.npy", npy(dtype, shape, bytes))]);
     assert_eq!(wrong("<f8", "(3,)", &[0; 24]), "`labels` is of type <f8, expected an integer type");
     assert_eq!(wrong("<i8", "(2,)", &[0; 16]), "`labels` has the shape [2], expected (3,) as `data`");
@@ -291,12 +294,18 @@ fn npz_files_that_are_not() {
     assert_eq!(message(ImageNet32::open(folder.path()), folder.path()), "…: no train_data_batch_*.npz");
 }
 
-/// A claim of a terabyte in a file of a kilobyte is refused before memory is asked for.
+/// A claim of six gigabytes in a file of a kilobyte is refused before memory is asked for.
 #[test]
 fn claimed_sizes_are_not_believed() {
-    let mut bytes = npy("|u1", "(300000000, 3072)", &pixels(1));
+    let mut bytes = npy("|u1", "(2000000, 3072)", &pixels(1));
     let member = npz(CompressionMethod::Deflated, &[("data.npy", bytes.clone())]);
-    assert!(read_npz(&member).unwrap_err().to_string().contains("bytes of numbers, expected 921600000000"));
+    assert!(read_npz(&member).unwrap_err().to_string().contains("bytes of numbers, expected 6144000000"));
+    let more = npy("|u1", "(2097153, 3072)", &pixels(1));
+    let error = read_npz(&npz(CompressionMethod::Deflated, &[("data.npy", more)])).unwrap_err().to_string();
+    assert!(
+        error.ends_with(": 2097153 pictures with the files before it, expected at most 2097152"),
+        "{error}"
+    );
     // The archive's own sizes, in its directory: 0xfffffff0 bytes.
     let mut member = npz(CompressionMethod::Stored, &[("data.npy", std::mem::take(&mut bytes))]);
     let directory = member.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
@@ -355,4 +364,55 @@ fn pictures_that_are_not() {
     }
     let whole = png(40, 40, [1, 2, 3]);
     fail(whole[..whole.len() / 2].into());
+}
+
+/// Files that take no room on the disk and claim more than there is memory.
+#[test]
+fn sparse_files_are_refused_by_their_size() {
+    let sparse = |path: &Path, size| fs::File::create(path).unwrap().set_len(size).unwrap();
+    let folder = cifar(&cifar_records(2), &cifar_records(1));
+    let batch = |number| folder.path().join(format!("data_batch_{number}.bin"));
+    let open = || message(Cifar10::open(folder.path()), folder.path());
+    sparse(&batch(2), 3073 * 13_000_000);
+    assert_eq!(
+        open(),
+        "data_batch_2.bin: 39949006146 bytes with the files before it, expected at most 1073741824"
+    );
+    // Many that would do each, but not together.
+    (2..7).for_each(|number| sparse(&batch(number), 3073 * 100_000));
+    assert!(open().starts_with("data_batch_5.bin: 1229206146 bytes with"), "{}", open());
+
+    let folder = ilsvrc(&[("train/n01/0.JPEG", Vec::new())]);
+    sparse(&folder.path().join("train/n01/0.JPEG"), (256 << 20) + 1);
+    let (training, _) = Ilsvrc::open(folder.path()).unwrap();
+    let result = training.decode(0, &mut Picture::default());
+    assert_eq!(
+        message(result, folder.path()),
+        "train/n01/0.JPEG: 268435457 bytes, expected at most 268435456"
+    );
+}
+
+/// Opening one of these would wait for a writer for ever.
+#[cfg(unix)]
+#[test]
+fn named_pipes_are_refused_at_once() {
+    let pipe = |path: &Path| {
+        let _ = fs::remove_file(path);
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    let expected = |name: &str| format!("{name}: a named pipe, expected a regular file");
+    for name in ["data_batch_1.bin", "test_batch.bin"] {
+        let folder = cifar(&cifar_records(2), &cifar_records(1));
+        pipe(&folder.path().join(name));
+        assert_eq!(message(Cifar10::open(folder.path()), folder.path()), expected(name));
+    }
+    let folder = tempdir().unwrap();
+    pipe(&folder.path().join("train_data_batch_1.npz"));
+    let error = message(ImageNet32::open(folder.path()), folder.path());
+    assert_eq!(error, expected("train_data_batch_1.npz"));
+    let folder = ilsvrc(&[]);
+    pipe(&folder.path().join("train/n01/a.JPEG"));
+    let (training, _) = Ilsvrc::open(folder.path()).unwrap();
+    let result = training.decode(0, &mut Picture::default());
+    assert_eq!(message(result, folder.path()), expected("train/n01/a.JPEG"));
 }

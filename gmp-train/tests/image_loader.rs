@@ -43,8 +43,37 @@ fn any_number_of_threads_gives_the_same_bytes() {
     let one = batches(1);
     assert_eq!(one[0].iter().map(|batch| batch.2.len()).collect::<Vec<_>>(), [50, 50, 50, 23]);
     assert_ne!(one[0], one[1]);
-    for threads in [2, 4, 7] {
+    // More than any system starts: no more than there is work for are.
+    for threads in [2, 4, 7, 10_000_000] {
         assert!(batches(threads) == one, "{threads} threads");
+    }
+}
+
+/// Set for the process that has no memory for a thread.
+const REFUSED: &str = "GMP_THREADS_REFUSED";
+
+/// A stack of 64 TiB is refused by the system, as threads are where a limit is reached.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_system_that_starts_no_thread_is_an_error() {
+    let name = "image_loader::a_system_that_starts_no_thread_is_an_error";
+    if std::env::var_os(REFUSED).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child
+            .args([name, "--exact", "--test-threads=1"])
+            .env(REFUSED, "")
+            .env("RUST_MIN_STACK", "70368744177664");
+        let output = child.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        return;
+    }
+    let (source, _) = SyntheticShapes::new(3, 20, 0);
+    match Loader::new(Arc::new(source), Preparation::small(true), loading(5, 2)) {
+        Err(error @ Error::Thread(_)) => {
+            assert!(error.to_string().starts_with("cannot start a thread that reads pictures: "), "{error}");
+        }
+        other => panic!("{other:?}"),
     }
 }
 

@@ -8,6 +8,7 @@ use gmp_nn::zoo::{resnet18, vgg6};
 use gmp_nn::{
     Activation, Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold,
 };
+use gmp_train::checkpoint::Problem;
 use gmp_train::safetensors;
 use std::process::Command;
 
@@ -84,6 +85,103 @@ fn files_that_do_not_fit_are_errors_and_change_nothing() {
     let error = safetensors::from_bytes(&mut deeper, &bytes).unwrap_err().to_string();
     assert_eq!(error, "hidden3.weights: the file has none, expected shape [5, 5]");
     assert_eq!(geometric.parameters, before);
+}
+
+/// One matrix's number at `index` becomes `value`, in a file of double precision.
+fn with_number(index: usize, value: f64) -> Vec<u8> {
+    let mut network = network::<f64>(Parameterization::Standard, 1);
+    let slot =
+        network.parameters.entries().iter().find(|entry| entry.name == "hidden2.weights").unwrap().slot;
+    network.parameters.values_mut()[slot.range()][index] = value;
+    safetensors::to_bytes(&network).unwrap()
+}
+
+#[test]
+fn broken_numbers_are_errors_that_name_them() {
+    let mut single = network::<f32>(Parameterization::Standard, 2);
+    let mut double = network::<f64>(Parameterization::Standard, 2);
+    let (before, wide_before) = (single.parameters.clone(), double.parameters.clone());
+    for (value, text) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
+        let error = safetensors::from_bytes(&mut double, &with_number(13, value)).unwrap_err();
+        assert!(matches!(error, Problem::BrokenNumber { index: 13, .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            format!("hidden2.weights, number 13 (from 0): {text} is not a finite f64")
+        );
+    }
+    // Finite in the file, but not in the network.
+    let error = safetensors::from_bytes(&mut single, &with_number(0, 1e39)).unwrap_err().to_string();
+    assert!(
+        error.starts_with("hidden2.weights, number 0 (from 0): 1000") && error.ends_with("finite f32"),
+        "{error}"
+    );
+    assert_eq!((&single.parameters, &double.parameters), (&before, &wide_before));
+    safetensors::from_bytes(&mut double, &with_number(0, 1e39)).unwrap();
+}
+
+/// The header's JSON replaced.
+fn with_header(bytes: &[u8], header: &str) -> Vec<u8> {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut changed = (header.len() as u64).to_le_bytes().to_vec();
+    changed.extend(header.bytes());
+    changed.extend(&bytes[8 + length..]);
+    changed
+}
+
+fn header(bytes: &[u8]) -> &str {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    std::str::from_utf8(&bytes[8..8 + length]).unwrap()
+}
+
+#[test]
+fn tensors_of_one_name_are_an_error() {
+    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let bytes = safetensors::to_bytes(&network).unwrap();
+    let tensor = r#""hidden1.bias":{"dtype":"F32","shape":[7],"data_offsets":[0,28]}"#;
+    // Written in two ways that are one.
+    for second in [tensor.to_owned(), tensor.replacen('h', "\\u0068", 1)] {
+        let twice = header(&bytes).trim_end().replacen('{', &format!("{{{second},"), 1);
+        let error = safetensors::from_bytes(&mut network, &with_header(&bytes, &twice)).unwrap_err();
+        assert_eq!(error.to_string(), "hidden1.bias: the file has it twice, expected it once");
+    }
+}
+
+/// Others' metadata and blanks have room; what would only cost memory has not.
+#[test]
+fn headers_are_bounded_by_what_the_network_needs() {
+    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let bytes = safetensors::to_bytes(&network).unwrap();
+    let long = format!("{}{}", header(&bytes), " ".repeat(1 << 20));
+    safetensors::from_bytes(&mut network, &with_header(&bytes, &long)).unwrap();
+    let longer = long + &" ".repeat(10_000);
+    let error = safetensors::from_bytes(&mut network, &with_header(&bytes, &longer)).unwrap_err().to_string();
+    assert!(
+        error.starts_with("metadata: a header of 10") && error.contains(" bytes, expected at most 10"),
+        "{error}"
+    );
+    let dimensions = header(&bytes).replacen("[7]", &format!("[{}7]", "1,".repeat(1000)), 1);
+    let error =
+        safetensors::from_bytes(&mut network, &with_header(&bytes, &dimensions)).unwrap_err().to_string();
+    assert_eq!(error, "hidden1.bias: the file has 1001 dimensions, expected [7]");
+}
+
+#[cfg(unix)]
+#[test]
+fn named_pipes_and_sparse_files_are_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let pipe = folder.path().join("pipe.safetensors");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = safetensors::import(&mut network, &pipe).unwrap_err().to_string();
+    assert!(
+        error.ends_with("pipe.safetensors: cannot read: a named pipe, expected a regular file"),
+        "{error}"
+    );
+    let sparse = folder.path().join("sparse.safetensors");
+    safetensors::export(&network, &sparse).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&sparse).unwrap().set_len(50 << 30).unwrap();
+    let error = safetensors::import(&mut network, &sparse).unwrap_err().to_string();
+    assert!(error.contains("tensors, in double precision at most: 53687"), "{error}");
 }
 
 /// A convolutional network as training may leave it: radii of both signs, any biases and running statistics.

@@ -6,3 +6,4 @@ pub mod experiment;
 pub mod report;
 pub mod repro;
 pub mod run;
+pub mod terminal;

@@ -6,6 +6,7 @@ use clap::Parser;
 use xtask::bench::{self, BenchArguments};
 use xtask::data::command::{self, DataCommand};
 use xtask::repro::{self, ReproCommand};
+use xtask::terminal;
 
 /// Regenerates every figure and table of the paper.
 #[derive(Parser)]
@@ -21,13 +22,31 @@ enum Cli {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => return explain(&message),
+    };
+    let done = match cli {
         Cli::Repro(repro) => repro::run(&repro),
-        Cli::Data(data) => command::run(&data).map_err(anyhow::Error::from),
+        Cli::Data(data) => command::run(&data),
         Cli::Bench(arguments) => bench::run(&arguments),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    done.unwrap_or_else(|error| fail(&error))
+}
+
+/// Help and version go where results go, usage errors where errors go.
+fn explain(message: &clap::Error) -> ExitCode {
+    let outcome = message.print();
+    if message.use_stderr() {
+        return ExitCode::from(USAGE);
+    }
+    terminal::written(outcome).map_or_else(|error| fail(&error), |_| ExitCode::SUCCESS)
+}
+
+/// The exit code for a command line that makes no sense.
+const USAGE: u8 = 2;
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    terminal::complain(&format!("error: {error:#}"));
+    ExitCode::FAILURE
 }

@@ -1,11 +1,13 @@
 //! `cargo xtask repro`: runs experiments and writes the report.
 
+use crate::data::check_folder;
 use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY, images};
 use crate::report::html::{Block, Report, Section};
 use crate::run::execute::{Done, execute, say};
 use crate::run::results::Results;
 use crate::run::store::Store;
 use crate::run::{Method, Protocol, VERSION};
+use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -18,6 +20,7 @@ use std::time::{Instant, SystemTime};
 /// Run experiments and write figures, tables and report.html
 #[derive(Debug, Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Finished runs are kept in the output folder: after Ctrl-C the same command goes on from them.\n\
                   Networks on pictures are logged epoch by epoch: OUT/vgg6/logs and OUT/table3/logs hold a folder a run, with\n\
                   epochs.jsonl and a TensorBoard event file (tensorboard --logdir OUT/vgg6/logs).\n\
@@ -36,9 +39,9 @@ pub struct ReproCommand {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), allow_negative_numbers = true)]
     seeds: Option<u64>,
     /// Which samples decide when to slow down and stop: the test set as in the paper, a held-out fifth of the
-    /// training samples, or each in turn. fig4, table2 and table3 have the paper's alone
-    #[arg(long, value_enum, default_value_t = Protocols::Both)]
-    protocol: Protocols,
+    /// training samples, or each in turn, as without this option. fig4, table2 and table3 have the paper's alone
+    #[arg(long, value_enum)]
+    protocol: Option<Protocols>,
     /// Data sets. Of table1: names of files in DATA-DIR/uci, or paths of CSV files (header, last column the target).
     /// Of fig4 and table2: cifar10, imagenet32, pictures (generated), or the folder of one; of table3: the folder
     #[arg(long = "dataset", value_name = "NAME|PATH")]
@@ -53,16 +56,20 @@ pub struct ReproCommand {
     rates: Vec<f64>,
     #[command(flatten)]
     pictures: images::Options,
-    /// Where the data sets are
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data_dir: PathBuf,
+    /// Where the data sets are [default: data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Where results go
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Threads: runs at a time, or threads of one run where it is large; all cores by default
+    /// Threads: runs at a time, or threads of one run where it is large; all cores by default, and four for each core at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
+
+/// More threads than this for each core only look for each other's work: a run at 1,024 threads took 28 times as long on two
+/// cores. No result depends on their number.
+const MOST_THREADS_A_CORE: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Protocols {
@@ -88,8 +95,11 @@ const STOPPED: u8 = 130;
 pub fn run(command: &ReproCommand) -> Result<ExitCode> {
     let chosen = choose(&command.experiments)?;
     if command.list {
-        list();
-        return Ok(ExitCode::SUCCESS);
+        return list();
+    }
+    refuse_unheeded(&command.given(), &chosen)?;
+    if let Some(named) = &command.data_dir {
+        check_folder(named)?;
     }
     let start = Instant::now();
     let context = command.context();
@@ -191,20 +201,38 @@ fn choose(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
     Ok(REGISTRY.iter().filter(wanted).copied().collect())
 }
 
-fn list() {
-    use std::io::Write as _;
-    let mut out = std::io::stdout();
+fn list() -> Result<ExitCode> {
     for experiment in REGISTRY {
         let [quick, full] = experiment.duration();
-        // A closed pipe is no reason to panic.
-        let _ = writeln!(
-            out,
-            "{:8} {}\n         needs {}\n         takes about {quick} (--profile quick), {full} (full) on two cores",
-            experiment.id(),
-            experiment.title(),
-            experiment.needs()
-        );
+        let lines = [
+            format!("{:8} {}", experiment.id(), experiment.title()),
+            format!("         needs {}", experiment.needs()),
+            format!("         takes about {quick} (--profile quick), {full} (full) on two cores"),
+        ];
+        for line in lines {
+            if print(&line)?.is_break() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An option that none of the experiments heeds would be a promise that is not kept.
+fn refuse_unheeded(given: &[&str], chosen: &[&dyn Experiment]) -> Result<()> {
+    let unheeded =
+        given.iter().filter(|option| chosen.iter().all(|experiment| !experiment.options().contains(option)));
+    let said: Vec<String> = unheeded
+        .map(|option| {
+            let heeding = REGISTRY.iter().filter(|experiment| experiment.options().contains(option));
+            format!("{option} is for {}", heeding.map(|e| e.id()).collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
+    bail!("nothing of {} heeds these options: {}", named.join(", "), said.join("; "))
 }
 
 /// The claims and their verdicts, for those who read no further than the terminal.
@@ -237,14 +265,28 @@ fn report(sections: Vec<Section>, profile: Profile, manifest: &serde_json::Value
 }
 
 impl ReproCommand {
+    /// The options that not every experiment heeds, of those that the user gave.
+    fn given(&self) -> Vec<&'static str> {
+        let given = [
+            ("--seeds", self.seeds.is_some()),
+            ("--protocol", self.protocol.is_some()),
+            ("--dataset", !self.datasets.is_empty()),
+            ("--method", !self.methods.is_empty()),
+            ("--lr", !self.rates.is_empty()),
+        ];
+        let given = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name);
+        given.chain(self.pictures.given()).collect()
+    }
+
     fn context(&self) -> Context {
         let mut rates = self.rates.clone();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Context {
             profile: self.profile,
             seeds: self.seeds,
-            protocols: match self.protocol {
+            protocols: match self.protocol.unwrap_or(Protocols::Both) {
                 Protocols::Paper => vec![Protocol::Paper],
                 Protocols::HeldOut => vec![Protocol::HeldOut],
                 Protocols::Both => vec![Protocol::Paper, Protocol::HeldOut],
@@ -252,11 +294,11 @@ impl ReproCommand {
             datasets: self.datasets.clone(),
             methods: (!self.methods.is_empty()).then(|| self.methods.clone()),
             rates: (!rates.is_empty()).then_some(rates),
-            data_dir: self.data_dir.clone(),
+            data_dir: self.data_dir.clone().unwrap_or_else(|| "data".into()),
             out: self.out.clone(),
             threads: self
                 .threads
-                .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+                .map_or(cores, |wanted| usize::from(wanted).min(MOST_THREADS_A_CORE * cores)),
             pictures: self.pictures.clone(),
             small_sets: OnceLock::new(),
         }
@@ -279,7 +321,7 @@ impl ReproCommand {
         });
         let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
         json!({
-            "command": std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+            "command": std::env::args_os().skip(1).map(|a| a.display().to_string()).collect::<Vec<_>>().join(" "),
             "experiments": chosen.iter().map(|e| e.id()).collect::<Vec<_>>(),
             "profile": format!("{:?}", context.profile).to_lowercase(),
             "seeds": context.seeds,
@@ -287,7 +329,7 @@ impl ReproCommand {
             "methods": context.methods,
             "learning rates": context.rates(),
             "pictures": context.pictures,
-            "data folder": context.data_dir,
+            "data folder": context.data_dir.display().to_string(),
             "threads": threads,
             "version": VERSION,
             "source revision": command("git", &["describe", "--always", "--dirty"]),

@@ -24,7 +24,7 @@ fn names_and_paths_resolve_to_files() -> Result<(), Box<dyn std::error::Error>> 
     let uci_dir = data.join("uci");
     let shown = uci_dir.display();
 
-    assert!(uci::find(&data).is_empty());
+    assert!(uci::find(&data)?.is_empty());
     assert_eq!(
         words(&[]),
         format!(
@@ -46,7 +46,7 @@ fn names_and_paths_resolve_to_files() -> Result<(), Box<dyn std::error::Error>> 
     fs::write(&elsewhere, "x,y\n1,2\n3,4\n")?;
     let (boston, yacht) = (uci_dir.join("boston.csv"), uci_dir.join("yacht.csv"));
     let all = vec![("boston".to_string(), boston.clone()), ("yacht".to_string(), yacht.clone())];
-    assert_eq!(uci::find(&data), all);
+    assert_eq!(uci::find(&data)?, all);
     assert_eq!(resolve(&[])?, all);
     let mine = elsewhere.display().to_string();
     assert_eq!(

@@ -291,15 +291,7 @@ fn bad_input_is_one_clear_line() {
 fn without_data_table1_says_how_to_get_them_and_the_rest_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let output = xtask(&[
-        "repro",
-        "table1",
-        "fig5",
-        "--data-dir",
-        path(&folder.path().join("none")),
-        "--out",
-        path(&out),
-    ]);
+    let output = xtask(&["repro", "table1", "fig5", "--data-dir", path(folder.path()), "--out", path(&out)]);
     assert!(output.status.success());
     let message = text(&output.stderr);
     assert!(message.contains("cargo xtask data fetch uci"), "{message}");

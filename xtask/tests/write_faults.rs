@@ -79,14 +79,23 @@ fn a_converted_table_is_the_old_or_the_new_one() {
     let path = folder.path().join("t.csv");
     table(1.0).write_csv(&path).unwrap();
     let old = fs::read(&path).unwrap();
-    // The device is full, and it cannot be flushed.
-    for (device, expected) in [("/dev/full", "cannot write: "), ("/dev/null", "cannot flush to disk: ")] {
-        std::os::unix::fs::symlink(device, folder.path().join("t.partial")).unwrap();
-        let error = table(7.0).write_csv(&path).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("{}: {expected}", path.display())), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), old);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file is left behind");
-    }
+    // Links at names that could be known before are not followed, and the file itself is not either.
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "somebody's").unwrap();
+    std::os::unix::fs::symlink(&victim, folder.path().join("t.partial")).unwrap();
+    let other = folder.path().join("other.csv");
+    std::os::unix::fs::symlink(&victim, &other).unwrap();
+    table(7.0).write_csv(&other).unwrap();
+    assert!(fs::symlink_metadata(&other).unwrap().is_file());
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "somebody's");
+    // A folder in its place: nothing is left behind.
+    let taken = folder.path().join("taken.csv");
+    fs::create_dir(&taken).unwrap();
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    let error = table(7.0).write_csv(&taken).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: cannot rename the finished file: ", taken.display())), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "a temporary file is left behind");
+    assert_eq!(fs::read(&path).unwrap(), old);
     table(7.0).write_csv(&path).unwrap();
     assert_eq!(Table::read_csv(&path).unwrap().values, [7.0, 2.0, 3.0, 4.0]);
 }

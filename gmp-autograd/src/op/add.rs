@@ -4,6 +4,15 @@ use gmp_math::Scalar;
 
 /// Sum of two matrices of the same shape: `y = a + b`.
 ///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let (a, b) = (t.input(&[1.0, 6.0], 1, 2), t.input(&[2.0, 3.0], 1, 2));
+/// let y = a.add(t, b);
+/// assert_eq!(t.value(y).data(), [3.0, 9.0]);
+/// ```
+///
 /// # Panics
 /// If the shapes differ.
 #[track_caller]

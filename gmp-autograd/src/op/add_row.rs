@@ -4,6 +4,15 @@ use gmp_math::Scalar;
 
 /// Adds a row to every row of a matrix: `y_ij = x_ij + row_j`.
 ///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let (x, row) = (t.input(&[1.0, 2.0, 3.0, 4.0], 2, 2), t.input(&[5.0, 6.0], 1, 2));
+/// let y = x.add_row(t, row);
+/// assert_eq!(t.value(y).data(), [6.0, 8.0, 8.0, 10.0]);
+/// ```
+///
 /// # Panics
 /// If `row` is not 1×cols.
 #[track_caller]

@@ -3,6 +3,15 @@ use gmp_math::Scalar;
 
 /// Mean of all elements, as a 1×1 matrix.
 ///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let x = t.input(&[1.0, 2.0], 1, 2);
+/// let y = x.mean(t);
+/// assert_eq!(t.value(y).data(), [1.5]);
+/// ```
+///
 /// # Panics
 /// If there are no elements.
 #[track_caller]

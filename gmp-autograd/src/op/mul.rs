@@ -4,6 +4,15 @@ use gmp_math::Scalar;
 
 /// Product of two matrices of the same shape, element by element: `y = a ∘ b`.
 ///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let (a, b) = (t.input(&[1.0, 6.0], 1, 2), t.input(&[2.0, 3.0], 1, 2));
+/// let y = a.mul(t, b);
+/// assert_eq!(t.value(y).data(), [2.0, 18.0]);
+/// ```
+///
 /// # Panics
 /// If the shapes differ.
 #[track_caller]

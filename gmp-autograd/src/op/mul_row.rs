@@ -4,6 +4,15 @@ use gmp_math::Scalar;
 
 /// Multiplies every row of a matrix by a row: `y_ij = x_ij · row_j`.
 ///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let (x, row) = (t.input(&[1.0, 2.0, 3.0, 4.0], 2, 2), t.input(&[5.0, 6.0], 1, 2));
+/// let y = x.mul_row(t, row);
+/// assert_eq!(t.value(y).data(), [5.0, 12.0, 15.0, 24.0]);
+/// ```
+///
 /// # Panics
 /// If `row` is not 1×cols.
 #[track_caller]

@@ -1,3 +1,4 @@
+use super::pointwise::{by_output, pull_by_output};
 use crate::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 
@@ -5,12 +6,18 @@ use gmp_math::Scalar;
 ///
 /// At x's [last use](Var::last_use) the result takes its memory, where the operation before allows.
 /// A NaN stays a NaN: a broken number must not be mistaken for an inactive unit.
+///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let x = t.input(&[-3.0, 2.0], 1, 2);
+/// let y = x.relu(t);
+/// assert_eq!(t.value(y).data(), [0.0, 2.0]);
+/// ```
+#[track_caller]
 pub fn relu<T: Scalar>(tape: &mut Tape<T>, x: Var) -> Var {
-    let rectify = |x| if x < T::ZERO { T::ZERO } else { x };
-    tape.record_in_place(&Relu, x, |x, mut y, _| match x {
-        Some(x) => y.data_mut().iter_mut().zip(x.data()).for_each(|(y, &x)| *y = rectify(x)),
-        None => y.data_mut().iter_mut().for_each(|y| *y = rectify(*y)),
-    })
+    by_output(tape, &Relu, x, |x| if x < T::ZERO { T::ZERO } else { x })
 }
 
 struct Relu;
@@ -19,10 +26,6 @@ impl<T: Scalar> Rule<T> for Relu {
         "relu"
     }
     fn backward(&self, pull: &mut Pullback<'_, T>) {
-        let y = pull.output();
-        if let Some((dy, dx)) = pull.wrt(0) {
-            let pairs = dy.data().iter().zip(y.data());
-            dx.add_each(pairs.map(|(&dy, &y)| if y > T::ZERO { dy } else { T::ZERO }));
-        }
+        pull_by_output(pull, |dy, y| if y > T::ZERO { dy } else { T::ZERO });
     }
 }

@@ -2,6 +2,16 @@ use crate::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 
 /// Multiplies by a constant: `y = c · x`.
+///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let x = t.input(&[1.0, 2.0], 1, 2);
+/// let y = x.scale(t, 3.0);
+/// assert_eq!(t.value(y).data(), [3.0, 6.0]);
+/// ```
+#[track_caller]
 pub fn scale<T: Scalar>(tape: &mut Tape<T>, x: Var, factor: T) -> Var {
     tape.record(&Scale, [x], x.shape(), 1, |[x], mut y, saved| {
         saved[0] = factor;

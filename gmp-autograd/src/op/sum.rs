@@ -2,6 +2,16 @@ use crate::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::Scalar;
 
 /// Sum of all elements, as a 1×1 matrix.
+///
+/// ```
+/// # let mut tape = gmp_autograd::Tape::<f64>::new();
+/// # let t = &mut tape;
+/// # t.begin(&[]);
+/// let x = t.input(&[1.0, 2.0], 1, 2);
+/// let y = x.sum(t);
+/// assert_eq!(t.value(y).data(), [3.0]);
+/// ```
+#[track_caller]
 pub fn sum<T: Scalar>(tape: &mut Tape<T>, x: Var) -> Var {
     tape.record(&Sum, [x], Shape::new(1, 1), 0, |[x], mut y, _| {
         y.data_mut()[0] = x.data().iter().copied().sum()

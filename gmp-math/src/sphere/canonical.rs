@@ -56,7 +56,12 @@ pub fn canonicalize<T: Scalar>(angles: &mut [T], units: usize) {
     }
 }
 
-/// Whether every angle is in its canonical range.
+/// Whether every angle is in its canonical range: θ₁…θₙ₋₂ in [0, π], θₙ₋₁ in [0, 2π).
+///
+/// ```
+/// use gmp_math::sphere::is_canonical;
+/// assert!(is_canonical(&[3.0, 6.0], 1) && !is_canonical(&[6.0, 3.0], 1));
+/// ```
 ///
 /// # Panics
 /// If the angles do not fill rows of `units`.

@@ -1,17 +1,61 @@
 //! Weights to angles and radii, and back.
 
-use super::{directions, expect_shape, rows};
+use super::{directions, expect_len, expect_shape, rows};
 use crate::norm::scaled_norm;
-use crate::{Error, Scalar};
+use crate::{Error, Mat, Scalar};
+
+/// Angles and radii of a layer of h units with n inputs.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Spherical<T> {
+    /// θ, an (n−1) × h matrix, row-major, in radians.
+    pub angles: Vec<T>,
+    /// r = ‖w‖, one per unit.
+    pub radius: Vec<T>,
+    /// One per unit: with one input −1 where the weight is negative; +1 elsewhere, and always with two inputs or more.
+    pub signs: Vec<T>,
+}
+
+/// Angles and radii of the columns of an n × h matrix: [`to_spherical`] of a matrix of any strides, with results of its own.
+///
+/// ```
+/// use gmp_math::{Mat, sphere::spherical};
+/// // Two units with three inputs, one unit per row as in PyTorch's `Linear.weight`.
+/// let weight = [3.0, 4.0, 0.0, 0.0, 0.0, 2.0];
+/// let layer = spherical(Mat::units_by_inputs(&weight, 2, 3))?;
+/// assert_eq!(layer.radius, [5.0, 2.0]);
+/// assert_eq!(layer.angles.len(), 2 * 2);
+/// # Ok::<(), gmp_math::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`to_spherical`].
+pub fn spherical<T: Scalar>(weights: Mat<'_, T>) -> Result<Spherical<T>, Error> {
+    let (inputs, units) = (weights.rows(), weights.cols());
+    let mut angles = vec![T::ZERO; inputs.saturating_sub(1) * units];
+    let (mut radius, mut signs) = (vec![T::ZERO; units], vec![T::ONE; units]);
+    convert(weights, &mut angles, &mut radius, full_circle)?;
+    if inputs == 1 {
+        self::signs(&weights.to_vec(), &mut signs);
+    }
+    Ok(Spherical { angles, radius, signs })
+}
 
 /// Writes the angles and the radius of every column, keeping every sign.
 ///
-/// With the tail norms T_k = ‖(w_k, …, wₙ)‖: θ_k = atan2(T_{k+1}, w_k) ∈ [0, π] for k < n−1,
-/// θₙ₋₁ = atan2(wₙ, wₙ₋₁) ∈ [0, 2π), r = T₁. [`to_cartesian`] returns the weights to a few ulp of ‖w‖.
+/// **Columns are units**: for PyTorch's `Linear.weight` or any other units × inputs matrix pass its transpose, or its
+/// [`Mat::units_by_inputs`] to [`spherical`]. A units × inputs matrix has the same length and would be taken for other
+/// weights without an error.
+///
+/// With the tail norms `T_k = ‖(w_k, …, wₙ)‖`: `θ_k = atan2(T_{k+1}, w_k)` ∈ [0, π] for k < n−1,
+/// `θₙ₋₁ = atan2(wₙ, wₙ₋₁)` ∈ [0, 2π), `r = T₁`. [`to_cartesian`] returns the weights to a few ulp of ‖w‖.
 ///
 /// `weights` is n × h, `angles` (n−1) × h, `radius` h. Arithmetic is in double precision, scaled so that
 /// neither huge nor denormal weights lose digits. Where a tail is zero its angles are 0: at such a pole
-/// they do not move the direction. For n = 1, r = |w| and the sign is had from [`signs`].
+/// they do not move the direction.
+///
+/// With n = 1 there is no angle: r = |w|, and the direction is the sign that [`signs`] gives, which the angles and the
+/// radius do not hold.
 ///
 /// ```
 /// use gmp_math::sphere::{to_cartesian, to_spherical};
@@ -37,10 +81,14 @@ pub fn to_spherical<T: Scalar>(
     angles: &mut [T],
     radius: &mut [T],
 ) -> Result<(), Error> {
-    convert(weights, units, angles, radius, |last, before| {
-        let angle = last.atan2(before);
-        if angle < 0.0 { angle + 2.0 * std::f64::consts::PI } else { angle }
-    })
+    let inputs = rows("weights", weights.len(), units);
+    convert(Mat::new(weights, inputs, units), angles, radius, full_circle)
+}
+
+/// The last angle in [0, 2π), which keeps the sign of the last coordinate.
+fn full_circle(last: f64, before: f64) -> f64 {
+    let angle = last.atan2(before);
+    if angle < 0.0 { angle + 2.0 * std::f64::consts::PI } else { angle }
 }
 
 /// The conversion that the paper's authors released: as [`to_spherical`], but the last angle is folded into
@@ -70,27 +118,43 @@ pub fn half_sphere_angles<T: Scalar>(
     angles: &mut [T],
     radius: &mut [T],
 ) -> Result<(), Error> {
-    convert(weights, units, angles, radius, |last, before| last.abs().atan2(before))
+    let inputs = rows("weights", weights.len(), units);
+    convert(Mat::new(weights, inputs, units), angles, radius, |last, before| last.abs().atan2(before))
 }
 
 /// The sign of every weight of a layer with one input: −1 where it is negative, +1 elsewhere.
 ///
 /// A direction in one dimension has no angle, so this sign is all there is of it; it is stored, not trained.
 ///
+/// ```
+/// let mut signs = [0.0; 3];
+/// gmp_math::sphere::signs(&[-2.0, 0.0, 5.0], &mut signs);
+/// assert_eq!(signs, [-1.0, 1.0, 1.0]);
+/// ```
+///
 /// # Panics
 /// Unless both slices have one length.
 #[track_caller]
 pub fn signs<T: Scalar>(weights: &[T], signs: &mut [T]) {
-    expect_shape("signs", signs.len(), 1, weights.len());
+    expect_len("signs", signs.len(), weights.len());
     for (sign, weight) in signs.iter_mut().zip(weights) {
         *sign = if *weight < T::ZERO { -T::ONE } else { T::ONE };
     }
 }
 
-/// Writes w = r·u(θ) for every unit: the inverse of [`to_spherical`].
+/// Writes w = r·u(θ) for every unit: the inverse of [`to_spherical`] in two dimensions and more.
 ///
 /// `angles` is (n−1) × h, `radius` h, `weights` n × h. A negative radius points the other way.
-/// With n = 1, w = r.
+///
+/// With n = 1 there is no angle: w = r, and the direction is the sign that [`signs`] gives, which the angles and the
+/// radius do not hold; multiply by it.
+///
+/// ```
+/// use gmp_math::sphere::to_cartesian;
+/// let mut weights = [0.0; 2];
+/// to_cartesian(&[0.0], &[-3.0], 1, &mut weights);
+/// assert_eq!(weights, [-3.0, 0.0]);
+/// ```
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -107,20 +171,19 @@ pub fn to_cartesian<T: Scalar>(angles: &[T], radius: &[T], units: usize, weights
 
 #[track_caller]
 fn convert<T: Scalar>(
-    weights: &[T],
-    units: usize,
+    weights: Mat<'_, T>,
     angles: &mut [T],
     radius: &mut [T],
     last_angle: impl Fn(f64, f64) -> f64,
 ) -> Result<(), Error> {
-    let inputs = rows("weights", weights.len(), units);
+    let (inputs, units) = (weights.rows(), weights.cols());
     expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
     expect_shape("radius", radius.len(), 1, units);
     // Below π and 2π also in single precision, where the nearest numbers lie above and would flip the sine's sign.
     let (half_turn, full_turn) = (at_most(std::f64::consts::PI), at_most(2.0 * std::f64::consts::PI));
     for unit in 0..units {
         // Adding zero turns −0 into +0, of which atan2 makes no half turn.
-        let weight = |input: usize| weights[input * units + unit].to_f64() + 0.0;
+        let weight = |input: usize| weights.at(input, unit).to_f64() + 0.0;
         let scale = scale_of(inputs, unit, weight)?;
         let scaled = |input: usize| scale * weight(input);
         let mut tail = scaled(inputs - 1).abs();

@@ -1,29 +1,41 @@
 //! Hyperspherical coordinates of the columns of a matrix.
 //!
-//! A layer of h units with n inputs is an n × h matrix of weights, row-major: rows are input coordinates,
-//! columns are units. One column w = r·u(θ) has a radius r = ‖w‖ and n − 1 angles in radians:
+//! A layer of h units with n inputs is an n × h matrix of weights, row-major: **rows are input coordinates, columns are
+//! units**. That is the transpose of PyTorch's `Linear.weight`, which [`Mat::units_by_inputs`](crate::Mat::units_by_inputs)
+//! reads in place. One column w = r·u(θ) has a radius r = ‖w‖ and n − 1 angles in radians:
 //!
-//! u₁ = cos θ₁,  u_k = (∏_{j<k} sin θ_j) cos θ_k for 1 < k < n,  uₙ = ∏_{j≤n−1} sin θ_j.
+//! ```text
+//! u₁ = cos θ₁
+//! u_k = (∏_{j<k} sin θ_j) cos θ_k   for 1 < k < n
+//! uₙ = ∏_{j≤n−1} sin θ_j
+//! ```
 //!
 //! The angles of a layer are an (n−1) × h matrix, the radii a row of h. A single vector is h = 1.
 //! For n = 1 there is no angle: the direction is the fixed sign +1 or −1 (see [`signs`]).
+//!
+//! The functions on slices and `units` write into memory of the caller's and allocate nothing; [`spherical`] and
+//! [`geometric`](crate::geometric) take a [`Mat`](crate::Mat) and return results of their own.
 
-mod calculus;
 mod canonical;
 mod convert;
 mod directions;
+mod jacobian;
+mod kernels;
+mod metric;
+mod polar;
+mod second_order;
 
-pub use calculus::{
-    directions_hvp, jacobian, log_volume, metric, metric_determinant, polar_hvp, polar_jacobian, polar_jvp,
-    polar_log_volume, polar_vjp,
-};
 pub use canonical::{canonicalize, is_canonical};
-pub use convert::{half_sphere_angles, signs, to_cartesian, to_spherical};
+pub use convert::{Spherical, half_sphere_angles, signs, spherical, to_cartesian, to_spherical};
 pub use directions::{directions, directions_jvp, directions_saving, directions_vjp, saved_len};
+pub use jacobian::{jacobian, polar_jacobian};
+pub use metric::{log_volume, metric, metric_determinant, polar_log_volume};
+pub use polar::{polar_jvp, polar_vjp};
+pub use second_order::{directions_hvp, polar_hvp};
 
 #[cfg(feature = "rayon")]
 pub(crate) mod batch {
-    pub(crate) use super::directions::{backward, forward, forward_saving, tangent};
+    pub(crate) use super::kernels::{backward, forward, forward_saving, tangent};
 }
 
 /// Number of rows of a matrix with `units` columns.
@@ -40,8 +52,14 @@ pub(crate) fn rows(what: &str, len: usize, units: usize) -> usize {
 #[track_caller]
 pub(crate) fn expect_shape(what: &str, len: usize, rows: usize, units: usize) {
     assert!(
-        len == rows * units,
+        rows.checked_mul(units) == Some(len),
         "{what}: {len} values; expected {rows} rows × {units} units = {}",
-        rows * units
+        rows as u128 * units as u128
     );
+}
+
+/// Panics unless the vector called `what` has `expected` elements.
+#[track_caller]
+pub(crate) fn expect_len(what: &str, len: usize, expected: usize) {
+    assert!(len == expected, "{what}: {len} values; expected {expected}");
 }

@@ -67,7 +67,7 @@ impl Chunks {
         width: usize,
         work: &(impl Fn(usize, &mut [T], &mut [T]) + Sync),
     ) {
-        let is_shared = self.len >= parallel::NUMBERS && rayon::current_num_threads() > 1;
+        let is_shared = self.len >= parallel::NUMBERS && gmp_math::parallel::threads() > 1;
         let parts = if is_shared { self.count() } else { 1 };
         let sums = &mut sums[..self.count() * width];
         share(0..self.count(), parts, [matrix], sums, &|i| i * self.chunk, &|chunks, [matrix], sums| {

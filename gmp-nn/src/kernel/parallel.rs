@@ -7,7 +7,7 @@ pub(crate) const NUMBERS: usize = 1 << 18;
 
 /// How many threads to give `work` to, so much of which is `worth_a_thread`.
 pub(crate) fn threads(work: usize, worth_a_thread: usize) -> usize {
-    rayon::current_num_threads().min(work / worth_a_thread).max(1)
+    gmp_math::parallel::threads().min(work / worth_a_thread).max(1)
 }
 
 /// Runs `work` on `parts` contiguous shares of `units`, each with its part of every output and an area of its own.

@@ -5,25 +5,23 @@
 //! string or list is its length in 64 bits and its content, a structure is its fields in order, a choice is its
 //! number in 32 bits. `tests/golden.rs` reads a file by these sentences alone.
 
-use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::config::{Configuration, Fixint, LittleEndian, NoLimit};
 use serde::{Deserialize, Serialize};
 
-/// Most bytes of metadata. Without a limit a hostile length aborts the process.
-pub(super) const LIMIT: usize = 64 << 20;
-
-const LAYOUT: Configuration<LittleEndian, Fixint, Limit<LIMIT>> =
-    bincode::config::legacy().with_limit::<LIMIT>();
+/// Without a limit, as the history grows with every epoch: lengths that are not true are met by what is decoded, see
+/// [`decode`].
+const LAYOUT: Configuration<LittleEndian, Fixint, NoLimit> = bincode::config::legacy();
 
 /// The bytes of `value`, or why there are none.
 pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, String> {
-    let bytes = bincode::serde::encode_to_vec(value, LAYOUT).map_err(|error| error.to_string())?;
-    match bytes.len() {
-        0..=LIMIT => Ok(bytes),
-        length => Err(format!("{length} bytes, at most {LIMIT} are allowed")),
-    }
+    bincode::serde::encode_to_vec(value, LAYOUT).map_err(|error| error.to_string())
 }
 
-/// The value of which these are all the bytes. Text is borrowed, so that its stated length allocates nothing.
+/// The value of which these are all the bytes.
+///
+/// Memory is in proportion to them, whatever lengths they state, if `V` borrows its text (an owned `String` would be
+/// allocated before it is read) and has no list of elements without bytes: of a list, serde reserves a megabyte at
+/// most before it sees the elements.
 pub(super) fn decode<'a, V: Deserialize<'a>>(bytes: &'a [u8]) -> Result<V, String> {
     let (value, read) = bincode::serde::borrow_decode_from_slice(bytes, LAYOUT).map_err(|e| e.to_string())?;
     if read != bytes.len() {
@@ -61,6 +59,7 @@ mod tests {
             assert!(decode::<&str>(&bytes).is_err());
             assert!(decode::<Vec<f32>>(&bytes).is_err());
             assert!(decode::<Vec<(&str, u64)>>(&bytes).is_err());
+            assert!(decode::<Vec<Vec<f64>>>(&bytes).is_err());
         }
         assert_eq!(decode::<u8>(&[1, 2]), Err("1 bytes after the end".to_owned()));
     }

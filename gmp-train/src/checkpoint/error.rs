@@ -60,6 +60,18 @@ pub enum Problem {
     /// Metadata that cannot be understood.
     #[error("metadata: {0}")]
     Metadata(String),
+    /// A number of a file that is NaN or infinite, or becomes so in the network's type.
+    #[error("{tensor}, number {index} (from 0): {value} is not a finite {scalar}")]
+    BrokenNumber {
+        /// Which tensor.
+        tensor: String,
+        /// Where it is there, row by row.
+        index: usize,
+        /// The number in the file.
+        value: f64,
+        /// The network's type of numbers.
+        scalar: &'static str,
+    },
     /// A state that is not worth a checkpoint.
     #[error("not written: {what} is {value}; the checkpoints before it stay")]
     NotFinite {

@@ -11,34 +11,54 @@ use std::path::{Path, PathBuf};
 
 /// Replaces `file` by one with this content: after a crash at any moment there is the old one or the new one.
 ///
-/// The bytes go to a temporary file in the same folder, with the extension `partial`, which is flushed to the disk and
-/// renamed; then the folder is flushed.
+/// The bytes go to a new file in the same folder, whose name nobody can know before (`gmp-….partial`), which is flushed
+/// to the disk and renamed; then the folder is flushed. So nothing else is written to, links that lie in wait included,
+/// and several processes may write the same file: one of them is last.
 ///
 /// # Errors
 /// The first of these steps that the operating system refuses. The old file is then as it was, unless it was the last
 /// step: the new one is in its place, and whether that outlasts a power cut is unknown.
 pub fn write_atomic(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    let temporary = file.with_extension(TEMPORARY);
     let io = |action| move |source| Problem::Io { action, source };
-    let write = || -> Result<(), Problem> {
-        let mut out = File::create(&temporary).map_err(io("create a file in the folder"))?;
-        out.write_all(bytes).map_err(io("write"))?;
-        out.sync_all().map_err(io("flush to disk"))?;
-        fs::rename(&temporary, file).map_err(io("rename the finished file"))
-    };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(&temporary); // There may be none, and the first error is the one to report.
-    })?;
+    // Removed when dropped; a killed process alone leaves it behind.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(PREFIX)
+        .rand_bytes(12)
+        .suffix(SUFFIX)
+        .make_in(folder_of(file), |path| File::create_new(path))
+        .map_err(io("create a file in the folder"))?;
+    let out = temporary.as_file_mut();
+    out.write_all(bytes).map_err(io("write"))?;
+    out.sync_all().map_err(io("flush to disk"))?;
+    temporary.persist(file).map_err(|refused| io("rename the finished file")(refused.error))?;
     flush_folder(file).map_err(io("flush the folder to disk"))
+}
+
+/// Removes what killed processes left behind of [`write_atomic`]; only for a folder in which no other one writes.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A rename lasts once its folder is on the disk. Only Unix opens folders.
 fn flush_folder(file: &Path) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder_of(file))?.sync_all() } else { Ok(()) }
 }
 
-const TEMPORARY: &str = "partial";
+/// What the names of unfinished files begin and end with.
+const PREFIX: &str = "gmp-";
+const SUFFIX: &str = ".partial";
 const EXTENSION: &str = "checkpoint";
 
 /// When checkpoints are due.
@@ -113,6 +133,8 @@ impl<'a> Checkpoints<'a> {
             return Err(CheckpointError { file, problem });
         }
         fs::create_dir_all(&self.folder).map_err(|source| failed("create the folder", source))?;
+        // Before, since they may be what fills the disk. One that cannot be removed is no reason not to try.
+        let _ = remove_unfinished(&self.folder);
         Checkpoint::new(state, &self.description).write(&file)?;
         // What lies behind this step, if anything does, is not this run's past: it is not counted.
         let mut past = list(&self.folder).map_err(|source| failed("list the folder", source))?;

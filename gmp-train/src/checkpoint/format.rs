@@ -20,9 +20,10 @@
 
 use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};
 use crate::state::Metrics;
-use crate::{OptimizerState, TrainState, Trainer};
+use crate::{OptimizerState, TrainState, Trainer, io};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// How a checkpoint begins.
 pub(super) const MAGIC: [u8; 8] = *b"gmpckpt\n";
@@ -118,33 +119,52 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
     Ok(bytes)
 }
 
-pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> {
+/// The content of a file that begins as a checkpoint of its size does. No more than its header is read before that is
+/// known.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Problem> {
+    let failed = |source| Problem::Io { action: "read", source };
+    let mut open = io::open_regular(file).map_err(failed)?;
+    let length = open.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    io::append(&mut bytes, &mut open, length.min(HEADER as u64) as usize).map_err(failed)?;
+    check_header(&bytes, length)?;
+    io::append(&mut bytes, open, length as usize - HEADER).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Lengths of the metadata and the tensors in a file of `length` bytes that begins with these.
+fn check_header(bytes: &[u8], length: u64) -> Result<(u64, u64), Problem> {
     if !bytes.starts_with(&MAGIC) {
         let found = bytes[..bytes.len().min(8)].to_vec();
         return Err(Problem::Magic { found, expected: MAGIC });
     }
-    let length = |part, found: usize, expected| Err(Problem::Length { part, found: found as u64, expected });
+    let cut = |part, expected| Err(Problem::Length { part, found: length, expected });
     if bytes.len() < 12 {
-        return length("header", bytes.len(), HEADER as u64);
+        return cut("header", HEADER as u64);
     }
     let version = u32_at(bytes, 8);
     if version == 0 || version > VERSION {
         return Err(Problem::Version { found: version, known: VERSION });
     }
     if bytes.len() < HEADER {
-        return length("header", bytes.len(), HEADER as u64);
+        return cut("header", HEADER as u64);
     }
     let (metadata_bytes, tensor_bytes) = (u64_at(bytes, 16), u64_at(bytes, 24));
     let expected = metadata_bytes.saturating_add(tensor_bytes).saturating_add(HEADER as u64);
-    if expected != bytes.len() as u64 {
-        return length("file", bytes.len(), expected);
+    if expected != length {
+        return cut("file", expected);
     }
+    Ok((metadata_bytes, tensor_bytes))
+}
+
+pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> {
+    let (metadata_bytes, tensor_bytes) = check_header(bytes, bytes.len() as u64)?;
     let (found, expected) = (crc32fast::hash(&bytes[16..]), u32_at(bytes, 12));
     if found != expected {
         return Err(Problem::Checksum { found, expected });
     }
     let (metadata, mut numbers) = bytes[HEADER..].split_at(metadata_bytes as usize);
-    let metadata: Metadata<'_, TrainState<T>, Metrics> = if version == 1 {
+    let metadata: Metadata<'_, TrainState<T>, Metrics> = if u32_at(bytes, 8) == 1 {
         let old: Metadata<'_, TrainState<T>, ()> = codec::decode(metadata).map_err(Problem::Metadata)?;
         let history = vec![Vec::new(); old.progress.history().len()];
         old.with(Metrics { history, ..Metrics::default() })
@@ -174,7 +194,8 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
         |&(_, rows, cols): &(&str, u64, u64)| rows.checked_mul(cols)?.checked_mul(size_of::<T>() as u64);
     let listed = metadata.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(size(tensor)?));
     if listed != Some(tensor_bytes) {
-        return length("tensors", numbers.len(), listed.unwrap_or(u64::MAX));
+        let (found, expected) = (numbers.len() as u64, listed.unwrap_or(u64::MAX));
+        return Err(Problem::Length { part: "tensors", found, expected });
     }
     let mut checkpoint = Checkpoint {
         description: metadata.description.to_owned(),
@@ -245,4 +266,37 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes[at..at + 8].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Loss, Measured, Record};
+
+    /// 1.2 million epochs, which are more than 64 MiB of history.
+    #[test]
+    fn the_history_may_be_long() {
+        const EPOCHS: usize = 1_200_000;
+        let trainer = Trainer::new(Loss::MeanSquaredError, 8, EPOCHS, 0.5);
+        let mut progress = TrainState::<f32>::start(&trainer);
+        progress.fit.epochs = EPOCHS;
+        progress.batch_size = 8;
+        let record = |i: usize| Record {
+            training_loss: i as f64,
+            validation: Some(0.25),
+            learning_rate: 1.0 / (i + 1) as f64,
+        };
+        progress.history = (0..EPOCHS).map(record).collect();
+        let measured = |i: usize| vec![Measured { training: i as f64, validation: Some(-1.0) }; 2];
+        progress.metrics.history = (0..EPOCHS).map(measured).collect();
+        let optimizer =
+            OptimizerState { kind: "sgd".to_owned(), steps: 0, settings: Vec::new(), vectors: Vec::new() };
+        let description = String::new();
+        let (parameters, buffers) = (Vec::new(), Vec::new());
+        let file = IN_MEMORY.into();
+        let whole = Checkpoint { description, trainer, progress, optimizer, parameters, buffers, file };
+        let bytes = encode(&whole).unwrap();
+        assert!(bytes.len() > 64 << 20, "{} bytes", bytes.len());
+        assert!(decode::<f32>(&bytes).unwrap() == whole);
+    }
 }

@@ -45,7 +45,6 @@ pub(crate) use format::{read_numbers, write_numbers};
 use crate::{Optimizer, OptimizerState, State, TrainState, Trainer};
 use gmp_math::Scalar;
 use gmp_nn::{Element, Network, ParamStore};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// One matrix with its name.
@@ -100,7 +99,7 @@ impl<T: Element> Checkpoint<T> {
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
-    /// If the operating system refuses, or there are more than 64 MiB of metadata.
+    /// If the operating system refuses.
     pub fn write(&self, file: &Path) -> Result<(), CheckpointError> {
         let written = self.to_bytes().and_then(|bytes| write_atomic(file, &bytes));
         written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
@@ -109,11 +108,10 @@ impl<T: Element> Checkpoint<T> {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read, is damaged or cut off, is no checkpoint, has a newer version of the format, or holds
+    /// If it cannot be read, is no regular file, is damaged or cut off, is no checkpoint, has a newer version of the format, or holds
     /// numbers of another type than `T`.
     pub fn read(file: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(file).map_err(|source| Problem::Io { action: "read", source });
-        match bytes.and_then(|bytes| Self::from_bytes(&bytes)) {
+        match format::read(file).and_then(|bytes| Self::from_bytes(&bytes)) {
             Ok(checkpoint) => Ok(Self { file: file.to_owned(), ..checkpoint }),
             Err(problem) => Err(CheckpointError { file: file.to_owned(), problem }),
         }
@@ -122,7 +120,7 @@ impl<T: Element> Checkpoint<T> {
     /// The content of the file.
     ///
     /// # Errors
-    /// If there are more than 64 MiB of metadata.
+    /// None that is known: all that a checkpoint holds can be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Problem> {
         format::encode(self)
     }

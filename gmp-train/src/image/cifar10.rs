@@ -2,12 +2,15 @@
 //! R, G, B of a 32×32 picture.
 
 use super::{Error, ImageSource, Picture, SMALL};
-use std::fs::File;
-use std::io::Read;
+use crate::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const RECORD: usize = 1 + SMALL;
 const CLASSES: u32 = 10;
+/// Most bytes of the training or the test pictures together: six times what CIFAR-10 has, since all of it is kept in
+/// memory and a sparse file may claim any size.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// CIFAR-10, or as much of it as the folder holds: `data_batch_*.bin` for training, `test_batch.bin` for testing.
 #[derive(Debug)]
@@ -21,7 +24,8 @@ impl Cifar10 {
     /// Reads the training and the test pictures of a folder. They stay in memory as they are on disk.
     ///
     /// # Errors
-    /// A missing file, a size that is no multiple of 3073, or a label above 9.
+    /// A missing file, something else than a regular file, a size that is no multiple of 3073, more than 1 GiB of
+    /// training or of test pictures (CIFAR-10 has 154 MB and 31 MB), or a label above 9.
     pub fn open(folder: &Path) -> Result<(Self, Self), Error> {
         let mut training =
             files_in(folder, |name| name.starts_with("data_batch_") && name.ends_with(".bin"))?;
@@ -30,10 +34,14 @@ impl Cifar10 {
         }
         training.sort();
         let test = folder.join("test_batch.bin");
-        if !test.is_file() {
-            return Err(Error::NoFiles { folder: folder.into(), expected: "test_batch.bin" });
+        let training = Self::read(training)?;
+        match Self::read(vec![test]) {
+            Ok(test) => Ok((training, test)),
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                Err(Error::NoFiles { folder: folder.into(), expected: "test_batch.bin" })
+            }
+            Err(error) => Err(error),
         }
-        Ok((Self::read(training)?, Self::read(vec![test])?))
     }
 
     /// The pictures of one file, given its content; `path` is what messages call it.
@@ -52,14 +60,24 @@ impl Cifar10 {
     }
 
     fn read(paths: Vec<PathBuf>) -> Result<Self, Error> {
-        let mut all = Self { files: Vec::new(), ends: Vec::new() };
+        let mut opened = Vec::with_capacity(paths.len());
+        let mut total = 0_u64;
         for path in paths {
-            let io = |source| Error::Io { path: path.clone(), source };
-            let mut file = File::open(&path).map_err(io)?;
-            let size = file.metadata().map_err(io)?.len();
+            let open = || io::open_regular(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            let (size, file) = open().map_err(|source| Error::Io { path: path.clone(), source })?;
             check_size(&path, size)?;
-            let mut bytes = vec![0; size as usize];
-            file.read_exact(&mut bytes).map_err(io)?;
+            total = total.saturating_add(size);
+            if total > MOST_BYTES {
+                let what = "bytes with the files before it";
+                return Err(Error::TooLarge { path, what, got: total, most: MOST_BYTES });
+            }
+            opened.push((path, file, size));
+        }
+        let mut all = Self { files: Vec::new(), ends: Vec::new() };
+        for (path, file, size) in opened {
+            let mut bytes = Vec::new();
+            let read = io::append(&mut bytes, file, size as usize);
+            read.map_err(|source| Error::Io { path: path.clone(), source })?;
             let one = Self::from_bytes(&path, bytes)?;
             all.ends.push(all.len() + one.len());
             all.files.extend(one.files);

@@ -79,6 +79,9 @@ fn png(bytes: &[u8], picture: &mut Picture) -> Result<(), String> {
     let error = |error: png::DecodingError| error.to_string();
     let limits = png::Limits { bytes: bytes.len().saturating_mul(4 * MOST_PIXELS_PER_BYTE) };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    // Compressed, and of no use here: unpacked they might be a thousand times as large as the file.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(error)?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);

@@ -33,6 +33,18 @@ pub enum Error {
         /// Bytes of one record.
         record: usize,
     },
+    /// More data than are read into memory.
+    #[error("{}: {got} {what}, expected at most {most}", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        got: u64,
+        /// How much is read.
+        most: u64,
+    },
     /// A file that is no archive of NumPy arrays, or a broken one.
     #[error("{}: {problem}", path.display())]
     Npz {
@@ -119,6 +131,9 @@ pub enum Error {
         /// The first one's problem.
         first: String,
     },
+    /// A system that starts no thread.
+    #[error("cannot start a thread that reads pictures: {0}")]
+    Thread(io::Error),
     /// A setting outside its range.
     #[error("{setting} is {value}, expected {expected}")]
     Setting {

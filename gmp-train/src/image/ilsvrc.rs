@@ -1,11 +1,10 @@
 //! ILSVRC (Russakovsky et al. 2015) in the folder layout of the field: `{train,val}/<class>/<picture>.JPEG`.
 
 use super::{Error, ImageSource, Picture};
-use std::fs::File;
-use std::io::Read;
+use crate::io;
 use std::path::{Path, PathBuf};
 
-/// No picture of the set is a tenth of this.
+/// Most bytes of a picture's file. No picture of the set has a tenth of them.
 const LARGEST_FILE: u64 = 256 << 20;
 
 /// A folder of class folders. Pictures stay on disk; classes are numbered in the order of their names.
@@ -104,9 +103,14 @@ impl ImageSource for Ilsvrc {
     }
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
         let path = self.path(sample);
-        let io = |source| Error::Io { path: path.clone(), source };
+        let failed = |source| Error::Io { path: path.clone(), source };
+        let file = io::open_regular(&path).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        if size > LARGEST_FILE {
+            return Err(Error::TooLarge { path, what: "bytes", got: size, most: LARGEST_FILE });
+        }
         let mut bytes = Vec::new();
-        File::open(&path).map_err(io)?.take(LARGEST_FILE).read_to_end(&mut bytes).map_err(io)?;
+        io::append(&mut bytes, file, size as usize).map_err(failed)?;
         picture.decode(&path.display().to_string(), &bytes)
     }
 }

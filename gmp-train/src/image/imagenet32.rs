@@ -4,11 +4,14 @@
 use super::cifar10::{files_in, locate};
 use super::npz::{Array, Npz};
 use super::{Error, ImageSource, Picture, SMALL};
-use std::fs::File;
+use crate::io;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 const CLASSES: u32 = 1000;
+/// Most pictures that are read together, 6 GiB of them. The set has 1,281,167; a compressed archive may claim a
+/// thousand times its size.
+const MOST_PICTURES: usize = 1 << 21;
 
 /// ImageNet32 in memory, once: 3.7 GiB for all of it.
 #[derive(Debug, Default)]
@@ -25,8 +28,8 @@ impl ImageNet32 {
     /// `val_data.npz`, of one folder.
     ///
     /// # Errors
-    /// Missing files, archives that are cut short or damaged, arrays that are missing or of another type or shape,
-    /// and labels outside 1 to 1000.
+    /// Missing files, something else than regular files, archives that are cut short or damaged, arrays that are
+    /// missing or of another type or shape, more than 2,097,152 pictures together, and labels outside 1 to 1000.
     pub fn open(folder: &Path) -> Result<(Self, Self), Error> {
         let read = |prefix: &str, expected| {
             let mut paths = files_in(folder, |name| name.starts_with(prefix) && name.ends_with(".npz"))?;
@@ -47,7 +50,7 @@ impl ImageNet32 {
     pub fn read(paths: &[PathBuf]) -> Result<Self, Error> {
         let mut source = Self::default();
         for path in paths {
-            let file = File::open(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+            let file = io::open_regular(path).map_err(|source| Error::Io { path: path.clone(), source })?;
             source.add(path, file)?;
         }
         Ok(source)
@@ -65,6 +68,7 @@ impl ImageNet32 {
 
     fn add(&mut self, path: &Path, file: impl Read + Seek) -> Result<(), Error> {
         let mut archive = Npz::open(path, file)?;
+        let before = self.labels.len();
         let data = archive.read("data", |dtype, shape| {
             if dtype != "|u1" {
                 let (path, got) = (path.into(), dtype.into());
@@ -73,7 +77,13 @@ impl ImageNet32 {
             let fits = shape.len() == 2 && shape[0] > 0 && shape[1] == SMALL;
             check_shape(path, "data", shape, fits, || {
                 format!("(pictures, {SMALL}) with at least one picture")
-            })
+            })?;
+            let total = before.saturating_add(shape[0]);
+            if total > MOST_PICTURES {
+                let (what, most) = ("pictures with the files before it", MOST_PICTURES as u64);
+                return Err(Error::TooLarge { path: path.into(), what, got: total as u64, most });
+            }
+            Ok(())
         })?;
         let pictures = data.shape[0];
         let labels = archive.read("labels", |dtype, shape| {

@@ -6,17 +6,19 @@
 //! goes round: what is decoded ahead is bounded and, after the first epoch, allocates nothing.
 
 use super::loading::{Loading, Order, PIECE};
-use super::resize::Resizer;
-use super::{Error, ImageSource, Picture, Preparation, stream};
+use super::threads::{Piece, Shared, State, start};
+use super::{Error, ImageSource, Preparation, stream};
 use crate::Batches;
 use gmp_autograd::Mat;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 /// Red, green and blue.
 const CHANNELS: usize = 3;
+/// Most background threads for each core: more only wait for each other, and each has a piece of its own in memory.
+const MOST_A_CORE: usize = 4;
 /// Batches decoded ahead of the one in use.
 const AHEAD: usize = 2;
 
@@ -40,43 +42,6 @@ pub struct Skipped {
     pub sample: usize,
     /// What is wrong with it, with its name.
     pub problem: String,
-}
-
-/// A few pictures on their way.
-#[derive(Default)]
-struct Piece {
-    /// Numbers of the pictures; those that cannot be read are taken out.
-    samples: Vec<u32>,
-    /// Bytes of those that are left.
-    pixels: Vec<u8>,
-    skipped: Vec<Skipped>,
-}
-
-/// What the threads and the loader share.
-struct State {
-    /// Counts the starts, so that pieces of an abandoned epoch are known.
-    run: u64,
-    epoch: usize,
-    order: Vec<u32>,
-    /// Piece to be begun next, piece to be collected next, and their number in the epoch.
-    next: usize,
-    collected: usize,
-    pieces: usize,
-    /// Piece `p` when done, at `p` modulo the length.
-    done: Vec<Option<Piece>>,
-    free: Vec<Piece>,
-    stop: bool,
-    /// A thread ended by a panic.
-    broken: bool,
-}
-
-struct Shared {
-    source: Arc<dyn ImageSource>,
-    preparation: Preparation,
-    loading: Loading,
-    state: Mutex<State>,
-    work: Condvar,
-    ready: Condvar,
 }
 
 /// Batches of an [`ImageSource`], in an order that the seed and the epoch fix, whatever the number of threads.
@@ -104,9 +69,12 @@ pub struct Loader {
 impl Loader {
     /// Starts the threads; [`Loader::start`] gives them something to do.
     ///
+    /// No more threads are started than an epoch has pieces of 16 pictures, nor more than four for each core; where the
+    /// system refuses some of them, the others do the work. The batches are the same.
+    ///
     /// # Errors
-    /// A source without pictures or with more than 2³² − 1, or a batch size, a number of threads or a picture size
-    /// of 0.
+    /// A source without pictures or with more than 2³² − 1, a batch size, a number of threads or a picture size of 0,
+    /// or a system that refuses even one thread.
     pub fn new(
         source: Arc<dyn ImageSource>,
         preparation: Preparation,
@@ -127,7 +95,9 @@ impl Loader {
             }
         }
         let batch_size = loading.batch_size.min(count);
-        let loading = Loading { batch_size, ..loading };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let most = (MOST_A_CORE * cores).min(Loading { batch_size, ..loading }.pieces(count));
+        let loading = Loading { batch_size, threads: loading.threads.min(most), ..loading };
         let waiting = AHEAD * batch_size.div_ceil(PIECE) + loading.threads;
         let bytes = preparation.size() * preparation.size() * 3;
         let piece = || Piece {
@@ -149,12 +119,11 @@ impl Loader {
         };
         let (state, work, ready) = (Mutex::new(state), Condvar::new(), Condvar::new());
         let shared = Arc::new(Shared { source, preparation, loading, state, work, ready });
-        let threads = (0..loading.threads)
-            .map(|_| {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || shared.work())
-            })
-            .collect();
+        let threads = start(loading.threads, || {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new().name("pictures".to_owned()).spawn(move || shared.work())
+        })
+        .map_err(Error::Thread)?;
         Ok(Self {
             table: Box::new(preparation.table()),
             images: Vec::with_capacity(batch_size * bytes),
@@ -342,83 +311,6 @@ impl Drop for Loader {
         for thread in self.threads.drain(..) {
             // A panic there was reported when it was met.
             let _ = thread.join();
-        }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held; should it, the state is still whole.
-        self.state.lock().unwrap_or_else(|broken| broken.into_inner())
-    }
-
-    /// The life of a background thread.
-    fn work(&self) {
-        let _alarm = Alarm(self);
-        let (mut picture, mut resizer) = (Picture::default(), Resizer::default());
-        let mut state = self.lock();
-        loop {
-            if state.stop {
-                return;
-            }
-            let open = state.next < state.pieces && state.next < state.collected + state.done.len();
-            let Some(mut piece) = (if open { state.free.pop() } else { None }) else {
-                state = self.work.wait(state).unwrap_or_else(|broken| broken.into_inner());
-                continue;
-            };
-            let (run, epoch, number) = (state.run, state.epoch, state.next);
-            state.next += 1;
-            piece.samples.clear();
-            piece.samples.extend_from_slice(&state.order[self.loading.places(number, state.order.len())]);
-            drop(state);
-
-            self.fill(&mut piece, epoch, &mut picture, &mut resizer);
-
-            state = self.lock();
-            if state.run == run {
-                let at = number % state.done.len();
-                state.done[at] = Some(piece);
-                self.ready.notify_one();
-            } else {
-                state.free.push(piece);
-            }
-        }
-    }
-
-    fn fill(&self, piece: &mut Piece, epoch: usize, picture: &mut Picture, resizer: &mut Resizer) {
-        piece.skipped.clear();
-        let bytes = self.preparation.size() * self.preparation.size() * 3;
-        let mut slots = piece.pixels.chunks_exact_mut(bytes);
-        let mut slot = slots.next();
-        piece.samples.retain(|&sample| {
-            let sample = sample as usize;
-            let out = slot.as_deref_mut().expect("a slot for every picture");
-            let result =
-                self.source.decode(sample, picture).map_err(|error| error.to_string()).and_then(|()| {
-                    let draw = (self.loading.seed, epoch, sample);
-                    self.preparation
-                        .cut(picture, draw, resizer, out)
-                        .map_err(|problem| format!("{}: {problem}", self.source.name(sample)))
-                });
-            match result {
-                Ok(()) => slot = slots.next(),
-                Err(problem) => {
-                    piece.skipped.push(Skipped { sample, problem });
-                    return false;
-                }
-            }
-            true
-        });
-    }
-}
-
-/// Tells the loader that a thread panicked, which would otherwise wait for ever.
-struct Alarm<'a>(&'a Shared);
-impl Drop for Alarm<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.lock().broken = true;
-            self.0.ready.notify_all();
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Loading {
     pub order: Order,
     /// Of the order and of the random crops and flips.
     pub seed: u64,
-    /// Background threads. No result depends on it.
+    /// Background threads, at most. No result depends on it.
     pub threads: usize,
 }
 

@@ -32,6 +32,7 @@ mod loading;
 mod npz;
 mod resize;
 mod synthetic;
+mod threads;
 
 pub use augment::{Crop, Preparation};
 pub use cifar10::Cifar10;

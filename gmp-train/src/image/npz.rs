@@ -4,7 +4,8 @@
 //! same way, so it is read by looking for them: no parser of nested expressions whose depth a file could choose.
 
 use super::Error;
-use std::io::{Read, Seek, SeekFrom};
+use crate::io::append;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use zip::ZipArchive;
 
@@ -75,8 +76,11 @@ impl<'a, R: Read + Seek> Npz<'a, R> {
                 entry.size().saturating_sub(header.length as u64)
             )));
         }
-        let mut bytes = vec![0; length];
-        entry.read_exact(&mut bytes).map_err(|error| fail(format!("cut short or damaged: {error}")))?;
+        let mut bytes = Vec::new();
+        append(&mut bytes, &mut entry, length).map_err(|error| match error.kind() {
+            ErrorKind::OutOfMemory => fail(format!("no memory for its {length} bytes")),
+            _ => fail(format!("cut short or damaged: {error}")),
+        })?;
         // The checksum is compared when the end is met, so the end has to be met.
         match entry.read(&mut [0]) {
             Ok(0) => Ok(Array { dtype: header.dtype, shape: header.shape, bytes }),

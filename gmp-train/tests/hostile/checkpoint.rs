@@ -90,3 +90,23 @@ fn train_on(checkpoint: Checkpoint<f64>) {
         let _ = trainer.fit_from(progress, &mut network, &mut sgd, &data, Some(&data), &mut ());
     }
 }
+
+/// A history that is nothing but lengths: of all that the metadata can hold, it grows the most in memory.
+#[test]
+fn long_histories_cost_memory_in_proportion() {
+    const EPOCHS: usize = 1_100_000;
+    let golden = VERSIONS[1];
+    let metadata = u64::from_le_bytes(golden[16..24].try_into().unwrap()) as usize;
+    // The last 33 bytes of the metadata are a list of one list of one measurement, with a validation.
+    let mut bytes = golden[..32 + metadata - 33].to_vec();
+    bytes.extend((EPOCHS as u64).to_le_bytes());
+    bytes.resize(bytes.len() + 8 * EPOCHS, 0);
+    let longer = bytes.len() as u64 - 32;
+    bytes[16..24].copy_from_slice(&longer.to_le_bytes());
+    bytes.extend(&golden[32 + metadata..]);
+    with_checksum(&mut bytes);
+    let (result, peak) = with_peak(|| Checkpoint::<f64>::from_bytes(&bytes));
+    let error = result.unwrap_err().to_string();
+    assert_eq!(error, format!("metadata: 1 epochs with a history of {EPOCHS}"));
+    assert!(peak <= 12 * bytes.len(), "{peak} for {}", bytes.len());
+}

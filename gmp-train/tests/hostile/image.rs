@@ -1,6 +1,6 @@
 //! Pictures and archives of them.
 
-use super::mutation::{Allowed, replay};
+use super::mutation::{Allowed, replay, with_peak};
 use gmp_nn::Rng;
 use gmp_train::image::{Cifar10, ImageNet32, ImageSource, Picture};
 use jpeg_encoder::{ColorType, Encoder};
@@ -130,4 +130,24 @@ fn hostile_jpegs_are_errors() {
 #[test]
 fn hostile_pngs_are_errors() {
     hostile("png", &pngs());
+}
+
+/// A colour profile and a text of 64 MB each, packed to less than a hundredth.
+#[test]
+fn what_a_png_packs_besides_its_pixels_is_not_unpacked() {
+    let mut bomb = Vec::new();
+    let mut info = png::Info::with_size(SIDE as u32, SIDE as u32);
+    info.color_type = png::ColorType::Rgb;
+    info.bit_depth = png::BitDepth::Eight;
+    info.icc_profile = Some(vec![0; 64_000_000].into());
+    let text = "0".repeat(64_000_000);
+    info.compressed_latin1_text.push(png::text_metadata::ZTXtChunk::new("Comment", text));
+    let mut writer = png::Encoder::with_info(&mut bomb, info).unwrap().write_header().unwrap();
+    writer.write_image_data(&noise(SIDE * SIDE * 3)).unwrap();
+    writer.finish().unwrap();
+    assert!(bomb.len() < 1_000_000, "{} bytes are no bomb", bomb.len());
+    let mut picture = Picture::default();
+    let (result, peak) = with_peak(|| picture.decode("bomb.png", &bomb));
+    result.unwrap();
+    assert!(peak < 1 << 20, "{peak} bytes of memory for {} bytes", bomb.len());
 }

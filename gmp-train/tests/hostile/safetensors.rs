@@ -1,4 +1,4 @@
-use super::mutation::{Allowed, replay};
+use super::mutation::{Allowed, replay, with_peak};
 use gmp_nn::{Mlp, Network, Normalization, Parameterization};
 use gmp_train::safetensors;
 
@@ -22,4 +22,21 @@ fn hostile_safetensors_are_errors() {
         safetensors::from_bytes(&mut network, bytes).is_ok().then_some(())
     };
     replay("safetensors", &good(), allowed, |_, _| {}, read, drop);
+}
+
+/// Two bytes for each of three million dimensions, which would become eight and more.
+#[test]
+fn a_tensor_of_very_many_dimensions_costs_nothing() {
+    let bytes = &good()[0];
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = std::str::from_utf8(&bytes[8..8 + length]).unwrap();
+    for dimensions in [500_000, 3_000_000] {
+        let header = header.replacen("[7]", &format!("[{}7]", "1,".repeat(dimensions)), 1);
+        let mut hostile = (header.len() as u64).to_le_bytes().to_vec();
+        hostile.extend(header.bytes());
+        hostile.extend(&bytes[8 + length..]);
+        let (result, peak) = with_peak(|| safetensors::from_bytes(&mut network(), &hostile));
+        assert!(result.is_err());
+        assert!(peak < 16 << 20, "{peak} bytes of memory for {dimensions} dimensions");
+    }
 }

@@ -12,6 +12,8 @@ use gmp_train::{Optimizer, Sgd};
 use serde::{Deserialize, Serialize};
 
 use super::timing::{Rounds, Timing};
+use crate::terminal::print;
+
 use super::{BenchArguments, Case, Work, Workload};
 use crate::run::Method;
 
@@ -132,8 +134,7 @@ pub(super) fn measure_here(workload: Workload, method: Method, rounds: Rounds) -
         tape.backward(loss);
         optimizer.step(&mut network.parameters, tape.parameter_gradients(), 0.01);
     });
-    println!("{}", serde_json::to_string(&Measured { timing, peak_memory: peak_memory() })?);
-    Ok(())
+    print(&serde_json::to_string(&Measured { timing, peak_memory: peak_memory() })?).map(|_| ())
 }
 
 /// The largest resident memory of this process so far in MiB, where the system tells it.

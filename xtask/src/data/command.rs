@@ -1,22 +1,33 @@
 //! `cargo xtask data`: listing and fetching the public data sets.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Result;
 
 use super::{
     catalog::{self, DATASETS, Dataset, Group},
+    check_folder,
     download::Limits,
     error::DataError,
-    fetch::{self, Fetcher, Outcome, Source},
+    fetch::{self, Fetcher, Outcome, Source, State},
 };
+use crate::terminal::{complain, print};
+
+/// The data directory where none is named.
+const DEFAULT: &str = "data";
 
 /// The data sets of the paper.
 #[derive(Debug, clap::Subcommand)]
 pub enum DataCommand {
-    /// List the data sets, where they are published, and which are in place
+    /// List the data sets, where they are published, which are in place, and whether they are as published
     List {
-        /// Data directory
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        to: PathBuf,
+        /// Data directory [default: data]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
     },
     /// Download data sets and convert them to CSV files with a header line, the target in the last column
     Fetch {
@@ -25,14 +36,17 @@ pub enum DataCommand {
         /// Only these data sets of the group, e.g. `boston yacht`
         names: Vec<String>,
         /// Data directory: writes DIR/uci/NAME.csv and DIR/banana.csv
-        #[arg(long, value_name = "DIR", default_value = "data")]
+        #[arg(long, value_name = "DIR", default_value = DEFAULT)]
         to: PathBuf,
         /// Folder or web address that holds the originals under their published names, instead of the publishers
         #[arg(long, value_name = "FOLDER|URL")]
-        from: Option<String>,
+        from: Option<OsString>,
         /// Fetch again what is already there
         #[arg(long)]
         force: bool,
+        /// Take tables of the right rows and columns even if their values are not the published ones
+        #[arg(long)]
+        accept: bool,
     },
 }
 
@@ -40,55 +54,75 @@ pub enum DataCommand {
 ///
 /// # Errors
 ///
-/// A name or `--from` that makes no sense; the failure of a single data set does not stop the others.
-pub fn run(command: &DataCommand) -> Result<ExitCode, DataError> {
+/// A name or `--from` that makes no sense, or standard output that takes no more; the failure of a single data set does
+/// not stop the others.
+pub fn run(command: &DataCommand) -> Result<ExitCode> {
     match command {
-        DataCommand::List { to } => {
-            for dataset in DATASETS {
-                let path = dataset.path_in(to);
-                let state = match (fetch::is_in_place(dataset, &path), path.exists()) {
-                    (true, _) => format!("in place: {}", path.display()),
-                    (false, true) => format!("not as expected: {}", path.display()),
-                    (false, false) => "not fetched".to_string(),
-                };
-                println!("{:<9} {:>5} × {:<2}  {state}", dataset.name, dataset.rows, dataset.inputs());
-                println!("          {}", dataset.about);
-                println!("          {}", dataset.url);
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        DataCommand::Fetch { group, names, to, from, force } => {
+        DataCommand::List { to } => list(to.as_deref()),
+        DataCommand::Fetch { group, names, to, from, force, accept } => {
             let datasets = select(*group, names)?;
-            let source = from.as_deref().map_or(Ok(Source::Publisher), Source::parse)?;
-            let fetcher = Fetcher::new(source, Limits::default());
-            let (mut fetched, mut kept, mut failed) = (0, 0, Vec::new());
-            for dataset in datasets {
-                let path = dataset.path_in(to);
-                let size = format!("{} rows × {} inputs", dataset.rows, dataset.inputs());
-                match fetcher.fetch(dataset, to, *force) {
-                    Ok(Outcome::Fetched(origin)) => {
-                        println!("{:<9} {}: {size}, from {origin}", dataset.name, path.display());
-                        fetched += 1;
-                    }
-                    Ok(Outcome::Kept) => {
-                        println!("{:<9} {}: {size}, already there", dataset.name, path.display());
-                        kept += 1;
-                    }
-                    Err(error) => {
-                        eprintln!("{:<9} error: {error}", dataset.name);
-                        failed.push(dataset.name);
-                    }
-                }
-            }
-            let outcome = format!("{fetched} fetched, {kept} already there");
-            if failed.is_empty() {
-                println!("{outcome}");
-                return Ok(ExitCode::SUCCESS);
-            }
-            eprintln!("{outcome}, {} failed: {}", failed.len(), failed.join(", "));
-            Ok(ExitCode::FAILURE)
+            let source = from.as_ref().map_or(Ok(Source::Publisher), Source::parse)?;
+            let fetcher = Fetcher::new(source, Limits::default()).accept_other_values(*accept);
+            fetch(&fetcher, &datasets, to, *force)
         }
     }
+}
+
+fn list(to: Option<&Path>) -> Result<ExitCode> {
+    if let Some(to) = to {
+        check_folder(to)?;
+    }
+    for dataset in DATASETS {
+        let path = dataset.path_in(to.unwrap_or(Path::new(DEFAULT)));
+        let shown = path.display();
+        let state = match fetch::state(dataset, &path) {
+            State::Missing => "not fetched".to_string(),
+            State::Published => format!("in place, as published: {shown}"),
+            State::OtherValues(error) => format!("differs from the published values: {error}"),
+            State::NotThis(error) => format!("not as expected: {error}"),
+        };
+        let mut lines = vec![
+            format!("{:<9} {:>5} × {:<2}  {state}", dataset.name, dataset.rows, dataset.inputs()),
+            format!("          {}", dataset.about),
+        ];
+        lines.extend(dataset.addresses.iter().map(|address| format!("          {address}")));
+        for line in lines {
+            if print(&line)?.is_break() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch(fetcher: &Fetcher, datasets: &[&Dataset], to: &Path, force: bool) -> Result<ExitCode> {
+    let (mut fetched, mut kept, mut failed) = (0, 0, Vec::new());
+    // Whoever reads may stop early; the data sets are what counts.
+    for dataset in datasets {
+        let path = dataset.path_in(to);
+        let size = format!("{} rows × {} inputs", dataset.rows, dataset.inputs());
+        match fetcher.fetch(dataset, to, force) {
+            Ok(Outcome::Fetched(origin)) => {
+                fetched += 1;
+                let _ = print(&format!("{:<9} {}: {size}, from {origin}", dataset.name, path.display()))?;
+            }
+            Ok(Outcome::Kept) => {
+                kept += 1;
+                let _ = print(&format!("{:<9} {}: {size}, already there", dataset.name, path.display()))?;
+            }
+            Err(error) => {
+                complain(&format!("{:<9} error: {error}", dataset.name));
+                failed.push(dataset.name);
+            }
+        }
+    }
+    let outcome = format!("{fetched} fetched, {kept} already there");
+    if failed.is_empty() {
+        let _ = print(&outcome)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    complain(&format!("{outcome}, {} failed: {}", failed.len(), failed.join(", ")));
+    Ok(ExitCode::FAILURE)
 }
 
 /// The named data sets of a group, or all of them.

@@ -177,6 +177,51 @@ pub enum DataError {
         /// What should be there.
         expected: String,
     },
+    /// Values other than those that were published.
+    #[error(
+        "{file}: the values differ from the published ones in {differing} of {of} columns, the first of them column \
+         {column} {:?}; --accept takes them all the same", shorten(.name)
+    )]
+    Values {
+        /// The file or URL.
+        file: String,
+        /// How many columns differ.
+        differing: usize,
+        /// How many columns there are.
+        of: usize,
+        /// The first that differs, from 1.
+        column: usize,
+        /// Its name.
+        name: String,
+    },
+    /// A file in place that holds other values than those that were published.
+    #[error("{different}, --force fetches the published ones in their place")]
+    OtherValues {
+        /// How they differ.
+        different: Box<DataError>,
+    },
+    /// None of the addresses of a data set led to it.
+    #[error("none of its {} addresses gave it: {}", .causes.len(), list(.causes))]
+    Addresses {
+        /// What went wrong at each.
+        causes: Vec<DataError>,
+    },
+    /// From an encrypted connection to one that is not.
+    #[error("{url}: redirected to {to}, which is not encrypted; expected to stay with https://")]
+    NotEncrypted {
+        /// The URL asked for.
+        url: String,
+        /// Where the server wanted us to go.
+        to: String,
+    },
+    /// A folder that cannot be used.
+    #[error("{}: {cause}; expected a folder that can be read", .dir.display())]
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// The system's reason.
+        cause: io::Error,
+    },
     /// A zip archive that cannot be read.
     #[error(
         "{file}: not a readable zip archive ({cause}); expected the archive as published (a cut-off download?)"
@@ -355,6 +400,10 @@ pub(super) fn shorten(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_string(),
     }
+}
+
+fn list(causes: &[DataError]) -> String {
+    causes.iter().map(DataError::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -1,36 +1,46 @@
 //! From an original as its publisher offers it to a [`Table`].
 
-use std::{
-    io::{Cursor, Read},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use super::{
-    Table,
+    Table, archive,
     catalog::{Dataset, Format},
     error::{CellProblem, DataError, shorten},
     table::{Records, check_text},
-    workbook::{self, Cell, UNPACKED_LIMIT},
+    workbook::{self, Cell},
 };
 
-/// Converts the original of `dataset`, either the file itself or a zip archive that holds it.
+/// Converts the original of `dataset`, either the file itself or a zip archive that holds it, in folders or in other zip
+/// archives.
 ///
 /// `origin` is where `bytes` came from (a path or a URL), for errors.
 ///
 /// # Errors
 ///
-/// An unreadable file, a cell that is no number, or not exactly the rows and columns of the data set.
+/// An unreadable file, a cell that is no number, or not exactly the rows and columns of the data set. Whether the
+/// values are those that were published is for [`super::values::check`].
 pub fn convert(dataset: &Dataset, origin: &str, bytes: &[u8]) -> Result<Table, DataError> {
     let begin = bytes[..bytes.len().min(512)].trim_ascii_start().to_ascii_lowercase();
     if begin.starts_with(b"<!doctype html") || begin.starts_with(b"<html") {
         return Err(DataError::WebPage { file: origin.to_string() });
     }
-    // An .xlsx file is a zip archive too, so the name has to tell.
-    if origin.to_ascii_lowercase().ends_with(".zip") {
-        let inner = unzip(origin, bytes, dataset.file)?;
-        return convert_file(dataset, &format!("{} in {origin}", dataset.file), &inner);
+    if is_archive(dataset, origin, bytes) {
+        let (name, inner) = archive::find(origin, bytes, dataset.file)?;
+        return convert_file(dataset, &name, &inner);
     }
     convert_file(dataset, origin, bytes)
+}
+
+/// Whether the original is to be looked for in `bytes`. An .xlsx file is a zip archive too, one that says what it is.
+fn is_archive(dataset: &Dataset, origin: &str, bytes: &[u8]) -> bool {
+    let is_zip = bytes.starts_with(b"PK");
+    match archive::open(bytes) {
+        Ok(archive) if is_zip && dataset.format == Format::Workbook => {
+            archive.index_for_name("[Content_Types].xml").is_none()
+        }
+        Ok(_) => is_zip,
+        Err(_) => origin.to_lowercase().ends_with(".zip"),
+    }
 }
 
 /// Checks that `table` is the converted `dataset`: its columns, its rows, and for the banana set classes −1 and 1.
@@ -148,32 +158,4 @@ fn lines<'a>(
 ) -> Result<impl Iterator<Item = (usize, &'a str)> + use<'a>, DataError> {
     let text = check_text(origin, bytes)?;
     Ok((1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()))
-}
-
-/// The file called `member` in any folder of a zip archive, the least deep one if there are several.
-fn unzip(origin: &str, bytes: &[u8], member: &str) -> Result<Vec<u8>, DataError> {
-    let damaged = |cause: zip::result::ZipError| DataError::Archive {
-        file: origin.to_string(),
-        cause: cause.to_string(),
-    };
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-    let names: Vec<String> =
-        archive.file_names().map(|name| Ok(name?.into_owned())).collect::<Result<_, _>>().map_err(damaged)?;
-    let base = |name: &str| name.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
-    let wanted = names
-        .iter()
-        .filter(|name| !name.starts_with("__MACOSX/") && base(name) == member.to_ascii_lowercase())
-        .min_by_key(|name| name.matches(['/', '\\']).count());
-    let Some(name) = wanted else {
-        let found = if names.is_empty() { "nothing".to_string() } else { shorten(&names.join(", ")) };
-        return Err(DataError::NotInArchive { file: origin.to_string(), member: member.to_string(), found });
-    };
-    let mut inner = Vec::new();
-    // The size an archive claims need not be true: what counts is what comes out.
-    let mut part = archive.by_name(name).map_err(damaged)?.take(UNPACKED_LIMIT + 1);
-    part.read_to_end(&mut inner).map_err(|cause| damaged(cause.into()))?;
-    if inner.len() as u64 > UNPACKED_LIMIT {
-        return Err(DataError::TooLarge { file: format!("{member} in {origin}"), limit: UNPACKED_LIMIT });
-    }
-    Ok(inner)
 }

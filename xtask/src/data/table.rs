@@ -1,12 +1,12 @@
 //! The one shape of data: a CSV file of numbers with a header line and the target in the last column.
 
 use std::{
-    fs::File,
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
 use gmp_train::checkpoint::{Problem, write_atomic};
+use gmp_train::io::read_regular;
 
 use super::error::{CellProblem, DataError, shorten};
 
@@ -229,23 +229,15 @@ fn line_breaks(bytes: &[u8], from: usize, to: usize) -> usize {
         .count()
 }
 
-/// The whole of a file of at most `limit` bytes.
+/// The whole of a regular file of at most `limit` bytes.
 pub(super) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let file = path.display().to_string();
-    if path.is_dir() {
-        return Err(DataError::Directory { file });
-    }
-    // Known sizes are refused before anything is read; pipes and the like are counted as they come.
-    if path.metadata().is_ok_and(|known| known.len() > limit) {
-        return Err(DataError::TooLarge { file, limit });
-    }
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|open| open.take(limit + 1).read_to_end(&mut bytes)) {
-        Ok(_) if bytes.len() as u64 > limit => Err(DataError::TooLarge { file, limit }),
-        Ok(_) => Ok(bytes),
-        Err(cause) if cause.kind() == ErrorKind::NotFound => Err(DataError::Missing { file }),
-        Err(cause) => Err(DataError::Read { file, cause }),
-    }
+    read_regular(path, limit).map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => DataError::Missing { file },
+        ErrorKind::IsADirectory => DataError::Directory { file },
+        ErrorKind::FileTooLarge => DataError::TooLarge { file, limit },
+        _ => DataError::Read { file, cause },
+    })
 }
 
 /// The shortest text that reads back as exactly `value`.

@@ -1,20 +1,33 @@
 //! Regression sets on disk: `DIR/uci/*.csv`, fetched or one's own.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 
 /// The CSV files in `dir/uci` with their names (file name less `.csv`), sorted by name; none if there is no such folder.
-pub fn find(dir: impl AsRef<Path>) -> Vec<(String, PathBuf)> {
-    let entries = std::fs::read_dir(dir.as_ref().join("uci")).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .map(|entry| entry.path())
-        .filter(|path| is_csv(path) && path.is_file())
-        .map(|path| (name_of(&path), path))
-        .filter(|(name, _)| !name.starts_with('.'))
-        .collect();
+///
+/// # Errors
+///
+/// A folder that cannot be read.
+pub fn find(dir: impl AsRef<Path>) -> Result<Vec<(String, PathBuf)>, DataError> {
+    let dir = dir.as_ref().join("uci");
+    let folder = |cause| DataError::Folder { dir: dir.clone(), cause };
+    let entries = match std::fs::read_dir(&dir) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(folder)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(folder)?.path();
+        let name = name_of(&path);
+        // What is no regular file either is met where it is read, and refused there.
+        if is_csv(&path) && !path.is_dir() && !name.starts_with('.') {
+            found.push((name, path));
+        }
+    }
     found.sort();
-    found
+    Ok(found)
 }
 
 /// What the user asked for: names of files in `dir/uci` or paths of CSV files anywhere; all of `dir/uci` if nothing
@@ -28,7 +41,7 @@ pub fn resolve(
     names_or_paths: &[String],
 ) -> Result<Vec<(String, PathBuf)>, DataError> {
     let dir = dir.as_ref();
-    let found = find(dir);
+    let found = find(dir)?;
     if names_or_paths.is_empty() {
         return if found.is_empty() { Err(DataError::NoneFound { dir: dir.join("uci") }) } else { Ok(found) };
     }
@@ -37,7 +50,7 @@ pub fn resolve(
         let path = Path::new(asked);
         let (name, path) = if let Some(pair) = found.iter().find(|(name, _)| name == asked) {
             pair.clone()
-        } else if path.is_file() {
+        } else if path.exists() && !path.is_dir() {
             (name_of(path), path.to_path_buf())
         } else if is_csv(path) || path.components().count() > 1 {
             let file = asked.clone();

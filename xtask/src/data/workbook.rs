@@ -8,17 +8,10 @@ use std::{
 use calamine::{Data, Reader, Xlsx};
 
 use super::error::{CellProblem, DataError, shorten};
-use super::xls;
+use super::{archive, xls};
 
 /// Columns beyond this one are refused: no data set here is that wide, and a stray cell far out must not cost memory.
 const COLUMN_LIMIT: usize = 256;
-/// What a file in a zip archive, or the parts of a spreadsheet together, may unpack to at most: 256 MiB.
-pub(super) const UNPACKED_LIMIT: u64 = 256 << 20;
-/// What the parts of a spreadsheet may unpack to for each of its bytes. Those of the data sets here unpack to 10.
-const MOST_COMPRESSION: u64 = 64;
-/// What they may unpack to at any rate: 1 MiB.
-const ALWAYS_UNPACKED: u64 = 1 << 20;
-
 /// One cell: a number, nothing, or something else.
 pub(super) type Cell = Result<f64, CellProblem>;
 
@@ -105,8 +98,8 @@ impl Sheet<'_> {
 /// Unpacks every part, counting: the sizes an archive claims need not be true, and the library unpacks into memory.
 fn check_parts(file: &str, bytes: &[u8]) -> Result<(), DataError> {
     let damaged = |cause: String| DataError::Workbook { file: file.to_string(), cause };
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|cause| damaged(cause.to_string()))?;
-    let limit = ALWAYS_UNPACKED.max(bytes.len() as u64 * MOST_COMPRESSION).min(UNPACKED_LIMIT);
+    let mut archive = archive::open(bytes).map_err(damaged)?;
+    let limit = archive::unpacked_limit(bytes.len());
     let (mut left, mut content) = (limit, Vec::new());
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|cause| damaged(cause.to_string()))?;

@@ -31,6 +31,9 @@ impl Experiment for Fig1 {
     fn title(&self) -> &'static str {
         "Figure 1: stability of the boundary in the plane"
     }
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
     fn needs(&self) -> &'static str {
         "nothing"
     }

@@ -50,6 +50,9 @@ impl Experiment for Fig2 {
     fn methods(&self) -> &'static [Method] {
         &Method::DENSE
     }
+    fn options(&self) -> &'static [&'static str] {
+        &["--seeds", "--protocol", "--method", "--lr"]
+    }
     fn needs(&self) -> &'static str {
         "nothing"
     }

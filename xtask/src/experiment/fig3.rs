@@ -8,14 +8,15 @@ use crate::data::table::Table;
 use crate::data::{banana, notebook};
 use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
-use crate::report::html::{Block, Section};
-use crate::run::execute::Finished;
+use crate::report::html::{Block, Section, mark_generated};
+use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results};
 use crate::run::trace::Trace;
 use crate::run::{Method, Protocol, Record, Run, fingerprint};
 use anyhow::Result;
 use gmp_nn::Rng;
 use gmp_train::{Dataset, Goal, Loss, Metric, Standardizer, split};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Figure 3.
@@ -52,6 +53,9 @@ impl Experiment for Fig3 {
     fn methods(&self) -> &'static [Method] {
         &Method::DENSE
     }
+    fn options(&self) -> &'static [&'static str] {
+        &["--seeds", "--protocol", "--method", "--lr"]
+    }
     fn needs(&self) -> &'static str {
         "DATA-DIR/banana.csv (cargo xtask data fetch banana); without it a set of the same shape is generated"
     }
@@ -61,6 +65,9 @@ impl Experiment for Fig3 {
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
         let (table, is_real) = table(context)?;
+        if !is_real {
+            say(&format!("fig3: on generated data: there is no {}", path(context).display()));
+        }
         let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
         let methods = context.methods(self.methods(), self.methods());
@@ -77,6 +84,11 @@ impl Experiment for Fig3 {
         let runs = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
         Ok(Prepared::Ready(Box::new(Banana { table, datasets, runs })))
     }
+}
+
+/// Where the real set is looked for.
+pub(super) fn path(context: &Context) -> PathBuf {
+    context.data_dir.join("banana.csv")
 }
 
 /// The whole set, or a generated one where it is not in the data folder, and whether it is the real one.
@@ -236,6 +248,9 @@ impl Study for Banana {
             let statement =
                 "GmP classifies best with the test set read once and every method at its own best rate.";
             push_claim(&mut blocks, statement, &compared, "test accuracy", Rate::Chosen);
+        }
+        if self.datasets.contains(&GENERATED) {
+            mark_generated(&mut blocks);
         }
         Section {
             id: Fig3.id().to_owned(),

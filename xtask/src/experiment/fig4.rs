@@ -1,6 +1,6 @@
 //! Figure 4: accuracy of VGG-6 over the epochs.
 
-use super::images::vgg::{STORE, Shown, Vgg};
+use super::images::vgg::{self, STORE, Shown, Vgg};
 use super::{Context, Experiment, Prepared};
 use crate::report::html::Section;
 use crate::run::Method;
@@ -21,6 +21,9 @@ impl Experiment for Fig4 {
     }
     fn store(&self) -> &'static str {
         STORE
+    }
+    fn options(&self) -> &'static [&'static str] {
+        vgg::OPTIONS
     }
     fn needs(&self) -> &'static str {
         "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 pictures are generated"

@@ -19,6 +19,9 @@ impl Experiment for Fig5 {
     fn title(&self) -> &'static str {
         "Figure 5: a ReLU unit with one input"
     }
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
     fn needs(&self) -> &'static str {
         "nothing"
     }

@@ -50,6 +50,8 @@ pub trait Experiment: Sync {
     fn methods(&self) -> &'static [Method] {
         &[]
     }
+    /// The options that it heeds, of those that not every experiment does.
+    fn options(&self) -> &'static [&'static str];
     /// The folder of its runs: experiments that show the same runs share one.
     fn store(&self) -> &'static str {
         self.id()

@@ -47,6 +47,9 @@ impl Experiment for Table1 {
     fn methods(&self) -> &'static [Method] {
         &Method::DENSE
     }
+    fn options(&self) -> &'static [&'static str] {
+        &["--seeds", "--protocol", "--dataset", "--method", "--lr"]
+    }
     fn needs(&self) -> &'static str {
         "DATA-DIR/uci/*.csv (header, last column the target): cargo xtask data fetch uci; or --dataset FILE.csv"
     }
@@ -55,7 +58,7 @@ impl Experiment for Table1 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        if context.datasets.is_empty() && uci::find(&context.data_dir).is_empty() {
+        if context.datasets.is_empty() && uci::find(&context.data_dir)?.is_empty() {
             let folder = context.data_dir.join("uci");
             let how = format!(
                 "Skipped: there are no CSV files in {}. Fetch the seven sets with `cargo xtask data fetch uci --to {}`, \

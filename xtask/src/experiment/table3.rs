@@ -44,6 +44,9 @@ impl Experiment for Table3 {
     fn methods(&self) -> &'static [Method] {
         &Method::RESNET
     }
+    fn options(&self) -> &'static [&'static str] {
+        images::OPTIONS
+    }
     fn needs(&self) -> &'static str {
         "DATA-DIR/ilsvrc with train/<class>/ and val/<class>/, or --dataset FOLDER; without it, it is skipped"
     }

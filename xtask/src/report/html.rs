@@ -273,6 +273,16 @@ fn is_numeric(cell: &str) -> bool {
     digits.starts_with(|c: char| c.is_ascii_digit()) || ["–", "—", "NaN", "∞"].contains(&cell.trim())
 }
 
+/// Says of every claim among `blocks` that its verdict is not of the paper's data.
+pub fn mark_generated(blocks: &mut [Block]) {
+    for block in blocks {
+        if let Block::Claim(claim) = block {
+            let whole = claim.statement.trim_end_matches('.');
+            claim.statement = format!("{whole} (on generated data).");
+        }
+    }
+}
+
 impl Claim {
     fn write(&self, out: &mut String, anchor: &str) {
         let _ = writeln!(

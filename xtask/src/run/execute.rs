@@ -3,7 +3,8 @@
 use super::store::Store;
 use super::trace::Trace;
 use super::{Record, Run};
-use anyhow::Result;
+use crate::terminal::escaped;
+use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,15 +61,22 @@ pub fn execute(
     let (left, carry_out, next) = (&left, &carry_out, &next);
     let mut finished = 0;
     let written = std::thread::scope(|scope| -> Result<()> {
+        let mut started = 0;
         for _ in 0..threads.min(left.len()) {
             let sender = sender.clone();
-            scope.spawn(move || {
+            let work = move || {
                 while !stop.load(Ordering::Relaxed)
                     && let Some((cost, run)) = left.get(next.fetch_add(1, Ordering::Relaxed))
                     && let Some(done) = carry_out(run).transpose()
                     && sender.send((*cost, done)).is_ok()
                 {}
-            });
+            };
+            match std::thread::Builder::new().spawn_scoped(scope, work) {
+                Ok(_) => started += 1,
+                Err(error) if started == 0 => return Err(error).context("cannot start a thread"),
+                // The others do the work.
+                Err(_) => break,
+            }
         }
         drop(sender);
         let result = receiver.iter().try_for_each(|(cost, done)| {
@@ -100,6 +108,7 @@ fn bar() -> Option<ProgressBar> {
 
 /// A line on standard error, above the bar; a closed pipe is no reason to stop.
 pub fn say(line: &str) {
+    let line = escaped(line);
     let write = || {
         let _ = writeln!(std::io::stderr(), "{line}");
     };
@@ -112,7 +121,7 @@ pub fn say(line: &str) {
 /// How far a long run is: beside the bar on a terminal, a line elsewhere. To be called every few seconds.
 pub fn status(line: &str) {
     match bar() {
-        Some(bar) => bar.set_message(line.to_owned()),
+        Some(bar) => bar.set_message(escaped(line).into_owned()),
         None => say(line),
     }
 }

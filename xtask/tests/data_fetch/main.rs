@@ -3,9 +3,13 @@
 //! A small web server on this machine hands out generated files. What the publishers themselves offer is compared
 //! too, where a copy of it lies beside the repository in `shared/data`.
 
+mod archives;
 mod convert;
+mod hostile;
 mod published;
+mod retries;
 mod server;
+mod values;
 
 use std::{
     error::Error,
@@ -16,20 +20,25 @@ use std::{
     time::Duration,
 };
 
-use published::{archive, cell, dataset, published};
+use published::{archive, cell, dataset, original, published};
 use server::{Reply, serve};
 use xtask::data::{
     Table,
     catalog::{DATASETS, Dataset},
     download::Limits,
     fetch::{Fetcher, Outcome, Source},
-    original,
 };
 
 type Outcomes = Result<(), Box<dyn Error>>;
 
 fn limits() -> Limits {
-    Limits { connect: Duration::from_secs(5), read: Duration::from_millis(400), ..Limits::default() }
+    let (read, pause) = (Duration::from_millis(400), Duration::from_millis(5));
+    Limits { connect: Duration::from_secs(5), read, attempts: 1, pause, ..Limits::default() }
+}
+
+/// A fetcher of generated files: their values are not the published ones.
+fn fetcher(from: impl AsRef<std::ffi::OsStr>) -> Result<Fetcher, Box<dyn Error>> {
+    Ok(Fetcher::new(Source::parse(from)?, limits()).accept_other_values(true))
 }
 
 fn files_below(dir: &Path) -> Vec<PathBuf> {
@@ -40,7 +49,7 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
 /// Fetches from `address`, expects failure, and expects `dir` to hold nothing; returns the message.
 fn failure(name: &str, address: &str) -> Result<String, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
-    let fetcher = Fetcher::new(Source::parse(address)?, limits());
+    let fetcher = fetcher(address)?;
     let outcome = fetcher.fetch(dataset(name), dir.path(), false);
     assert_eq!(files_below(dir.path()), [] as [PathBuf; 0], "nothing is left after {outcome:?}");
     Ok(outcome.map(|_| ()).expect_err("this must fail").to_string())
@@ -48,12 +57,12 @@ fn failure(name: &str, address: &str) -> Result<String, Box<dyn Error>> {
 
 #[test]
 fn every_data_set_comes_over_the_wire_cell_by_cell() -> Outcomes {
-    let file_at = |dataset: &Dataset| dataset.url.rsplit('/').next().unwrap_or_default().to_string();
+    let file_at = |dataset: &Dataset| dataset.addresses[0].rsplit('/').next().unwrap_or_default().to_string();
     let mut replies = Vec::new();
     for dataset in DATASETS {
         replies.push((file_at(dataset), Reply::Whole(published(dataset, dataset.rows)?)));
     }
-    let fetcher = Fetcher::new(Source::parse(&(serve(replies)? + "/"))?, limits());
+    let fetcher = fetcher(serve(replies)? + "/")?;
     let dir = tempfile::tempdir()?;
     for dataset in DATASETS {
         let outcome = fetcher.fetch(dataset, dir.path(), false)?;
@@ -83,7 +92,7 @@ fn every_data_set_comes_over_the_wire_cell_by_cell() -> Outcomes {
 
 #[test]
 fn broken_answers_are_named_and_leave_nothing() -> Outcomes {
-    let whole = published(dataset("yacht"), 308)?;
+    let whole = original(dataset("yacht"), 308);
     let size = whole.len();
     let replies = [
         ("cut", Reply::Announced(size, whole[..5000].to_vec())),
@@ -155,8 +164,8 @@ fn broken_answers_are_named_and_leave_nothing() -> Outcomes {
     assert_eq!(
         message("absent")?,
         format!(
-            "{address}/absent: no file of yacht; expected one of yacht_hydrodynamics.data, \
-             yacht_hydrodynamics.data.zip, yacht.zip, yacht.csv"
+            "{address}/absent: no file of yacht; expected one of yacht+hydrodynamics.zip, yacht \
+             hydrodynamics.zip, yacht_hydrodynamics.data, yacht_hydrodynamics.data.zip, yacht.zip, yacht.csv"
         )
     );
 
@@ -164,7 +173,7 @@ fn broken_answers_are_named_and_leave_nothing() -> Outcomes {
     let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let refused = failure("yacht", &format!("http://{closed}"))?;
     assert!(
-        refused.starts_with(&format!("http://{closed}/yacht_hydrodynamics.data: no connection (")),
+        refused.starts_with(&format!("http://{closed}/yacht+hydrodynamics.zip: no connection (")),
         "{refused}"
     );
     Ok(())
@@ -173,9 +182,9 @@ fn broken_answers_are_named_and_leave_nothing() -> Outcomes {
 #[test]
 fn redirects_missing_lengths_and_other_file_names_are_followed() -> Outcomes {
     let yacht = dataset("yacht");
-    let whole = published(yacht, 308)?;
+    let whole = original(yacht, 308);
     let zipped = archive(&[("a/b/yacht_hydrodynamics.data", &whole)])?;
-    let table = original::convert(yacht, "yacht_hydrodynamics.data", &whole)?;
+    let table = xtask::data::original::convert(yacht, "yacht_hydrodynamics.data", &whole)?;
     let dir = tempfile::tempdir()?;
     table.write_csv(dir.path().join("yacht.csv"))?;
     let converted = fs::read(dir.path().join("yacht.csv"))?;
@@ -188,11 +197,7 @@ fn redirects_missing_lengths_and_other_file_names_are_followed() -> Outcomes {
     ])?;
     for folder in ["moved", "here", "zipped", "named", "converted"] {
         let dir = tempfile::tempdir()?;
-        Fetcher::new(Source::parse(&format!("{address}/{folder}"))?, limits()).fetch(
-            yacht,
-            dir.path(),
-            false,
-        )?;
+        fetcher(format!("{address}/{folder}"))?.fetch(yacht, dir.path(), false)?;
         assert_eq!(Table::read_csv(yacht.path_in(dir.path()))?.values, table.values, "{folder}");
     }
     Ok(())
@@ -204,16 +209,16 @@ fn a_failed_fetch_leaves_the_old_file_and_a_whole_file_is_kept() -> Outcomes {
     let source = tempfile::tempdir()?;
     let dir = tempfile::tempdir()?;
     let path = yacht.path_in(dir.path());
-    let fetcher = Fetcher::new(Source::parse(&source.path().display().to_string())?, limits());
+    let fetcher = fetcher(source.path())?;
 
-    fs::write(source.path().join("yacht_hydrodynamics.data"), published(yacht, 300)?)?;
+    fs::write(source.path().join("yacht_hydrodynamics.data"), original(yacht, 300))?;
     fs::create_dir_all(dir.path().join("uci"))?;
     fs::write(&path, "half a file")?;
     assert!(fetcher.fetch(yacht, dir.path(), false).is_err());
     assert_eq!(fs::read_to_string(&path)?, "half a file");
     assert_eq!(files_below(dir.path()).len(), 1);
 
-    fs::write(source.path().join("yacht_hydrodynamics.data"), published(yacht, 308)?)?;
+    fs::write(source.path().join("yacht_hydrodynamics.data"), original(yacht, 308))?;
     assert!(
         matches!(fetcher.fetch(yacht, dir.path(), false)?, Outcome::Fetched(_)),
         "a wrong file is replaced"
@@ -232,8 +237,8 @@ fn a_failed_fetch_leaves_the_old_file_and_a_whole_file_is_kept() -> Outcomes {
 fn the_command_goes_on_after_a_failure_and_fails_at_the_end() -> Outcomes {
     let address = serve([
         ("housing.data".to_string(), Reply::Whole(published(dataset("boston"), 506)?)),
-        ("winequality-red.csv".to_string(), Reply::Status("503 Service Unavailable")),
-        ("yacht_hydrodynamics.data".to_string(), Reply::Whole(published(dataset("yacht"), 308)?)),
+        ("winequality-red.csv".to_string(), Reply::Status("410 Gone")),
+        ("yacht_hydrodynamics.data".to_string(), Reply::Whole(original(dataset("yacht"), 308))),
     ])?;
     let dir = tempfile::tempdir()?;
     let to = dir.path().display().to_string();
@@ -241,7 +246,8 @@ fn the_command_goes_on_after_a_failure_and_fails_at_the_end() -> Outcomes {
         let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(arguments).output()?;
         Ok((output.status.code(), String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
     };
-    let names = ["data", "fetch", "uci", "boston", "wine", "yacht", "--to", &to, "--from", &address];
+    let names =
+        ["data", "fetch", "uci", "boston", "wine", "yacht", "--to", &to, "--from", &address, "--accept"];
 
     let (code, out, err) = run(&names)?;
     assert_eq!(code, Some(1), "{out}{err}");
@@ -258,7 +264,7 @@ fn the_command_goes_on_after_a_failure_and_fails_at_the_end() -> Outcomes {
     let lines: Vec<&str> = err.lines().collect();
     assert!(
         lines[0].starts_with(&format!(
-            "wine      error: {address}/winequality-red.csv: the server answered 503 Service Unavailable; expected 200 OK"
+            "wine      error: {address}/winequality-red.csv: the server answered 410 Gone; expected 200 OK"
         )),
         "{err}"
     );
@@ -266,14 +272,15 @@ fn the_command_goes_on_after_a_failure_and_fails_at_the_end() -> Outcomes {
     assert_eq!(files_below(dir.path()).len(), 2);
 
     let (code, out, err) =
-        run(&["data", "fetch", "uci", "boston", "yacht", "--to", &to, "--from", &address])?;
+        run(&["data", "fetch", "uci", "boston", "yacht", "--to", &to, "--from", &address, "--accept"])?;
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.ends_with("0 fetched, 2 already there\n"), "{out}");
 
     let (code, out, err) = run(&["data", "list", "--to", &to])?;
     assert_eq!((code, err.as_str()), (Some(0), ""));
     for dataset in DATASETS {
-        let state = if ["boston", "yacht"].contains(&dataset.name) { "in place: " } else { "not fetched" };
+        let generated = ["boston", "yacht"].contains(&dataset.name);
+        let state = if generated { "differs from the published values: " } else { "not fetched" };
         let line = out.lines().find(|line| line.starts_with(dataset.name));
         assert!(line.is_some_and(|line| line.contains(state)), "{}: {out}", dataset.name);
     }

@@ -45,10 +45,10 @@ pub(crate) fn original(dataset: &Dataset, rows: usize) -> Vec<u8> {
     }
 }
 
-/// The file at the end of the data set's address: the original itself or a zip archive of it.
+/// The file at the end of the data set's first address: the original itself or a zip archive of it.
 pub(crate) fn published(dataset: &Dataset, rows: usize) -> Result<Vec<u8>, Box<dyn Error>> {
     let inner = original(dataset, rows);
-    if dataset.published_file() == dataset.file {
+    if !dataset.addresses[0].ends_with(".zip") {
         return Ok(inner);
     }
     let member = format!("Some Folder/{}", dataset.file);

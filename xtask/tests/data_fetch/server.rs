@@ -5,7 +5,10 @@ use std::{
     error::Error,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -25,6 +28,25 @@ pub(crate) enum Reply {
     Status(&'static str),
     /// A redirect to this path.
     Redirect(&'static str),
+    /// The end of the connection and nothing before it.
+    Nothing,
+    /// Each of these in turn, and the last one for ever.
+    InTurn(Vec<Reply>, AtomicUsize),
+}
+
+impl Reply {
+    pub(crate) fn in_turn(replies: impl IntoIterator<Item = Reply>) -> Reply {
+        Reply::InTurn(replies.into_iter().collect(), AtomicUsize::new(0))
+    }
+
+    fn now(&self) -> &Reply {
+        match self {
+            Reply::InTurn(replies, asked) => {
+                &replies[asked.fetch_add(1, Ordering::Relaxed).min(replies.len() - 1)]
+            }
+            reply => reply,
+        }
+    }
 }
 
 /// Serves until the test program ends; returns the address.
@@ -59,7 +81,7 @@ fn answer(mut stream: TcpStream, replies: &HashMap<String, Reply>) -> Option<()>
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok()
     };
     let length = |length: usize| format!("Content-Length: {length}\r\n");
-    let hold = match replies.get(path) {
+    let hold = match replies.get(path).map(Reply::now) {
         Some(Reply::Whole(body)) => send("200 OK", length(body.len()), body).map(|()| false),
         Some(Reply::Unannounced(body)) => send("200 OK", String::new(), body).map(|()| false),
         Some(Reply::Announced(announced, body)) => send("200 OK", length(*announced), body).map(|()| false),
@@ -69,6 +91,7 @@ fn answer(mut stream: TcpStream, replies: &HashMap<String, Reply>) -> Option<()>
         Some(Reply::Redirect(to)) => {
             send("302 Found", format!("Location: /{to}\r\n{}", length(0)), b"").map(|()| false)
         }
+        Some(Reply::Nothing | Reply::InTurn(..)) => None,
         None => send("404 Not Found", length(0), b"").map(|()| false),
     }?;
     if hold {

@@ -37,8 +37,8 @@ const FORMATS: [(&str, Format, &str, Allowed); 6] = {
         ("whitespace", Format::Whitespace, "a.data", text),
         ("delimited", Format::Delimited(b';'), "a.csv", text),
         ("keel", Format::Keel, "a.dat", text),
-        // What deflate can make of a byte, twice while a list grows.
-        ("zip", Format::Whitespace, "a.zip", Allowed { per_byte: 2 * 1032, at_any_rate: 1 << 18 }),
+        // What an archive may unpack to, twice while a list grows.
+        ("zip", Format::Whitespace, "a.zip", Allowed { per_byte: 2 * 64, at_any_rate: 3 << 20 }),
         ("xls", Format::Workbook, "a.xls", Allowed { per_byte: 16, at_any_rate: 1 << 15 }),
         ("xlsx", Format::Workbook, "a.xlsx", Allowed { per_byte: 1024, at_any_rate: 1 << 20 }),
     ]

@@ -178,7 +178,7 @@ mod plain {
 mod avx2 {
     #[inline(always)]
     pub(super) fn is_available() -> bool {
-        std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
+        gmp_math::simd::has_avx2()
     }
 
     macro_rules! tiles {

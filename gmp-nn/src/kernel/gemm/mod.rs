@@ -72,7 +72,7 @@ pub fn gemm<T: Element>(a: View<'_, T>, b: View<'_, T>, mut c: MatMut<'_, T>, ac
         c.rows(),
         c.cols()
     );
-    if m * k * n == 0 {
+    if m == 0 || k == 0 || n == 0 {
         if !accumulate {
             c.data_mut().fill(T::ZERO);
         }

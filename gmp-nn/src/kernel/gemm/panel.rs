@@ -1,4 +1,4 @@
-//! Large products: `matrixmultiply`, with the longer side of c split over the threads of rayon.
+//! Large products: `matrixmultiply`, with the rows of c split over the threads of rayon.
 #![allow(unsafe_code)] // the two calls of matrixmultiply, which take pointers
 
 use super::View;
@@ -51,8 +51,8 @@ pub(super) fn gemm<T: Scalar + External>(
     accumulate: bool,
 ) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
-    let threads = rayon::current_num_threads();
-    if threads > 1 && m * k * n >= parallel::MULTIPLICATIONS && m >= 2 * 64 {
+    let threads = gmp_math::parallel::threads();
+    if threads > 1 && m.saturating_mul(k).saturating_mul(n) >= parallel::MULTIPLICATIONS && m >= 2 * 64 {
         // One panel a thread: more would pack b again for each.
         let height = m.div_ceil(threads).next_multiple_of(16);
         c.data_mut().par_chunks_mut(height * n).enumerate().for_each(|(panel, c)| {
@@ -65,20 +65,43 @@ pub(super) fn gemm<T: Scalar + External>(
     }
 }
 
+/// Whether the last element is inside the slice; sizes that wrap are not.
+fn fits<T>(v: View<'_, T>) -> bool {
+    let down = (v.rows - 1).checked_mul(v.row_stride);
+    let across = (v.cols - 1).checked_mul(v.col_stride);
+    let last = down.zip(across).and_then(|(down, across)| down.checked_add(across));
+    last.is_some_and(|last| last < v.data.len())
+}
+
 fn one<T: Scalar + External>(a: View<'_, T>, b: View<'_, T>, c: &mut [T], accumulate: bool) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
-    let fits = |v: View<'_, T>| (v.rows - 1) * v.row_stride + (v.cols - 1) * v.col_stride < v.data.len();
-    assert!(
-        b.rows == k && c.len() == m * n && (m * k * n == 0 || fits(a) && fits(b)),
-        "gemm: views out of bounds"
-    );
-    if m * k * n == 0 {
+    if m == 0 || k == 0 || n == 0 {
         return;
     }
+    assert!(
+        b.rows == k && m.checked_mul(n) == Some(c.len()) && fits(a) && fits(b),
+        "gemm: views out of bounds"
+    );
     let beta = if accumulate { T::ONE } else { T::ZERO };
     let left = (a.data.as_ptr(), a.row_stride as isize, a.col_stride as isize);
     let right = (b.data.as_ptr(), b.row_stride as isize, b.col_stride as isize);
     // SAFETY: the last element of each view lies within its slice (asserted above), c is m×n contiguous and
     // borrowed exclusively, so it overlaps neither.
     unsafe { T::multiply([m, k, n], left, right, beta, (c.as_mut_ptr(), n as isize, 1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Strides and sizes whose products or sum wrap around to an index inside the slice.
+    #[test]
+    fn views_that_wrap_are_out_of_bounds() {
+        const HUGE: usize = 1 << (usize::BITS - 2);
+        let data = &[1.0; 4][..];
+        let view = |rows, cols, row_stride, col_stride| View { data, rows, cols, row_stride, col_stride };
+        assert!(fits(view(2, 2, 2, 1)) && fits(view(2, 2, 1, 2)) && !fits(view(2, 2, 3, 1)));
+        assert!(!fits(view(HUGE + 1, 4, 4, 1)), "(rows − 1)·stride wraps to 0");
+        assert!(!fits(view(2, 2, usize::MAX, 2)), "the sum wraps to 1");
+    }
 }

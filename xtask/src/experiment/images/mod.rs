@@ -10,6 +10,19 @@ pub use options::{Options, Width};
 
 use crate::report::html::Block;
 
+/// The options that every experiment with pictures heeds.
+pub const OPTIONS: &[&str] = &[
+    "--seeds",
+    "--protocol",
+    "--dataset",
+    "--method",
+    "--lr",
+    "--batch",
+    "--epochs",
+    "--pictures",
+    "--micro-batch",
+];
+
 /// Why there is nothing to run where the authors' protocol is not asked for.
 pub const ONE_PROTOCOL: &str = "Skipped: networks on pictures have the authors' protocol alone, in which the validation \
                                 pictures decide and judge; say --protocol paper or both.";

@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Default, Args, Serialize)]
 pub struct Options {
     /// Filters of fig4's and table2's VGG-6: 1 for the paper's, 1/2, 1/4, … 1/64 for so many times fewer
-    #[arg(long, value_name = "W")]
+    #[arg(long, value_name = "W", allow_hyphen_values = true)]
     pub width: Option<Width>,
     /// Pictures a step in fig4, table2 and table3; several with commas: a row of table2 for each
     #[arg(long = "batch", value_name = "N", value_parser = at_least_1, value_delimiter = ',')]
@@ -17,7 +17,8 @@ pub struct Options {
     /// Most epochs in fig4, table2 and table3
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub epochs: Option<usize>,
-    /// Learn from the first N pictures alone, and validate on a quarter as many, in fig4, table2 and table3
+    /// Learn from N pictures alone, drawn from all of them, the same ones each time, and validate on a quarter as many, in
+    /// fig4, table2 and table3
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub pictures: Option<usize>,
     /// Pictures in memory at a time in fig4, table2 and table3, where a batch is too large for it. The step is that
@@ -27,6 +28,20 @@ pub struct Options {
 }
 
 impl Options {
+    /// Those that the user gave a value for, as they are written on the command line.
+    #[must_use]
+    pub fn given(&self) -> Vec<&'static str> {
+        let Self { width, batches, epochs, pictures, micro_batch } = self;
+        let given = [
+            ("--width", width.is_some()),
+            ("--batch", !batches.is_empty()),
+            ("--epochs", epochs.is_some()),
+            ("--pictures", pictures.is_some()),
+            ("--micro-batch", micro_batch.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
+    }
+
     /// How records, tables and titles call a batch size: parts that a batch goes through in are part of the name, since
     /// the statistics of a batch depend on them.
     #[must_use]

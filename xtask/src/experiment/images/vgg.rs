@@ -6,8 +6,8 @@ use super::sets::{self, Set};
 use super::training::{Recipe, carry_out};
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
-use crate::report::html::{Block, Section};
-use crate::run::execute::Finished;
+use crate::report::html::{Block, Section, mark_generated};
+use crate::run::execute::{Finished, say};
 use crate::run::results::Results;
 use crate::run::{Method, Protocol, Run};
 use anyhow::{Context as _, Result};
@@ -15,6 +15,20 @@ use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+
+/// The options that Figure 4 and Table 2 heed.
+pub const OPTIONS: &[&str] = &[
+    "--seeds",
+    "--protocol",
+    "--dataset",
+    "--method",
+    "--lr",
+    "--width",
+    "--batch",
+    "--epochs",
+    "--pictures",
+    "--micro-batch",
+];
 
 /// The folder of the runs.
 pub const STORE: &str = "vgg6";
@@ -83,6 +97,9 @@ impl Vgg {
         let methods = context.methods(&Method::VGG, METHODS);
         let (mut rows, mut runs) = (Vec::new(), Vec::new());
         for set in sets::small(context)? {
+            if set.is_generated() {
+                say(&format!("{}: on generated data, pictures of our own", section.id));
+            }
             // The quick profile is, unless the user has an opinion.
             let few = (quick && options.epochs.is_none()).then_some(QUICK.3);
             let set = match options.pictures.or(few) {
@@ -187,6 +204,9 @@ impl Study for Vgg {
         match self.shown {
             Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods, Rate::Paper)),
             Shown::Table => blocks.extend(report::table("table2", results, &rows, &methods, Rate::Paper)),
+        }
+        if self.rows.iter().all(|row| row.set.is_generated()) {
+            mark_generated(&mut blocks);
         }
         Section { blocks, ..self.section.clone() }
     }

@@ -115,6 +115,9 @@ impl Experiment for Theory {
     fn title(&self) -> &'static str {
         "The theory: what a parameter step can do to a boundary"
     }
+    fn options(&self) -> &'static [&'static str] {
+        &["--seeds", "--dataset", "--method"]
+    }
     fn needs(&self) -> &'static str {
         "nothing; DATA-DIR/banana.csv and DATA-DIR/uci/*.csv for the trained networks where they are there"
     }

@@ -9,7 +9,7 @@ use crate::experiment::fig3::{self, Banana};
 use crate::experiment::training::{Problem, Setup, carry_out_between, metric_name};
 use crate::experiment::{Context, Profile, table1};
 use crate::report::statistics::pair_by_seed;
-use crate::run::execute::Finished;
+use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results};
 use crate::run::trace::{Numbers, Trace};
 use crate::run::{Method, Protocol, Run, fingerprint};
@@ -86,6 +86,10 @@ impl Networks {
         let print = fingerprint(table.values.iter());
         let name = if is_real { "banana" } else { "banana-generated" };
         if !is_real {
+            say(&format!(
+                "theory: on generated data, beside its own: there is no {}",
+                fig3::path(context).display()
+            ));
             let note = "banana.csv is not in the data folder: banana-generated is a GENERATED set of the same shape.";
             networks.notes.push(note.to_owned());
         }
@@ -93,7 +97,7 @@ impl Networks {
         let epochs = fig3::EPOCHS;
         networks.push(context, name, 2, Samples::Banana(banana), &print, context.seeds(3, 10), epochs);
         let files = if context.datasets.is_empty() {
-            uci::find(&context.data_dir)
+            uci::find(&context.data_dir)?
         } else {
             uci::resolve(&context.data_dir, &context.datasets)?
         };

@@ -2,10 +2,21 @@
 //!
 //! The unit ReLU(w·x + b) is active on one side of the hyperplane B = {x : w·x + b = 0}. Its spatial location
 //! φ = −b w/‖w‖² is the point of B nearest the origin, at distance |b|/‖w‖.
+//!
+//! [`Boundary`] is the boundary of one unit. The functions of this module answer for all units of a layer at once:
+//! [`turns`] and [`location_changes`] say how far a parameter step moved every boundary, with the values that
+//! [`Boundary::change_to`] gives unit by unit.
+
+mod layer;
+
+pub use layer::{
+    boundaries, location_changes, location_changes_into, spatial_locations, turns, turns_into,
+    turns_of_angles,
+};
 
 use crate::Scalar;
 use crate::norm::{norm, scaled_norm};
-use crate::sphere::{directions, expect_shape, rows};
+use crate::sphere::{directions, expect_len};
 
 /// The boundary {x : normal·x + offset = 0} of one unit, which is active where normal·x + offset > 0.
 ///
@@ -26,6 +37,11 @@ pub struct Boundary<T> {
 
 impl<T: Scalar> Boundary<T> {
     /// The boundary of ReLU(w·x + b): the standard parameterization.
+    ///
+    /// ```
+    /// let boundary = gmp_math::boundary::Boundary::new(vec![2.0, 0.0], -1.0);
+    /// assert_eq!(boundary.direction(), Some(vec![1.0, 0.0]));
+    /// ```
     pub fn new(normal: Vec<T>, offset: T) -> Self {
         Self { normal, offset }
     }
@@ -65,6 +81,8 @@ impl<T: Scalar> Boundary<T> {
 
     /// The boundary of r ReLU(u(θ)·x + λ): geometric parameterization. The radius does not move it.
     ///
+    /// `offset` is λ = b/r, not the bias b; [`to_geometric`](crate::geometric::to_geometric) makes both from weights and biases.
+    ///
     /// With one input there is no angle, and u = +1. A unit whose stored sign is −1 has the boundary of weight −1.
     ///
     /// ```
@@ -96,42 +114,49 @@ impl<T: Scalar> Boundary<T> {
     /// Unless both have one number of dimensions.
     #[track_caller]
     pub fn change_to(&self, after: &Self) -> Option<(T, T)> {
-        let (from, to) = (self.spatial_location()?, after.spatial_location()?);
-        let angle = angle_between(&self.normal, &after.normal);
-        let steps = from.iter().zip(&to).map(|(from, to)| to.to_f64() - from.to_f64());
-        Some((angle, T::from_f64(norm(steps))))
+        expect_len("the normal after", after.normal.len(), self.normal.len());
+        let (before, after) =
+            ((self.normal.iter().copied(), self.offset), (after.normal.iter().copied(), after.offset));
+        let change = location_change(before.clone(), after.clone())?;
+        Some((angle(before.0, after.0), change))
     }
 
-    /// The unit normal w/‖w‖, towards the active side; none where all weights are zero or a
+    /// The unit normal w/‖w‖, towards the active side; None where all weights are zero or a
     /// weight or the offset is not finite.
     pub fn direction(&self) -> Option<Vec<T>> {
         let (direction, _) = self.unit_form()?;
         Some(direction)
     }
 
-    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; none where there is no direction or its distance
+    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; None where there is no direction or its distance
     /// |b|/‖w‖ is past the type's range.
     pub fn spatial_location(&self) -> Option<Vec<T>> {
-        let (mut location, offset) = self.unit_form()?;
-        for x in &mut location {
-            // Adding zero leaves no −0 for a boundary through the origin.
-            *x = -offset * *x + T::ZERO;
-        }
-        offset.is_finite().then_some(location)
+        Some(location(self.normal.iter().copied(), self.offset)?.collect())
     }
 
-    /// Distance of `point` from the boundary, positive on the active side: (w·x + b)/‖w‖.
+    /// Distance of `point` from the boundary, positive on the active side: (w·x + b)/‖w‖. None where there is no direction.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// assert_eq!(Boundary::new(vec![0.0, 2.0], -2.0).signed_distance(&[5.0, 4.0]), Some(3.0));
+    /// ```
     ///
     /// # Panics
     /// Unless the point has as many coordinates as the normal.
     #[track_caller]
     pub fn signed_distance(&self, point: &[T]) -> Option<T> {
-        expect_shape("point", point.len(), self.normal.len(), 1);
+        expect_len("point", point.len(), self.normal.len());
         let (direction, offset) = self.unit_form()?;
         Some(direction.iter().zip(point).fold(offset, |sum, (u, x)| u.mul_add(*x, sum)))
     }
 
     /// In one dimension, the input at which the unit switches: −b/w. None in more, or where w = 0.
+    ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// assert_eq!(Boundary::new(vec![2.0], -1.0).crossing(), Some(0.5));
+    /// assert_eq!(Boundary::new(vec![2.0, 1.0], -1.0).crossing(), None);
+    /// ```
     pub fn crossing(&self) -> Option<T> {
         match self.normal[..] {
             [weight] if weight != T::ZERO => Some(-self.offset / weight + T::ZERO),
@@ -144,12 +169,19 @@ impl<T: Scalar> Boundary<T> {
     ///
     /// Only the two corners furthest along ±w need a look, so the cost is O(n), not 2ⁿ.
     ///
+    /// ```
+    /// use gmp_math::boundary::Boundary;
+    /// let boundary = Boundary::new(vec![1.0, 1.0], -1.0);
+    /// assert!(boundary.intersects_box(&[0.0, 0.0], &[1.0, 1.0]));
+    /// assert!(!boundary.intersects_box(&[0.6, 0.6], &[1.0, 1.0]));
+    /// ```
+    ///
     /// # Panics
     /// Unless both corners have as many coordinates as the normal.
     #[track_caller]
     pub fn intersects_box(&self, lower: &[T], upper: &[T]) -> bool {
-        expect_shape("lower", lower.len(), self.normal.len(), 1);
-        expect_shape("upper", upper.len(), self.normal.len(), 1);
+        expect_len("lower", lower.len(), self.normal.len());
+        expect_len("upper", upper.len(), self.normal.len());
         let (mut least, mut most) = (self.offset, self.offset);
         for ((weight, lower), upper) in self.normal.iter().zip(lower).zip(upper) {
             let (near, far) = if *weight > T::ZERO { (*lower, *upper) } else { (*upper, *lower) };
@@ -212,40 +244,40 @@ impl<T: Scalar> Boundary<T> {
 
     /// w/‖w‖ and b/‖w‖.
     fn unit_form(&self) -> Option<(Vec<T>, T)> {
-        let unit = normalizer(self.normal.iter().copied());
-        let offset = unit(self.offset);
-        // NaN without a norm; infinite where the boundary is too far away for the type.
-        (self.offset.is_finite() && !offset.is_nan())
-            .then(|| (self.normal.iter().map(|w| T::from_f64(unit(*w))).collect(), T::from_f64(offset)))
+        let (direction, offset) = unit_form(self.normal.iter().copied(), self.offset)?;
+        Some((direction.collect(), offset))
     }
 }
 
-/// Writes the spatial locations φ = −b w/‖w‖² of all units.
-///
-/// `weights` and `locations` are n × h, `offsets` is a row of h. A column without a direction (zero or not finite) gets
-/// NaN, which plots leave out.
-///
-/// ```
-/// let mut locations = [0.0; 4];
-/// gmp_math::boundary::spatial_locations(&[3.0, 0.0, 4.0, 2.0], &[-10.0, 1.0], 2, &mut locations);
-/// assert_eq!(locations, [1.2, 0.0, 1.6, -0.5]);
-/// ```
-///
-/// # Panics
-/// If the lengths do not fit together.
-#[track_caller]
-pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, locations: &mut [T]) {
-    let inputs = rows("weights", weights.len(), units);
-    expect_shape("offsets", offsets.len(), 1, units);
-    expect_shape("locations", locations.len(), inputs, units);
-    for (unit, offset) in offsets.iter().enumerate() {
-        let column = (0..inputs).map(|input| input * units + unit);
-        let normalized = normalizer(column.clone().map(|at| weights[at]));
-        for at in column {
-            // Two divisions, since the square of the norm may leave the range.
-            locations[at] = T::from_f64(-normalized(*offset) * normalized(weights[at]) + 0.0);
-        }
-    }
+/// w/‖w‖, coordinate by coordinate, and b/‖w‖; none where w has no direction or a number is not finite.
+fn unit_form<T: Scalar>(
+    weights: impl Iterator<Item = T> + Clone,
+    offset: T,
+) -> Option<(impl Iterator<Item = T> + Clone, T)> {
+    let unit = normalizer(weights.clone());
+    let scaled = unit(offset);
+    // NaN without a norm; infinite where the boundary is too far away for the type.
+    (offset.is_finite() && !scaled.is_nan())
+        .then(|| (weights.map(move |w| T::from_f64(unit(w))), T::from_f64(scaled)))
+}
+
+/// φ = −b w/‖w‖², coordinate by coordinate; none where there is no direction or it is too far away for the type.
+fn location<T: Scalar>(
+    weights: impl Iterator<Item = T> + Clone,
+    offset: T,
+) -> Option<impl Iterator<Item = T> + Clone> {
+    let (direction, offset) = unit_form(weights, offset)?;
+    // Adding zero leaves no −0 for a boundary through the origin.
+    offset.is_finite().then(|| direction.map(move |u| -offset * u + T::ZERO))
+}
+
+/// The distance between the spatial locations of (w, b) before and after.
+fn location_change<T: Scalar>(
+    before: (impl Iterator<Item = T> + Clone, T),
+    after: (impl Iterator<Item = T> + Clone, T),
+) -> Option<T> {
+    let (from, to) = (location(before.0, before.1)?, location(after.0, after.1)?);
+    Some(T::from_f64(norm(from.zip(to).map(|(from, to)| to.to_f64() - from.to_f64()))))
 }
 
 /// The angle between two vectors in radians, in [0, π], accurate to a few ulp also where it is tiny or nearly π.
@@ -262,16 +294,20 @@ pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, 
 /// Unless both vectors have one length.
 #[track_caller]
 pub fn angle_between<T: Scalar>(a: &[T], b: &[T]) -> T {
-    expect_shape("b", b.len(), a.len(), 1);
-    let (unit_a, unit_b) = (normalizer(a.iter().copied()), normalizer(b.iter().copied()));
-    let pairs = a.iter().zip(b).map(|(a, b)| (unit_a(*a), unit_b(*b)));
+    expect_len("b", b.len(), a.len());
+    angle(a.iter().copied(), b.iter().copied())
+}
+
+fn angle<T: Scalar>(a: impl Iterator<Item = T> + Clone, b: impl Iterator<Item = T> + Clone) -> T {
+    let (unit_a, unit_b) = (normalizer(a.clone()), normalizer(b.clone()));
+    let pairs = a.zip(b).map(|(a, b)| (unit_a(a), unit_b(b)));
     let difference = norm(pairs.clone().map(|(a, b)| a - b));
     let sum = norm(pairs.map(|(a, b)| a + b));
     T::from_f64(2.0 * difference.atan2(sum))
 }
 
 /// x ↦ x/‖w‖, accurate also where ‖w‖ is past the range or denormal; to NaN where w is zero or not finite.
-fn normalizer<T: Scalar>(w: impl Iterator<Item = T> + Clone) -> impl Fn(T) -> f64 {
+fn normalizer<T: Scalar>(w: impl Iterator<Item = T> + Clone) -> impl Fn(T) -> f64 + Copy {
     let (scale, norm) = scaled_norm(w.map(|w| w.to_f64()));
     let norm = if norm > 0.0 && norm.is_finite() { norm } else { f64::NAN };
     move |x| scale * x.to_f64() / norm
