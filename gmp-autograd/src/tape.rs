@@ -155,11 +155,6 @@ impl<T: Scalar> Tape<T> {
         self.values[range].copy_from_slice(parameters);
     }
 
-    /// Number of parameters that the pass began with.
-    pub fn parameter_count(&self) -> usize {
-        self.parameters
-    }
-
     /// The parameters `offset .. offset + rows · cols` as a matrix whose gradient is wanted.
     ///
     /// ```

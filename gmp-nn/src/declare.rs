@@ -36,7 +36,7 @@ impl<T: Scalar> Declare<'_, T> {
     #[track_caller]
     pub fn parameter(&mut self, name: &str, role: Role, initial: Mat<'_, T>) -> Slot {
         let name = format!("{}.{name}", self.layer);
-        self.parameters.push(name, role, initial.data(), initial.rows(), initial.cols())
+        self.parameters.push(name, role, &initial.to_vec(), initial.rows(), initial.cols())
     }
     /// A 1×`cols` row that is trained, all of whose numbers start as `initial`.
     ///
@@ -57,7 +57,7 @@ impl<T: Scalar> Declare<'_, T> {
     #[track_caller]
     pub fn buffer(&mut self, name: &str, initial: Mat<'_, T>) -> Slot {
         let name = format!("{}.{name}", self.layer);
-        self.buffers.push(name, Role::Buffer, initial.data(), initial.rows(), initial.cols())
+        self.buffers.push(name, Role::Buffer, &initial.to_vec(), initial.rows(), initial.cols())
     }
     /// A 1×`cols` row that is kept and not trained, all of whose numbers start as `initial`.
     ///

@@ -143,8 +143,8 @@ impl<T: Element> Network<T> {
         self.layers.forward(&mut Forward { tape, statistics, watch: Some(&mut watch) }, x)
     }
 
-    /// The outputs for a batch, row by row: those of [`Network::forward`], without a tape of the caller's. Its numbers
-    /// of columns is that of [`Network::output`].
+    /// The outputs for a batch, row by row: those of [`Network::forward`], without a tape of the caller's. Their
+    /// number of columns is that of [`Network::output`].
     ///
     /// # Panics
     /// As [`Network::forward`].
@@ -153,14 +153,18 @@ impl<T: Element> Network<T> {
         self.predict_with(&mut Tape::new(), x).data().to_vec()
     }
 
-    /// The same on a tape of the caller's, whose memory is used again from call to call.
+    /// The same on a tape of the caller's, whose memory is used again from call to call: nothing is allocated once it
+    /// has grown, if x is row-major.
     ///
     /// # Panics
     /// As [`Network::forward`].
     #[track_caller]
     pub fn predict_with<'t>(&self, tape: &'t mut Tape<T>, x: Mat<'_, T>) -> Mat<'t, T> {
         tape.begin(self.parameters.values());
-        let x = tape.input(x.data(), x.rows(), x.cols());
+        let x = match x.is_contiguous() {
+            true => tape.input(x.data(), x.rows(), x.cols()),
+            false => tape.input(&x.to_vec(), x.rows(), x.cols()),
+        };
         let y = self.forward(tape, x);
         tape.value(y)
     }

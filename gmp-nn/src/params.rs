@@ -170,7 +170,8 @@ impl<T: Scalar> ParamStore<T> {
         slot.of_mut(&mut self.values).copy_from_slice(numbers);
         Ok(())
     }
-    /// Replaces the matrix called `name`.
+    /// Replaces the matrix called `name` by one of any strides: weights in PyTorch's layout, units × inputs, are
+    /// `Mat::units_by_inputs(&numbers, units, inputs)`.
     ///
     /// # Errors
     /// If there is no such matrix, or it has another shape. Nothing is changed then.
@@ -180,7 +181,10 @@ impl<T: Scalar> ParamStore<T> {
             let found = format!("a {}×{} matrix", matrix.rows(), matrix.cols());
             return Err(Error::Shape { name: name.to_owned(), found, rows: slot.rows, cols: slot.cols });
         }
-        self.set(name, matrix.data())
+        let numbers = slot.of_mut(&mut self.values).iter_mut();
+        let elements = (0..slot.rows).flat_map(|i| (0..slot.cols).map(move |j| matrix.at(i, j)));
+        numbers.zip(elements).for_each(|(number, element)| *number = element);
+        Ok(())
     }
     fn known(&self, name: &str) -> Result<Slot, Error> {
         let names = || self.entries.iter().map(|e| e.name.clone()).collect();

@@ -5,9 +5,7 @@ use ::safetensors::SafeTensors;
 use ::safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use gmp_autograd::Tape;
 use gmp_nn::zoo::{resnet18, vgg6};
-use gmp_nn::{
-    Activation, Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold,
-};
+use gmp_nn::{Activation, Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold};
 use gmp_train::checkpoint::Problem;
 use gmp_train::safetensors;
 use std::process::Command;
@@ -89,7 +87,7 @@ fn files_that_do_not_fit_are_errors_and_change_nothing() {
 
 /// One matrix's number at `index` becomes `value`, in a file of double precision.
 fn with_number(index: usize, value: f64) -> Vec<u8> {
-    let mut network = network::<f64>(Parameterization::Standard, 1);
+    let mut network = network::<f64>("SP", 1);
     let slot =
         network.parameters.entries().iter().find(|entry| entry.name == "hidden2.weights").unwrap().slot;
     network.parameters.values_mut()[slot.range()][index] = value;
@@ -98,8 +96,8 @@ fn with_number(index: usize, value: f64) -> Vec<u8> {
 
 #[test]
 fn broken_numbers_are_errors_that_name_them() {
-    let mut single = network::<f32>(Parameterization::Standard, 2);
-    let mut double = network::<f64>(Parameterization::Standard, 2);
+    let mut single = network::<f32>("SP", 2);
+    let mut double = network::<f64>("SP", 2);
     let (before, wide_before) = (single.parameters.clone(), double.parameters.clone());
     for (value, text) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
         let error = safetensors::from_bytes(&mut double, &with_number(13, value)).unwrap_err();
@@ -135,7 +133,7 @@ fn header(bytes: &[u8]) -> &str {
 
 #[test]
 fn tensors_of_one_name_are_an_error() {
-    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let mut network = network::<f32>("SP", 1);
     let bytes = safetensors::to_bytes(&network).unwrap();
     let tensor = r#""hidden1.bias":{"dtype":"F32","shape":[7],"data_offsets":[0,28]}"#;
     // Written in two ways that are one.
@@ -149,7 +147,7 @@ fn tensors_of_one_name_are_an_error() {
 /// Others' metadata and blanks have room; what would only cost memory has not.
 #[test]
 fn headers_are_bounded_by_what_the_network_needs() {
-    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let mut network = network::<f32>("SP", 1);
     let bytes = safetensors::to_bytes(&network).unwrap();
     let long = format!("{}{}", header(&bytes), " ".repeat(1 << 20));
     safetensors::from_bytes(&mut network, &with_header(&bytes, &long)).unwrap();
@@ -169,7 +167,7 @@ fn headers_are_bounded_by_what_the_network_needs() {
 #[test]
 fn named_pipes_and_sparse_files_are_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let mut network = network::<f32>("SP", 1);
     let pipe = folder.path().join("pipe.safetensors");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let error = safetensors::import(&mut network, &pipe).unwrap_err().to_string();

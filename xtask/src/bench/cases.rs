@@ -71,7 +71,7 @@ fn product([m, k, n]: [usize; 3], rounds: Rounds) -> Case {
     let (a, b, mut c) = (draw::<f32>("a", m * k), draw::<f32>("b", k * n), vec![0.0; m * n]);
     let timing = rounds.time(|| {
         let (a, b) = (Mat::new(black_box(&a), m, k), Mat::new(black_box(&b), k, n));
-        gemm(a.into(), b.into(), MatMut::new(black_box(&mut c), m, n), false);
+        gemm(a, b, MatMut::new(black_box(&mut c), m, n), false);
     });
     Case {
         workload: Workload::Gemm,
