@@ -2,14 +2,16 @@
 
 use gmp_autograd::Tape;
 use gmp_math::{parallel, sphere};
-use gmp_nn::models::{Form, vgg6};
+use gmp_nn::zoo::{Variant, vgg6};
+use gmp_nn::{Normalization, Parameterization};
 use std::time::{Duration, Instant};
 
 /// The directions of all layers and their gradients, beside the passes of the step that they are part of: VGG-6 under the
 /// geometric parameterization with input normalization. Each is timed after a whole step, with the caches as cold as in one.
 fn main() {
     const BATCH: usize = 32;
-    let mut network = vgg6(Form::GeometricInputNorm, 128, 1000).build::<f32>(1).expect("a network");
+    let variant = Variant::new(Parameterization::Geometric).normalization(Normalization::input_mean());
+    let mut network = vgg6(&variant, 128, 1000).build::<f32>(1).expect("a network");
     let x: Vec<f32> = (0..BATCH * 32 * 32 * 3).map(|i| ((i * 37) % 101) as f32 * 0.01 - 0.5).collect();
     struct Matrices {
         units: usize,

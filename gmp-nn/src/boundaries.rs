@@ -1,21 +1,50 @@
 //! The characteristic activation boundaries of a layer's units.
 
+use crate::parameterization::EffectiveWeights;
 use gmp_math::{Scalar, boundary};
 
-/// Normals and offsets of the hyperplanes {x : w·x + b = 0} where a layer's units switch: one column a unit.
+/// Normals and offsets of the hyperplanes {x : w·x + b = 0} where a layer's units switch, one per column.
 ///
-/// This is the single meaning of a boundary for every parameterization; directions and spatial locations
-/// derive from it. Boundaries are reused from step to step, so recording a training run allocates nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// This is the single meaning of a boundary for every parameterization; directions and spatial locations derive from
+/// it. A piecewise linear activation switches at each of its [kinks](crate::Activation::kinks): where there are
+/// several, the hyperplanes of all units at the first kink come first, then those at the next. A smooth activation
+/// does not switch; its boundary is where its input is 0. Boundaries are reused from step to step, so that recording a
+/// training run allocates nothing.
+///
+/// ```
+/// use gmp_nn::{Boundaries, Mlp, Parameterization};
+///
+/// let mut network = Mlp::new(2, &[1], 1, Parameterization::Standard).build::<f64>(1)?;
+/// network.parameters.set("hidden1.weights", &[3.0, 4.0])?;
+/// network.parameters.set("hidden1.bias", &[-5.0])?;
+///
+/// let mut boundaries = Boundaries::default();
+/// network.boundaries("hidden1", &mut boundaries);
+/// assert_eq!((&boundaries.normals[..], &boundaries.offsets[..]), (&[3.0, 4.0][..], &[-5.0][..]));
+///
+/// let mut location = [0.0; 2];
+/// boundaries.spatial_locations(&mut location); // the point of the line 3x + 4y = 5 that is nearest to the origin
+/// assert!((location[0] - 0.6).abs() < 1e-15 && (location[1] - 0.8).abs() < 1e-15);
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
 pub struct Boundaries<T> {
     /// Effective weights, n×units; their lengths are whatever the parameterization makes them.
     pub normals: Vec<T>,
-    /// Effective biases, one a unit.
+    /// Effective biases, one per column.
     pub offsets: Vec<T>,
+    /// Memory that is used again from call to call.
+    pub(crate) scratch: EffectiveWeights<T>,
+}
+
+impl<T: PartialEq> PartialEq for Boundaries<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.normals, &self.offsets) == (&other.normals, &other.offsets)
+    }
 }
 
 impl<T: Scalar> Boundaries<T> {
-    /// Number of units.
+    /// Number of hyperplanes: of units, times the number of kinks where their activation has several.
     pub fn units(&self) -> usize {
         self.offsets.len()
     }
@@ -39,10 +68,17 @@ impl<T: Scalar> Boundaries<T> {
         let (x, y) = self.normals.split_at(self.units());
         x.iter().zip(y).map(|(&x, &y)| y.atan2(x))
     }
-    pub(crate) fn assign(&mut self, normals: &[T], offsets: &[T]) {
+
+    /// Puts the columns of others, which have as many inputs, side by side.
+    pub(crate) fn join(&mut self, others: impl Iterator<Item = Self>) {
+        let others: Vec<Self> = others.collect();
         self.normals.clear();
-        self.normals.extend_from_slice(normals);
+        for row in 0..others.first().map_or(0, Self::inputs) {
+            for other in &others {
+                self.normals.extend_from_slice(&other.normals[row * other.units()..][..other.units()]);
+            }
+        }
         self.offsets.clear();
-        self.offsets.extend_from_slice(offsets);
+        others.iter().for_each(|other| self.offsets.extend_from_slice(&other.offsets));
     }
 }

@@ -56,14 +56,47 @@ pub enum Error {
         /// Which unit, and why.
         source: gmp_math::Error,
     },
-    /// A layer that cannot be expressed in plain weights and biases.
-    #[error(
-        "{layer}: has no equal of weights and biases: layer normalization takes its statistics from every \
-             sample itself, which no fixed numbers do"
-    )]
+    /// A layer that cannot be expressed in fixed weights and biases.
+    #[error("{layer}: has no equal of fixed weights and biases: {reason}")]
     NotPlain {
         /// The layer.
         layer: String,
+        /// Why.
+        reason: String,
+    },
+    /// A normalization layer without a normalization.
+    #[error("{layer}: a normalization layer needs a normalization, got none")]
+    NoNormalization {
+        /// The layer.
+        layer: String,
+    },
+    /// What a layer, a parameterization or a normalization from outside this crate has to say.
+    #[error("{layer}: {message}")]
+    Invalid {
+        /// The layer.
+        layer: String,
+        /// What is wrong, and what was expected.
+        message: String,
+    },
+    /// A name that no matrix of the network has.
+    #[error("there is no matrix \"{name}\"; expected one of {}", known.join(", "))]
+    UnknownMatrix {
+        /// What was asked for.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Numbers that do not have the shape of the matrix that they are for.
+    #[error("{name}: got {found}, expected {rows}×{cols}")]
+    Shape {
+        /// The matrix.
+        name: String,
+        /// What was given.
+        found: String,
+        /// Rows of the matrix.
+        rows: usize,
+        /// Columns of the matrix.
+        cols: usize,
     },
     /// A name that is no activation's.
     #[error("unknown activation \"{name}\"; expected {}", crate::activation::names())]
@@ -72,7 +105,10 @@ pub enum Error {
         name: String,
     },
     /// A name that is no parameterization's.
-    #[error("unknown parameterization \"{name}\"; expected {}", crate::Parameterization::names())]
+    #[error(
+        "unknown parameterization \"{name}\"; expected {} (one from outside gmp-nn cannot be read by its name)",
+        crate::Parameterization::names()
+    )]
     UnknownParameterization {
         /// What was given.
         name: String,

@@ -20,9 +20,9 @@ pub enum Linear {
 }
 
 impl Linear {
-    /// Numbers that a unit meets on one side, where the layer has so many columns or channels: on the side of its
-    /// inputs, the rows of the weights.
-    pub(crate) fn fan(self, channels: usize) -> usize {
+    /// Fan in of a unit whose layer has so many input columns or channels, which is the number of rows of its weights;
+    /// or, as Keras counts, its fan out where the layer has so many units.
+    pub fn fan(self, channels: usize) -> usize {
         match self {
             Self::Dense => channels,
             // Saturates: a description may ask for any size, and is then refused.

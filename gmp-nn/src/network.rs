@@ -1,91 +1,46 @@
-//! Networks: layers in a row, with their parameters and buffers.
+//! Networks: layers one after the other, with their parameters and buffers.
 
-use crate::layer::{Statistics, chain};
-use crate::op::Activation;
-use crate::parameterization::{DirectionInit, Parameterization};
-use crate::spec::Units;
-use crate::{Boundaries, Element, Error, Features, Forward, Layer, LayerSpec, NetworkSpec, ParamStore};
-use gmp_autograd::{Tape, Var};
-use serde::{Deserialize, Serialize};
+use crate::layer::{Chain, NamedLayer};
+use crate::{
+    Boundaries, Element, Features, Forward, LayerView, NetworkBuilder, NetworkSpec, ParamStore, Statistics,
+};
+use gmp_autograd::{Mat, Tape, Var};
+use std::fmt;
+use std::sync::Arc;
 
-/// The description of a ReLU network with dense layers.
+/// Layers one after the other, with the numbers that are trained and those that are not.
 ///
-/// Hidden layers have the given parameterization. The output layer is standard, as in the paper, but
-/// weight-normalized where the hidden ones are.
+/// [`Mlp`](crate::Mlp) and [`NetworkSpec`] describe networks and build them. A clone has parameters and buffers of its
+/// own.
 ///
 /// ```
-/// use gmp_autograd::Tape;
+/// use gmp_autograd::{Mat, Tape, op};
 /// use gmp_nn::{Mlp, Parameterization};
 ///
-/// let network = Mlp::new(13, &[100], 1, Parameterization::Geometric).build::<f64>(7)?;
-/// let names: Vec<_> = network.parameters.entries().iter().map(|e| e.name.as_str()).collect();
-/// assert_eq!(names, ["hidden1.angles", "hidden1.offset", "hidden1.radius", "output.weights", "output.bias"]);
+/// let mut network = Mlp::new(3, &[16], 1, Parameterization::Geometric).build::<f64>(7)?;
+/// let x = [0.5, -1.0, 2.0, 0.0, 0.1, 0.2];
+/// let y = network.predict(Mat::new(&x, 2, 3)); // one row per sample
+/// assert_eq!(y.len(), 2);
 ///
+/// // A training step needs a tape, begun with the network's parameters.
 /// let mut tape = Tape::new();
 /// tape.begin(network.parameters.values());
-/// let x = tape.input(&[0.5; 26], 2, 13);
-/// let y = network.forward(&mut tape, x);
-/// assert_eq!((y.rows(), y.cols()), (2, 1));
+/// let (x, target) = (tape.input(&x, 2, 3), tape.input(&[1.0, 0.0], 2, 1));
+/// let prediction = network.forward_training(&mut tape, x);
+/// let loss = op::mean_squared_error(&mut tape, prediction, target);
+/// tape.backward(loss);
+/// let rate = 0.01;
+/// for (p, gradient) in network.parameters.values_mut().iter_mut().zip(tape.parameter_gradients()) {
+///     *p -= rate * gradient;
+/// }
+/// network.after_step();
 /// # Ok::<(), gmp_nn::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mlp {
-    /// Number of input coordinates.
-    pub inputs: usize,
-    /// Units of each hidden layer.
-    pub hidden: Vec<usize>,
-    /// Number of outputs.
-    pub outputs: usize,
-    /// Parameterization of the hidden layers.
-    pub parameterization: Parameterization,
-    /// How geometric units start.
-    #[serde(default)]
-    pub directions: DirectionInit,
-}
-
-impl Mlp {
-    /// A network with exact initial directions.
-    pub fn new(inputs: usize, hidden: &[usize], outputs: usize, parameterization: Parameterization) -> Self {
-        Self { inputs, hidden: hidden.to_vec(), outputs, parameterization, directions: DirectionInit::Exact }
-    }
-
-    /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in the parameterization.
-    ///
-    /// Every parameterization draws the same weights from the same seed, so their networks start (batch
-    /// normalization apart) as the same function.
-    ///
-    /// # Errors
-    /// If a layer has no inputs or no units, or does not fit into memory.
-    pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
-        self.spec().build(seed)
-    }
-
-    /// The same network, layer by layer.
-    pub fn spec(&self) -> NetworkSpec {
-        let dense =
-            |units, parameterization, activation| LayerSpec::Dense { units, parameterization, activation };
-        let hidden = self.hidden.iter().enumerate().map(|(i, &units)| {
-            (format!("hidden{}", i + 1), dense(units, self.parameterization, Activation::Relu))
-        });
-        let output = match self.parameterization {
-            Parameterization::WeightNorm => Parameterization::WeightNorm,
-            _ => Parameterization::Standard,
-        };
-        let output = ("output".to_owned(), dense(self.outputs, output, Activation::Identity));
-        NetworkSpec {
-            input: Features::Vector(self.inputs),
-            layers: hidden.chain([output]).collect(),
-            directions: self.directions,
-        }
-    }
-}
-
-/// Layers in a row, with the numbers that are trained and those that are not.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Network<T> {
-    pub(crate) spec: NetworkSpec,
-    pub(crate) layers: Vec<Box<dyn Layer<T>>>,
+    spec: Option<NetworkSpec>,
+    input: Features,
+    layers: Arc<Chain<T>>,
     /// What optimizers change.
     pub parameters: ParamStore<T>,
     /// Running statistics and fixed signs.
@@ -93,61 +48,164 @@ pub struct Network<T> {
 }
 
 impl<T: Element> Network<T> {
-    /// What it was built from.
-    pub fn spec(&self) -> &NetworkSpec {
-        &self.spec
+    /// Begins a network that is built layer by layer, layers from outside this crate among them.
+    pub fn builder<'w>(input: Features) -> NetworkBuilder<'w, T> {
+        NetworkBuilder::new(input)
+    }
+
+    pub(crate) fn new(
+        spec: Option<NetworkSpec>,
+        input: Features,
+        layers: Chain<T>,
+        parameters: ParamStore<T>,
+        buffers: ParamStore<T>,
+    ) -> Self {
+        Self { spec, input, layers: Arc::new(layers), parameters, buffers }
+    }
+
+    /// What it was built from; `None` for a network with layers from outside this crate, which no data describe.
+    pub fn spec(&self) -> Option<&NetworkSpec> {
+        self.spec.as_ref()
+    }
+
+    /// What flows in.
+    pub fn input(&self) -> Features {
+        self.input
+    }
+
+    /// What comes out.
+    pub fn output(&self) -> Features {
+        self.layers.output(self.input)
+    }
+
+    /// Its layers, with their names.
+    pub fn layers(&self) -> &[NamedLayer<T>] {
+        self.layers.layers()
+    }
+
+    pub(crate) fn chain(&self) -> &Chain<T> {
+        &self.layers
     }
 
     /// Evaluates on a batch, with running statistics.
     ///
-    /// x has a column an input and a row a sample; or, of images, a column a channel and a row a pixel:
+    /// x has one row per sample and one column per input; or, of images, one row per pixel and one column per channel:
     /// (batch·height·width)×channels, rows in that order. The result likewise: batch×units where the last layer is
     /// dense. A batch may be empty.
     ///
     /// # Panics
-    /// If x has another number of columns, or rows that are no whole number of images, or the tape was not begun with
-    /// this network's parameters.
+    /// If x has another number of columns, or rows that are not a whole number of images, or the tape was not begun
+    /// with this network's parameters.
     #[track_caller]
     pub fn forward(&self, tape: &mut Tape<T>, x: Var) -> Var {
-        self.spec.input.check(x);
-        let mut pass = Forward { tape, statistics: Statistics::Running(self.buffers.values()) };
-        chain(&self.layers, &mut pass, x)
+        self.check(tape, x);
+        let statistics = Statistics::Running(self.buffers.values());
+        self.layers.forward(&mut Forward { tape, statistics, watch: None }, x)
     }
 
-    /// Evaluates on a batch as [`Network::forward`], but with the batch's own statistics, which also move the running
-    /// ones in [`Network::buffers`].
+    /// Evaluates on a batch as [`Network::forward`], but with the batch's own statistics, which also update the
+    /// running ones in [`Network::buffers`].
     ///
     /// # Panics
-    /// As [`Network::forward`], and if the batch is empty and a normalization wants its mean.
+    /// As [`Network::forward`], and if the batch is empty and a normalization needs its mean.
     #[track_caller]
     pub fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
-        self.spec.input.check(x);
-        let mut pass = Forward { tape, statistics: Statistics::Batch(self.buffers.values_mut()) };
-        chain(&self.layers, &mut pass, x)
+        self.check(tape, x);
+        let statistics = Statistics::Batch(self.buffers.values_mut());
+        self.layers.forward(&mut Forward { tape, statistics, watch: None }, x)
+    }
+
+    /// Evaluates as [`Network::forward`], and calls `watch` with the name and the output of every layer, those inside
+    /// residual blocks included. All of these variables can be read from the tape afterwards.
+    ///
+    /// ```
+    /// use gmp_autograd::Tape;
+    /// use gmp_nn::{Mlp, Parameterization};
+    ///
+    /// let network = Mlp::new(3, &[16, 8], 1, Parameterization::Geometric).build::<f64>(7)?;
+    /// let mut tape = Tape::new();
+    /// tape.begin(network.parameters.values());
+    /// let x = tape.input(&[0.5, -1.0, 2.0], 1, 3);
+    /// let mut outputs = Vec::new();
+    /// network.forward_each(&mut tape, x, |name, y| outputs.push((name.to_owned(), y)));
+    ///
+    /// let (name, y) = &outputs[1];
+    /// assert_eq!((name.as_str(), tape.value(*y).cols()), ("hidden2", 8));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Network::forward`].
+    #[track_caller]
+    pub fn forward_each(&self, tape: &mut Tape<T>, x: Var, mut watch: impl FnMut(&str, Var)) -> Var {
+        self.check(tape, x);
+        let statistics = Statistics::Running(self.buffers.values());
+        self.layers.forward(&mut Forward { tape, statistics, watch: Some(&mut watch) }, x)
+    }
+
+    /// The outputs for a batch, row by row: those of [`Network::forward`], without a tape of the caller's. Their
+    /// number of columns is that of [`Network::output`].
+    ///
+    /// # Panics
+    /// As [`Network::forward`].
+    #[track_caller]
+    pub fn predict(&self, x: Mat<'_, T>) -> Vec<T> {
+        self.predict_with(&mut Tape::new(), x).data().to_vec()
+    }
+
+    /// The same on a tape of the caller's, whose memory is used again from call to call: nothing is allocated once it
+    /// has grown, if x is row-major.
+    ///
+    /// # Panics
+    /// As [`Network::forward`].
+    #[track_caller]
+    pub fn predict_with<'t>(&self, tape: &'t mut Tape<T>, x: Mat<'_, T>) -> Mat<'t, T> {
+        tape.begin(self.parameters.values());
+        let x = match x.is_contiguous() {
+            true => tape.input(x.data(), x.rows(), x.cols()),
+            false => tape.input(&x.to_vec(), x.rows(), x.cols()),
+        };
+        let y = self.forward(tape, x);
+        tape.value(y)
+    }
+
+    /// Lets every layer bring its parameters back to where they belong: to be called after an optimizer's step. None
+    /// of this crate's parameterizations needs it.
+    pub fn after_step(&mut self) {
+        self.layers.after_step(self.parameters.values_mut());
+    }
+
+    #[track_caller]
+    fn check(&self, tape: &Tape<T>, x: Var) {
+        let (begun, own) = (tape.parameter_count(), self.parameters.values().len());
+        assert!(begun == own, "the tape was begun with {begun} parameters, the network has {own}");
+        self.input.check(x);
     }
 
     /// Names of the layers of units, dense and convolutional, those in residual blocks included: `"conv1"`,
     /// `"stage2.block1.main1"`. A layer's parameters have its name before the dot of their own.
     pub fn unit_layers(&self) -> Vec<String> {
         let mut names = Vec::new();
-        self.each_units(&mut |units| names.push(units.name.to_owned()));
+        self.layers.each_units(&mut |name, _, _| names.push(name.to_owned()));
         names
     }
 
     /// Writes the activation boundaries of the units of the layer called `layer`, in the space of a unit's own inputs:
     /// those of a convolution are the k·k·channels numbers under its window, in the order (row, column, channel).
     ///
-    /// A unit switches on its boundary, with the running statistics as they are: they have their place in it under
-    /// batch normalization, and where units without a rectifier hand their outputs straight to a normalization, as
-    /// under MBN and LN. Units with no rectifier at all (before the sum of a residual block, in the last layer) do not
-    /// switch; their boundary is where their output is zero. A normalization of a layer's input (IMN) is no part of
-    /// the layer: its inputs are what that hands on.
+    /// A unit switches on its boundary, with the running statistics as they are: they are part of it under batch
+    /// normalization, and where units without an activation hand their outputs straight to a normalization layer, as
+    /// under MBN and LN. Where the activation has several kinks, there is a boundary for each; a smooth activation does
+    /// not switch, and its boundary is where its input is zero, as is that of units without activation (before the sum
+    /// of a residual block, in the last layer). A normalization of a layer's input (IMN) is no part of the boundary: a
+    /// unit's inputs are what that hands on.
     ///
     /// ```
-    /// use gmp_nn::models::{Form, resnet18};
-    /// use gmp_nn::Boundaries;
+    /// use gmp_nn::zoo::{Variant, resnet18};
+    /// use gmp_nn::{Boundaries, Normalization, Parameterization};
     ///
-    /// let network = resnet18(Form::GeometricInputNorm, 10).build::<f32>(7)?;
+    /// let variant = Variant::new(Parameterization::Geometric).normalization(Normalization::input_mean());
+    /// let network = resnet18(&variant, 10).build::<f32>(7)?;
     /// assert_eq!(network.unit_layers().len(), 21);
     /// let mut boundaries = Boundaries::default();
     /// network.boundaries("stage2.block1.shortcut1", &mut boundaries);
@@ -161,27 +219,61 @@ impl<T: Element> Network<T> {
     pub fn boundaries(&self, layer: &str, boundaries: &mut Boundaries<T>) {
         let (parameters, buffers) = (self.parameters.values(), self.buffers.values());
         let mut is_found = false;
-        self.each_units(&mut |units| {
-            if units.name != layer {
-                return;
+        self.layers.each_units(&mut |name, units, behind| {
+            if name == layer {
+                is_found = true;
+                units.boundaries(behind, parameters, buffers, boundaries);
             }
-            is_found = true;
-            if let (Activation::Identity, Some(behind)) = (units.activation, units.behind) {
-                // What a normalization sees is the units' output, which has their scale; a boundary need not.
-                let plain = units.layer.plain(parameters, buffers).expect("a layer of units");
-                boundaries.assign(&plain.weights, &plain.bias);
-                if behind.move_boundaries(buffers, boundaries) {
-                    return;
-                }
-            }
-            units.layer.boundaries(parameters, buffers, boundaries);
         });
         assert!(is_found, "{layer:?} is none of the layers of units, {:?}", self.unit_layers());
     }
 
-    fn each_units(&self, f: &mut dyn FnMut(Units<'_, T>)) {
-        for (i, (name, spec)) in self.spec.layers.iter().enumerate() {
-            spec.each_units(name, &self.layers[i..], f);
+    /// The layers with what they are, the shapes of their outputs and their numbers of parameters, as a table.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(20, &[64], 1, Parameterization::Geometric).build::<f64>(7)?;
+    /// let text = "\
+    /// layer    kind              output  parameters
+    /// hidden1  dense, GmP, relu      64        1344
+    /// output   dense, SP              1          65
+    /// total                                    1409
+    /// ";
+    /// assert_eq!(network.summary().to_string(), text);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    pub fn summary(&self) -> impl fmt::Display + '_ {
+        Summary(self)
+    }
+}
+
+struct Summary<'a, T>(&'a Network<T>);
+
+impl<T: Element> fmt::Display for Summary<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![["layer", "kind", "output", "parameters"].map(str::to_owned)];
+        list(self.0.chain(), self.0.input, 0, &mut rows);
+        let total = self.0.parameters.values().len();
+        rows.push(["total".to_owned(), String::new(), String::new(), total.to_string()]);
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let [name, kind, output, parameters] = [width(0), width(1), width(2), width(3)];
+        for [a, b, c, d] in &rows {
+            writeln!(f, "{a:<name$}  {b:<kind$}  {c:>output$}  {d:>parameters$}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A row per layer, those of residual blocks below their block.
+fn list<T: Element>(chain: &Chain<T>, mut features: Features, depth: usize, rows: &mut Vec<[String; 4]>) {
+    for NamedLayer { name, layer, parameters } in chain.layers() {
+        let input = features;
+        features = layer.output(features);
+        let name = format!("{:1$}{name}", "", 2 * depth);
+        rows.push([name, layer.summary(), features.to_string(), parameters.len().to_string()]);
+        if let LayerView::Residual { main, shortcut } = layer.view() {
+            list(main, input, depth + 1, rows);
+            list(shortcut, input, depth + 1, rows);
         }
     }
 }

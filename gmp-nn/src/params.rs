@@ -1,9 +1,11 @@
-//! Numbers with names: the parameters of a network, and its buffers.
+//! The parameters of a network, or its buffers: one flat vector with an index by name.
 
+use crate::Error;
+use gmp_autograd::Mat;
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 
-/// What a named matrix is to its layer. Weight decay, learning rates by group and reports select by it.
+/// What a named matrix is to its layer. Optimizers tell parameters apart by it: weight decay spares angles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Role {
@@ -21,22 +23,24 @@ pub enum Role {
     Gain,
     /// Shift β of a normalization.
     Shift,
+    /// A parameter that is none of these: one of a layer from outside this crate.
+    Other,
     /// A buffer: a fixed sign or a running statistic. No optimizer sees it.
     Buffer,
 }
 
-/// Name, shape and place of one matrix.
+/// Name, role, shape and position of one matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// `"<layer>.<matrix>"`, unique within a network: `"hidden1.angles"`.
     pub name: String,
     /// What it is to its layer.
     pub role: Role,
-    /// Where it lies.
+    /// Its position and shape.
     pub slot: Slot,
 }
 
-/// Where a matrix lies among the numbers: what a layer holds instead of the numbers themselves.
+/// Position and shape of a matrix in the flat vector: what a layer holds instead of the numbers themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// First number.
@@ -48,15 +52,46 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The numbers' places.
+    /// The indices of its numbers.
     pub fn range(self) -> std::ops::Range<usize> {
         self.offset..self.offset + self.rows * self.cols
     }
+    /// Its numbers, row-major, among all of them.
+    ///
+    /// # Panics
+    /// If `values` is shorter than the vector that the slot belongs to.
+    #[track_caller]
+    pub fn of<T>(self, values: &[T]) -> &[T] {
+        &values[self.range()]
+    }
+    /// Its numbers for writing.
+    ///
+    /// # Panics
+    /// As [`Slot::of`].
+    #[track_caller]
+    pub fn of_mut<T>(self, values: &mut [T]) -> &mut [T] {
+        &mut values[self.range()]
+    }
 }
 
-/// All parameters (or all buffers) of a network: one flat vector and a list that says what lies where.
+/// All parameters (or all buffers) of a network: one flat vector, and a list of the matrices in it.
 ///
-/// Optimizers and checkpoints loop over the vector; whoever wants one matrix looks it up by name.
+/// Optimizers and checkpoints loop over the vector; a single matrix is read and written by its name.
+///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization};
+///
+/// let mut network = Mlp::new(2, &[3], 1, Parameterization::Standard).build::<f64>(7)?;
+/// let weights = network.parameters.matrix("hidden1.weights").unwrap();
+/// assert_eq!((weights.rows(), weights.cols()), (2, 3)); // inputs × units
+///
+/// network.parameters.set("hidden1.bias", &[0.1, 0.2, 0.3])?;
+/// assert_eq!(network.parameters.get("hidden1.bias").unwrap(), [0.1, 0.2, 0.3]);
+///
+/// let names: Vec<_> = network.parameters.iter().map(|(entry, _)| entry.name.as_str()).collect();
+/// assert_eq!(names, ["hidden1.weights", "hidden1.bias", "output.weights", "output.bias"]);
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamStore<T> {
     values: Vec<T>,
@@ -96,17 +131,97 @@ impl<T: Scalar> ParamStore<T> {
     pub fn values_mut(&mut self) -> &mut [T] {
         &mut self.values
     }
-    /// Names, roles and places, in the order of the numbers.
+    /// Names, roles and positions, in the order of the numbers.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
-    /// The matrix called `name`, row-major.
+    /// Every matrix with its numbers, row-major, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Entry, &[T])> {
+        self.entries.iter().map(|entry| (entry, entry.slot.of(&self.values)))
+    }
+    /// The entry of the matrix called `name`.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.name == name)
+    }
+    /// The numbers of the matrix called `name`, row-major.
     pub fn get(&self, name: &str) -> Option<&[T]> {
-        let entry = self.entries.iter().find(|e| e.name == name)?;
-        Some(&self.values[entry.slot.range()])
+        Some(self.entry(name)?.slot.of(&self.values))
+    }
+    /// The numbers of the matrix called `name`, row-major, for writing.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
+        let slot = self.entry(name)?.slot;
+        Some(slot.of_mut(&mut self.values))
+    }
+    /// The matrix called `name`: weights and angles are inputs × units, what there is one of per unit is 1 × units.
+    pub fn matrix(&self, name: &str) -> Option<Mat<'_, T>> {
+        let slot = self.entry(name)?.slot;
+        Some(Mat::new(slot.of(&self.values), slot.rows, slot.cols))
+    }
+    /// Replaces the numbers of the matrix called `name`, row-major.
+    ///
+    /// # Errors
+    /// If there is no such matrix, or it has another number of elements. Nothing is changed then.
+    pub fn set(&mut self, name: &str, numbers: &[T]) -> Result<(), Error> {
+        let slot = self.known(name)?;
+        if numbers.len() != slot.rows * slot.cols {
+            let found = format!("{} numbers", numbers.len());
+            return Err(Error::Shape { name: name.to_owned(), found, rows: slot.rows, cols: slot.cols });
+        }
+        slot.of_mut(&mut self.values).copy_from_slice(numbers);
+        Ok(())
+    }
+    /// Replaces the matrix called `name` by one of any strides: weights in PyTorch's layout, units × inputs, are
+    /// `Mat::units_by_inputs(&numbers, units, inputs)`.
+    ///
+    /// # Errors
+    /// If there is no such matrix, or it has another shape. Nothing is changed then.
+    pub fn set_matrix(&mut self, name: &str, matrix: Mat<'_, T>) -> Result<(), Error> {
+        let slot = self.known(name)?;
+        if (matrix.rows(), matrix.cols()) != (slot.rows, slot.cols) {
+            let found = format!("a {}×{} matrix", matrix.rows(), matrix.cols());
+            return Err(Error::Shape { name: name.to_owned(), found, rows: slot.rows, cols: slot.cols });
+        }
+        let numbers = slot.of_mut(&mut self.values).iter_mut();
+        let elements = (0..slot.rows).flat_map(|i| (0..slot.cols).map(move |j| matrix.at(i, j)));
+        numbers.zip(elements).for_each(|(number, element)| *number = element);
+        Ok(())
+    }
+    fn known(&self, name: &str) -> Result<Slot, Error> {
+        let names = || self.entries.iter().map(|e| e.name.clone()).collect();
+        let entry = self.entry(name);
+        entry.map(|e| e.slot).ok_or_else(|| Error::UnknownMatrix { name: name.to_owned(), known: names() })
     }
     /// The entry that number `index` belongs to.
     pub fn entry_of(&self, index: usize) -> Option<&Entry> {
         self.entries.iter().find(|e| e.slot.range().contains(&index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_are_written_by_name_and_their_shape_is_checked() {
+        let mut store = ParamStore::default();
+        store.push("a.weights".to_owned(), Role::Weight, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3);
+        store.push("a.bias".to_owned(), Role::Bias, &[0.0; 3], 1, 3);
+        store.set("a.bias", &[7.0, 8.0, 9.0]).unwrap();
+        assert_eq!(store.get("a.bias").unwrap(), [7.0, 8.0, 9.0]);
+        store.get_mut("a.bias").unwrap()[0] = -1.0;
+        assert_eq!(store.matrix("a.bias").unwrap().row(0), [-1.0, 8.0, 9.0]);
+        let transposed = Mat::new(&[0.0; 6], 3, 2);
+        let error = store.set_matrix("a.weights", transposed).unwrap_err();
+        assert_eq!(error.to_string(), "a.weights: got a 3×2 matrix, expected 2×3");
+        let error = store.set("a.weights", &[0.0; 5]).unwrap_err();
+        assert_eq!(error.to_string(), "a.weights: got 5 numbers, expected 2×3");
+        let error = store.set("a.weight", &[0.0; 6]).unwrap_err();
+        assert_eq!(error.to_string(), "there is no matrix \"a.weight\"; expected one of a.weights, a.bias");
+        assert_eq!(store.values()[..6], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "unchanged");
+        store.set_matrix("a.weights", Mat::new(&[0.5; 6], 2, 3)).unwrap();
+        assert_eq!(
+            store.iter().map(|(e, n)| (&e.name[..], n[0])).collect::<Vec<_>>(),
+            [("a.weights", 0.5), ("a.bias", -1.0)]
+        );
     }
 }

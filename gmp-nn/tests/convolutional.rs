@@ -1,23 +1,13 @@
 //! Convolutional networks: every form of their units, and the paper's two networks.
 
+use crate::forms::{ALL, DENSE, form};
 use gmp_autograd::{Tape, op};
 use gmp_nn::conv::{Padding, Window};
-use gmp_nn::models::{Form, resnet18, vgg6};
+use gmp_nn::zoo::{Variant, resnet18, vgg6};
 use gmp_nn::{
-    Activation, Boundaries, DirectionInit, Error, Features, LayerSpec, Network, NetworkSpec,
-    Parameterization, Rng,
+    Activation, Boundaries, Convolution, Dense, Error, Features, LayerSpec, Network, NetworkSpec,
+    Normalization, Parameterization, Rng,
 };
-
-const FORMS: [Form; 8] = [
-    Form::Standard,
-    Form::WeightNorm,
-    Form::WeightNormMeanNorm,
-    Form::BatchNorm,
-    Form::Geometric,
-    Form::GeometricInputNorm,
-    Form::WeightNormInputNorm,
-    Form::LayerNorm,
-];
 
 fn draw(seed: u64, len: usize) -> Vec<f64> {
     let mut rng = Rng::new(seed, "pictures");
@@ -25,8 +15,8 @@ fn draw(seed: u64, len: usize) -> Vec<f64> {
 }
 
 /// The layers of a network as `form` has them, on images small enough to differentiate numerically.
-fn small(form: Form, of: impl Fn(Form) -> NetworkSpec, keep: &[&str]) -> NetworkSpec {
-    let mut spec = of(form);
+fn small(name: &str, of: impl Fn(&Variant) -> NetworkSpec, keep: &[&str]) -> NetworkSpec {
+    let mut spec = of(&form(name));
     spec.layers.retain(|(name, _)| keep.iter().any(|k| name.split('.').next() == Some(k)));
     spec
 }
@@ -53,13 +43,14 @@ fn loss(
 /// Every tenth parameter against central differences, all forms, with everything that surrounds a convolution.
 #[test]
 fn whole_networks_pass_the_gradient_check() {
-    let convolution = |filters, window, form: Form, activation| LayerSpec::Convolution {
-        filters,
-        window,
-        parameterization: form.parameterization(),
-        activation,
+    let convolution = |filters, window, name: &str, activation| -> LayerSpec {
+        let mut units = Convolution::new(filters, window, form(name).parameterization).activation(activation);
+        if name == "BN" {
+            units = units.normalization(form(name).normalization);
+        }
+        units.into()
     };
-    for form in FORMS {
+    for form in ALL {
         let vgg = small(form, |form| vgg6(form, 3, 4), &["conv1", "conv2", "pool1", "average", "output"]);
         let vgg = NetworkSpec { input: Features::Image { height: 6, width: 6, channels: 3 }, ..vgg };
         let residual = LayerSpec::Residual {
@@ -100,15 +91,15 @@ fn whole_networks_pass_the_gradient_check() {
 /// From the same weights, standard and weight-normalized networks are the same function.
 #[test]
 fn standard_and_weight_normalized_start_as_the_same_function() {
-    let outputs = |form| {
-        let network = vgg6(form, 4, 5).build::<f64>(1).unwrap();
+    let outputs = |name| {
+        let network = vgg6(&form(name), 4, 5).build::<f64>(1).unwrap();
         let mut tape = Tape::new();
         tape.begin(network.parameters.values());
         let x = tape.input(&draw(2, 2 * 32 * 32 * 3), 2 * 32 * 32, 3);
         let y = network.forward(&mut tape, x);
         tape.value(y).data().to_vec()
     };
-    let (standard, normalized) = (outputs(Form::Standard), outputs(Form::WeightNorm));
+    let (standard, normalized) = (outputs("SP"), outputs("WN"));
     for (a, b) in standard.iter().zip(&normalized) {
         assert!((a - b).abs() <= 1e-10 * (1.0 + b.abs()), "{a} and {b}");
     }
@@ -121,32 +112,32 @@ fn the_networks_have_the_papers_sizes() {
     let parameters = |spec: NetworkSpec| spec.build::<f32>(0).unwrap().parameters.values().len();
     let sizes = [(3, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512)];
     let vgg: usize = sizes.iter().map(|(i, o)| 9 * i * o + o).sum::<usize>() + 512 * 1000 + 1000;
-    assert_eq!(parameters(vgg6(Form::Standard, 128, 1000)), vgg);
+    assert_eq!(parameters(vgg6(&form("SP"), 128, 1000)), vgg);
     // One angle fewer than weights, a radius more: as many as weights and bias.
     let filters: usize = sizes.iter().map(|(_, o)| o).sum();
-    assert_eq!(parameters(vgg6(Form::Geometric, 128, 1000)), vgg);
-    assert_eq!(parameters(vgg6(Form::BatchNorm, 128, 1000)), vgg + 2 * filters);
-    assert_eq!(parameters(resnet18(Form::BatchNorm, 1000)), 11_689_512 + 4_800);
+    assert_eq!(parameters(vgg6(&form("GmP"), 128, 1000)), vgg);
+    assert_eq!(parameters(vgg6(&form("BN"), 128, 1000)), vgg + 2 * filters);
+    assert_eq!(parameters(resnet18(&form("BN"), 1000)), 11_689_512 + 4_800);
 }
 
 #[test]
 fn resnet18_runs_under_every_form_of_the_paper() {
-    for form in Form::PAPER {
-        let mut network = resnet18(form, 7).build::<f32>(1).unwrap();
+    for name in ["SP", "WN", "WN+MBN", "BN", "GmP", "GmP+IMN"] {
+        let mut network = resnet18(&form(name), 7).build::<f32>(1).unwrap();
         let x: Vec<f32> = draw(3, 224 * 224 * 3).into_iter().map(|x| x as f32).collect();
         let mut tape = Tape::new();
         tape.begin(network.parameters.values());
         let x = tape.input(&x, 224 * 224, 3);
         let y = network.forward_training(&mut tape, x);
         assert_eq!((y.rows(), y.cols()), (1, 7));
-        assert!(tape.value(y).data().iter().all(|y| y.is_finite()), "{form:?}");
+        assert!(tape.value(y).data().iter().all(|y| y.is_finite()), "{name}");
     }
 }
 
 /// A geometric filter has one direction over all of its window: a unit vector of k·k·channels.
 #[test]
 fn boundaries_of_a_convolution_are_those_of_its_filters() {
-    let network = vgg6(Form::Geometric, 4, 5).build::<f64>(1).unwrap();
+    let network = vgg6(&form("GmP"), 4, 5).build::<f64>(1).unwrap();
     let mut boundaries = Boundaries::default();
     network.boundaries("conv2", &mut boundaries);
     assert_eq!((boundaries.inputs(), boundaries.units()), (3 * 3 * 4, 4));
@@ -173,13 +164,13 @@ fn boundaries_of_every_layer_of_resnet18_can_be_observed() {
     }
     expected.push(("output".to_owned(), 512, 7));
     assert_eq!(expected.len(), 17 + 3 + 1);
-    for form in [Form::WeightNormMeanNorm, Form::BatchNorm, Form::GeometricInputNorm] {
+    for name in ["WN+MBN", "BN", "GmP+IMN"] {
         // Main branches have other positions where a normalization is a layer of its own.
-        let second = match form {
-            Form::BatchNorm => "main2",
+        let second = match name {
+            "BN" => "main2",
             _ => "main3",
         };
-        let network = resnet18(form, 7).build::<f32>(1).unwrap();
+        let network = resnet18(&form(name), 7).build::<f32>(1).unwrap();
         let mut boundaries = Boundaries::default();
         let found = network.unit_layers().into_iter().map(|name| {
             network.boundaries(&name, &mut boundaries);
@@ -188,7 +179,7 @@ fn boundaries_of_every_layer_of_resnet18_can_be_observed() {
         });
         let expected =
             expected.iter().map(|(name, inputs, units)| (name.replace("main2", second), *inputs, *units));
-        assert!(found.eq(expected), "{form:?}: {:?}", network.unit_layers());
+        assert!(found.eq(expected), "{name}: {:?}", network.unit_layers());
     }
 }
 
@@ -197,24 +188,22 @@ fn boundaries_of_every_layer_of_resnet18_can_be_observed() {
 #[test]
 fn units_of_a_block_switch_on_their_boundaries() {
     let relu = Activation::Relu;
-    let convolution = |parameterization, activation| {
-        let window = Window::new(3, 1, Padding::Valid);
-        LayerSpec::Convolution { filters: 4, window, parameterization, activation }
+    let convolution = |name, activation| -> LayerSpec {
+        let Variant { parameterization, normalization, .. } = form(name);
+        let units = Convolution::new(4, Window::new(3, 1, Padding::Valid), parameterization);
+        units.normalization(normalization).activation(activation).into()
     };
-    for parameterization in Parameterization::ALL {
-        let plain = |activation| convolution(parameterization, activation);
+    let norm = |normalization| LayerSpec::Normalization { normalization, activation: relu };
+    for name in DENSE {
+        let plain = |activation| convolution(name, activation);
         for main in [
             vec![plain(relu)],
-            vec![plain(Activation::Identity), LayerSpec::MeanNorm { activation: relu }],
-            vec![plain(Activation::Identity), LayerSpec::LayerNorm { activation: relu }],
+            vec![plain(Activation::Identity), norm(Normalization::batch_mean())],
+            vec![plain(Activation::Identity), norm(Normalization::layer())],
         ] {
-            let shortcut = vec![convolution(Parameterization::Standard, Activation::Identity)];
+            let shortcut = vec![convolution("SP", Activation::Identity)];
             let case = format!("{main:?}");
-            let spec = NetworkSpec {
-                input: Features::Image { height: 3, width: 3, channels: 2 },
-                layers: vec![("block".to_owned(), LayerSpec::Residual { main, shortcut })],
-                directions: DirectionInit::Exact,
-            };
+            let spec = NetworkSpec::image(3, 3, 2).residual("block", main, shortcut);
             let mut network = spec.build::<f64>(1).unwrap();
             let mut rng = Rng::new(2, "disturb");
             for entry in network.parameters.entries().to_vec() {
@@ -261,14 +250,14 @@ fn units_of_a_block_switch_on_their_boundaries() {
 #[test]
 #[should_panic(expected = "\"pool1\" is none of the layers of units, [\"conv1\", \"conv2\", ")]
 fn boundaries_of_a_layer_without_units_are_refused() {
-    let network = vgg6(Form::Standard, 1, 2).build::<f32>(1).unwrap();
+    let network = vgg6(&form("SP"), 1, 2).build::<f32>(1).unwrap();
     network.boundaries("pool1", &mut Boundaries::default());
 }
 
 #[test]
-#[should_panic(expected = "1500×3 is no batch of Image { height: 32, width: 32, channels: 3 }")]
+#[should_panic(expected = "the network takes images of 32×32×3, 1024 rows each; the batch has 1500 rows")]
 fn a_part_of_an_image_is_refused() {
-    let network = vgg6(Form::Standard, 1, 2).build::<f32>(1).unwrap();
+    let network = vgg6(&form("SP"), 1, 2).build::<f32>(1).unwrap();
     let mut tape = Tape::new();
     tape.begin(network.parameters.values());
     let x = tape.input(&[0.0; 1500 * 3], 1500, 3);
@@ -278,12 +267,12 @@ fn a_part_of_an_image_is_refused() {
 /// √(6/(fan in + fan out)), with Keras' fans but for geometric convolutions, whose fan out is the number of filters.
 #[test]
 fn initial_weights_have_the_glorot_limits_of_their_form() {
-    let (channels, units, activation) = (48, 40, Activation::Relu);
+    let (channels, units) = (48, 40);
     for parameterization in Parameterization::ALL {
         let limit = |fan_in: usize, fan_out: usize| (6.0 / (fan_in + fan_out) as f64).sqrt();
         let window = Window::new(3, 1, Padding::Same);
-        let dense = LayerSpec::Dense { units, parameterization, activation };
-        let convolution = LayerSpec::Convolution { filters: units, window, parameterization, activation };
+        let dense = Dense::new(units, parameterization).into();
+        let convolution = Convolution::new(units, window, parameterization).into();
         let convolution_limit = match parameterization {
             Parameterization::Geometric => limit(9 * channels, units),
             _ => limit(9 * channels, 9 * units),
@@ -293,9 +282,8 @@ fn initial_weights_have_the_glorot_limits_of_their_form() {
             (Features::Vector(9 * channels), dense, limit(9 * channels, units)),
             (image, convolution, convolution_limit),
         ] {
-            let layers = vec![("units".to_owned(), layer)];
-            let network =
-                NetworkSpec { input, layers, directions: DirectionInit::Exact }.build::<f64>(1).unwrap();
+            let layer: LayerSpec = layer;
+            let network = NetworkSpec::new(input).layer("units", layer).build::<f64>(1).unwrap();
             let mut boundaries = Boundaries::default();
             network.boundaries("units", &mut boundaries);
             let radius = network.parameters.get("units.radius").map_or(vec![1.0; units], <[f64]>::to_vec);
@@ -311,16 +299,8 @@ fn initial_weights_have_the_glorot_limits_of_their_form() {
 
 #[test]
 fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
-    let spec = |input, layer| NetworkSpec {
-        input,
-        layers: vec![("odd".to_owned(), layer)],
-        directions: DirectionInit::Exact,
-    };
-    let dense = LayerSpec::Dense {
-        units: 3,
-        parameterization: Parameterization::Standard,
-        activation: Activation::Relu,
-    };
+    let spec = |input, layer: LayerSpec| NetworkSpec::new(input).layer("odd", layer);
+    let dense: LayerSpec = Dense::new(3, Parameterization::Standard).into();
     let image = Features::Image { height: 4, width: 4, channels: 3 };
     let error = |spec: NetworkSpec| spec.build::<f64>(0).unwrap_err();
     assert!(matches!(error(spec(image, dense.clone())), Error::Misfit { .. }));
@@ -340,18 +320,13 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
 /// A description may come from a file; no size in it may panic or abort.
 #[test]
 fn sizes_beyond_any_memory_are_errors_that_name_the_layer() {
-    let (parameterization, activation) = (Parameterization::Geometric, Activation::Relu);
-    let dense = |units| LayerSpec::Dense { units, parameterization, activation };
+    let dense = |units| LayerSpec::from(Dense::new(units, Parameterization::Geometric));
     let convolution = |filters, size| {
         let window = Window::new(size, 1, Padding::Same);
-        LayerSpec::Convolution { filters, window, parameterization, activation }
+        Convolution::new(filters, window, Parameterization::Geometric).into()
     };
-    let error = |input, layer| {
-        let layers = vec![("huge".to_owned(), layer)];
-        NetworkSpec { input, layers, directions: DirectionInit::Exact }
-            .build::<f64>(0)
-            .unwrap_err()
-            .to_string()
+    let error = |input, layer: LayerSpec| {
+        NetworkSpec::new(input).layer("huge", layer).build::<f64>(0).unwrap_err().to_string()
     };
     let image = |side, channels| Features::Image { height: side, width: side, channels };
     assert_eq!(
@@ -360,7 +335,7 @@ fn sizes_beyond_any_memory_are_errors_that_name_the_layer() {
     );
     assert!(error(Features::Vector(3), dense(usize::MAX)).contains("do not fit into memory"));
     assert!(
-        error(Features::Vector(usize::MAX), LayerSpec::MeanNorm { activation })
+        error(Features::Vector(usize::MAX), LayerSpec::normalization(Normalization::batch_mean()))
             .contains("do not fit into memory")
     );
     assert!(error(image(4, 1 << 30), convolution(8, (1 << 32) - 1)).contains("do not fit into memory"));
@@ -373,11 +348,14 @@ fn sizes_beyond_any_memory_are_errors_that_name_the_layer() {
 /// Both branches read the result before the block, which a normalization at the start of one must leave alone.
 #[test]
 fn a_block_may_begin_with_a_normalization() {
-    let mean = || LayerSpec::MeanNorm { activation: Activation::Relu };
+    let mean = || LayerSpec::Normalization {
+        normalization: Normalization::batch_mean(),
+        activation: Activation::Relu,
+    };
     for (main, shortcut) in
         [(vec![mean()], vec![]), (vec![], vec![mean()]), (vec![mean(), mean()], vec![mean()])]
     {
-        let mut spec = small(Form::Geometric, |form| vgg6(form, 3, 4), &["conv1", "average", "output"]);
+        let mut spec = small("GmP", |form| vgg6(form, 3, 4), &["conv1", "average", "output"]);
         spec.layers.insert(1, ("block".to_owned(), LayerSpec::Residual { main, shortcut }));
         let mut network = spec.build::<f64>(3).unwrap();
         let parameters = network.parameters.values().to_vec();

@@ -1,11 +1,12 @@
 //! Folded networks are the functions they were.
 
+use crate::forms::{DENSE, FOLDABLE, form, mlp};
 use gmp_autograd::Tape;
 use gmp_nn::conv::{Padding, Window};
-use gmp_nn::models::{Form, resnet18, vgg6};
+use gmp_nn::zoo::{Variant, resnet18, vgg6};
 use gmp_nn::{
-    Activation, DirectionInit, Element, Error, Features, LayerSpec, Mlp, Network, NetworkSpec,
-    Parameterization, Rng, Role, fold,
+    Activation, Convolution, Dense, DirectionInit, Element, Error, Features, LayerSpec, Mlp, Network,
+    NetworkSpec, Normalization, Parameterization, Rng, Role, fold,
 };
 use proptest::prelude::*;
 
@@ -53,8 +54,8 @@ fn difference<T: Element>(a: &[T], b: &[T]) -> f64 {
 }
 
 fn folds<T: Element>(n: usize, hidden: &[usize], which: usize, seed: u64, tolerance: f64) {
-    let form = Parameterization::ALL[which];
-    let network = trained::<T>(&Mlp::new(n, hidden, 3, form).spec(), seed);
+    let form = DENSE[which];
+    let network = trained::<T>(&mlp(n, hidden, 3, form).spec(), seed);
     let x = inputs(seed, 16 * n);
     let expected = evaluate(&network, &x, n);
     let plain = fold::to_standard(&network).unwrap();
@@ -124,7 +125,7 @@ fn half_sphere_networks_fold_too() {
 fn small(mut spec: NetworkSpec) -> NetworkSpec {
     fn thin(layer: &mut LayerSpec) {
         match layer {
-            LayerSpec::Convolution { filters, .. } => *filters /= 16,
+            LayerSpec::Convolution(Convolution { filters, .. }) => *filters /= 16,
             LayerSpec::Residual { main, shortcut } => main.iter_mut().chain(shortcut).for_each(thin),
             _ => {}
         }
@@ -134,26 +135,16 @@ fn small(mut spec: NetworkSpec) -> NetworkSpec {
     spec
 }
 
-const FOLDABLE: [Form; 7] = [
-    Form::Standard,
-    Form::WeightNorm,
-    Form::WeightNormMeanNorm,
-    Form::BatchNorm,
-    Form::Geometric,
-    Form::GeometricInputNorm,
-    Form::WeightNormInputNorm,
-];
-
 fn forms_of(layers: &[LayerSpec]) -> Vec<Parameterization> {
     let mut forms = Vec::new();
     for layer in layers {
         match layer {
-            LayerSpec::Dense { parameterization, .. } | LayerSpec::Convolution { parameterization, .. } => {
+            LayerSpec::Dense(Dense { parameterization, normalization, .. })
+            | LayerSpec::Convolution(Convolution { parameterization, normalization, .. }) => {
+                assert!(normalization.is_none(), "{layer:?} in a folded network");
                 forms.push(*parameterization);
             }
-            LayerSpec::MeanNorm { .. } | LayerSpec::LayerNorm { .. } => {
-                panic!("{layer:?} in a folded network")
-            }
+            LayerSpec::Normalization { .. } => panic!("{layer:?} in a folded network"),
             LayerSpec::Residual { main, shortcut } => {
                 forms.extend(forms_of(main));
                 forms.extend(forms_of(shortcut));
@@ -165,12 +156,12 @@ fn forms_of(layers: &[LayerSpec]) -> Vec<Parameterization> {
 }
 
 fn all_forms<T: Element>(network: &Network<T>) -> Vec<Parameterization> {
-    forms_of(&network.spec().layers.iter().map(|(_, layer)| layer.clone()).collect::<Vec<_>>())
+    forms_of(&network.spec().unwrap().layers.iter().map(|(_, layer)| layer.clone()).collect::<Vec<_>>())
 }
 
 /// As plain weights, as geometric units, and from each to the other: the same function.
 fn stays_the_same<T: Element>(network: &Network<T>, tolerance: f64) {
-    let (columns, rows) = match network.spec().input {
+    let (columns, rows) = match network.input() {
         Features::Vector(columns) => (columns, 5),
         Features::Image { height, width, channels } => (channels, 2 * height * width),
     };
@@ -192,8 +183,8 @@ fn stays_the_same<T: Element>(network: &Network<T>, tolerance: f64) {
 
 #[test]
 fn the_papers_convolutional_networks_fold() {
-    for form in FOLDABLE {
-        for (seed, spec) in [vgg6(form, 4, 5), small(resnet18(form, 5))].iter().enumerate() {
+    for name in FOLDABLE {
+        for (seed, spec) in [vgg6(&form(name), 4, 5), small(resnet18(&form(name), 5))].iter().enumerate() {
             stays_the_same(&trained::<f64>(spec, seed as u64), 1e-10);
             stays_the_same(&trained::<f32>(spec, seed as u64), 1e-4);
         }
@@ -203,8 +194,8 @@ fn the_papers_convolutional_networks_fold() {
 /// Running statistics that training left, and what is folded out of them.
 #[test]
 fn networks_fold_after_training_passes() {
-    for form in FOLDABLE {
-        let mut network = vgg6(form, 4, 5).build::<f64>(1).unwrap();
+    for name in FOLDABLE {
+        let mut network = vgg6(&form(name), 4, 5).build::<f64>(1).unwrap();
         for pass in 0..3 {
             let mut tape = Tape::new();
             tape.begin(network.parameters.values());
@@ -218,34 +209,33 @@ fn networks_fold_after_training_passes() {
 /// Where nothing stands in the way, the folded network is the one that its description makes.
 #[test]
 fn folded_networks_have_the_layers_of_the_form() {
-    let models: [fn(Form) -> NetworkSpec; 2] = [|form| vgg6(form, 4, 5), |form| small(resnet18(form, 5))];
+    let models: [fn(&str) -> NetworkSpec; 2] =
+        [|name| vgg6(&form(name), 4, 5), |name| small(resnet18(&form(name), 5))];
     for model in models {
-        for form in
-            [Form::Standard, Form::WeightNorm, Form::WeightNormMeanNorm, Form::BatchNorm, Form::Geometric]
-        {
+        for form in ["SP", "WN", "WN+MBN", "BN", "GmP"] {
             let network = model(form).build::<f64>(3).unwrap();
             let plain = fold::to_standard(&network).unwrap();
-            assert_eq!(plain.spec(), &model(Form::Standard), "{form:?}");
+            assert_eq!(plain.spec(), Some(&model("SP")), "{form}");
         }
-        let geometric = fold::to_geometric(&model(Form::Standard).build::<f64>(3).unwrap()).unwrap();
-        assert_eq!(geometric.spec(), &model(Form::Geometric));
+        let geometric = fold::to_geometric(&model("SP").build::<f64>(3).unwrap()).unwrap();
+        assert_eq!(geometric.spec(), Some(&model("GmP")));
     }
     // Of the six means only those before a padded convolution are layers of their own: the last goes to the head.
-    let mut network = vgg6(Form::GeometricInputNorm, 4, 5).build::<f64>(3).unwrap();
+    let mut network = vgg6(&form("GmP+IMN"), 4, 5).build::<f64>(3).unwrap();
     network.buffers.values_mut().fill(0.5);
     let plain = fold::to_standard(&network).unwrap();
-    let shifts = plain.spec().layers.iter().filter(|(name, _)| name.ends_with(".mean_norm")).count();
+    let shifts = plain.spec().unwrap().layers.iter().filter(|(name, _)| name.ends_with(".mean_norm")).count();
     assert_eq!(shifts, 5);
 }
 
 #[test]
 fn layer_normalization_is_an_error_that_names_it() {
-    let network = vgg6(Form::LayerNorm, 4, 5).build::<f64>(1).unwrap();
+    let network = vgg6(&form("LN"), 4, 5).build::<f64>(1).unwrap();
     let error = fold::to_standard(&network).unwrap_err();
     assert!(error.to_string().starts_with("conv1.layer_norm: has no equal"), "{error}");
-    let network = small(resnet18(Form::LayerNorm, 5)).build::<f64>(1).unwrap();
+    let network = small(resnet18(&form("LN"), 5)).build::<f64>(1).unwrap();
     assert!(
-        matches!(fold::to_geometric(&network), Err(Error::NotPlain { layer }) if layer == "stem.layer_norm")
+        matches!(fold::to_geometric(&network), Err(Error::NotPlain { layer, .. }) if layer == "stem.layer_norm")
     );
 }
 
@@ -254,12 +244,13 @@ fn any_activation(rng: &mut Rng) -> Activation {
 }
 
 fn any_mean(rng: &mut Rng) -> LayerSpec {
-    LayerSpec::MeanNorm { activation: any_activation(rng) }
+    LayerSpec::Normalization { normalization: Normalization::batch_mean(), activation: any_activation(rng) }
 }
 
 fn any_convolution(rng: &mut Rng, filters: usize, window: Window) -> LayerSpec {
-    let parameterization = Parameterization::ALL[rng.below(4)];
-    LayerSpec::Convolution { filters, window, parameterization, activation: any_activation(rng) }
+    let Variant { parameterization, normalization, .. } = form(DENSE[rng.below(4)]);
+    let units = Convolution::new(filters, window, parameterization).normalization(normalization);
+    units.activation(any_activation(rng)).into()
 }
 
 /// One way through a block: three filters, with means before and behind or without.
@@ -297,8 +288,9 @@ fn any_layers(rng: &mut Rng) -> Vec<LayerSpec> {
     if rng.below(2) == 0 {
         layers.push(LayerSpec::GlobalAveragePool);
         for _ in 0..rng.below(3) {
-            let parameterization = Parameterization::ALL[rng.below(4)];
-            layers.push(LayerSpec::Dense { units: 3, parameterization, activation: any_activation(rng) });
+            let Variant { parameterization, normalization, .. } = form(DENSE[rng.below(4)]);
+            let units = Dense::new(3, parameterization).normalization(normalization);
+            layers.push(units.activation(any_activation(rng)).into());
             layers.push(any_mean(rng));
         }
     }
@@ -311,7 +303,6 @@ fn any_network(seed: u64) -> Option<Network<f64>> {
     let spec = NetworkSpec {
         input: Features::Image { height: 7, width: 9, channels: 2 },
         layers: layers.into_iter().enumerate().map(|(i, layer)| (format!("layer{i}"), layer)).collect(),
-        directions: DirectionInit::Exact,
     };
     // Some windows are larger than what is left of the image.
     spec.build::<f64>(seed).ok()?;

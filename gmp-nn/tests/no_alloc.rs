@@ -3,8 +3,10 @@
 use gmp_autograd::{Tape, op};
 use gmp_nn::activation::Silu;
 use gmp_nn::conv::{Geometry, Images, Padding, Window};
-use gmp_nn::models::{Form, vgg6};
-use gmp_nn::{Activation, Element, Rng, op as op_nn};
+use gmp_nn::zoo::{Variant, vgg6};
+use gmp_nn::{
+    Activation, Element, GeometricOptions, Normalization, Parameterization, RadiusPlacement, Rng, op as op_nn,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,9 +35,9 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Allocations of the steps after the first.
-fn allocations<T: Element>(form: Form) -> usize {
+fn allocations<T: Element>(variant: &Variant) -> usize {
     const BATCH: usize = 2;
-    let mut network = vgg6(form, 16, 10).build::<T>(1).unwrap();
+    let mut network = vgg6(variant, 16, 10).build::<T>(1).unwrap();
     let mut rng = Rng::new(1, "pictures");
     let pictures: Vec<T> = (0..BATCH * 32 * 32 * 3).map(|_| T::from_f64(rng.normal())).collect();
     let mut tape = Tape::new();
@@ -85,9 +87,23 @@ fn convolutional_steps_after_the_first_allocate_nothing() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     pool.install(|| {
         assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0, "the counting allocator is not in use");
-        for form in Form::PAPER {
-            assert_eq!(allocations::<f32>(form), 0, "{form:?} f32");
-            assert_eq!(allocations::<f64>(form), 0, "{form:?} f64");
+        let plain = Parameterization::ALL.map(Variant::new);
+        let [standard, weight_norm, geometric] = plain;
+        let inside = GeometricOptions { radius: RadiusPlacement::Inside, ..Default::default() };
+        let variants = [
+            weight_norm.normalization(Normalization::batch_mean()),
+            standard.normalization(Normalization::batch()),
+            geometric.normalization(Normalization::input_mean()),
+            standard.normalization(Normalization::layer()),
+            Variant {
+                activation: Activation::Gelu,
+                geometric: inside,
+                ..geometric.normalization(Normalization::batch())
+            },
+        ];
+        for variant in plain.into_iter().chain(variants) {
+            assert_eq!(allocations::<f32>(&variant), 0, "{variant:?} f32");
+            assert_eq!(allocations::<f64>(&variant), 0, "{variant:?} f64");
         }
         // In place and not, with a number of its own, and from outside.
         let activations = [Activation::Tanh, Activation::Gelu, Activation::LeakyRelu { slope: 0.1 }];

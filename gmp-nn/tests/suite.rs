@@ -1,8 +1,10 @@
 //! The tests that need no process of their own, in one program: the networks that they train are compiled once for all.
 
 mod activations;
+mod axes;
 mod convolutional;
 mod fold;
+mod forms;
 mod images;
 mod networks;
 mod ops;

@@ -141,7 +141,7 @@ mod tests {
     use crate::pass::Pass;
     use crate::{Adam, Check, Loss, Optimizer, Sgd, Trainer};
     use gmp_autograd::Mat;
-    use gmp_nn::models::{Form, vgg6};
+    use gmp_nn::zoo::{Variant, vgg6};
     use gmp_nn::{Mlp, Parameterization, Rng};
     use std::time::{Duration, Instant};
 
@@ -170,7 +170,7 @@ mod tests {
     fn what_the_check_costs() {
         let dense = Mlp::new(13, &[100], 1, Parameterization::Geometric).build::<f64>(1).unwrap();
         cost("dense", dense, &mut Adam::default(), Loss::MeanSquaredError, (404, 13), 2000);
-        let vgg = vgg6(Form::Geometric, 128, 10).build::<f32>(1).unwrap();
+        let vgg = vgg6(&Variant::new(Parameterization::Geometric), 128, 10).build::<f32>(1).unwrap();
         cost("VGG-6", vgg, &mut Sgd::new(0.9), Loss::SoftmaxCrossEntropy, (32 * 32 * 32, 3), 10);
     }
 

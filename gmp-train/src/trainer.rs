@@ -238,6 +238,7 @@ impl Trainer {
                 let step = progress.fit.steps;
                 let loss = loss.map_err(|broken| broken.at(step, epoch))?;
                 optimizer.step(&mut network.parameters, pass.gradients(), progress.rate);
+                network.after_step();
                 if self.check == Check::All
                     && let Some(broken) = NonFinite::number_of(network, AFTER_A_STEP)
                 {

@@ -1,8 +1,9 @@
 //! A NaN or an infinity ends a run and says where it came from: every message, word for word.
 
+use crate::forms::{self, form};
 use gmp_autograd::Mat;
-use gmp_nn::models::{Form, vgg6};
-use gmp_nn::{Activation, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng};
+use gmp_nn::zoo::vgg6;
+use gmp_nn::{Activation, Dense, LayerSpec, Network, NetworkSpec, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
     Adam, Batch, Batches, Check, Checkpoint, CheckpointError, Checkpoints, Error, Every, Loss, Observer,
@@ -61,8 +62,8 @@ fn pictures() -> Scaled {
     Scaled::new((SAMPLES * 32 * 32, 3))
 }
 
-fn mlp(form: Parameterization) -> Network<f32> {
-    Mlp::new(2, &[6, 5], 1, form).build(3).unwrap()
+fn mlp(form: &str) -> Network<f32> {
+    forms::mlp(2, &[6, 5], 1, form).build(3).unwrap()
 }
 
 /// Sets every number of a parameter.
@@ -94,13 +95,13 @@ fn end(mut network: Network<f32>, data: Scaled) -> String {
 
 #[test]
 fn a_network_that_comes_with_a_nan_is_not_trained() {
-    let mut network = mlp(Parameterization::Standard);
+    let mut network = mlp("SP");
     plant(&mut network, "hidden2.weights", f32::NAN);
     assert_eq!(
         end(network, plane()),
         "hidden2.weights is NaN at step 0 (epoch 0); it began with the network that was given"
     );
-    let mut network = mlp(Parameterization::BatchNorm);
+    let mut network = mlp("BN");
     network.buffers.values_mut()[0] = f32::INFINITY;
     assert_eq!(
         end(network, plane()),
@@ -111,14 +112,11 @@ fn a_network_that_comes_with_a_nan_is_not_trained() {
 #[test]
 fn an_infinite_input_is_the_batch_s_and_not_a_layer_s() {
     let data = plane().scale(1, f32::INFINITY);
-    assert_eq!(
-        end(mlp(Parameterization::Standard), data),
-        "the loss is NaN at step 1 (epoch 0); it began with the batch's inputs"
-    );
+    assert_eq!(end(mlp("SP"), data), "the loss is NaN at step 1 (epoch 0); it began with the batch's inputs");
     let mut data = plane();
     data.targets[2] = f32::NEG_INFINITY;
     assert_eq!(
-        end(mlp(Parameterization::Geometric), data),
+        end(mlp("GmP"), data),
         "the loss is inf at step 0 (epoch 0); it began with the batch's targets"
     );
 }
@@ -130,32 +128,31 @@ fn an_overflow_on_the_way_forward_names_the_operation_and_its_layer() {
         plant(&mut network, parameter, 3e38);
         end(network, data)
     };
-    use Parameterization::{BatchNorm, Geometric, Standard, WeightNorm};
     assert_eq!(
-        overflow(Standard, "hidden2.weights", plane().scale(0, 100.0)),
+        overflow("SP", "hidden2.weights", plane().scale(0, 100.0)),
         "the loss is NaN at step 0 (epoch 0); it began with affine_relu in layer hidden2"
     );
     assert_eq!(
-        overflow(Standard, "output.bias", plane()),
+        overflow("SP", "output.bias", plane()),
         "the loss is inf at step 0 (epoch 0); it began with mean_squared_error after layer output"
     );
     assert_eq!(
-        overflow(WeightNorm, "hidden1.length", plane().scale(0, 100.0)),
+        overflow("WN", "hidden1.length", plane().scale(0, 100.0)),
         "the loss is NaN at step 0 (epoch 0); it began with weight_norm in layer hidden1"
     );
     assert_eq!(
-        overflow(BatchNorm, "hidden2.weights", plane().scale(0, 100.0)),
+        overflow("BN", "hidden2.weights", plane().scale(0, 100.0)),
         "the loss is NaN at step 0 (epoch 0); it began with affine in layer hidden2"
     );
     assert_eq!(
-        overflow(Geometric, "hidden1.radius", plane().scale(0, 100.0)),
+        overflow("GmP", "hidden1.radius", plane().scale(0, 100.0)),
         "the loss is NaN at step 0 (epoch 0); it began with scaled_affine_relu in layer hidden1"
     );
 }
 
 /// The loss is 1e36, its gradient 2e18, and the weights that the gradient meets are 1e25.
 fn broken_backwards() -> Network<f32> {
-    let mut network = mlp(Parameterization::Standard);
+    let mut network = mlp("SP");
     plant(&mut network, "hidden2.weights", 0.0);
     plant(&mut network, "hidden2.bias", 2e-8);
     plant(&mut network, "output.weights", 1e25);
@@ -177,7 +174,7 @@ fn an_overflow_on_the_way_back_alone_names_the_operation_whose_rule_it_was() {
 fn a_parameter_that_overflows_by_a_step_is_the_step_s() {
     let step = |optimizer: &mut dyn Optimizer<f32>, check, learning_rate| {
         let trainer = Trainer { check, learning_rate, ..trainer() };
-        train(&trainer, &mut mlp(Parameterization::Standard), optimizer, plane(), &mut ())
+        train(&trainer, &mut mlp("SP"), optimizer, plane(), &mut ())
     };
     assert_eq!(
         step(&mut Adam::default(), Check::All, 1e39),
@@ -196,25 +193,22 @@ fn a_parameter_that_overflows_by_a_step_is_the_step_s() {
 #[test]
 fn statistics_that_overflow_are_the_batch_s() {
     assert_eq!(
-        end(mlp(Parameterization::BatchNorm), plane().scale(0, 1e30)),
+        end(mlp("BN"), plane().scale(0, 1e30)),
         "hidden1.running_variance is inf at step 0 (epoch 0); it began with the statistics of the batch"
     );
 }
 
 /// Dense layers around a block whose shortcut is a layer too.
 fn residual() -> Network<f32> {
-    let dense = |units, activation| LayerSpec::Dense {
-        units,
-        parameterization: Parameterization::Standard,
-        activation,
+    let dense = |units, activation| -> LayerSpec {
+        Dense::new(units, Parameterization::Standard).activation(activation).into()
     };
     let main = vec![dense(6, Activation::Relu), dense(5, Activation::Identity)];
     let block = LayerSpec::Residual { main, shortcut: vec![dense(5, Activation::Identity)] };
     let layers =
         [("stem", dense(4, Activation::Relu)), ("block", block), ("output", dense(1, Activation::Identity))];
     let layers = layers.map(|(name, layer)| (name.to_owned(), layer)).to_vec();
-    let spec = NetworkSpec { input: Features::Vector(2), layers, directions: Default::default() };
-    spec.build(1).unwrap()
+    NetworkSpec { layers, ..NetworkSpec::vector(2) }.build(1).unwrap()
 }
 
 #[test]
@@ -251,30 +245,30 @@ fn every_way_through_a_residual_block_is_followed() {
 #[test]
 fn convolutional_networks_name_their_layers_too() {
     let trainer = Trainer { loss: Loss::SoftmaxCrossEntropy, ..trainer() };
-    let planted = |form, parameter, number, factor| {
-        let mut network = vgg6(form, 2, 3).build::<f32>(1).unwrap();
+    let planted = |name, parameter, number, factor| {
+        let mut network = vgg6(&form(name), 2, 3).build::<f32>(1).unwrap();
         plant(&mut network, parameter, number);
         train(&trainer, &mut network, &mut Sgd::new(0.9), pictures().scale(0, factor), &mut ())
     };
     assert_eq!(
-        planted(Form::Standard, "conv3.weights", 3e38, 1.0),
+        planted("SP", "conv3.weights", 3e38, 1.0),
         "the loss is NaN at step 0 (epoch 0); it began with conv2d_relu in layer conv3"
     );
     assert_eq!(
-        planted(Form::GeometricInputNorm, "conv5.radius", 3e38, 1e3),
+        planted("GmP+IMN", "conv5.radius", 3e38, 1e3),
         "the loss is NaN at step 0 (epoch 0); it began with scaled_conv2d_relu or mean_norm in layer conv5"
     );
     assert_eq!(
-        planted(Form::GeometricInputNorm, "conv2.radius", 3e37, 1.0),
+        planted("GmP+IMN", "conv2.radius", 3e37, 1.0),
         "the loss is NaN at step 0 (epoch 0); it began with scaled_conv2d_relu or mean_norm in layer conv2"
     );
     assert_eq!(
-        planted(Form::Standard, "output.weights", 3e38, 1.0),
+        planted("SP", "output.weights", 3e38, 1.0),
         "the loss is NaN at step 0 (epoch 0); it began with affine in layer output"
     );
 
     // Small activations and large weights: too large a gradient alone.
-    let mut network = vgg6(Form::Standard, 2, 1).build(1).unwrap();
+    let mut network = vgg6(&form("SP"), 2, 1).build(1).unwrap();
     for (name, number) in
         [("conv5.weights", 0.0), ("conv5.bias", 1e-30), ("conv6.weights", 1e25), ("output.weights", 1e20)]
     {
@@ -291,7 +285,7 @@ fn convolutional_networks_name_their_layers_too() {
 fn the_last_good_checkpoint_stays() {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::new(folder.path(), 3, Every::Steps(1), |error| panic!("{error}"));
-    let mut network = mlp(Parameterization::Geometric);
+    let mut network = mlp("GmP");
     assert_eq!(
         train(&trainer(), &mut network, &mut Adam::default(), plane().scale(1, 1e30), &mut checkpoints),
         "the loss is inf at step 1 (epoch 0); it began with mean_squared_error after layer output"
@@ -304,7 +298,7 @@ fn the_last_good_checkpoint_stays() {
 
     // With the batch put right the run goes on from there, and is the run that never broke.
     let run = |from: Option<Checkpoint<f32>>| {
-        let (mut network, mut adam) = (mlp(Parameterization::Geometric), Adam::default());
+        let (mut network, mut adam) = (mlp("GmP"), Adam::default());
         let progress = match from {
             Some(checkpoint) => checkpoint.restore(&mut network, &mut adam).unwrap(),
             None => TrainState::start(&trainer()),
@@ -328,13 +322,7 @@ fn a_state_with_a_nan_is_reported_and_displaces_no_checkpoint() {
         ..trainer()
     };
     assert_eq!(
-        train(
-            &trainer,
-            &mut mlp(Parameterization::Standard),
-            &mut Adam::default(),
-            plane(),
-            &mut checkpoints
-        ),
+        train(&trainer, &mut mlp("SP"), &mut Adam::default(), plane(), &mut checkpoints),
         "the loss is NaN at step 4 (epoch 1); it began with hidden1.weights"
     );
     drop(checkpoints);

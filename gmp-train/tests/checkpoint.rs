@@ -1,7 +1,9 @@
 //! A run that was interrupted, saved, loaded and continued is the run that was not, to the last bit.
 
+use crate::forms::{self, DENSE};
 use gmp_nn::{
-    Activation, DirectionInit, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
+    Activation, Dense, DirectionInit, Element, LayerSpec, Mlp, Network, NetworkSpec, Normalization,
+    Parameterization, Rng,
 };
 use gmp_train::checkpoint::{Newest, Problem};
 use gmp_train::{
@@ -33,30 +35,31 @@ fn trainer(epochs: usize) -> Trainer {
     }
 }
 
-fn mlp(form: Parameterization) -> Mlp {
-    Mlp::new(2, &[6, 5], 1, form)
+fn mlp(form: &str) -> Mlp {
+    forms::mlp(2, &[6, 5], 1, form)
 }
 
-fn build<T: Element>(form: Parameterization) -> Network<T> {
+fn build<T: Element>(form: &str) -> Network<T> {
     mlp(form).build(3).unwrap()
 }
 
 /// All parameterizations, normalizations and branches in one.
 fn residual() -> NetworkSpec {
-    use Activation::{Identity, Relu};
-    use Parameterization::{BatchNorm, Geometric, Standard, WeightNorm};
-    let dense =
-        |units, parameterization, activation| LayerSpec::Dense { units, parameterization, activation };
-    let norm = LayerSpec::MeanNorm { activation: Identity };
-    let main = vec![dense(6, Geometric, Relu), norm, dense(5, BatchNorm, Identity)];
-    let layers = [
-        ("stem", dense(4, Geometric, Relu)),
-        ("block", LayerSpec::Residual { main, shortcut: vec![dense(5, WeightNorm, Identity)] }),
-        ("norm", LayerSpec::LayerNorm { activation: Relu }),
-        ("output", dense(1, Standard, Identity)),
+    use Parameterization::{Geometric, Standard, WeightNorm};
+    let linear =
+        |units, parameterization| Dense::new(units, parameterization).activation(Activation::Identity);
+    let main = vec![
+        Dense::new(6, Geometric).into(),
+        LayerSpec::normalization(Normalization::batch_mean()),
+        linear(5, Standard).normalization(Normalization::batch()).into(),
     ];
-    let layers = layers.map(|(name, layer)| (name.to_owned(), layer)).to_vec();
-    NetworkSpec { input: Features::Vector(2), layers, directions: DirectionInit::Exact }
+    let norm =
+        LayerSpec::Normalization { normalization: Normalization::layer(), activation: Activation::Relu };
+    NetworkSpec::vector(2)
+        .dense("stem", 4, Geometric)
+        .residual("block", main, vec![linear(5, WeightNorm).into()])
+        .layer("norm", norm)
+        .output(1)
 }
 
 fn optimizer<T: Element>(adam: bool) -> Box<dyn Optimizer<T>> {
@@ -129,8 +132,8 @@ fn resumed<T: Element>(spec: &NetworkSpec, adam: bool, epochs: usize, step: usiz
 }
 
 fn resumes_at_every_step<T: Element>() {
-    let half_sphere = Mlp { directions: DirectionInit::HalfSphere, ..mlp(Parameterization::Geometric) };
-    let mut networks = Parameterization::ALL.map(|form| (form.name(), mlp(form).spec())).to_vec();
+    let half_sphere = Mlp { directions: DirectionInit::HalfSphere, ..mlp("GmP") };
+    let mut networks = DENSE.map(|form| (form, mlp(form).spec())).to_vec();
     networks.extend([("half sphere", half_sphere.spec()), ("residual", residual())]);
     for (name, spec) in networks {
         for adam in [true, false] {
@@ -163,8 +166,8 @@ fn resuming_is_exact_at_any_thread_count() {
     let data = plane::<f32>(600, 1);
     let trainer =
         Trainer { batch_size: 300, micro_batch: None, monitor: Monitor::TrainingLoss, ..trainer(3) };
-    for form in Parameterization::ALL {
-        let build = |seed| Mlp::new(2, &[200, 200], 1, form).build::<f32>(seed).unwrap();
+    for form in DENSE {
+        let build = |seed| forms::mlp(2, &[200, 200], 1, form).build::<f32>(seed).unwrap();
         let run = |threads: usize, from: Option<&[u8]>, step| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let (mut network, mut adam, mut cut) = (build(3), Adam::default(), Cut::at(step));
@@ -195,7 +198,7 @@ fn a_finished_run_can_be_prolonged_and_an_early_stopped_one_stays_stopped() {
     let stopping = EarlyStopping { patience: 3, min_delta: 1e9, restore: Restore::WhenStoppedEarly };
     let trainer = Trainer { early_stopping: Some(stopping), ..trainer(50) };
     let run = |epochs, from: Option<Checkpoint<f64>>| {
-        let (mut network, mut optimizer) = (build(Parameterization::Geometric), optimizer(true));
+        let (mut network, mut optimizer) = (build("GmP"), optimizer(true));
         let trainer = Trainer { epochs, ..trainer.clone() };
         let progress = match from {
             Some(checkpoint) => checkpoint.restore(&mut network, &mut *optimizer).unwrap(),
@@ -223,9 +226,7 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
     let data = plane::<f64>(36, 1);
     let mut cut = Cut::at(7);
     let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(3) };
-    trainer
-        .fit(&mut build(Parameterization::WeightNorm), &mut *optimizer(true), &data, None, &mut cut)
-        .unwrap();
+    trainer.fit(&mut build("WN"), &mut *optimizer(true), &data, None, &mut cut).unwrap();
     let load = || Checkpoint::<f64>::from_bytes(&cut.bytes).unwrap();
 
     let error = Checkpoint::<f32>::from_bytes(&cut.bytes).unwrap_err().to_string();
@@ -242,7 +243,7 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
     let mut deeper = Mlp::new(2, &[6, 5, 5], 1, Parameterization::WeightNorm).build::<f64>(3).unwrap();
     assert!(load().restore(&mut deeper, &mut Adam::default()).is_err());
 
-    let mut network = build(Parameterization::WeightNorm);
+    let mut network = build("WN");
     let before = network.parameters.clone();
     let error = load().restore(&mut network, &mut Sgd::new(0.0)).unwrap_err().to_string();
     assert_eq!(error, "checkpoint in memory: not a state of the optimizer \"sgd\": it is that of \"adam\"");
@@ -250,7 +251,7 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
 
     // Inside an epoch, of which two batches of eight are done.
     let fit = |trainer: &Trainer, data: &Dataset<f64>, checkpoint: Checkpoint<f64>| {
-        let (mut network, mut optimizer) = (build(Parameterization::WeightNorm), Adam::default());
+        let (mut network, mut optimizer) = (build("WN"), Adam::default());
         let progress = checkpoint.restore(&mut network, &mut optimizer).unwrap();
         trainer.fit_from(progress, &mut network, &mut optimizer, data, None, &mut ())
     };
@@ -261,9 +262,7 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
     assert_eq!(error, "batch size inside an epoch is 9, expected 8 as before the interruption");
     // Between two epochs any batch size will do.
     let mut cut = Cut::at(10);
-    trainer
-        .fit(&mut build(Parameterization::WeightNorm), &mut *optimizer(true), &data, None, &mut cut)
-        .unwrap();
+    trainer.fit(&mut build("WN"), &mut *optimizer(true), &data, None, &mut cut).unwrap();
     assert_eq!(fit(&other, &data, cut.last.unwrap()).unwrap().steps, 10 + 4);
 }
 
@@ -271,7 +270,7 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
 fn more_batches_than_an_epoch_has_are_refused() {
     let mut cut = Cut::<f64>::at(7);
     let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(3) };
-    let mut network = build(Parameterization::Standard);
+    let mut network = build("SP");
     trainer.fit(&mut network, &mut *optimizer(true), &plane(36, 1), None, &mut cut).unwrap();
     let pair = |samples: u64, batches: u64| [samples.to_le_bytes(), batches.to_le_bytes()].concat();
     let at = cut.bytes.windows(16).position(|bytes| bytes == pair(36, 2)).unwrap();
@@ -291,7 +290,7 @@ fn more_batches_than_an_epoch_has_are_refused() {
 }
 
 fn run_with(checkpoints: &mut Checkpoints<'_>) -> Network<f64> {
-    let mut network = build(Parameterization::BatchNorm);
+    let mut network = build("BN");
     let trainer = Trainer { monitor: Monitor::TrainingLoss, ..trainer(4) };
     trainer.fit(&mut network, &mut Adam::default(), &plane(36, 1), None, checkpoints).unwrap();
     network
@@ -365,7 +364,7 @@ fn a_failed_write_is_reported_and_training_goes_on() {
 fn named_pipes_and_sparse_files_are_passed_over_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let mut network = build::<f64>(Parameterization::Geometric);
+    let mut network = build::<f64>("GmP");
     let mut checkpoints = Checkpoints::new(folder.path(), 1, Every::Epochs(2), |error| panic!("{error}"));
     let data = plane(40, 1);
     trainer(2).fit(&mut network, &mut Adam::default(), &data, Some(&data), &mut checkpoints).unwrap();

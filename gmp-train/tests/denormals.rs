@@ -3,10 +3,11 @@
 //!
 //! `cargo test --release -p gmp-train --test suite denormals -- --ignored --nocapture` measures what they would cost here.
 
+use crate::forms::{DENSE, mlp};
 use gmp_autograd::Tape;
 use gmp_autograd::op;
 use gmp_nn::{
-    Activation, DirectionInit, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
+    Activation, Dense, Element, LayerSpec, Network, NetworkSpec, Normalization, Parameterization, Rng,
 };
 use gmp_train::{Adam, Optimizer, Sgd};
 use std::time::{Duration, Instant};
@@ -24,11 +25,11 @@ struct Training<T: 'static> {
 }
 
 impl<T: Element> Training<T> {
-    fn new(form: Parameterization) -> Self {
+    fn new(form: &str) -> Self {
         let mut rng = Rng::new(1, "data");
         let mut draw = |n: usize| (0..n).map(|_| T::from_f64(rng.normal())).collect();
         let (x, y) = (draw(SAMPLES * INPUTS), draw(SAMPLES));
-        Self { network: Mlp::new(INPUTS, &[HIDDEN], 1, form).build(2).unwrap(), tape: Tape::new(), x, y }
+        Self { network: mlp(INPUTS, &[HIDDEN], 1, form).build(2).unwrap(), tape: Tape::new(), x, y }
     }
 
     fn steps(&mut self, optimizer: &mut dyn Optimizer<T>, steps: usize) {
@@ -44,10 +45,10 @@ impl<T: Element> Training<T> {
     }
 
     /// Moves the activation boundaries of all hidden units but ten out of the data.
-    fn kill(&mut self, form: Parameterization) {
+    fn kill(&mut self, form: &str) {
         let name = match form {
-            Parameterization::Geometric => "hidden1.offset",
-            Parameterization::BatchNorm => "hidden1.shift",
+            "GmP" => "hidden1.offset",
+            "BN" => "hidden1.shift",
             _ => "hidden1.bias",
         };
         let entry = self.network.parameters.entries().iter().find(|entry| entry.name == name).unwrap();
@@ -72,7 +73,7 @@ fn count<T: Element>(training: &Training<T>, optimizer: &dyn Optimizer<T>) -> [u
 }
 
 /// In single precision 0.9ⁿ is below the smallest normal number after 830 steps.
-fn dead_units_leave_none(form: Parameterization, optimizer: &mut dyn Optimizer<f32>) {
+fn dead_units_leave_none(form: &str, optimizer: &mut dyn Optimizer<f32>) {
     let mut training = Training::<f32>::new(form);
     training.steps(optimizer, 50);
     training.kill(form);
@@ -84,7 +85,7 @@ fn dead_units_leave_none(form: Parameterization, optimizer: &mut dyn Optimizer<f
 
 #[test]
 fn dead_units_leave_none_in_adam() {
-    for form in Parameterization::ALL {
+    for form in DENSE {
         // β₂ smaller than usual, so that the second moments decay as fast.
         dead_units_leave_none(form, &mut Adam::new(0.9, 0.95, 1e-7));
     }
@@ -92,7 +93,7 @@ fn dead_units_leave_none_in_adam() {
 
 #[test]
 fn dead_units_leave_none_in_the_velocities_of_sgd() {
-    for form in Parameterization::ALL {
+    for form in DENSE {
         dead_units_leave_none(form, &mut Sgd::new(0.9));
     }
 }
@@ -101,17 +102,19 @@ fn dead_units_leave_none_in_the_velocities_of_sgd() {
 /// rounded to it again.
 #[test]
 fn the_running_statistics_of_dead_channels_become_0() {
-    let units = |parameterization, activation| LayerSpec::Dense { units: 5, parameterization, activation };
-    use Activation::{Identity, Relu};
-    let layers = [
-        ("bn", units(Parameterization::BatchNorm, Relu)),
-        ("mbn.units", units(Parameterization::WeightNorm, Identity)),
-        ("mbn", LayerSpec::MeanNorm { activation: Relu }),
-        ("imn.units", units(Parameterization::Geometric, Relu)),
-        ("imn", LayerSpec::MeanNorm { activation: Identity }),
-    ];
-    let layers = layers.map(|(name, layer)| (name.to_owned(), layer)).to_vec();
-    let spec = NetworkSpec { input: Features::Vector(3), layers, directions: DirectionInit::Exact };
+    use Parameterization::{Geometric, Standard, WeightNorm};
+    let spec = NetworkSpec::vector(3)
+        .layer("bn", Dense::new(5, Standard).normalization(Normalization::batch()))
+        .layer("mbn.units", Dense::new(5, WeightNorm).activation(Activation::Identity))
+        .layer(
+            "mbn",
+            LayerSpec::Normalization {
+                normalization: Normalization::batch_mean(),
+                activation: Activation::Relu,
+            },
+        )
+        .dense("imn.units", 5, Geometric)
+        .normalization("imn", Normalization::batch_mean());
     let mut network = spec.build::<f32>(1).unwrap();
     let mut tape = Tape::new();
     let mut steps = |steps: usize, x: &[f32]| {
@@ -150,7 +153,7 @@ fn what_they_cost() {
 
 fn cost<T: Element>() {
     let tiny = T::MIN_POSITIVE * T::from_f64(0.01);
-    for form in Parameterization::ALL {
+    for form in DENSE {
         let mut training = Training::<T>::new(form);
         let mut adam = Adam::default();
         training.steps(&mut adam, 50);

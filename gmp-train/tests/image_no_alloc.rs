@@ -1,13 +1,15 @@
 //! Loading small pictures, and training on them, allocates nothing in the steady state: counted.
 #![cfg(feature = "image")]
 
-use gmp_nn::models::{Form, vgg6};
+use gmp_nn::zoo::vgg6;
 use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
 use gmp_train::{Clip, Epoch, Loss, Metric, Observer, Sgd, State, TrainState, Trainer};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 mod common;
+#[path = "../../gmp-nn/tests/forms.rs"]
+mod forms;
 use common::{allocations, allocations_here};
 
 /// One test, so that no other runs beside it and is counted too.
@@ -55,15 +57,15 @@ impl<T> Observer<T> for Count {
 fn training_allocates_nothing() {
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for (form, micro_batch, clip) in [
-        (Form::BatchNorm, None, None),
-        (Form::BatchNorm, Some(3), Some(Clip::Norm(0.5))),
-        (Form::GeometricInputNorm, None, None),
-        (Form::GeometricInputNorm, Some(3), Some(Clip::Norm(0.5))),
+        ("BN", None, None),
+        ("BN", Some(3), Some(Clip::Norm(0.5))),
+        ("GmP+IMN", None, None),
+        ("GmP+IMN", Some(3), Some(Clip::Norm(0.5))),
     ] {
         let (pictures, _) = SyntheticShapes::new(1, 112 * 4, 0);
         let loading = Loading { batch_size: 4, order: Order::Shuffled, seed: 1, threads: 1 };
         let mut loader = Loader::new(Arc::new(pictures), Preparation::small(true), loading).unwrap();
-        let mut network = vgg6(form, 2, 10).build::<f32>(1).unwrap();
+        let mut network = vgg6(&forms::form(form), 2, 10).build::<f32>(1).unwrap();
         let trainer = Trainer {
             metrics: vec![Metric::TopK(1), Metric::TopK(5)],
             micro_batch,
@@ -76,6 +78,6 @@ fn training_allocates_nothing() {
             trainer.fit_batches(start, &mut network, &mut sgd, &mut loader, None, &mut count).unwrap();
         });
         assert!(count.0[10] > 0, "the counting allocator is not in use");
-        assert_eq!(count.0[110] - count.0[10], 0, "{form:?}, micro-batch {micro_batch:?}, {clip:?}");
+        assert_eq!(count.0[110] - count.0[10], 0, "{form}, micro-batch {micro_batch:?}, {clip:?}");
     }
 }

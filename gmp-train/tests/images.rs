@@ -1,8 +1,9 @@
 //! Pictures through the training loop: the loader, convolutional networks of every form, micro-batches, checkpoints.
 #![cfg(feature = "image")]
 
+use crate::forms::{ALL, form};
 use gmp_autograd::Mat;
-use gmp_nn::models::{Form, vgg6};
+use gmp_nn::zoo::vgg6;
 use gmp_nn::{Element, Network};
 use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
 use gmp_train::{
@@ -31,8 +32,8 @@ fn trainer(epochs: usize) -> Trainer {
 }
 
 /// VGG-6 of a width, which is 128 in the paper.
-fn build<T: Element>(form: Form, width: usize) -> Network<T> {
-    vgg6(form, width, CLASSES).build(1).unwrap()
+fn build<T: Element>(name: &str, width: usize) -> Network<T> {
+    vgg6(&form(name), width, CLASSES).build(1).unwrap()
 }
 
 /// Keeps a copy of the run as it was after so many steps.
@@ -52,7 +53,7 @@ impl Observer<f32> for Keep {
 /// A run of so many epochs of three batches.
 #[derive(Debug, Clone, Copy)]
 struct Run {
-    form: Form,
+    form: &'static str,
     width: usize,
     epochs: usize,
 }
@@ -101,7 +102,7 @@ impl Run {
 
 #[test]
 fn a_run_that_was_cut_off_anywhere_ends_the_same_under_every_form() {
-    for form in Form::PAPER.into_iter().chain([Form::WeightNormInputNorm, Form::LayerNorm]) {
+    for form in ALL {
         Run { form, width: 2, epochs: 3 }.goes_on(&[(3, 1, 2), (5, 2, 1)]);
     }
 }
@@ -111,14 +112,14 @@ fn a_run_that_was_cut_off_anywhere_ends_the_same_under_every_form() {
 /// as many.
 #[test]
 fn a_run_whose_work_is_split_ends_the_same_at_any_number_of_threads() {
-    for form in [Form::BatchNorm, Form::GeometricInputNorm] {
+    for form in ["BN", "GmP+IMN"] {
         Run { form, width: 24, epochs: 1 }.goes_on(&[(1, 2, 4), (2, 4, 3)]);
     }
 }
 
 #[test]
 fn the_metrics_of_an_epoch_are_those_of_its_network() {
-    let (network, end, _) = Run { form: Form::Standard, width: 2, epochs: 3 }.train(2, None, 0);
+    let (network, end, _) = Run { form: "SP", width: 2, epochs: 3 }.train(2, None, 0);
     let (_, mut validation) = loaders(7, 2);
     let values = evaluate(&network, &mut validation, &trainer(1).metrics).unwrap();
     let last = &end.metrics()[2];
@@ -161,13 +162,13 @@ fn micro_batches_give_the_step_of_the_whole_batch_where_there_are_no_batch_stati
         network.parameters.values().to_vec()
     };
     let difference = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    for form in [Form::Standard, Form::WeightNorm, Form::Geometric] {
+    for form in ["SP", "WN", "GmP"] {
         let whole = run(form, None);
         assert_eq!(run(form, Some(6)), whole);
         for most in [1, 4] {
             let parts = run(form, Some(most));
-            assert!(difference(&parts, &whole) < 1e-12, "{form:?} in parts of {most}");
+            assert!(difference(&parts, &whole) < 1e-12, "{form} in parts of {most}");
         }
     }
-    assert!(difference(&run(Form::BatchNorm, Some(2)), &run(Form::BatchNorm, None)) > 1e-6);
+    assert!(difference(&run("BN", Some(2)), &run("BN", None)) > 1e-6);
 }

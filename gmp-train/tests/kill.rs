@@ -3,7 +3,7 @@
 //!
 //! `GMP_KILLS=1000 cargo test -p gmp-train --test kill` for more than the 50 of an ordinary test.
 
-use gmp_nn::{Mlp, Network, Parameterization, Rng};
+use gmp_nn::{Mlp, Network, Normalization, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
     Adam, Checkpoints, Dataset, EarlyStopping, Every, Loss, Observer, ReduceOnPlateau, Restore, TrainState,
@@ -28,7 +28,10 @@ fn run(folder: &Path, observer: &mut dyn Observer<f32>) -> (usize, Network<f32>,
         seed: 2,
         ..Trainer::new(Loss::MeanSquaredError, 8, 60, 0.01)
     };
-    let mut network = Mlp::new(2, &[20, 20], 1, Parameterization::BatchNorm).build(3).unwrap();
+    let mut network = Mlp::new(2, &[20, 20], 1, Parameterization::Standard)
+        .normalization(Normalization::batch())
+        .build(3)
+        .unwrap();
     let mut adam = Adam::default();
     let progress = match Newest::in_folder(folder).unwrap() {
         Some(newest) => {

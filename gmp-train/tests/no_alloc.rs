@@ -5,6 +5,8 @@ use gmp_train::{Adam, BoundaryChanges, Dataset, Epoch, Loss, Observer, Trainer};
 use std::ops::ControlFlow;
 
 mod common;
+#[path = "../../gmp-nn/tests/forms.rs"]
+mod forms;
 use common::allocations;
 
 /// Notes the allocations so far after every epoch, in memory of its own that never grows.
@@ -17,7 +19,7 @@ impl<T> Observer<T> for Count {
 }
 
 fn allocations_of<T: gmp_nn::Element>(
-    form: Parameterization,
+    form: &str,
     inputs: usize,
     hidden: &[usize],
     batch_size: usize,
@@ -25,7 +27,7 @@ fn allocations_of<T: gmp_nn::Element>(
     let mut rng = Rng::new(1, "data");
     let draw = |rng: &mut Rng, n: usize| (0..n).map(|_| T::from_f64(rng.normal())).collect::<Vec<T>>();
     let data = Dataset::new(draw(&mut rng, 404 * inputs), inputs, draw(&mut rng, 404), 1).unwrap();
-    let mut network = Mlp::new(inputs, hidden, 1, form).build::<T>(1).unwrap();
+    let mut network = forms::mlp(inputs, hidden, 1, form).build::<T>(1).unwrap();
     let trainer = Trainer { seed: 1, ..Trainer::new(Loss::MeanAbsoluteError, batch_size, 110, 0.01) };
     let mut count = Count(vec![0; 110]);
     trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut count).unwrap();
@@ -36,7 +38,7 @@ fn allocations_of<T: gmp_nn::Element>(
 #[test]
 fn a_hundred_steady_epochs_allocate_nothing() {
     assert!(allocations() > 0, "the counting allocator is not in use");
-    for form in Parameterization::ALL {
+    for form in forms::DENSE {
         for (inputs, hidden, batch) in
             [(13, &[100][..], 404), (1, &[100], 50), (13, &[100, 60], 128), (2, &[10], 1)]
         {

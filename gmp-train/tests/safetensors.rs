@@ -1,9 +1,10 @@
 //! Networks on their way to other tools and back.
 
+use crate::forms::{DENSE, form, mlp};
 use ::safetensors::SafeTensors;
 use ::safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use gmp_autograd::Tape;
-use gmp_nn::models::{Form, resnet18, vgg6};
+use gmp_nn::zoo::{resnet18, vgg6};
 use gmp_nn::{
     Activation, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold,
 };
@@ -11,8 +12,8 @@ use gmp_train::checkpoint::Problem;
 use gmp_train::safetensors;
 use std::process::Command;
 
-fn network<T: Element>(form: Parameterization, seed: u64) -> Network<T> {
-    let mut network = Mlp::new(3, &[7, 5], 2, form).build::<T>(seed).unwrap();
+fn network<T: Element>(form: &str, seed: u64) -> Network<T> {
+    let mut network = mlp(3, &[7, 5], 2, form).build::<T>(seed).unwrap();
     let mut rng = Rng::new(seed, "disturb");
     network.parameters.values_mut().iter_mut().for_each(|p| *p += T::from_f64(0.3 * rng.normal()));
     network
@@ -29,7 +30,7 @@ fn evaluate<T: Element>(network: &Network<T>, x: &[T]) -> Vec<T> {
 
 #[test]
 fn every_parameterization_comes_back_as_it_went() {
-    for form in Parameterization::ALL {
+    for form in DENSE {
         let (single, double) = (network::<f32>(form, 1), network::<f64>(form, 1));
         let mut read = network::<f32>(form, 2);
         let bytes = safetensors::to_bytes(&single).unwrap();
@@ -50,7 +51,7 @@ fn every_parameterization_comes_back_as_it_went() {
 
 #[test]
 fn the_file_is_what_others_expect() {
-    let bytes = safetensors::to_bytes(&network::<f32>(Parameterization::Standard, 1)).unwrap();
+    let bytes = safetensors::to_bytes(&network::<f32>("SP", 1)).unwrap();
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     assert_eq!(metadata.metadata().as_ref().unwrap()["format"], "pt");
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -71,9 +72,9 @@ fn the_file_is_what_others_expect() {
 
 #[test]
 fn files_that_do_not_fit_are_errors_and_change_nothing() {
-    let mut geometric = network::<f32>(Parameterization::Geometric, 1);
+    let mut geometric = network::<f32>("GmP", 1);
     let before = geometric.parameters.clone();
-    let plain = network::<f32>(Parameterization::Standard, 1);
+    let plain = network::<f32>("SP", 1);
     let bytes = safetensors::to_bytes(&plain).unwrap();
     let error = safetensors::from_bytes(&mut geometric, &bytes).unwrap_err().to_string();
     assert!(error.contains("the file has it, expected no such matrix"), "{error}");
@@ -88,7 +89,7 @@ fn files_that_do_not_fit_are_errors_and_change_nothing() {
 
 /// One matrix's number at `index` becomes `value`, in a file of double precision.
 fn with_number(index: usize, value: f64) -> Vec<u8> {
-    let mut network = network::<f64>(Parameterization::Standard, 1);
+    let mut network = network::<f64>("SP", 1);
     let slot =
         network.parameters.entries().iter().find(|entry| entry.name == "hidden2.weights").unwrap().slot;
     network.parameters.values_mut()[slot.range()][index] = value;
@@ -97,8 +98,8 @@ fn with_number(index: usize, value: f64) -> Vec<u8> {
 
 #[test]
 fn broken_numbers_are_errors_that_name_them() {
-    let mut single = network::<f32>(Parameterization::Standard, 2);
-    let mut double = network::<f64>(Parameterization::Standard, 2);
+    let mut single = network::<f32>("SP", 2);
+    let mut double = network::<f64>("SP", 2);
     let (before, wide_before) = (single.parameters.clone(), double.parameters.clone());
     for (value, text) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
         let error = safetensors::from_bytes(&mut double, &with_number(13, value)).unwrap_err();
@@ -134,7 +135,7 @@ fn header(bytes: &[u8]) -> &str {
 
 #[test]
 fn tensors_of_one_name_are_an_error() {
-    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let mut network = network::<f32>("SP", 1);
     let bytes = safetensors::to_bytes(&network).unwrap();
     let tensor = r#""hidden1.bias":{"dtype":"F32","shape":[7],"data_offsets":[0,28]}"#;
     // Written in two ways that are one.
@@ -148,7 +149,7 @@ fn tensors_of_one_name_are_an_error() {
 /// Others' metadata and blanks have room; what would only cost memory has not.
 #[test]
 fn headers_are_bounded_by_what_the_network_needs() {
-    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let mut network = network::<f32>("SP", 1);
     let bytes = safetensors::to_bytes(&network).unwrap();
     let long = format!("{}{}", header(&bytes), " ".repeat(1 << 20));
     safetensors::from_bytes(&mut network, &with_header(&bytes, &long)).unwrap();
@@ -168,7 +169,7 @@ fn headers_are_bounded_by_what_the_network_needs() {
 #[test]
 fn named_pipes_and_sparse_files_are_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut network = network::<f32>(Parameterization::Standard, 1);
+    let mut network = network::<f32>("SP", 1);
     let pipe = folder.path().join("pipe.safetensors");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let error = safetensors::import(&mut network, &pipe).unwrap_err().to_string();
@@ -212,31 +213,24 @@ fn pytorch_agrees() {
         return;
     }
     let mut networks = Vec::new();
-    for form in Parameterization::ALL {
+    for form in DENSE {
         networks.push((format!("dense, {form}"), network::<f32>(form, 4)));
     }
-    for form in [Form::BatchNorm, Form::GeometricInputNorm] {
-        networks.push((format!("VGG-6, {form:?}"), trained(vgg6(form, 16, 5), 4)));
+    for name in ["BN", "GmP+IMN"] {
+        networks.push((format!("VGG-6, {name}"), trained(vgg6(&form(name), 16, 5), 4)));
     }
-    for form in [Form::WeightNormMeanNorm, Form::GeometricInputNorm] {
-        networks.push((format!("ResNet, {form:?}"), trained(resnet18(form, 5), 4)));
+    for name in ["WN+MBN", "GmP+IMN"] {
+        networks.push((format!("ResNet, {name}"), trained(resnet18(&form(name), 5), 4)));
     }
     for activation in Activation::ALL {
-        let mut spec = network::<f32>(Parameterization::Standard, 4).spec().clone();
-        // The script scales the last layer, which must be linear.
-        let (_, hidden) = spec.layers.split_last_mut().expect("an output layer");
-        for (_, layer) in hidden {
-            if let LayerSpec::Dense { activation: of_layer, .. } = layer {
-                *of_layer = activation;
-            }
-        }
-        networks.push((format!("dense, {activation}"), spec.build::<f32>(4).unwrap()));
+        let mlp = mlp(3, &[7, 5], 2, "SP").activation(activation);
+        networks.push((format!("dense, {activation}"), mlp.build::<f32>(4).unwrap()));
     }
     networks.iter().for_each(|(name, network)| pytorch_agrees_on(&python, name, network));
 }
 
 fn pytorch_agrees_on(python: &str, name: &str, network: &Network<f32>) {
-    let shape = match network.spec().input {
+    let shape = match network.input() {
         Features::Vector(inputs) => vec![20, inputs],
         Features::Image { height, width, channels } => vec![2, height, width, channels],
     };
@@ -248,7 +242,7 @@ fn pytorch_agrees_on(python: &str, name: &str, network: &Network<f32>) {
     let folder = tempfile::tempdir().unwrap();
     let files = ["network.json", "network.safetensors", "check.safetensors", "saved.safetensors"];
     let [description, file, check, saved] = files.map(|name| folder.path().join(name));
-    std::fs::write(&description, serde_json::to_string(plain.spec()).unwrap()).unwrap();
+    std::fs::write(&description, serde_json::to_string(&plain.spec()).unwrap()).unwrap();
     safetensors::export(&plain, &file).unwrap();
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let (x_bytes, y_bytes) = (bytes(&x), bytes(&y));
@@ -268,7 +262,7 @@ fn pytorch_agrees_on(python: &str, name: &str, network: &Network<f32>) {
     println!("{name}: {}", text.lines().last().unwrap());
 
     // Back by name, into a network of other numbers.
-    let mut read = plain.spec().build::<f32>(9).unwrap();
+    let mut read = plain.spec().unwrap().build::<f32>(9).unwrap();
     safetensors::import(&mut read, &saved).unwrap();
     let scale = y.iter().fold(0.0_f32, |scale, y| scale.max(y.abs()));
     for (doubled, y) in evaluate(&read, &x).iter().zip(&y) {

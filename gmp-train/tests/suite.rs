@@ -4,6 +4,8 @@ mod broken_numbers;
 mod checkpoint;
 mod denormals;
 mod fit;
+#[path = "../../gmp-nn/tests/forms.rs"]
+mod forms;
 mod golden;
 mod image_files;
 mod image_loader;

@@ -1,13 +1,17 @@
 //! A network as what its layers do, whatever expressed them; and what neighbours take over from each other.
 
-use super::plain::{EffectiveWeights, PerChannel};
+use super::plain::{PerChannel, Plain, Target};
 use crate::kernel::conv::Window;
-use crate::{Activation, Element, Error, Layer, LayerSpec, Network, NetworkSpec, Parameterization};
+use crate::layer::{self, NamedLayer};
+use crate::normalization::{Normalizer, Placement};
+use crate::{Activation, Element, Error, LayerSpec, LayerView, Network};
+
+const NOT_FIXED: &str = "it takes its statistics from every sample itself, which no fixed numbers do";
 
 /// What a layer does.
 #[derive(Debug)]
 enum Step<T> {
-    Units(EffectiveWeights<T>),
+    Units(Plain<T>),
     PerChannel(PerChannel<T>),
     MaxPool(Window),
     GlobalAveragePool,
@@ -20,43 +24,51 @@ pub(super) struct Chain<T>(Vec<(String, Step<T>)>);
 
 impl<T: Element> Chain<T> {
     pub(super) fn of(network: &Network<T>) -> Result<Self, Error> {
-        let named = network.spec().layers.iter().map(|(name, spec)| (name.clone(), spec));
-        Self::read(network, named, &network.layers)
+        Self::read(network, network.chain())
     }
 
-    fn read<'a>(
-        network: &Network<T>,
-        specs: impl Iterator<Item = (String, &'a LayerSpec)>,
-        layers: &[Box<dyn Layer<T>>],
-    ) -> Result<Self, Error> {
-        let mut chain = Self(Vec::with_capacity(layers.len()));
-        for ((name, spec), layer) in specs.zip(layers) {
-            let plain = layer.plain(network.parameters.values(), network.buffers.values());
-            match (spec, plain) {
-                (_, Some(plain)) => {
-                    let sign = plain.negative.contains(&true).then(|| PerChannel::sign(&plain.negative));
-                    let sign_name = format!("{name}.sign");
-                    chain.push(name, Step::Units(plain));
-                    if let Some(sign) = sign {
-                        chain.push(sign_name, Step::PerChannel(sign));
+    fn read(network: &Network<T>, layers: &layer::Chain<T>) -> Result<Self, Error> {
+        let (parameters, buffers) = (network.parameters.values(), network.buffers.values());
+        let mut chain = Self(Vec::with_capacity(layers.layers().len()));
+        for NamedLayer { name, layer, .. } in layers.layers() {
+            let not_plain = |reason: &str| Error::NotPlain { layer: name.clone(), reason: reason.to_owned() };
+            let per_channel = |normalizer: &dyn Normalizer<T>, activation| {
+                let running = normalizer.running().ok_or_else(|| not_plain(NOT_FIXED))?;
+                let columns =
+                    (0..running.columns()).map(|j| running.factor_and_shift(j, parameters, buffers));
+                let (scale, shift) = columns.unzip();
+                Ok(PerChannel { scale, shift, activation })
+            };
+            match layer.view() {
+                LayerView::Units(units) => {
+                    if let Some(normalizer) = units.normalizer(Placement::Input) {
+                        let step = per_channel(normalizer, Activation::Identity)?;
+                        chain.push_behind(format!("{name}.input"), step);
+                    }
+                    let (plain, left) =
+                        Plain::of(units, parameters, buffers).ok_or_else(|| not_plain(NOT_FIXED))?;
+                    chain.push(name.clone(), Step::Units(plain));
+                    if let Some(left) = left {
+                        let is_sign = left.scale.iter().all(|r| r.abs() == T::ONE);
+                        let suffix = if is_sign { "sign" } else { "scale" };
+                        chain.push(format!("{name}.{suffix}"), Step::PerChannel(left));
                     }
                 }
-                (&LayerSpec::MeanNorm { activation }, None) => {
-                    let mean = network.buffers.get(&format!("{name}.running_mean"));
-                    let mean = mean.expect("the layer was built with it");
-                    let shift = PerChannel::shift(mean.iter().map(|&mean| -mean).collect());
-                    chain.push_behind(name, PerChannel { activation, ..shift });
+                LayerView::Normalization(normalization) => {
+                    let step = per_channel(&*normalization.normalizer, normalization.activation)?;
+                    chain.push_behind(name.clone(), step);
                 }
-                (&LayerSpec::MaxPool { window }, None) => chain.push(name, Step::MaxPool(window)),
-                (LayerSpec::GlobalAveragePool, None) => chain.push(name, Step::GlobalAveragePool),
-                (LayerSpec::Residual { main, shortcut }, None) => {
-                    let layers = layer.branches();
-                    let main = Self::read(network, NetworkSpec::branch(&name, "main", main), layers[0])?;
-                    let shortcut =
-                        Self::read(network, NetworkSpec::branch(&name, "shortcut", shortcut), layers[1])?;
-                    chain.push(name, Step::Residual { main, shortcut });
+                LayerView::MaxPool(window) => chain.push(name.clone(), Step::MaxPool(window)),
+                LayerView::GlobalAveragePool => chain.push(name.clone(), Step::GlobalAveragePool),
+                LayerView::Residual { main, shortcut } => {
+                    let (main, shortcut) = (Self::read(network, main)?, Self::read(network, shortcut)?);
+                    chain.push(name.clone(), Step::Residual { main, shortcut });
                 }
-                _ => return Err(Error::NotPlain { layer: name }),
+                LayerView::Other => {
+                    return Err(not_plain(
+                        "it is a layer from outside gmp-nn, which folding knows nothing of",
+                    ));
+                }
             }
         }
         Ok(chain)
@@ -87,9 +99,7 @@ impl<T: Element> Chain<T> {
         };
         // The largest of shifted numbers is the largest, shifted; the mean likewise.
         let lets_past = match step {
-            Step::MaxPool(_) => {
-                before.keeps_order() && matches!(before.activation, Activation::Identity | Activation::Relu)
-            }
+            Step::MaxPool(_) => before.keeps_order(),
             Step::GlobalAveragePool => before.activation == Activation::Identity,
             _ => false,
         };
@@ -103,7 +113,7 @@ impl<T: Element> Chain<T> {
     }
 
     /// The same with no weights for units that are constants, and the constants taken over by what is behind.
-    pub(super) fn without_constants(self, concerns: &impl Fn(&EffectiveWeights<T>) -> bool) -> Self {
+    pub(super) fn without_constants(self, concerns: &impl Fn(&Plain<T>) -> bool) -> Self {
         let mut chain = Self(Vec::with_capacity(self.0.len()));
         for (name, step) in self.0 {
             let constants_name = format!("{name}.constants");
@@ -132,12 +142,12 @@ impl<T: Element> Chain<T> {
     pub(super) fn describe(
         self,
         is_image: &mut bool,
-        form: &impl Fn(&EffectiveWeights<T>) -> Parameterization,
-        units: &mut Vec<EffectiveWeights<T>>,
+        target: &impl Fn(&Plain<T>) -> Target,
+        units: &mut Vec<Plain<T>>,
     ) -> Vec<(String, LayerSpec)> {
         let describe = |(name, step)| {
-            let mut describe_units = |plain: EffectiveWeights<T>| {
-                let spec = plain.spec(form(&plain));
+            let mut describe_units = |plain: Plain<T>| {
+                let spec = plain.spec(target(&plain));
                 units.push(plain);
                 spec
             };
@@ -151,7 +161,7 @@ impl<T: Element> Chain<T> {
                 }
                 Step::Residual { main, shortcut } => {
                     let mut branch = |chain: Self, is_image: &mut bool| {
-                        chain.describe(is_image, form, units).into_iter().map(|(_, spec)| spec).collect()
+                        chain.describe(is_image, target, units).into_iter().map(|(_, spec)| spec).collect()
                     };
                     let shortcut_is_image = &mut is_image.clone();
                     let main = branch(main, is_image);

@@ -1,39 +1,82 @@
 //! Layers in plain terms.
 
 use crate::kernel::conv::{Images, Padding, Window};
-use crate::{Activation, Boundaries, LayerSpec, Linear, Parameterization};
+use crate::layer::UnitLayer;
+use crate::normalization::Placement;
+use crate::{Activation, Convolution, Dense, Element, GeometricOptions, LayerSpec, Linear, Parameterization};
 use gmp_math::Scalar;
 
-/// A layer of units in plain terms: unit j gives ±g(w_j·x + b_j).
+/// A layer of units in plain terms: g(w·x + b).
 #[derive(Debug, Clone, PartialEq)]
-pub struct EffectiveWeights<T> {
-    /// What w_j·x is: of a vector, or at every position of a window.
-    pub linear: Linear,
+pub(super) struct Plain<T> {
+    /// What w·x is: of a vector, or at every position of a window.
+    pub(super) linear: Linear,
     /// w, inputs of a unit × units.
-    pub weights: Vec<T>,
-    /// b, one a unit.
-    pub bias: Vec<T>,
-    /// Which units have the minus.
-    pub negative: Vec<bool>,
+    pub(super) weights: Vec<T>,
+    /// b, one per unit.
+    pub(super) bias: Vec<T>,
     /// g.
-    pub activation: Activation,
+    pub(super) activation: Activation,
 }
 
-impl<T: Scalar> EffectiveWeights<T> {
-    pub(crate) fn new(linear: Linear, boundaries: Boundaries<T>, activation: Activation) -> Self {
-        let Boundaries { normals: weights, offsets: bias } = boundaries;
-        let negative = vec![false; bias.len()];
-        Self { linear, weights, bias, negative, activation }
-    }
+/// How a plain layer is expressed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    pub(super) parameterization: Parameterization,
+    pub(super) geometric: GeometricOptions,
+}
 
+impl Target {
+    pub(super) const STANDARD: Self =
+        Self { parameterization: Parameterization::Standard, geometric: GeometricOptions::DEFAULT };
+
+    pub(super) fn is_geometric(self) -> bool {
+        self.parameterization == Parameterization::Geometric
+    }
+}
+
+impl<T: Element> Plain<T> {
+    /// A layer, and the factor per unit that is left outside its activation; `None` where its normalization is not the
+    /// same map of every sample.
+    pub(super) fn of(
+        units: &UnitLayer<T>,
+        parameters: &[T],
+        buffers: &[T],
+    ) -> Option<(Self, Option<PerChannel<T>>)> {
+        let mut effective = units.effective(parameters, buffers);
+        if let Some(normalizer) = units.normalizer(Placement::PreActivation) {
+            normalizer.running()?.fold(parameters, buffers, &mut effective);
+        }
+        let mut left = std::mem::take(&mut effective.scale);
+        for (unit, r) in left.iter_mut().enumerate() {
+            let (inside, outside) = match units.activation {
+                Activation::Identity => (*r, T::ONE),
+                activation if activation.is_homogeneous() => {
+                    (r.abs(), if *r < T::ZERO { -T::ONE } else { T::ONE })
+                }
+                _ => continue,
+            };
+            effective.scale_unit(unit, inside);
+            *r = outside;
+        }
+        let left = left.iter().any(|&r| r != T::ONE).then(|| PerChannel::scale(left));
+        let (linear, activation) = (units.linear, units.activation);
+        Some((Self { linear, weights: effective.weights, bias: effective.bias, activation }, left))
+    }
+}
+
+impl<T: Scalar> Plain<T> {
     /// As a layer to be built.
-    pub(super) fn spec(&self, parameterization: Parameterization) -> LayerSpec {
+    pub(super) fn spec(&self, Target { parameterization, geometric }: Target) -> LayerSpec {
         let (units, activation) = (self.bias.len(), self.activation);
         match self.linear {
-            Linear::Dense => LayerSpec::Dense { units, parameterization, activation },
-            Linear::Convolution { window, .. } => {
-                LayerSpec::Convolution { filters: units, window, parameterization, activation }
+            Linear::Dense => {
+                Dense::new(units, parameterization).activation(activation).geometric(geometric).into()
             }
+            Linear::Convolution { window, .. } => Convolution::new(units, window, parameterization)
+                .activation(activation)
+                .geometric(geometric)
+                .into(),
         }
     }
 
@@ -55,7 +98,7 @@ impl<T: Scalar> EffectiveWeights<T> {
     }
 
     /// Multiplies what unit `unit` takes the activation of.
-    pub(crate) fn scale(&mut self, unit: usize, factor: T) {
+    pub(super) fn scale(&mut self, unit: usize, factor: T) {
         self.column(unit).for_each(|w| *w *= factor);
         self.bias[unit] *= factor;
     }
@@ -70,7 +113,10 @@ impl<T: Scalar> EffectiveWeights<T> {
             if norm > T::ZERO && (bias / norm).is_finite() || !norm.is_finite() || !bias.is_finite() {
                 continue;
             }
-            constants.shift[unit] = self.activation.value(bias);
+            // Without weights it will be g(0) inside, nothing outside.
+            let zero =
+                if self.activation.is_homogeneous() { T::ZERO } else { self.activation.value(T::ZERO) };
+            constants.shift[unit] = self.activation.value(bias) - zero;
             any |= constants.shift[unit] != T::ZERO;
             self.column(unit).for_each(|w| *w = T::ZERO);
             self.bias[unit] = T::ZERO;
@@ -121,10 +167,10 @@ impl<T: Scalar> EffectiveWeights<T> {
     }
 }
 
-/// `g(s·x + t)`, with a sign s and a shift t a channel.
+/// `g(s·x + t)`, with a factor s and a shift t per channel.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PerChannel<T> {
-    /// s: 1 or −1.
+    /// s.
     pub(super) scale: Vec<T>,
     /// t.
     pub(super) shift: Vec<T>,
@@ -137,14 +183,14 @@ impl<T: Scalar> PerChannel<T> {
         Self { scale: vec![T::ONE; shift.len()], shift, activation: Activation::Identity }
     }
 
-    pub(super) fn sign(negative: &[bool]) -> Self {
-        let scale = negative.iter().map(|&negative| if negative { -T::ONE } else { T::ONE }).collect();
-        Self { scale, shift: vec![T::ZERO; negative.len()], activation: Activation::Identity }
+    pub(super) fn scale(scale: Vec<T>) -> Self {
+        Self { shift: vec![T::ZERO; scale.len()], scale, activation: Activation::Identity }
     }
 
     /// Whether the largest of some numbers stays the largest.
     pub(super) fn keeps_order(&self) -> bool {
-        self.scale.iter().all(|&scale| scale > T::ZERO)
+        let is_monotone = matches!(self.activation, Activation::Identity | Activation::Relu);
+        is_monotone && self.scale.iter().all(|&scale| scale > T::ZERO)
     }
 
     /// Takes over what `before` does; `false` where an activation lies between.
@@ -159,8 +205,8 @@ impl<T: Scalar> PerChannel<T> {
         true
     }
 
-    /// As units of their own, one a channel: dense ones, or with a window of a single pixel.
-    pub(super) fn into_plain(self, is_image: bool) -> EffectiveWeights<T> {
+    /// As units of their own, one per channel: dense ones, or with a window of a single pixel.
+    pub(super) fn into_plain(self, is_image: bool) -> Plain<T> {
         let channels = self.scale.len();
         let mut weights = vec![T::ZERO; channels * channels];
         weights.iter_mut().step_by(channels + 1).zip(&self.scale).for_each(|(w, &scale)| *w = scale);
@@ -171,7 +217,6 @@ impl<T: Scalar> PerChannel<T> {
         } else {
             Linear::Dense
         };
-        let boundaries = Boundaries { normals: weights, offsets: self.shift };
-        EffectiveWeights::new(linear, boundaries, self.activation)
+        Plain { linear, weights, bias: self.shift, activation: self.activation }
     }
 }

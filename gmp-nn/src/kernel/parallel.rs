@@ -52,8 +52,8 @@ pub(crate) fn share<T: Send, const K: usize>(
 
 #[cfg(test)]
 mod tests {
-    use crate::models::{Form, resnet18, vgg6};
-    use crate::{Element, Features, NetworkSpec, Rng};
+    use crate::zoo::{Variant, resnet18, vgg6};
+    use crate::{Element, Features, NetworkSpec, Normalization, Parameterization, Rng};
     use gmp_autograd::{Tape, op};
     use std::any::type_name;
     use std::cell::RefCell;
@@ -99,15 +99,20 @@ mod tests {
     fn training_is_the_same_at_any_thread_count() {
         // The stem, a block of either shortcut, and one of many channels on few pixels, for images of 64×64.
         let kept = ["stem", "pool", "stage1.block1", "stage2.block1", "stage3.block1", "average", "output"];
-        let residual = |form| {
-            let mut spec = resnet18(form, 3);
+        let residual = |variant: &Variant| {
+            let mut spec = resnet18(variant, 3);
             spec.input = Features::Image { height: 64, width: 64, channels: 3 };
             spec.layers.retain(|(name, _)| kept.contains(&name.trim_end_matches(".mean_norm")));
             spec
         };
         let mut shared = BTreeSet::new();
-        for form in [Form::WeightNormMeanNorm, Form::BatchNorm, Form::GeometricInputNorm] {
-            for (spec, batch) in [(vgg6(form, 32, 3), 20), (residual(form), 8)] {
+        for (parameterization, normalization) in [
+            (Parameterization::WeightNorm, Normalization::batch_mean()),
+            (Parameterization::Standard, Normalization::batch()),
+            (Parameterization::Geometric, Normalization::input_mean()),
+        ] {
+            let variant = Variant::new(parameterization).normalization(normalization);
+            for (spec, batch) in [(vgg6(&variant, 32, 3), 20), (residual(&variant), 8)] {
                 let mut step = |is_single: bool, threads| {
                     let step = if is_single { step::<f32> } else { step::<f64> };
                     let (bits, work) = step(&spec, batch, threads);
@@ -119,7 +124,7 @@ mod tests {
                     for &threads in counts {
                         assert!(
                             step(is_single, threads) == one,
-                            "{form:?} at {threads} threads, f32: {is_single}"
+                            "{variant:?} at {threads} threads, f32: {is_single}"
                         );
                     }
                 }

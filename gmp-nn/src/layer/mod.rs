@@ -1,112 +1,168 @@
-//! What a layer is: an immutable description that reads its numbers from a slot; and the layers that are not
-//! made of units.
+//! Layers: immutable descriptions that read their numbers from slots.
 
-mod layer_norm;
-mod mean_norm;
+mod normalization;
 mod pool;
 mod residual;
+mod units;
 
-pub(crate) use layer_norm::LayerNorm;
-pub(crate) use mean_norm::MeanNorm;
+pub use normalization::NormalizationLayer;
 pub(crate) use pool::{GlobalAveragePool, MaxPool};
 pub(crate) use residual::Residual;
+pub use units::UnitLayer;
 
-use crate::fold::EffectiveWeights;
-use crate::params::Slot;
-use crate::{Boundaries, Element};
-use gmp_autograd::{Tape, Var};
+use crate::kernel::conv::Window;
+use crate::{Element, Features, Forward};
+use gmp_autograd::Var;
+use std::fmt::Debug;
+use std::ops::Range;
 
-/// Where normalizations take their statistics from.
-#[derive(Debug)]
-pub enum Statistics<'a, T> {
-    /// From the batch, which also moves the running ones: training.
-    Batch(&'a mut [T]),
-    /// From what training left in the buffers: evaluation.
-    Running(&'a [T]),
-}
-
-/// Keras' default, which the authors keep.
-const MOMENTUM: f64 = 0.99;
-
-/// Moves running statistics towards those of a batch, one for one.
+/// One layer of a network.
 ///
-/// Those of a channel that died decay, and would stay below the smallest normal number for ever, where a product with
-/// the momentum is rounded to what it was: they become 0.
-pub(crate) fn track<T: Element>(running: &mut [T], batch: &[T]) {
-    let momentum = T::from_f64(MOMENTUM);
-    for (running, &batch) in running.iter_mut().zip(batch) {
-        let mean = momentum * *running + (T::ONE - momentum) * batch;
-        *running = if mean.abs() < T::MIN_POSITIVE { T::ZERO } else { mean };
-    }
-}
-
-/// What a layer needs for one forward pass.
-pub struct Forward<'a, T: 'static> {
-    /// Begun with the network's parameters.
-    pub tape: &'a mut Tape<T>,
-    /// The network's buffers.
-    pub statistics: Statistics<'a, T>,
-}
-
-impl<T: Element> Forward<'_, T> {
-    /// A parameter as a variable of the slot's rows and columns.
+/// A layer of one's own declares its parameters through
+/// [`NetworkBuilder::own`](crate::NetworkBuilder::own), which hands it over to a network:
+///
+/// ```
+/// use gmp_autograd::{Var, op};
+/// use gmp_nn::{Dense, Element, Features, Forward, Layer, Network, Parameterization, Role, Slot};
+///
+/// /// Multiplies every feature by a factor that is learned.
+/// #[derive(Debug)]
+/// struct Gate {
+///     factor: Slot,
+/// }
+///
+/// impl<T: Element> Layer<T> for Gate {
+///     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+///         let factor = pass.parameter(self.factor);
+///         op::mul_row(pass.tape, x, factor)
+///     }
+/// }
+///
+/// let network = Network::<f64>::builder(Features::Vector(4))
+///     .seed(1)
+///     .own("gate", |declare| Ok(Gate { factor: declare.row("factor", Role::Other, 4, 1.0)? }))?
+///     .layer("output", Dense::new(1, Parameterization::Standard))?
+///     .build();
+/// assert_eq!(network.parameters.get("gate.factor").unwrap(), [1.0; 4]);
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+pub trait Layer<T: Element>: Debug + Send + Sync {
+    /// Maps samples×inputs to samples×outputs, and images (batch·height·width)×channels to such images. A layer that
+    /// uses x more than once makes it [shared](Var::shared) first.
     ///
     /// # Panics
-    /// If the slot lies beyond the parameters that the tape was begun with.
-    #[track_caller]
-    pub fn parameter(&self, slot: Slot) -> Var {
-        self.tape.parameter(slot.offset, slot.rows, slot.cols)
-    }
-    /// A buffer as a constant of the slot's rows and columns.
-    ///
-    /// # Panics
-    /// If the slot lies beyond the buffers.
-    #[track_caller]
-    pub fn buffer(&mut self, slot: Slot) -> Var {
-        let buffers: &[T] = match &self.statistics {
-            Statistics::Batch(buffers) => buffers,
-            Statistics::Running(buffers) => buffers,
-        };
-        self.tape.input(&buffers[slot.range()], slot.rows, slot.cols)
-    }
-}
-
-/// Layers one after the other. What one hands to the next has no other use; x may have.
-pub(crate) fn chain<T: Element>(layers: &[Box<dyn Layer<T>>], pass: &mut Forward<'_, T>, x: Var) -> Var {
-    let Some((first, rest)) = layers.split_first() else { return x };
-    let y = first.forward(pass, x.shared());
-    rest.iter().fold(y, |y, layer| layer.forward(pass, y.last_use()))
-}
-
-/// A layer of units owns whole neurons, their activation included, since parameterizations differ in what
-/// surrounds it.
-pub trait Layer<T: Element>: std::fmt::Debug + Send + Sync {
-    /// Maps samples×inputs to samples×units, and images (batch·height·width)×channels to such images. A layer that uses
-    /// x more than once makes it [shared](Var::shared) first.
-    ///
-    /// # Panics
-    /// If x is not of the shape that the layer was built for.
+    /// If x does not have the shape that the layer was built for.
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var;
 
-    /// The layer as plain weights and biases; `None` for a layer that is not made of units.
-    fn plain(&self, _parameters: &[T], _buffers: &[T]) -> Option<EffectiveWeights<T>> {
-        None
+    /// What comes out where `input` flows in; by default the same.
+    fn output(&self, input: Features) -> Features {
+        input
     }
 
-    /// The layers of both branches of a residual block; nothing for any other layer.
-    fn branches(&self) -> [&[Box<dyn Layer<T>>]; 2] {
-        [&[], &[]]
+    /// Brings parameters back to where they belong after an optimizer's step, for instance vectors to length 1.
+    fn after_step(&self, _parameters: &mut [T]) {}
+
+    /// The kind of layer and its options, for summaries; by default the name of the type.
+    fn summary(&self) -> String {
+        let debug = format!("{self:?}");
+        let end = debug.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(debug.len());
+        debug[..end].to_owned()
     }
 
-    /// Writes the effective (w, b) of every unit, in the space of the unit's own inputs, of what is inside the layer:
-    /// what stands behind it [moves](Layer::move_boundaries) them. `false` for a layer that is not made of units.
-    fn boundaries(&self, _parameters: &[T], _buffers: &[T], _boundaries: &mut Boundaries<T>) -> bool {
-        false
+    /// What it is among the layers of this crate, for whatever looks into a network: activation boundaries, folding.
+    fn view(&self) -> LayerView<'_, T> {
+        LayerView::Other
+    }
+}
+
+/// The layers of this crate, for whatever looks into a network.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LayerView<'a, T> {
+    /// Dense units or a convolution.
+    Units(&'a UnitLayer<T>),
+    /// A normalization of its own.
+    Normalization(&'a NormalizationLayer<T>),
+    /// The largest number under a window.
+    MaxPool(Window),
+    /// The mean of every channel.
+    GlobalAveragePool,
+    /// `relu(main(x) + shortcut(x))`.
+    Residual {
+        /// One branch.
+        main: &'a Chain<T>,
+        /// The other; empty for the identity.
+        shortcut: &'a Chain<T>,
+    },
+    /// A layer from outside.
+    Other,
+}
+
+/// Layers one after the other, with their names.
+#[derive(Debug)]
+pub struct Chain<T>(pub(crate) Vec<NamedLayer<T>>);
+
+/// A layer in a network.
+#[derive(Debug)]
+pub struct NamedLayer<T> {
+    /// Its name, unique in the network.
+    pub name: String,
+    /// What it does.
+    pub layer: Box<dyn Layer<T>>,
+    /// Its numbers among the network's parameters.
+    pub parameters: Range<usize>,
+}
+
+impl<T: Element> Chain<T> {
+    /// In order.
+    pub fn layers(&self) -> &[NamedLayer<T>] {
+        &self.0
     }
 
-    /// For a normalization behind units without a rectifier, whose outputs are w·x + b: moves their (w, b) to those
-    /// of the hyperplanes where its own outputs are zero, with running statistics. `false` for any other layer.
-    fn move_boundaries(&self, _buffers: &[T], _boundaries: &mut Boundaries<T>) -> bool {
-        false
+    /// What one layer hands to the next has no other use, unless someone watches; x may have.
+    pub(crate) fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+        let mut x = x.shared();
+        for NamedLayer { name, layer, .. } in &self.0 {
+            let y = layer.forward(pass, x);
+            x = match &mut pass.watch {
+                Some(watch) => {
+                    watch(name, y);
+                    y.shared()
+                }
+                None => y.last_use(),
+            };
+        }
+        x.shared()
+    }
+
+    pub(crate) fn output(&self, input: Features) -> Features {
+        self.0.iter().fold(input, |features, named| named.layer.output(features))
+    }
+
+    pub(crate) fn after_step(&self, parameters: &mut [T]) {
+        self.0.iter().for_each(|named| named.layer.after_step(parameters));
+    }
+
+    /// Calls `f` with every layer of units, and with the layer that its output goes to in the same chain.
+    pub(crate) fn each_units<'a>(
+        &'a self,
+        f: &mut dyn FnMut(&'a str, &'a UnitLayer<T>, Option<&'a NormalizationLayer<T>>),
+    ) {
+        for (i, named) in self.0.iter().enumerate() {
+            match named.layer.view() {
+                LayerView::Units(units) => {
+                    let behind = match self.0.get(i + 1).map(|next| next.layer.view()) {
+                        Some(LayerView::Normalization(normalization)) => Some(normalization),
+                        _ => None,
+                    };
+                    f(&named.name, units, behind);
+                }
+                LayerView::Residual { main, shortcut } => {
+                    main.each_units(f);
+                    shortcut.each_units(f);
+                }
+                _ => {}
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{Activation, activation as activate};
 use crate::kernel::columns::{Columns, part, part_mut, rectified, sweep};
-use crate::kernel::gemm::{Element, View, gemm, rows_at_a_time, wants_transposed_copy};
+use crate::kernel::gemm::{Element, gemm, rows_at_a_time, wants_transposed_copy};
 use gmp_autograd::op::mul_row;
 use gmp_autograd::{Mat, MatMut, Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
@@ -86,7 +86,7 @@ fn record<T: Element, const RELU: bool, const SCALED: bool, const K: usize>(
         for start in (0..m).step_by(step) {
             let rows = step.min(m - start);
             let y = &mut y.data_mut()[start * n..][..rows * n];
-            gemm(slice(x, start, rows).into(), w.into(), MatMut::new(y, rows, n), false);
+            gemm(slice(x, start, rows), w, MatMut::new(y, rows, n), false);
             let (kept, r) = if SCALED {
                 (&mut saved[start * n..][..rows * n], operands[K - 1].data())
             } else {
@@ -190,13 +190,12 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Affine<RELU, 
             let dz = Mat::new(dz, rows, n);
             if let Some((dw, fresh)) = &mut dw {
                 let dw = MatMut::new(dw.data_mut(), k, n);
-                gemm(View::from(slice(x, start, rows)).t(), dz.into(), dw, !(*fresh && start == 0));
+                gemm(slice(x, start, rows).t(), dz, dw, !(*fresh && start == 0));
             }
             if let Some((dx, fresh)) = &mut dx {
                 let dx = MatMut::new(&mut dx.data_mut()[start * k..][..rows * k], rows, k);
-                let wt =
-                    if transpose.is_empty() { View::from(w).t() } else { Mat::new(transpose, n, k).into() };
-                gemm(dz.into(), wt, dx, !*fresh);
+                let wt = if transpose.is_empty() { w.t() } else { Mat::new(transpose, n, k) };
+                gemm(dz, wt, dx, !*fresh);
             }
         }
         // No samples: nothing was assigned above.

@@ -1,55 +1,130 @@
 //! Geometric parameterization: r g(u(θ)·x + λ), started from weights w as θ = angles of w, r = ‖w‖, λ = 0.
 //!
-//! The radius stands outside the activation and may become negative, as in the authors' code. With one input
-//! there are no angles; the direction is the sign of the weight, stored in a buffer and never trained.
+//! The radius may become negative, as in the authors' code. With one input there are no angles; the direction is the
+//! sign of the weight, stored in a buffer and never trained.
 
-use super::{DirectionInit, Initial};
-use crate::fold::EffectiveWeights;
-use crate::op::{self, Activation};
-use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
-use gmp_autograd::Var;
+use super::{EffectiveWeights, Parameterize, Unit, Weights};
+use crate::{Declare, Element, Error, Forward, Linear, Role, Slot, op};
+use gmp_autograd::{Mat, op as basic};
 use gmp_math::sphere;
+use serde::{Deserialize, Serialize};
+
+/// Choices of the geometric parameterization. The default is that of the authors' released code.
+///
+/// ```
+/// use gmp_nn::{Dense, GeometricOptions, NetworkSpec, Parameterization, RadiusPlacement};
+/// let options = GeometricOptions { radius: RadiusPlacement::Inside, ..Default::default() };
+/// let spec = NetworkSpec::vector(3)
+///     .layer("hidden1", Dense::new(8, Parameterization::Geometric).geometric(options))
+///     .output(1);
+/// assert!(spec.build::<f64>(1).is_ok());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GeometricOptions {
+    /// How directions start.
+    pub directions: DirectionInit,
+    /// On which side of the activation the radius is.
+    pub radius: RadiusPlacement,
+    /// The fan out of a convolution's initial weights.
+    pub fan_out: FanOut,
+}
+
+impl GeometricOptions {
+    pub(crate) const DEFAULT: Self =
+        Self { directions: DirectionInit::Exact, radius: RadiusPlacement::Outside, fan_out: FanOut::Filters };
+}
+
+/// How geometric units take their first direction from the sampled weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DirectionInit {
+    /// The direction of the weights.
+    #[default]
+    Exact,
+    /// As the authors' code has it: the last coordinate loses its sign, so that directions cover half a sphere.
+    HalfSphere,
+}
+
+/// On which side of the activation the radius is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RadiusPlacement {
+    /// r g(u·x + λ). Sampled weights w = r u start as the same function as in other parameterizations only where
+    /// g(r z) = r g(z), as for ReLU.
+    #[default]
+    Outside,
+    /// g(r (u·x + λ)), the same function as g(w·x + b) whatever the activation.
+    Inside,
+}
+
+/// The fan out that a geometric convolution's initial weights are drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FanOut {
+    /// The number of filters, as in the authors' code: √((C_in + C_out) k²/(C_in k² + C_out)) times larger weights
+    /// than those of the other parameterizations.
+    #[default]
+    Filters,
+    /// k·k·filters, as for the other parameterizations and in Keras.
+    Window,
+}
+
+impl<T: Element> Parameterize<T> for GeometricOptions {
+    fn name(&self) -> &'static str {
+        "GmP"
+    }
+    fn fan_out(&self, linear: Linear, units: usize) -> usize {
+        match self.fan_out {
+            FanOut::Filters => units,
+            FanOut::Window => linear.fan(units),
+        }
+    }
+    fn declare(
+        &self,
+        initial: Mat<'_, T>,
+        declare: &mut Declare<'_, T>,
+    ) -> Result<Box<dyn Weights<T>>, Error> {
+        let (inputs, units) = (initial.rows(), initial.cols());
+        let mut angles = vec![T::ZERO; (inputs - 1) * units];
+        let mut radius = vec![T::ZERO; units];
+        let convert = match self.directions {
+            DirectionInit::Exact => sphere::to_spherical,
+            DirectionInit::HalfSphere => sphere::half_sphere_angles,
+        };
+        convert(initial.data(), units, &mut angles, &mut radius)
+            .map_err(|source| Error::Direction { layer: declare.layer().to_owned(), source })?;
+        let direction = if inputs == 1 {
+            let mut signs = vec![T::ZERO; units];
+            sphere::signs(initial.data(), &mut signs);
+            Direction::Signs(declare.buffer("sign", Mat::new(&signs, 1, units)))
+        } else {
+            Direction::Angles(declare.parameter("angles", Role::Angle, Mat::new(&angles, inputs - 1, units)))
+        };
+        let offset = declare.row("offset", Role::Offset, units, T::ZERO)?;
+        let radius = declare.parameter("radius", Role::Radius, Mat::new(&radius, 1, units));
+        Ok(Box::new(Spherical { direction, offset, radius, placement: self.radius }))
+    }
+}
 
 #[derive(Debug)]
-struct Geometric {
-    /// Angles (a parameter), or signs (a buffer) where there is one input.
+struct Spherical {
     direction: Direction,
     offset: Slot,
     radius: Slot,
-    linear: Linear,
-    activation: Activation,
+    placement: RadiusPlacement,
 }
 
 #[derive(Debug)]
 enum Direction {
+    /// A parameter.
     Angles(Slot),
+    /// A buffer, where there is one input.
     Signs(Slot),
 }
 
-pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
-    let (inputs, units) = (init.weight_rows, init.units);
-    let mut angles = vec![T::ZERO; (inputs - 1) * units];
-    let mut radius = vec![T::ZERO; units];
-    let convert = match init.directions {
-        DirectionInit::Exact => sphere::to_spherical,
-        DirectionInit::HalfSphere => sphere::half_sphere_angles,
-    };
-    convert(init.weights, units, &mut angles, &mut radius)
-        .map_err(|source| Error::Direction { layer: init.name.to_owned(), source })?;
-    let direction = if inputs == 1 {
-        let mut signs = vec![T::ZERO; units];
-        sphere::signs(init.weights, &mut signs);
-        Direction::Signs(init.buffer("sign", &signs))
-    } else {
-        Direction::Angles(init.parameter("angles", Role::Angle, &angles, inputs - 1))
-    };
-    let offset = init.row("offset", Role::Offset, T::ZERO);
-    let radius = init.parameter("radius", Role::Radius, &radius, 1);
-    Ok(Box::new(Geometric { direction, offset, radius, linear: init.linear, activation: init.activation }))
-}
-
-impl<T: Element> Layer<T> for Geometric {
-    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+impl<T: Element> Weights<T> for Spherical {
+    fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit {
         let u = match self.direction {
             Direction::Angles(slot) => {
                 let angles = pass.parameter(slot);
@@ -58,36 +133,31 @@ impl<T: Element> Layer<T> for Geometric {
             Direction::Signs(slot) => pass.buffer(slot),
         };
         let (offset, radius) = (pass.parameter(self.offset), pass.parameter(self.radius));
-        self.linear.scaled_affine(pass.tape, [x, u, offset, radius], self.activation)
+        match self.placement {
+            RadiusPlacement::Outside => Unit { weight: u, bias: offset, scale: Some(radius) },
+            RadiusPlacement::Inside => Unit {
+                weight: basic::mul_row(pass.tape, u, radius),
+                bias: basic::mul(pass.tape, offset, radius),
+                scale: None,
+            },
+        }
     }
 
-    fn boundaries(&self, parameters: &[T], buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
-        let offsets = &parameters[self.offset.range()];
+    fn effective(&self, parameters: &[T], buffers: &[T], into: &mut EffectiveWeights<T>) {
         match self.direction {
             Direction::Angles(slot) => {
-                boundaries.offsets.clear();
-                boundaries.offsets.extend_from_slice(offsets);
-                boundaries.normals.resize((slot.rows + 1) * slot.cols, T::ZERO);
-                sphere::directions(&parameters[slot.range()], slot.cols, &mut boundaries.normals);
+                into.weights.resize((slot.rows + 1) * slot.cols, T::ZERO);
+                sphere::directions(slot.of(parameters), slot.cols, &mut into.weights);
             }
-            Direction::Signs(slot) => boundaries.assign(&buffers[slot.range()], offsets),
+            Direction::Signs(slot) => into.weights.extend_from_slice(slot.of(buffers)),
         }
-        true
-    }
-
-    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<EffectiveWeights<T>> {
-        let mut boundaries = Boundaries::default();
-        self.boundaries(parameters, buffers, &mut boundaries);
-        let mut plain = EffectiveWeights::new(self.linear, boundaries, self.activation);
-        for (unit, &radius) in parameters[self.radius.range()].iter().enumerate() {
-            match self.activation {
-                Activation::Identity => plain.scale(unit, radius),
-                // Only what is homogeneous lets a radius through.
-                activation if !activation.is_homogeneous() => return None,
-                _ => plain.scale(unit, radius.abs()),
+        into.bias.extend_from_slice(self.offset.of(parameters));
+        let radius = self.radius.of(parameters);
+        match self.placement {
+            RadiusPlacement::Outside => into.scale.extend_from_slice(radius),
+            RadiusPlacement::Inside => {
+                radius.iter().enumerate().for_each(|(unit, &r)| into.scale_unit(unit, r));
             }
-            plain.negative[unit] = self.activation != Activation::Identity && radius < T::ZERO;
         }
-        Some(plain)
     }
 }

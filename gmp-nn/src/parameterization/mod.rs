@@ -1,44 +1,191 @@
-//! The parameterizations of a ReLU unit: one choice, one file each.
+//! Parameterizations: how the weights of a layer of units are made of the numbers that are trained.
 //!
-//! | | unit | trained | effective boundary (w, b) |
-//! |---|---|---|---|
-//! | `standard` | g(w·x + b) | w, b | (w, b) |
-//! | `weight_norm` | g(ℓ (v/‖v‖)·x + b) | v, ℓ, b | (ℓ v/‖v‖, b) |
-//! | `batch_norm` | g(γ (w·x + b − μ)/√(σ²+ϵ) + β) | w, b, γ, β | (w, b − μ + β√(σ²+ϵ)/γ) |
-//! | `geometric` | r g(u(θ)·x + λ) | θ, λ, r | (u(θ), λ) |
+//! A unit computes `scale · g(w·x + b)`. A parameterization says what w, b and the scale are, once as variables on a
+//! tape ([`Weights::on_tape`]) and once as numbers ([`Weights::effective`]); activation boundaries, folding and export
+//! follow from the numbers. It works with dense layers and convolutions, any activation and any normalization.
 //!
-//! A new one is a file with a [`Layer`] and a `build`, and an entry in the list below.
+//! | | w | b | scale | trained |
+//! |---|---|---|---|---|
+//! | [`Standard`](Parameterization::Standard) | w | b | 1 | w, b |
+//! | [`WeightNorm`](Parameterization::WeightNorm) | ℓ v/‖v‖ | b | 1 | v, ℓ, b |
+//! | [`Geometric`](Parameterization::Geometric) | u(θ) | λ | r | θ, λ, r |
+//!
+//! A new one is a file here, its `mod` and its line in the list below. One from outside this crate implements
+//! [`Parameterize`] and is used as [`Parameterization::Custom`].
 
-mod batch_norm;
 mod geometric;
 mod standard;
 mod weight_norm;
 
-use crate::op::Activation;
-use crate::{Element, Error, Layer, Linear, ParamStore};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+pub use geometric::{DirectionInit, FanOut, GeometricOptions, RadiusPlacement};
 
-/// Makes [`Parameterization`] of the list of its variants, short names and files.
+use crate::{Declare, Element, Error, Forward, Linear};
+use gmp_autograd::{Mat, Var};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::any::Any;
+use std::fmt::{self, Debug};
+
+/// How the weights of a layer are made of parameters: declares them, and returns what reads them back.
+///
+/// ```
+/// use gmp_autograd::{Mat, op};
+/// use gmp_nn::parameterization::{EffectiveWeights, Parameterize, Unit, Weights};
+/// use gmp_nn::{Declare, Element, Error, Forward, Mlp, Parameterization, Role, Slot};
+///
+/// /// Weights w = v ∘ v: none of them is ever negative.
+/// #[derive(Debug)]
+/// struct Squares;
+///
+/// impl<T: Element> Parameterize<T> for Squares {
+///     fn name(&self) -> &'static str {
+///         "squares"
+///     }
+///     fn declare(&self, initial: Mat<'_, T>, declare: &mut Declare<'_, T>) -> Result<Box<dyn Weights<T>>, Error> {
+///         let roots: Vec<T> = initial.data().iter().map(|w| w.abs().sqrt()).collect();
+///         let roots = Mat::new(&roots, initial.rows(), initial.cols());
+///         let bias = declare.row("bias", Role::Bias, initial.cols(), T::ZERO)?;
+///         Ok(Box::new(Roots { roots: declare.parameter("roots", Role::Weight, roots), bias }))
+///     }
+/// }
+///
+/// #[derive(Debug)]
+/// struct Roots {
+///     roots: Slot,
+///     bias: Slot,
+/// }
+///
+/// impl<T: Element> Weights<T> for Roots {
+///     fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit {
+///         let (v, bias) = (pass.parameter(self.roots), pass.parameter(self.bias));
+///         Unit { weight: op::mul(pass.tape, v, v), bias, scale: None }
+///     }
+///     fn effective(&self, parameters: &[T], _buffers: &[T], into: &mut EffectiveWeights<T>) {
+///         into.weights.extend(self.roots.of(parameters).iter().map(|&v| v * v));
+///         into.bias.extend_from_slice(self.bias.of(parameters));
+///     }
+/// }
+///
+/// let network = Mlp::new(3, &[16], 1, Parameterization::Custom(&Squares)).build::<f64>(1)?;
+/// assert_eq!(network.parameters.entries()[0].name, "hidden1.bias");
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Parameterize<T: Element>: Debug + Send + Sync {
+    /// The name in tables, summaries and files.
+    fn name(&self) -> &'static str;
+
+    /// Declares the parameters of a layer whose weights start as `initial`, inputs × units; biases start at 0.
+    ///
+    /// # Errors
+    /// If the layer cannot have such parameters.
+    fn declare(
+        &self,
+        initial: Mat<'_, T>,
+        declare: &mut Declare<'_, T>,
+    ) -> Result<Box<dyn Weights<T>>, Error>;
+
+    /// The fan out that initial weights are drawn for: by default Keras', units of a dense layer and k·k·filters of a
+    /// convolution.
+    fn fan_out(&self, linear: Linear, units: usize) -> usize {
+        linear.fan(units)
+    }
+}
+
+/// The weights of one layer, made of its parameters.
+pub trait Weights<T: Element>: Debug + Send + Sync {
+    /// Weights, biases and scales as variables.
+    fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit;
+
+    /// The same as numbers. `into` is handed over empty, and its memory is used again from call to call.
+    fn effective(&self, parameters: &[T], buffers: &[T], into: &mut EffectiveWeights<T>);
+
+    /// Brings the parameters back to where they belong after an optimizer's step, for instance vectors to length 1.
+    fn after_step(&self, _parameters: &mut [T]) {}
+}
+
+/// `scale · g(x·weight + bias)` as variables.
+#[derive(Debug, Clone, Copy)]
+pub struct Unit {
+    /// Inputs × units.
+    pub weight: Var,
+    /// 1 × units.
+    pub bias: Var,
+    /// 1 × units, outside the activation; `None` where it is 1.
+    pub scale: Option<Var>,
+}
+
+/// `scale · g(x·weights + bias)` as numbers: a layer in plain terms, whatever its parameterization.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EffectiveWeights<T> {
+    /// Inputs × units, row-major.
+    pub weights: Vec<T>,
+    /// One per unit.
+    pub bias: Vec<T>,
+    /// One per unit, outside the activation; empty where all are 1.
+    pub scale: Vec<T>,
+}
+
+impl<T: Element> EffectiveWeights<T> {
+    pub(crate) fn read(&mut self, weights: &dyn Weights<T>, parameters: &[T], buffers: &[T]) {
+        self.weights.clear();
+        self.bias.clear();
+        self.scale.clear();
+        weights.effective(parameters, buffers, self);
+    }
+    /// Multiplies the pre-activation of a unit.
+    pub(crate) fn scale_unit(&mut self, unit: usize, factor: T) {
+        let units = self.bias.len();
+        self.weights.iter_mut().skip(unit).step_by(units).for_each(|w| *w *= factor);
+        self.bias[unit] *= factor;
+    }
+}
+
+/// A parameterization from outside this crate, for networks of single and of double precision: any type that
+/// implements [`Parameterize`] for both.
+pub trait CustomParameterization: Parameterize<f32> + Parameterize<f64> + Any {}
+impl<P: Parameterize<f32> + Parameterize<f64> + Any> CustomParameterization for P {}
+
+/// The parameterization as an object for one precision.
+fn for_precision<T: Element>(custom: &'static dyn CustomParameterization) -> &'static dyn Parameterize<T> {
+    let single: &'static dyn Parameterize<f32> = custom;
+    let double: &'static dyn Parameterize<f64> = custom;
+    let both: [&dyn Any; 2] = [&single, &double];
+    let found = both.into_iter().find_map(|p| p.downcast_ref::<&'static dyn Parameterize<T>>());
+    *found.expect("elements are f32 and f64")
+}
+
+/// Makes [`Parameterization`] of the list of its variants, their names, and what implements them.
 macro_rules! parameterizations {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal in $file:ident,)*) => {
-        /// How the weights of a layer are expressed in the numbers that are trained.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    ($($(#[$doc:meta])* $variant:ident = $name:literal as $implementation:expr,)*) => {
+        /// How the weights of a layer are made of the numbers that are trained.
+        #[derive(Debug, Clone, Copy)]
         pub enum Parameterization {
-            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+            $($(#[$doc])* $variant,)*
+            /// One from outside this crate: a reference to any [`Parameterize`]. It is written by its name, and cannot
+            /// be read back, since a name is no code.
+            Custom(&'static dyn CustomParameterization),
         }
 
         impl Parameterization {
-            /// All of them, in the paper's order.
+            /// Those of this crate, in the paper's order.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
 
             /// The paper's short name.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                    Self::Custom(custom) => Parameterize::<f64>::name(custom),
+                }
             }
 
-            pub(crate) fn build<T: Element>(self, init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
-                match self { $(Self::$variant => $file::build(init),)* }
+            /// What implements it, with the options that geometric layers have.
+            pub(crate) fn with<T: Element>(self, options: &GeometricOptions) -> &dyn Parameterize<T> {
+                match self {
+                    $(Self::$variant => {
+                        let implementation: fn(&GeometricOptions) -> &dyn Parameterize<T> = $implementation;
+                        implementation(options)
+                    })*
+                    Self::Custom(custom) => for_precision(custom),
+                }
             }
         }
     };
@@ -46,31 +193,34 @@ macro_rules! parameterizations {
 
 parameterizations! {
     /// SP: weights and biases themselves.
-    Standard = "SP" in standard,
+    Standard = "SP" as |_| &standard::Standard,
     /// WN: a direction vector of any length, and a length (Salimans & Kingma 2016).
-    WeightNorm = "WN" in weight_norm,
-    /// BN: standard, normalized over the batch before the activation (Ioffe & Szegedy 2015).
-    BatchNorm = "BN" in batch_norm,
+    WeightNorm = "WN" as |_| &weight_norm::WeightNorm,
     /// GmP: hyperspherical angles, offset and radius (Chen & Ge 2024).
-    Geometric = "GmP" in geometric,
+    Geometric = "GmP" as |options| options,
 }
 
 impl Parameterization {
-    /// What a unit's first weights are drawn for, beside its number of inputs: Keras' fan out, k·k·filters of a
-    /// convolution; but the authors' geometric convolutions draw as a dense layer would.
-    pub(crate) fn fan_out(self, linear: Linear, units: usize) -> usize {
-        match self {
-            Self::Geometric => units,
-            _ => linear.fan(units),
-        }
-    }
-
-    /// "SP, WN, BN or GmP".
+    /// "SP, WN or GmP".
     pub(crate) fn names() -> String {
         let [others @ .., last] = Self::ALL.map(Self::name);
         format!("{} or {last}", others.join(", "))
     }
 }
+
+/// Custom parameterizations are equal where their `Debug` outputs are: the same type with the same options.
+impl PartialEq for Parameterization {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Custom(a), Self::Custom(b)) => format!("{a:?}") == format!("{b:?}"),
+            _ => {
+                self.name() == other.name()
+                    && !matches!((self, other), (Self::Custom(_), _) | (_, Self::Custom(_)))
+            }
+        }
+    }
+}
+impl Eq for Parameterization {}
 
 impl fmt::Display for Parameterization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,41 +237,14 @@ impl std::str::FromStr for Parameterization {
     }
 }
 
-/// How geometric units take their first direction from the sampled weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DirectionInit {
-    /// The direction of the weights.
-    #[default]
-    Exact,
-    /// As the authors' code has it: the last coordinate loses its sign, so that directions cover half a sphere.
-    HalfSphere,
+impl Serialize for Parameterization {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
-/// The standard weights that a layer starts from, whatever its parameterization, and where it puts its numbers.
-pub(crate) struct Initial<'a, T> {
-    pub(crate) name: &'a str,
-    /// n×units.
-    pub(crate) weights: &'a [T],
-    /// n: inputs of a unit.
-    pub(crate) weight_rows: usize,
-    pub(crate) units: usize,
-    pub(crate) linear: Linear,
-    pub(crate) activation: Activation,
-    pub(crate) directions: DirectionInit,
-    pub(crate) parameters: &'a mut ParamStore<T>,
-    pub(crate) buffers: &'a mut ParamStore<T>,
-}
-
-impl<T: Element> Initial<'_, T> {
-    /// Appends a parameter of one number a unit.
-    fn row(&mut self, name: &str, role: crate::Role, value: T) -> crate::Slot {
-        self.parameter(name, role, &vec![value; self.units], 1)
-    }
-    fn parameter(&mut self, name: &str, role: crate::Role, numbers: &[T], rows: usize) -> crate::Slot {
-        self.parameters.push(format!("{}.{name}", self.name), role, numbers, rows, self.units)
-    }
-    fn buffer(&mut self, name: &str, numbers: &[T]) -> crate::Slot {
-        self.buffers.push(format!("{}.{name}", self.name), crate::Role::Buffer, numbers, 1, self.units)
+impl<'de> Deserialize<'de> for Parameterization {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

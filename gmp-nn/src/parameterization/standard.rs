@@ -1,38 +1,39 @@
 //! Standard parameterization: g(w·x + b).
 
-use super::Initial;
-use crate::fold::EffectiveWeights;
-use crate::op::Activation;
-use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
-use gmp_autograd::Var;
+use super::{EffectiveWeights, Parameterize, Unit, Weights};
+use crate::{Declare, Element, Error, Forward, Role, Slot};
+use gmp_autograd::Mat;
 
 #[derive(Debug)]
-struct Standard {
+pub(super) struct Standard;
+
+impl<T: Element> Parameterize<T> for Standard {
+    fn name(&self) -> &'static str {
+        "SP"
+    }
+    fn declare(
+        &self,
+        initial: Mat<'_, T>,
+        declare: &mut Declare<'_, T>,
+    ) -> Result<Box<dyn Weights<T>>, Error> {
+        let weights = declare.parameter("weights", Role::Weight, initial);
+        let bias = declare.row("bias", Role::Bias, initial.cols(), T::ZERO)?;
+        Ok(Box::new(Cartesian { weights, bias }))
+    }
+}
+
+#[derive(Debug)]
+struct Cartesian {
     weights: Slot,
     bias: Slot,
-    linear: Linear,
-    activation: Activation,
 }
 
-pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
-    let weights = init.parameter("weights", Role::Weight, init.weights, init.weight_rows);
-    let bias = init.row("bias", Role::Bias, T::ZERO);
-    Ok(Box::new(Standard { weights, bias, linear: init.linear, activation: init.activation }))
-}
-
-impl<T: Element> Layer<T> for Standard {
-    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
-        let (w, b) = (pass.parameter(self.weights), pass.parameter(self.bias));
-        self.linear.affine(pass.tape, x, w, b, self.activation)
+impl<T: Element> Weights<T> for Cartesian {
+    fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit {
+        Unit { weight: pass.parameter(self.weights), bias: pass.parameter(self.bias), scale: None }
     }
-    fn boundaries(&self, parameters: &[T], _buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
-        boundaries.assign(&parameters[self.weights.range()], &parameters[self.bias.range()]);
-        true
-    }
-
-    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<EffectiveWeights<T>> {
-        let mut boundaries = Boundaries::default();
-        self.boundaries(parameters, buffers, &mut boundaries);
-        Some(EffectiveWeights::new(self.linear, boundaries, self.activation))
+    fn effective(&self, parameters: &[T], _buffers: &[T], into: &mut EffectiveWeights<T>) {
+        into.weights.extend_from_slice(self.weights.of(parameters));
+        into.bias.extend_from_slice(self.bias.of(parameters));
     }
 }

@@ -1,54 +1,57 @@
 //! Weight normalization: g(ℓ (v/‖v‖)·x + b), started with ℓ = ‖v‖.
 
-use super::Initial;
-use crate::fold::EffectiveWeights;
-use crate::op::{self, Activation};
-use crate::{Boundaries, Element, Error, Forward, Layer, Linear, Role, Slot};
-use gmp_autograd::Var;
+use super::{EffectiveWeights, Parameterize, Unit, Weights};
+use crate::{Declare, Element, Error, Forward, Role, Slot, op};
+use gmp_autograd::Mat;
 
 #[derive(Debug)]
-struct WeightNorm {
+pub(super) struct WeightNorm;
+
+impl<T: Element> Parameterize<T> for WeightNorm {
+    fn name(&self) -> &'static str {
+        "WN"
+    }
+    fn declare(
+        &self,
+        initial: Mat<'_, T>,
+        declare: &mut Declare<'_, T>,
+    ) -> Result<Box<dyn Weights<T>>, Error> {
+        let units = initial.cols();
+        let mut lengths = vec![T::ZERO; units];
+        for v in initial.data().chunks_exact(units) {
+            for (length, &v) in lengths.iter_mut().zip(v) {
+                *length = length.hypot(v);
+            }
+        }
+        let v = declare.parameter("v", Role::Weight, initial);
+        let length = declare.parameter("length", Role::Radius, Mat::new(&lengths, 1, units));
+        let bias = declare.row("bias", Role::Bias, units, T::ZERO)?;
+        Ok(Box::new(Normalized { v, length, bias }))
+    }
+}
+
+#[derive(Debug)]
+struct Normalized {
     v: Slot,
     length: Slot,
     bias: Slot,
-    linear: Linear,
-    activation: Activation,
 }
 
-pub(super) fn build<T: Element>(mut init: Initial<'_, T>) -> Result<Box<dyn Layer<T>>, Error> {
-    let mut lengths = vec![T::ZERO; init.units];
-    for v in init.weights.chunks_exact(init.units) {
-        for (length, &v) in lengths.iter_mut().zip(v) {
-            *length = length.hypot(v);
-        }
+impl<T: Element> Weights<T> for Normalized {
+    fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit {
+        let (v, length, bias) =
+            (pass.parameter(self.v), pass.parameter(self.length), pass.parameter(self.bias));
+        Unit { weight: op::weight_norm(pass.tape, v, length), bias, scale: None }
     }
-    let v = init.parameter("v", Role::Weight, init.weights, init.weight_rows);
-    let length = init.parameter("length", Role::Radius, &lengths, 1);
-    let bias = init.row("bias", Role::Bias, T::ZERO);
-    Ok(Box::new(WeightNorm { v, length, bias, linear: init.linear, activation: init.activation }))
-}
-
-impl<T: Element> Layer<T> for WeightNorm {
-    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
-        let (v, length, b) = (pass.parameter(self.v), pass.parameter(self.length), pass.parameter(self.bias));
-        let w = op::weight_norm(pass.tape, v, length);
-        self.linear.affine(pass.tape, x, w, b, self.activation)
-    }
-    fn boundaries(&self, parameters: &[T], _buffers: &[T], boundaries: &mut Boundaries<T>) -> bool {
-        boundaries.assign(&parameters[self.v.range()], &parameters[self.bias.range()]);
+    fn effective(&self, parameters: &[T], _buffers: &[T], into: &mut EffectiveWeights<T>) {
+        into.weights.extend_from_slice(self.v.of(parameters));
+        into.bias.extend_from_slice(self.bias.of(parameters));
         let units = self.v.cols;
-        for (j, &length) in parameters[self.length.range()].iter().enumerate() {
+        for (j, &length) in self.length.of(parameters).iter().enumerate() {
             let column = || (j..self.v.rows * units).step_by(units);
-            let norm = column().fold(T::ZERO, |norm, i| norm.hypot(boundaries.normals[i]));
+            let norm = column().fold(T::ZERO, |norm, i| norm.hypot(into.weights[i]));
             let scale = if norm > T::ZERO { length / norm } else { T::ZERO };
-            column().for_each(|i| boundaries.normals[i] *= scale);
+            column().for_each(|i| into.weights[i] *= scale);
         }
-        true
-    }
-
-    fn plain(&self, parameters: &[T], buffers: &[T]) -> Option<EffectiveWeights<T>> {
-        let mut boundaries = Boundaries::default();
-        self.boundaries(parameters, buffers, &mut boundaries);
-        Some(EffectiveWeights::new(self.linear, boundaries, self.activation))
     }
 }

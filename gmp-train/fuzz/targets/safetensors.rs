@@ -1,10 +1,10 @@
 #![no_main]
 
-use gmp_nn::{Mlp, Parameterization};
+use gmp_nn::{Mlp, Normalization, Parameterization};
 use gmp_train::safetensors;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut network = Mlp::new(3, &[7, 5], 2, Parameterization::BatchNorm).build::<f32>(1).unwrap();
+    let mut network = Mlp::new(3, &[7, 5], 2, Parameterization::Standard).normalization(Normalization::batch()).build::<f32>(1).unwrap();
     let _ = safetensors::from_bytes(&mut network, bytes);
 });

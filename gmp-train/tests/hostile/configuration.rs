@@ -3,7 +3,10 @@
 
 use super::mutation::{Allowed, replay};
 use gmp_nn::conv::{Padding, Window};
-use gmp_nn::{Activation, DirectionInit, Features, LayerSpec, Mlp, NetworkSpec, Parameterization};
+use gmp_nn::{
+    Activation, Convolution, Dense, DirectionInit, GeometricOptions, LayerSpec, Mlp, NetworkSpec,
+    Normalization, Parameterization,
+};
 use gmp_train::{
     Clip, EarlyStopping, Goal, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer,
 };
@@ -13,34 +16,23 @@ use serde_json::Value;
 /// A network layer by layer, one in short, and how to train: one of each type.
 pub(crate) fn good() -> [Vec<u8>; 3] {
     let window = |size, stride, padding| Window { size, stride, padding };
-    let activation = Activation::Relu;
-    let convolution = |filters, window, parameterization| LayerSpec::Convolution {
-        filters,
-        window,
-        parameterization,
-        activation,
-    };
+    let half_sphere = GeometricOptions { directions: DirectionInit::HalfSphere, ..Default::default() };
+    let norm = |normalization| LayerSpec::Normalization { normalization, activation: Activation::Relu };
+    let block = Convolution::new(3, window(3, 1, Padding::Symmetric(1)), Parameterization::Standard)
+        .normalization(Normalization::batch());
     // Names that differ in a digit, so that mutations make them equal.
-    let layers = [
-        ("layer1", convolution(3, window(3, 1, Padding::Same), Parameterization::Geometric)),
-        ("layer2", LayerSpec::MeanNorm { activation }),
-        ("layer3", LayerSpec::MaxPool { window: window(2, 2, Padding::Valid) }),
-        (
-            "layer4",
-            LayerSpec::Residual {
-                main: vec![convolution(3, window(3, 1, Padding::Symmetric(1)), Parameterization::BatchNorm)],
-                shortcut: Vec::new(),
-            },
-        ),
-        ("layer5", LayerSpec::LayerNorm { activation }),
-        ("layer6", LayerSpec::GlobalAveragePool),
-        ("layer7", LayerSpec::Dense { units: 2, parameterization: Parameterization::WeightNorm, activation }),
-    ];
-    let network = NetworkSpec {
-        input: Features::Image { height: 6, width: 5, channels: 2 },
-        layers: layers.into_iter().map(|(name, layer)| (name.to_owned(), layer)).collect(),
-        directions: DirectionInit::HalfSphere,
-    };
+    let network = NetworkSpec::image(6, 5, 2)
+        .layer(
+            "layer1",
+            Convolution::new(3, window(3, 1, Padding::Same), Parameterization::Geometric)
+                .geometric(half_sphere),
+        )
+        .layer("layer2", norm(Normalization::batch_mean()))
+        .max_pool("layer3", window(2, 2, Padding::Valid))
+        .residual("layer4", vec![block.into()], Vec::new())
+        .layer("layer5", norm(Normalization::layer()))
+        .global_average_pool("layer6")
+        .layer("layer7", Dense::new(2, Parameterization::WeightNorm).activation(Activation::HardTanh));
     let trainer = Trainer {
         micro_batch: Some(4),
         monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),

@@ -1,9 +1,12 @@
 use super::mutation::{Allowed, replay, with_peak};
-use gmp_nn::{Mlp, Network, Parameterization};
+use gmp_nn::{Mlp, Network, Normalization, Parameterization};
 use gmp_train::safetensors;
 
 fn network() -> Network<f32> {
-    Mlp::new(3, &[7, 5], 2, Parameterization::BatchNorm).build(1).unwrap()
+    Mlp::new(3, &[7, 5], 2, Parameterization::Standard)
+        .normalization(Normalization::batch())
+        .build(1)
+        .unwrap()
 }
 
 pub(crate) fn good() -> Vec<Vec<u8>> {

@@ -3,10 +3,11 @@
 use std::hint::black_box;
 
 use crate::experiment::levy;
+use crate::run::Method;
 use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;
-use gmp_nn::{Element, Mlp, Parameterization, Rng};
+use gmp_nn::{Element, Rng};
 use gmp_train::{Adam, Dataset, EarlyStopping, Loss, ReduceOnPlateau, Restore, Trainer};
 
 use super::timing::Rounds;
@@ -25,7 +26,7 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
             }
         }
         Workload::Levy => {
-            for form in [Parameterization::Standard, Parameterization::Geometric] {
+            for form in [Method::Standard, Method::Geometric] {
                 report(levy_run(form, rounds));
             }
         }
@@ -70,7 +71,7 @@ fn product([m, k, n]: [usize; 3], rounds: Rounds) -> Case {
     let (a, b, mut c) = (draw::<f32>("a", m * k), draw::<f32>("b", k * n), vec![0.0; m * n]);
     let timing = rounds.time(|| {
         let (a, b) = (Mat::new(black_box(&a), m, k), Mat::new(black_box(&b), k, n));
-        gemm(a.into(), b.into(), MatMut::new(black_box(&mut c), m, n), false);
+        gemm(a, b, MatMut::new(black_box(&mut c), m, n), false);
     });
     Case {
         workload: Workload::Gemm,
@@ -84,8 +85,8 @@ fn product([m, k, n]: [usize; 3], rounds: Rounds) -> Case {
     }
 }
 
-fn steps() -> impl Iterator<Item = (usize, Parameterization)> {
-    [404, 1024].into_iter().flat_map(|batch| Parameterization::ALL.map(|form| (batch, form)))
+fn steps() -> impl Iterator<Item = (usize, Method)> {
+    [404, 1024].into_iter().flat_map(|batch| Method::PAPER.map(|form| (batch, form)))
 }
 
 /// Multiplications and additions of the matrix products of one step: forward, weight gradients, and the gradient
@@ -95,11 +96,11 @@ fn products_of_a_step(samples: usize, inputs: usize, hidden: usize) -> usize {
 }
 
 /// One epoch of [`Trainer::fit`] on a single batch, as every training run has it.
-fn step<T: Element>(form: Parameterization, batch: usize, rounds: Rounds) -> Case {
+fn step<T: Element>(form: Method, batch: usize, rounds: Rounds) -> Case {
     let (inputs, hidden) = (13, 100);
     let data = Dataset::new(draw::<T>("inputs", batch * inputs), inputs, draw("targets", batch), 1)
         .expect("normal numbers are finite");
-    let mut network = Mlp::new(inputs, &[hidden], 1, form).build::<T>(0).expect("the layers are not empty");
+    let mut network = form.mlp(inputs, &[hidden], 1).build::<T>(0).expect("the layers are not empty");
     let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
     let timing = rounds.time_epochs(|watch| {
         trainer
@@ -119,7 +120,7 @@ fn step<T: Element>(form: Parameterization, batch: usize, rounds: Rounds) -> Cas
 }
 
 /// The paper's one-dimensional run, its schedules on, with a patience that lets it reach the last epoch.
-fn levy_run(form: Parameterization, rounds: Rounds) -> Case {
+fn levy_run(form: Method, rounds: Rounds) -> Case {
     const EPOCHS: usize = 10_000;
     let (x, y) = levy::draw(0);
     let samples = x.len();
@@ -135,11 +136,11 @@ fn levy_run(form: Parameterization, rounds: Rounds) -> Case {
             Loss::MeanAbsoluteError,
             samples,
             EPOCHS,
-            if form == Parameterization::Geometric { 0.1 } else { 0.01 },
+            if form == Method::Geometric { 0.1 } else { 0.01 },
         )
     };
     let timing = rounds.time(|| {
-        let mut network = Mlp::new(1, &[100], 1, form).build::<f64>(0).expect("the layers are not empty");
+        let mut network = form.mlp(1, &[100], 1).build::<f64>(0).expect("the layers are not empty");
         let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ());
         assert_eq!(fit.expect("the paper's rates do not diverge").epochs, EPOCHS);
     });

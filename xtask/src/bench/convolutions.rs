@@ -4,18 +4,18 @@ use std::time::Instant;
 
 use gmp_autograd::{Tape, op as basic};
 use gmp_nn::conv::Geometry;
-use gmp_nn::models::Form;
 use gmp_nn::{Rng, op};
 
 use super::networks::{convolutions, flops, network};
 use super::timing::{Rounds, Timing};
 use super::{Case, Work, Workload};
+use crate::run::Method;
 
 /// Measures every size of convolution that occurs.
 pub(super) fn measure(rounds: Rounds, report: &mut dyn FnMut(Case)) {
     let mut seen = Vec::new();
     for workload in [Workload::Vgg6, Workload::Resnet18] {
-        let (spec, batch) = network(workload, Form::Standard);
+        let (spec, batch) = network(workload, Method::Standard);
         for (i, g) in convolutions(&spec, batch).iter().enumerate() {
             if seen.contains(g) {
                 continue;

@@ -24,7 +24,6 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use gmp_nn::models::Form;
 use serde::Serialize;
 
 use crate::terminal::print;
@@ -60,7 +59,7 @@ pub struct BenchArguments {
     round_milliseconds: u64,
     /// Measure a network of this form (its place among the paper's) here, and print what a parent process reads
     #[arg(long, value_name = "N", hide = true, requires = "workloads",
-        value_parser = clap::value_parser!(u16).range(..Form::PAPER.len() as i64))]
+        value_parser = clap::value_parser!(u16).range(..networks::METHODS.len() as i64))]
     form: Option<u16>,
 }
 
@@ -149,7 +148,7 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot start {threads} threads"))?;
     let rounds = Rounds::new(arguments.rounds, arguments.round_milliseconds);
     if let (Some(form), Some(&workload)) = (arguments.form, arguments.workloads.first()) {
-        let form = Form::PAPER[usize::from(form)];
+        let form = networks::METHODS[usize::from(form)];
         pool.install(|| networks::measure_here(workload, form, rounds))?;
         return Ok(ExitCode::SUCCESS);
     }

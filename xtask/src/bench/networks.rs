@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use gmp_autograd::{Tape, op};
 use gmp_nn::conv::{Geometry, Images};
-use gmp_nn::models::{self, Form};
-use gmp_nn::{Features, LayerSpec, NetworkSpec, Rng};
+use gmp_nn::zoo;
+use gmp_nn::{Convolution, Features, LayerSpec, NetworkSpec, Rng};
 use gmp_train::{Optimizer, Sgd};
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +15,21 @@ use super::timing::{Rounds, Timing};
 use crate::terminal::print;
 
 use super::{BenchArguments, Case, Work, Workload};
+use crate::run::Method;
 
 const CLASSES: usize = 1000;
 
+/// Those of the paper's VGG-6.
+pub(super) const METHODS: [Method; 6] = {
+    let [a, b, c, d, e, f, ..] = Method::VGG;
+    [a, b, c, d, e, f]
+};
+
 /// The network of a workload and the pictures of a step.
-pub(super) fn network(workload: Workload, form: Form) -> (NetworkSpec, usize) {
+pub(super) fn network(workload: Workload, method: Method) -> (NetworkSpec, usize) {
     match workload {
-        Workload::Resnet18 => (models::resnet18(form, CLASSES), 8),
-        _ => (models::vgg6(form, 128, CLASSES), 32),
+        Workload::Resnet18 => (zoo::resnet18(&method.variant(), CLASSES), 8),
+        _ => (zoo::vgg6(&method.variant(), 128, CLASSES), 32),
     }
 }
 
@@ -38,7 +45,7 @@ pub(super) fn convolutions(spec: &NetworkSpec, batch: usize) -> Vec<Geometry> {
 fn walk(layer: &LayerSpec, images: &mut Images, found: &mut Vec<Geometry>) {
     let fit = "the paper's networks fit together";
     match layer {
-        LayerSpec::Convolution { filters, window, .. } => {
+        LayerSpec::Convolution(Convolution { filters, window, .. }) => {
             let geometry = Geometry::new(*images, *window, *filters).expect(fit);
             found.push(geometry);
             *images = geometry.output();
@@ -81,9 +88,8 @@ pub(super) fn measure(
     report: &mut dyn FnMut(Case),
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    for (index, form) in Form::PAPER.into_iter().enumerate() {
-        let name = serde_json::to_value(form)?;
-        let name = name.as_str().context("a form has a name")?;
+    for (index, method) in METHODS.into_iter().enumerate() {
+        let name = method.name();
         let output = Command::new(&program)
             .args(["bench", if workload == Workload::Vgg6 { "vgg6" } else { "resnet18" }])
             .args(["--form", &index.to_string(), "--threads", &arguments.threads.to_string()])
@@ -94,7 +100,7 @@ pub(super) fn measure(
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "measuring {name} ended with {}: {errors}", output.status);
         let Measured { timing, peak_memory } = serde_json::from_slice(&output.stdout)?;
-        let (spec, batch) = network(workload, form);
+        let (spec, batch) = network(workload, method);
         report(Case {
             workload,
             name: format!("{name}-b{batch}-nhwc"),
@@ -110,8 +116,8 @@ pub(super) fn measure(
 }
 
 /// Measures one form in this process and prints the result for [`measure`].
-pub(super) fn measure_here(workload: Workload, form: Form, rounds: Rounds) -> anyhow::Result<()> {
-    let (spec, batch) = network(workload, form);
+pub(super) fn measure_here(workload: Workload, method: Method, rounds: Rounds) -> anyhow::Result<()> {
+    let (spec, batch) = network(workload, method);
     let mut network = spec.build::<f32>(0)?;
     let Features::Image { height, width, channels } = spec.input else { unreachable!("pictures go in") };
     let pixels = batch * height * width;
@@ -145,12 +151,12 @@ mod tests {
     /// VGG-6 needs 3.64 GFLOP a picture and step, as the paper's layer sizes say.
     #[test]
     fn operations_of_a_step() {
-        let (spec, batch) = network(Workload::Vgg6, Form::Standard);
+        let (spec, batch) = network(Workload::Vgg6, Method::Standard);
         let convolutions = convolutions(&spec, batch);
         assert_eq!(convolutions.len(), 6);
         let a_picture = flops_of_a_step(&convolutions, batch) / batch as f64;
         assert!((a_picture / 3.64e9 - 1.0).abs() < 0.01, "{a_picture}");
-        let (spec, batch) = network(Workload::Resnet18, Form::Standard);
+        let (spec, batch) = network(Workload::Resnet18, Method::Standard);
         assert_eq!(super::convolutions(&spec, batch).len(), 20);
     }
 }

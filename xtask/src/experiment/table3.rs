@@ -10,7 +10,7 @@ use crate::run::execute::Finished;
 use crate::run::results::Results;
 use crate::run::{Method, Protocol, Run};
 use anyhow::{Result, bail};
-use gmp_nn::models::resnet18;
+use gmp_nn::zoo::resnet18;
 use gmp_train::StepDecay;
 use gmp_train::image::{Ilsvrc, Preparation};
 use std::path::PathBuf;
@@ -152,7 +152,7 @@ impl Study for ResNet {
     fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
         let epochs = FALLS.map(|share| ((run.epoch_limit as f64 * share).round() as usize).max(1));
         let recipe = Recipe {
-            network: resnet18(run.method.form(), self.set.training.classes()),
+            network: resnet18(&run.method.variant(), self.set.training.classes()),
             set: &self.set,
             augmented: Preparation::ilsvrc(true),
             plain: Preparation::ilsvrc(false),

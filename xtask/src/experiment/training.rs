@@ -4,7 +4,7 @@ use crate::run::execute::Finished;
 use crate::run::trace::{Movement, Numbers, Trace};
 use crate::run::{Protocol, Record, Run, VERSION};
 use gmp_autograd::Tape;
-use gmp_nn::{Mlp, Network, Rng};
+use gmp_nn::{Network, Rng};
 use gmp_train::{
     Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss, Metric,
     Monitor, Observer, ReduceOnPlateau, Restore, Standardizer, Trainer, split,
@@ -140,10 +140,7 @@ fn train(
         standardizer.apply(&mut test);
         validation.iter_mut().for_each(|data| standardizer.apply(data));
     }
-    let spec = Mlp {
-        directions: run.method.directions(),
-        ..Mlp::new(train.input_cols(), &[setup.units], 1, run.method.parameterization())
-    };
+    let spec = run.method.mlp(train.input_cols(), &[setup.units], 1);
     // Data sets that a network cannot be built for were refused when they were read.
     let mut network: Network<f64> = spec.build(run.seed).map_err(|_| Error::TooFewSamples {
         what: "inputs",

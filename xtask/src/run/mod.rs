@@ -10,8 +10,8 @@ pub mod results;
 pub mod store;
 pub mod trace;
 
-use gmp_nn::models::Form;
-use gmp_nn::{DirectionInit, Parameterization};
+use gmp_nn::zoo::Variant;
+use gmp_nn::{DirectionInit, GeometricOptions, Mlp, Normalization, Parameterization};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -112,24 +112,28 @@ impl Method {
     pub const fn is_in_paper(self) -> bool {
         !matches!(self, Self::WeightNormInputNorm | Self::LayerNorm | Self::GeometricHalfSphere)
     }
-    /// What the network's hidden layers are made of.
+    /// What the units of a network are made of.
     #[must_use]
-    pub const fn parameterization(self) -> Parameterization {
-        self.form().parameterization()
+    pub fn variant(self) -> Variant {
+        let (parameterization, normalization) = match self {
+            Self::Standard => (Parameterization::Standard, Normalization::None),
+            Self::WeightNorm => (Parameterization::WeightNorm, Normalization::None),
+            Self::BatchNorm => (Parameterization::Standard, Normalization::batch()),
+            Self::Geometric | Self::GeometricHalfSphere => (Parameterization::Geometric, Normalization::None),
+            Self::WeightNormMeanNorm => (Parameterization::WeightNorm, Normalization::batch_mean()),
+            Self::GeometricInputNorm => (Parameterization::Geometric, Normalization::input_mean()),
+            Self::WeightNormInputNorm => (Parameterization::WeightNorm, Normalization::input_mean()),
+            Self::LayerNorm => (Parameterization::Standard, Normalization::layer()),
+        };
+        let geometric = GeometricOptions { directions: self.directions(), ..Default::default() };
+        Variant { geometric, ..Variant::new(parameterization).normalization(normalization) }
     }
-    /// What the convolutional networks are made of.
+    /// The dense network with hidden layers of so many units.
     #[must_use]
-    pub const fn form(self) -> Form {
-        match self {
-            Self::Standard => Form::Standard,
-            Self::WeightNorm => Form::WeightNorm,
-            Self::BatchNorm => Form::BatchNorm,
-            Self::Geometric | Self::GeometricHalfSphere => Form::Geometric,
-            Self::WeightNormMeanNorm => Form::WeightNormMeanNorm,
-            Self::GeometricInputNorm => Form::GeometricInputNorm,
-            Self::WeightNormInputNorm => Form::WeightNormInputNorm,
-            Self::LayerNorm => Form::LayerNorm,
-        }
+    pub fn mlp(self, inputs: usize, hidden: &[usize], outputs: usize) -> Mlp {
+        let Variant { parameterization, normalization, .. } = self.variant();
+        let mlp = Mlp::new(inputs, hidden, outputs, parameterization).normalization(normalization);
+        Mlp { directions: self.directions(), ..mlp }
     }
     /// How geometric units start.
     #[must_use]

@@ -16,9 +16,9 @@ mod tile;
 use gmp_autograd::{Mat, MatMut};
 use gmp_math::Scalar;
 
-/// A matrix with arbitrary strides: a [`Mat`] or its transpose.
+/// A [`Mat`] whose fields the kernels read.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a, T> {
+pub(crate) struct View<'a, T> {
     pub(crate) data: &'a [T],
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -27,16 +27,6 @@ pub struct View<'a, T> {
 }
 
 impl<'a, T: Scalar> View<'a, T> {
-    /// The transpose, without moving a number.
-    pub fn t(self) -> Self {
-        View {
-            rows: self.cols,
-            cols: self.rows,
-            row_stride: self.col_stride,
-            col_stride: self.row_stride,
-            ..self
-        }
-    }
     #[inline(always)]
     pub(crate) fn at(&self, i: usize, j: usize) -> T {
         self.data[i * self.row_stride + j * self.col_stride]
@@ -45,11 +35,17 @@ impl<'a, T: Scalar> View<'a, T> {
 
 impl<'a, T: Scalar> From<Mat<'a, T>> for View<'a, T> {
     fn from(m: Mat<'a, T>) -> Self {
-        View { data: m.data(), rows: m.rows(), cols: m.cols(), row_stride: m.cols(), col_stride: 1 }
+        View {
+            data: m.strided_data(),
+            rows: m.rows(),
+            cols: m.cols(),
+            row_stride: m.row_stride(),
+            col_stride: m.col_stride(),
+        }
     }
 }
 
-/// `c = a·b`, or `c += a·b` where `accumulate`; a is m×k, b is k×n, c is m×n.
+/// `c = a·b`, or `c += a·b` where `accumulate`; a is m×k, b is k×n, both of any strides, and c is m×n.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -59,11 +55,12 @@ impl<'a, T: Scalar> From<Mat<'a, T>> for View<'a, T> {
 /// use gmp_nn::gemm::gemm;
 /// let (a, b) = (Mat::new(&[1.0, 2.0], 1, 2), Mat::new(&[3.0, 4.0], 2, 1));
 /// let mut c = [0.0];
-/// gemm(a.into(), b.into(), MatMut::new(&mut c, 1, 1), false);
+/// gemm(a, b, MatMut::new(&mut c, 1, 1), false);
 /// assert_eq!(c, [11.0]);
 /// ```
 #[track_caller]
-pub fn gemm<T: Element>(a: View<'_, T>, b: View<'_, T>, mut c: MatMut<'_, T>, accumulate: bool) {
+pub fn gemm<T: Element>(a: Mat<'_, T>, b: Mat<'_, T>, mut c: MatMut<'_, T>, accumulate: bool) {
+    let (a, b) = (View::from(a), View::from(b));
     let (m, k, n) = (a.rows, a.cols, b.cols);
     assert!(
         b.rows == k && c.rows() == m && c.cols() == n,
@@ -124,7 +121,7 @@ mod tests {
     use super::*;
     use crate::Rng;
 
-    type Product<T> = fn(View<'_, T>, View<'_, T>, MatMut<'_, T>, bool);
+    type Product<T> = fn(Mat<'_, T>, Mat<'_, T>, MatMut<'_, T>, bool);
 
     fn compare<T: Element>(
         product: Product<T>,
@@ -138,11 +135,11 @@ mod tests {
         let mut draw = |len: usize| -> Vec<T> { (0..len).map(|_| T::from_f64(rng.normal())).collect() };
         let (a, b, c) = (draw(m * k), draw(k * n), draw(m * n));
         let view = |x, rows, cols, flip: bool| {
-            if flip { View::from(Mat::new(x, cols, rows)).t() } else { View::from(Mat::new(x, rows, cols)) }
+            if flip { Mat::new(x, cols, rows).t() } else { Mat::new(x, rows, cols) }
         };
         let (a, b) = (view(&a, m, k, transpose.0), view(&b, k, n, transpose.1));
         let (mut expected, mut got) = (c.clone(), c);
-        naive(a, b, &mut expected, accumulate);
+        naive(a.into(), b.into(), &mut expected, accumulate);
         product(a, b, MatMut::new(&mut got, m, n), accumulate);
         let tolerance = 8.0 * T::EPSILON.to_f64() * (k as f64 + 1.0);
         for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
@@ -185,15 +182,23 @@ mod tests {
                 .into_iter()
                 .chain(cube(8).filter(|s| !s.contains(&0)))
         };
-        all::<f64>(tile::gemm, shapes(), &[(false, false), (true, false)]);
-        all::<f32>(tile::gemm, shapes(), &[(false, false), (true, false)]);
+        all::<f64>(
+            |a, b, c, add| tile::gemm(a.into(), b.into(), c, add),
+            shapes(),
+            &[(false, false), (true, false)],
+        );
+        all::<f32>(
+            |a, b, c, add| tile::gemm(a.into(), b.into(), c, add),
+            shapes(),
+            &[(false, false), (true, false)],
+        );
     }
 
     #[test]
     fn the_panel_kernel() {
         let shapes = || [[404, 13, 100], [257, 513, 129], [33, 600, 70], [300, 200, 300]].into_iter();
-        all::<f64>(panel::gemm, shapes(), ANY);
-        all::<f32>(panel::gemm, shapes(), ANY);
+        all::<f64>(|a, b, c, add| panel::gemm(a.into(), b.into(), c, add), shapes(), ANY);
+        all::<f32>(|a, b, c, add| panel::gemm(a.into(), b.into(), c, add), shapes(), ANY);
     }
 
     #[test]
@@ -201,8 +206,8 @@ mod tests {
         let shapes = || {
             [[404, 100, 1], [100, 404, 1], [404, 1, 100], [37, 53, 4], [1, 1, 1], [50, 1, 100]].into_iter()
         };
-        all::<f64>(narrow::gemm, shapes(), ANY);
-        all::<f32>(narrow::gemm, shapes(), ANY);
+        all::<f64>(|a, b, c, add| narrow::gemm(a.into(), b.into(), c, add), shapes(), ANY);
+        all::<f32>(|a, b, c, add| narrow::gemm(a.into(), b.into(), c, add), shapes(), ANY);
     }
 
     #[test]
@@ -216,12 +221,7 @@ mod tests {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut c = vec![0.0f32; m * n];
                 pool.install(|| {
-                    gemm(
-                        Mat::new(&a, m, k).into(),
-                        Mat::new(&b, k, n).into(),
-                        MatMut::new(&mut c, m, n),
-                        false,
-                    )
+                    gemm(Mat::new(&a, m, k), Mat::new(&b, k, n), MatMut::new(&mut c, m, n), false)
                 });
                 c.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             };

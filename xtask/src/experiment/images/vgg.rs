@@ -11,7 +11,7 @@ use crate::run::execute::{Finished, say};
 use crate::run::results::Results;
 use crate::run::{Method, Protocol, Run};
 use anyhow::{Context as _, Result};
-use gmp_nn::models::vgg6;
+use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -157,7 +157,7 @@ impl Study for Vgg {
     fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
         let row = self.row(run).context("a run of a set that was read")?;
         let recipe = Recipe {
-            network: vgg6(run.method.form(), self.width.filters(), row.set.training.classes()),
+            network: vgg6(&run.method.variant(), self.width.filters(), row.set.training.classes()),
             set: &row.set,
             augmented: Preparation::small(true),
             plain: Preparation::small(false),

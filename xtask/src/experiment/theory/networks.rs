@@ -286,7 +286,7 @@ mod tests {
             tape.value(y).data()[0]
         };
         for method in METHODS {
-            let spec = Mlp::new(4, &[7], 1, method.parameterization());
+            let spec = method.mlp(4, &[7], 1);
             let (given, mut reversed) = (spec.build(3).unwrap(), spec.build(3).unwrap());
             reverse_inputs(&mut reversed, 4);
             let (x, y) = ([0.3, -0.8, 1.7, 0.9], [0.9, 1.7, -0.8, 0.3]);

@@ -1,0 +1,276 @@
+//! Building networks layer by layer, layers from outside among them.
+
+use crate::declare::filled;
+use crate::kernel::conv::{Geometry, Images, Window};
+use crate::layer::{Chain, GlobalAveragePool, MaxPool, NamedLayer, NormalizationLayer, Residual, UnitLayer};
+use crate::normalization::Placement;
+use crate::parameterization::Parameterize;
+use crate::spec::{Convolution, Dense};
+use crate::{
+    Activation, Declare, Element, Error, Features, Layer, LayerSpec, Linear, Network, NetworkSpec,
+    Normalization, ParamStore, Rng, init,
+};
+use gmp_autograd::Mat;
+use std::collections::BTreeSet;
+
+/// A network under construction: [`Network::builder`] begins one.
+///
+/// A [`NetworkSpec`] is the shorter way to a network of this crate's layers, and plain data; a builder also takes
+/// layers from outside, as [`Layer`] shows.
+pub struct NetworkBuilder<'w, T> {
+    /// The layers so far, while all of them are described.
+    spec: Option<NetworkSpec>,
+    input: Features,
+    seed: u64,
+    weights: Option<InitialWeights<'w, T>>,
+    /// What flows into the next layer.
+    features: Features,
+    /// Of the layers so far, those in blocks included.
+    names: BTreeSet<String>,
+    layers: Vec<NamedLayer<T>>,
+    parameters: ParamStore<T>,
+    buffers: ParamStore<T>,
+}
+
+/// Given a layer's name, its fan in and fan out, and the matrix to fill.
+type InitialWeights<'w, T> = Box<dyn FnMut(&str, [usize; 2], &mut [T]) + 'w>;
+
+impl<'w, T: Element> NetworkBuilder<'w, T> {
+    pub(crate) fn new(input: Features) -> Self {
+        Self {
+            spec: Some(NetworkSpec::new(input)),
+            input,
+            seed: 0,
+            weights: None,
+            features: input,
+            names: BTreeSet::new(),
+            layers: Vec::new(),
+            parameters: ParamStore::default(),
+            buffers: ParamStore::default(),
+        }
+    }
+
+    /// Names the streams of random numbers that the following layers start from; 0 without it.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Draws the weights of the following layers of units by a function, as [`NetworkSpec::build_with`] does; without
+    /// it they are Glorot-uniform.
+    #[must_use]
+    pub fn initial_weights(mut self, weights: impl FnMut(&str, [usize; 2], &mut [T]) + 'w) -> Self {
+        self.weights = Some(Box::new(weights));
+        self
+    }
+
+    /// What flows into the next layer.
+    pub fn output(&self) -> Features {
+        self.features
+    }
+
+    /// Appends a layer of this crate.
+    ///
+    /// # Errors
+    /// As [`NetworkSpec::build`].
+    pub fn layer(mut self, name: &str, layer: impl Into<LayerSpec>) -> Result<Self, Error> {
+        let spec = layer.into();
+        let layer = self.described(name, &spec)?;
+        self.layers.push(layer);
+        if let Some(network) = &mut self.spec {
+            network.layers.push((name.to_owned(), spec));
+        }
+        Ok(self)
+    }
+
+    /// Appends a layer from outside this crate, which declares its parameters and buffers. Such a network has no
+    /// [`Network::spec`].
+    ///
+    /// # Errors
+    /// If there is a layer of that name, or `declare` fails.
+    pub fn own<L: Layer<T> + 'static>(
+        mut self,
+        name: &str,
+        declare: impl FnOnce(&mut Declare<'_, T>) -> Result<L, Error>,
+    ) -> Result<Self, Error> {
+        self.spec = None;
+        let layer = self.named(name, |builder, name| {
+            let layer = declare(&mut builder.declare(name))?;
+            builder.features = layer.output(builder.features);
+            Ok(Box::new(layer))
+        })?;
+        self.layers.push(layer);
+        Ok(self)
+    }
+
+    /// The network.
+    pub fn build(self) -> Network<T> {
+        Network::new(self.spec, self.input, Chain(self.layers), self.parameters, self.buffers)
+    }
+
+    fn declare<'a>(&'a mut self, layer: &'a str) -> Declare<'a, T> {
+        Declare {
+            layer,
+            input: self.features,
+            seed: self.seed,
+            parameters: &mut self.parameters,
+            buffers: &mut self.buffers,
+        }
+    }
+
+    /// A layer that `make` makes, under a name that no other has.
+    fn named(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut Self, &str) -> Result<Box<dyn Layer<T>>, Error>,
+    ) -> Result<NamedLayer<T>, Error> {
+        if !self.names.insert(name.to_owned()) {
+            return Err(Error::DuplicateName { layer: name.to_owned() });
+        }
+        let start = self.parameters.values().len();
+        let layer = make(self, name)?;
+        Ok(NamedLayer { name: name.to_owned(), layer, parameters: start..self.parameters.values().len() })
+    }
+
+    fn described(&mut self, name: &str, spec: &LayerSpec) -> Result<NamedLayer<T>, Error> {
+        self.named(name, |builder, name| builder.make(name, spec))
+    }
+
+    fn make(&mut self, name: &str, spec: &LayerSpec) -> Result<Box<dyn Layer<T>>, Error> {
+        Ok(match *spec {
+            LayerSpec::Dense(Dense {
+                units,
+                parameterization,
+                ref normalization,
+                activation,
+                ref geometric,
+            }) => {
+                let Features::Vector(inputs) = self.features else {
+                    return Err(self.misfit(name, "a vector"));
+                };
+                let output = Features::Vector(units);
+                let p = parameterization.with(geometric);
+                self.units(name, Linear::Dense, [inputs, units], output, p, normalization, activation)?
+            }
+            LayerSpec::Convolution(Convolution {
+                filters,
+                window,
+                parameterization,
+                ref normalization,
+                activation,
+                ref geometric,
+            }) => {
+                let input = self.image(name)?;
+                let output = slide(name, input, window, filters)?;
+                let (linear, sizes) = (Linear::Convolution { input, window }, [input.channels, filters]);
+                let p = parameterization.with(geometric);
+                self.units(name, linear, sizes, output, p, normalization, activation)?
+            }
+            LayerSpec::Normalization { ref normalization, activation } => {
+                let columns = self.features.columns();
+                let Some(kind) = normalization.implementation::<T>() else {
+                    return Err(Error::NoNormalization { layer: name.to_owned() });
+                };
+                let normalizer = kind.declare(columns, &mut self.declare(name))?;
+                Box::new(NormalizationLayer { normalizer, name: kind.name(), activation })
+            }
+            LayerSpec::MaxPool { window } => {
+                let input = self.image(name)?;
+                self.features = slide(name, input, window, input.channels)?;
+                Box::new(MaxPool { input, window, output: self.features })
+            }
+            LayerSpec::GlobalAveragePool => {
+                let Images { height, width, channels, .. } = self.image(name)?;
+                self.features = Features::Vector(channels);
+                let too_large = || Error::TooLarge { layer: name.to_owned(), rows: height, columns: width };
+                let pixels = height.checked_mul(width).ok_or_else(too_large)?;
+                Box::new(GlobalAveragePool { pixels, channels })
+            }
+            LayerSpec::Residual { ref main, ref shortcut } => {
+                let input = self.features;
+                let main = self.branch(NetworkSpec::branch(name, "main", main))?;
+                let after_main = std::mem::replace(&mut self.features, input);
+                let shortcut = self.branch(NetworkSpec::branch(name, "shortcut", shortcut))?;
+                if self.features != after_main {
+                    let (found, expected) = (self.features, format!("the main branch's {after_main:?}"));
+                    return Err(Error::Misfit { layer: format!("{name}.shortcut"), found, expected });
+                }
+                Box::new(Residual { main, shortcut })
+            }
+        })
+    }
+
+    fn branch<'a>(
+        &mut self,
+        layers: impl Iterator<Item = (String, &'a LayerSpec)>,
+    ) -> Result<Chain<T>, Error> {
+        layers.map(|(name, spec)| self.described(&name, spec)).collect::<Result<_, _>>().map(Chain)
+    }
+
+    fn units(
+        &mut self,
+        name: &str,
+        linear: Linear,
+        [inputs, units]: [usize; 2],
+        output: Features,
+        parameterization: &dyn Parameterize<T>,
+        normalization: &Normalization,
+        activation: Activation,
+    ) -> Result<Box<dyn Layer<T>>, Error> {
+        if inputs == 0 || units == 0 {
+            return Err(Error::EmptyLayer { layer: name.to_owned(), inputs, units });
+        }
+        let rows = linear.fan(inputs);
+        let mut initial = filled(name, rows, units, T::ZERO)?;
+        let fans = [rows, parameterization.fan_out(linear, units)];
+        match &mut self.weights {
+            Some(weights) => weights(name, fans, &mut initial),
+            None => {
+                let mut rng = Rng::new(self.seed, &format!("initial weights of {name}"));
+                init::glorot_uniform(&mut rng, fans[0], fans[1], &mut initial);
+            }
+        }
+        let mut declare = self.declare(name);
+        let weights = parameterization.declare(Mat::new(&initial, rows, units), &mut declare)?;
+        let mut normalizer = None;
+        if let Some(kind) = normalization.implementation::<T>() {
+            let placement = kind.placement();
+            let columns = if placement == Placement::Input { inputs } else { units };
+            normalizer = Some((placement, kind.declare(columns, &mut declare)?));
+        }
+        self.features = output;
+        let kind = match linear {
+            Linear::Dense => "dense".to_owned(),
+            Linear::Convolution { window, .. } => format!("convolution {0}×{0}", window.size),
+        };
+        let mut summary = format!("{kind}, {}", parameterization.name());
+        if !normalization.is_none() {
+            summary += &format!(", {normalization}");
+        }
+        if activation != Activation::Identity {
+            summary += &format!(", {activation}");
+        }
+        Ok(Box::new(UnitLayer { linear, weights, normalization: normalizer, activation, output, summary }))
+    }
+
+    /// One image of what flows in.
+    fn image(&self, name: &str) -> Result<Images, Error> {
+        match self.features {
+            Features::Image { height, width, channels } => Ok(Images { batch: 1, height, width, channels }),
+            Features::Vector(_) => Err(self.misfit(name, "an image")),
+        }
+    }
+
+    fn misfit(&self, name: &str, expected: &str) -> Error {
+        Error::Misfit { layer: name.to_owned(), found: self.features, expected: expected.to_owned() }
+    }
+}
+
+/// What comes out of a window that slides over an image.
+fn slide(name: &str, input: Images, window: Window, channels: usize) -> Result<Features, Error> {
+    let geometry = Geometry::new(input, window, channels)
+        .map_err(|source| Error::Window { layer: name.to_owned(), source })?;
+    let Images { height, width, channels, .. } = geometry.output();
+    Ok(Features::Image { height, width, channels })
+}

@@ -1,0 +1,85 @@
+//! What a layer declares when a network is built: its parameters and buffers.
+
+use crate::{Error, Features, ParamStore, Rng, Role, Slot};
+use gmp_autograd::Mat;
+use gmp_math::Scalar;
+
+/// The parameters and buffers of a network that is being built, as one of its layers sees them.
+///
+/// Names are those within the layer: `"weights"` of the layer `hidden1` is `hidden1.weights` in the network.
+#[derive(Debug)]
+pub struct Declare<'a, T> {
+    pub(crate) layer: &'a str,
+    pub(crate) input: Features,
+    pub(crate) seed: u64,
+    pub(crate) parameters: &'a mut ParamStore<T>,
+    pub(crate) buffers: &'a mut ParamStore<T>,
+}
+
+impl<T: Scalar> Declare<'_, T> {
+    /// The layer's name.
+    pub fn layer(&self) -> &str {
+        self.layer
+    }
+    /// What flows into the layer.
+    pub fn input(&self) -> Features {
+        self.input
+    }
+    /// A stream of random numbers for initial values: that of the network's seed, the purpose and the layer's name.
+    pub fn rng(&self, purpose: &str) -> Rng {
+        Rng::new(self.seed, &format!("{purpose} of {}", self.layer))
+    }
+    /// A matrix that is trained, with its initial numbers.
+    ///
+    /// # Panics
+    /// If the layer has one of that name already.
+    #[track_caller]
+    pub fn parameter(&mut self, name: &str, role: Role, initial: Mat<'_, T>) -> Slot {
+        let name = format!("{}.{name}", self.layer);
+        self.parameters.push(name, role, &initial.to_vec(), initial.rows(), initial.cols())
+    }
+    /// A 1×`cols` row that is trained, all of whose numbers start as `initial`.
+    ///
+    /// # Errors
+    /// If it does not fit into memory.
+    ///
+    /// # Panics
+    /// As [`Declare::parameter`].
+    #[track_caller]
+    pub fn row(&mut self, name: &str, role: Role, cols: usize, initial: T) -> Result<Slot, Error> {
+        let numbers = filled(self.layer, 1, cols, initial)?;
+        Ok(self.parameter(name, role, Mat::new(&numbers, 1, cols)))
+    }
+    /// A matrix that is kept and not trained, such as a running statistic.
+    ///
+    /// # Panics
+    /// If the layer has one of that name already.
+    #[track_caller]
+    pub fn buffer(&mut self, name: &str, initial: Mat<'_, T>) -> Slot {
+        let name = format!("{}.{name}", self.layer);
+        self.buffers.push(name, Role::Buffer, &initial.to_vec(), initial.rows(), initial.cols())
+    }
+    /// A 1×`cols` row that is kept and not trained, all of whose numbers start as `initial`.
+    ///
+    /// # Errors
+    /// If it does not fit into memory.
+    ///
+    /// # Panics
+    /// As [`Declare::buffer`].
+    #[track_caller]
+    pub fn buffer_row(&mut self, name: &str, cols: usize, initial: T) -> Result<Slot, Error> {
+        let numbers = filled(self.layer, 1, cols, initial)?;
+        Ok(self.buffer(name, Mat::new(&numbers, 1, cols)))
+    }
+}
+
+/// A matrix of one number for the layer `layer`. Sizes may come from a file: too large ones are an error, not an abort.
+pub(crate) fn filled<T: Scalar>(layer: &str, rows: usize, columns: usize, value: T) -> Result<Vec<T>, Error> {
+    let mut numbers = Vec::new();
+    let fits = rows.checked_mul(columns).is_some_and(|n| numbers.try_reserve_exact(n).is_ok());
+    if !fits {
+        return Err(Error::TooLarge { layer: layer.to_owned(), rows, columns });
+    }
+    numbers.resize(rows * columns, value);
+    Ok(numbers)
+}

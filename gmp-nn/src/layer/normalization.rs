@@ -1,0 +1,30 @@
+//! A normalization as a layer of its own, then an activation.
+
+use super::{Layer, LayerView};
+use crate::normalization::{self, Normalizer};
+use crate::op::Activation;
+use crate::{Element, Forward};
+use gmp_autograd::Var;
+
+/// `g(N(x))`.
+#[derive(Debug)]
+pub struct NormalizationLayer<T> {
+    pub(crate) normalizer: Box<dyn Normalizer<T>>,
+    pub(crate) name: &'static str,
+    pub(crate) activation: Activation,
+}
+
+impl<T: Element> Layer<T> for NormalizationLayer<T> {
+    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+        normalization::apply(&*self.normalizer, pass, x, self.activation)
+    }
+    fn summary(&self) -> String {
+        match self.activation {
+            Activation::Identity => self.name.to_owned(),
+            activation => format!("{}, {activation}", self.name),
+        }
+    }
+    fn view(&self) -> LayerView<'_, T> {
+        LayerView::Normalization(self)
+    }
+}

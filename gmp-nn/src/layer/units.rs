@@ -1,0 +1,125 @@
+//! Layers of units, dense and convolutional: a linear map under some parameterization, a normalization, an activation.
+
+use super::{Layer, LayerView, NormalizationLayer};
+use crate::normalization::{self, Normalizer, Placement};
+use crate::op::Activation;
+use crate::parameterization::{EffectiveWeights, Unit, Weights};
+use crate::{Boundaries, Element, Features, Forward, Linear};
+use gmp_autograd::{Var, op as basic};
+
+/// `scale · g(N(x·w + b))`: any parameterization of (w, b, scale), any normalization N, any activation g, dense or
+/// convolutional.
+#[derive(Debug)]
+pub struct UnitLayer<T> {
+    pub(crate) linear: Linear,
+    pub(crate) weights: Box<dyn Weights<T>>,
+    pub(crate) normalization: Option<(Placement, Box<dyn Normalizer<T>>)>,
+    pub(crate) activation: Activation,
+    pub(crate) output: Features,
+    pub(crate) summary: String,
+}
+
+impl<T: Element> Layer<T> for UnitLayer<T> {
+    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+        let (linear, activation) = (self.linear, self.activation);
+        let x = match self.normalizer(Placement::Input) {
+            Some(normalizer) => normalization::apply(normalizer, pass, x, Activation::Identity),
+            None => x,
+        };
+        let Unit { weight: w, bias: b, scale } = self.weights.on_tape(pass);
+        match (self.normalizer(Placement::PreActivation), scale) {
+            (None, None) => linear.affine(pass.tape, x, w, b, activation),
+            (None, Some(r)) => linear.scaled_affine(pass.tape, [x, w, b, r], activation),
+            (Some(normalizer), scale) => {
+                let z = linear.affine(pass.tape, x, w, b, Activation::Identity);
+                let y = normalization::apply(normalizer, pass, z.last_use(), activation);
+                scale.map_or(y, |r| basic::mul_row(pass.tape, y, r))
+            }
+        }
+    }
+    fn output(&self, _input: Features) -> Features {
+        self.output
+    }
+    fn after_step(&self, parameters: &mut [T]) {
+        self.weights.after_step(parameters);
+    }
+    fn summary(&self) -> String {
+        self.summary.clone()
+    }
+    fn view(&self) -> LayerView<'_, T> {
+        LayerView::Units(self)
+    }
+}
+
+impl<T: Element> UnitLayer<T> {
+    /// What follows the linear map.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Weights, biases and scales of the units, before any normalization.
+    pub fn effective(&self, parameters: &[T], buffers: &[T]) -> EffectiveWeights<T> {
+        let mut effective = EffectiveWeights::default();
+        effective.read(&*self.weights, parameters, buffers);
+        effective
+    }
+
+    pub(crate) fn normalizer(&self, at: Placement) -> Option<&dyn Normalizer<T>> {
+        let found = self.normalization.as_ref().filter(|(placement, _)| *placement == at);
+        found.map(|(_, normalizer)| &**normalizer)
+    }
+
+    /// The activation boundaries of the units: those of a normalization layer behind them where they have no
+    /// activation of their own.
+    pub(crate) fn boundaries(
+        &self,
+        behind: Option<&NormalizationLayer<T>>,
+        parameters: &[T],
+        buffers: &[T],
+        boundaries: &mut Boundaries<T>,
+    ) {
+        let behind = behind.filter(|_| self.activation == Activation::Identity);
+        let place = |kink: f64, boundaries: &mut Boundaries<T>| {
+            self.place_boundaries(behind, T::from_f64(kink), parameters, buffers, boundaries);
+        };
+        match behind.map_or(self.activation, |behind| behind.activation).kinks() {
+            [] => place(0.0, boundaries),
+            [kink] => place(*kink, boundaries),
+            kinks => boundaries.join(kinks.iter().map(|&kink| {
+                let mut of_kink = Boundaries::default();
+                place(kink, &mut of_kink);
+                of_kink
+            })),
+        }
+    }
+
+    /// Where the activation, of the units or of the normalization behind them, sees the number `kink`.
+    fn place_boundaries(
+        &self,
+        behind: Option<&NormalizationLayer<T>>,
+        kink: T,
+        parameters: &[T],
+        buffers: &[T],
+        boundaries: &mut Boundaries<T>,
+    ) {
+        let effective = &mut boundaries.scratch;
+        effective.read(&*self.weights, parameters, buffers);
+        let mut placed_by = self.normalizer(Placement::PreActivation);
+        if let Some(behind) = behind {
+            // What a normalization sees is the units' output, which has their scale; a boundary need not.
+            if let Some(running) = placed_by.and_then(|own| own.running()) {
+                running.fold(parameters, buffers, effective);
+            }
+            for unit in 0..effective.scale.len() {
+                effective.scale_unit(unit, effective.scale[unit]);
+            }
+            placed_by = Some(&*behind.normalizer);
+        }
+        std::mem::swap(&mut boundaries.normals, &mut boundaries.scratch.weights);
+        std::mem::swap(&mut boundaries.offsets, &mut boundaries.scratch.bias);
+        match placed_by {
+            Some(normalizer) => normalizer.place_boundaries(parameters, buffers, kink, boundaries),
+            None => boundaries.offsets.iter_mut().for_each(|offset| *offset -= kink),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Batch normalization: γ (z − μ)/√(σ²+ϵ) + β with the mean and the variance of every column over the batch.
+
+use super::running::constant;
+use super::{EPSILON, MOMENTUM, Normalize, Normalizer, Running};
+use crate::op::{self, Activation};
+use crate::{Declare, Element, Error, Forward, Role, Slot};
+use gmp_autograd::Var;
+use serde::{Deserialize, Serialize};
+
+/// Options of batch normalization; the defaults are Keras'.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchNorm {
+    /// ϵ, added to the variance.
+    pub epsilon: f64,
+    /// Of the running statistics: `momentum · running + (1 − momentum) · batch`.
+    pub momentum: f64,
+    /// Whether there are a gain γ and a shift β.
+    pub affine: bool,
+}
+
+impl Default for BatchNorm {
+    fn default() -> Self {
+        Self { epsilon: EPSILON, momentum: MOMENTUM, affine: true }
+    }
+}
+
+impl<T: Element> Normalize<T> for BatchNorm {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+    fn declare(&self, columns: usize, declare: &mut Declare<'_, T>) -> Result<Box<dyn Normalizer<T>>, Error> {
+        let affine = if self.affine {
+            let gain = declare.row("gain", Role::Gain, columns, T::ONE)?;
+            Some((gain, declare.row("shift", Role::Shift, columns, T::ZERO)?))
+        } else {
+            None
+        };
+        let mean = declare.buffer_row("running_mean", columns, T::ZERO)?;
+        let variance = declare.buffer_row("running_variance", columns, T::ONE)?;
+        Ok(Box::new(Normalized { options: *self, affine, mean, variance }))
+    }
+}
+
+#[derive(Debug)]
+struct Normalized {
+    options: BatchNorm,
+    /// Gain and shift.
+    affine: Option<(Slot, Slot)>,
+    mean: Slot,
+    variance: Slot,
+}
+
+impl<T: Element> Normalizer<T> for Normalized {
+    fn on_tape(&self, pass: &mut Forward<'_, T>, z: Var, activation: Activation) -> Var {
+        let BatchNorm { epsilon, momentum, .. } = self.options;
+        let (gain, shift) = match self.affine {
+            Some((gain, shift)) => (pass.parameter(gain), pass.parameter(shift)),
+            None => (constant(pass, self.mean, |_| T::ONE), constant(pass, self.mean, |_| T::ZERO)),
+        };
+        let (tape, mut running) = pass.split();
+        op::batch_norm(tape, [z, gain, shift], T::from_f64(epsilon), activation, |mean, variance| {
+            running.update(self.mean, momentum, mean);
+            running.update(self.variance, momentum, variance);
+        })
+    }
+
+    fn running(&self) -> Option<Running> {
+        let (gain, shift) = self.affine.unzip();
+        Some(Running {
+            mean: Some(self.mean),
+            variance: Some((self.variance, self.options.epsilon)),
+            gain,
+            shift,
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! Layer normalization: every row to mean 0 and variance 1.
+
+use super::{EPSILON, Normalize, Normalizer};
+use crate::op::{self, Activation};
+use crate::{Boundaries, Declare, Element, Error, Forward, Role, Slot};
+use gmp_autograd::{Var, op as basic};
+use serde::{Deserialize, Serialize};
+
+/// Options of layer normalization. A row is a sample of a dense layer, a pixel of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LayerNorm {
+    /// ϵ, added to the variance.
+    pub epsilon: f64,
+    /// Whether there are a gain γ and a shift β per column; by default there are none.
+    pub affine: bool,
+}
+
+impl Default for LayerNorm {
+    fn default() -> Self {
+        Self { epsilon: EPSILON, affine: false }
+    }
+}
+
+impl<T: Element> Normalize<T> for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+    fn declare(&self, columns: usize, declare: &mut Declare<'_, T>) -> Result<Box<dyn Normalizer<T>>, Error> {
+        let affine = if self.affine {
+            let gain = declare.row("gain", Role::Gain, columns, T::ONE)?;
+            Some((gain, declare.row("shift", Role::Shift, columns, T::ZERO)?))
+        } else {
+            None
+        };
+        Ok(Box::new(Normalized { epsilon: self.epsilon, affine }))
+    }
+}
+
+#[derive(Debug)]
+struct Normalized {
+    epsilon: f64,
+    /// Gain and shift.
+    affine: Option<(Slot, Slot)>,
+}
+
+impl<T: Element> Normalizer<T> for Normalized {
+    fn on_tape(&self, pass: &mut Forward<'_, T>, z: Var, activation: Activation) -> Var {
+        let mut y = op::layer_norm(pass.tape, z, T::from_f64(self.epsilon));
+        if let Some((gain, shift)) = self.affine {
+            let (gain, shift) = (pass.parameter(gain), pass.parameter(shift));
+            y = basic::mul_row(pass.tape, y, gain);
+            y = basic::add_row(pass.tape, y, shift);
+        }
+        op::activation(pass.tape, y, activation)
+    }
+
+    /// A unit's output is the mean of all units' where (w − w̄)·x + (b − b̄) = 0; the variance moves no zero. Where the
+    /// activation sees another value, by a kink or a shift, there is no hyperplane; this one then stands for it.
+    fn place_boundaries(&self, _parameters: &[T], _buffers: &[T], _value: T, boundaries: &mut Boundaries<T>) {
+        let units = boundaries.offsets.len();
+        let (normals, offsets) = (&mut boundaries.normals, &mut boundaries.offsets);
+        for row in normals.chunks_exact_mut(units).chain([&mut offsets[..]]) {
+            let mean = row.iter().copied().sum::<T>() / T::from_usize(units);
+            row.iter_mut().for_each(|x| *x -= mean);
+        }
+    }
+}

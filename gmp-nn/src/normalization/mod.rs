@@ -1,0 +1,256 @@
+//! Normalizations: inside a layer of units, or as layers of their own.
+//!
+//! | | in training | in evaluation | trained |
+//! |---|---|---|---|
+//! | [`Batch`](Normalization::Batch) | γ (z − μ)/√(σ² + ϵ) + β over the batch | the same with running μ, σ² | γ, β |
+//! | [`BatchMean`](Normalization::BatchMean) | z − μ over the batch | the same with the running μ | |
+//! | [`InputMean`](Normalization::InputMean) | x − μ of the layer's inputs | the same with the running μ | |
+//! | [`Layer`](Normalization::Layer) | γ (z − μ)/√(σ² + ϵ) + β over each row | the same | γ, β |
+//!
+//! In a layer of units a normalization stands between the linear map and the activation, `g(N(x·w + b))`, but for
+//! those of its input ([`Placement::Input`]), `g(N(x)·w + b)`. Any parameterization and any activation may surround it.
+//!
+//! A new one is a file here, its `mod` and its line in the list below. One from outside this crate implements
+//! [`Normalize`] and is used as [`Normalization::Custom`].
+
+mod batch;
+mod batch_mean;
+mod input_mean;
+mod layer;
+mod running;
+
+pub use batch::BatchNorm;
+pub use batch_mean::BatchMean;
+pub use input_mean::InputMean;
+pub use layer::LayerNorm;
+pub use running::Running;
+
+use crate::op::Activation;
+use crate::{Boundaries, Declare, Element, Error, Forward};
+use gmp_autograd::Var;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::any::Any;
+use std::fmt::{self, Debug};
+
+/// The momentum of running statistics: Keras' default, which the authors keep.
+pub const MOMENTUM: f64 = 0.99;
+/// What is added to a variance before its square root is taken: Keras' default.
+pub const EPSILON: f64 = 1e-3;
+
+/// A kind of normalization: declares its parameters and buffers, and returns what normalizes with them.
+///
+/// ```
+/// use gmp_autograd::{Tape, Var, op as basic};
+/// use gmp_nn::normalization::{Normalize, Normalizer};
+/// use gmp_nn::{Activation, Declare, Element, Error, Forward, Mlp, Normalization, Parameterization, Role, Slot, op};
+///
+/// /// Multiplies every unit by a gain, and that is all.
+/// #[derive(Debug)]
+/// struct Gain;
+///
+/// impl<T: Element> Normalize<T> for Gain {
+///     fn name(&self) -> &'static str {
+///         "gain"
+///     }
+///     fn declare(&self, columns: usize, declare: &mut Declare<'_, T>) -> Result<Box<dyn Normalizer<T>>, Error> {
+///         Ok(Box::new(Gained { gain: declare.row("gain", Role::Gain, columns, T::ONE)? }))
+///     }
+/// }
+///
+/// #[derive(Debug)]
+/// struct Gained {
+///     gain: Slot,
+/// }
+///
+/// impl<T: Element> Normalizer<T> for Gained {
+///     fn on_tape(&self, pass: &mut Forward<'_, T>, z: Var, activation: Activation) -> Var {
+///         let gain = pass.parameter(self.gain);
+///         let y = basic::mul_row(pass.tape, z, gain);
+///         op::activation(pass.tape, y, activation)
+///     }
+/// }
+///
+/// let mlp = Mlp::new(3, &[16], 1, Parameterization::Geometric).normalization(Normalization::Custom(&Gain));
+/// assert!(mlp.build::<f64>(1)?.parameters.get("hidden1.gain").is_some());
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Normalize<T: Element>: Debug + Send + Sync {
+    /// The name in summaries, errors and files.
+    fn name(&self) -> &'static str;
+
+    /// Where it stands in a layer of units.
+    fn placement(&self) -> Placement {
+        Placement::PreActivation
+    }
+
+    /// Declares what normalizes matrices of so many columns: features, units or channels.
+    ///
+    /// # Errors
+    /// If that is not possible, for instance for lack of memory.
+    fn declare(&self, columns: usize, declare: &mut Declare<'_, T>) -> Result<Box<dyn Normalizer<T>>, Error>;
+}
+
+/// Where a normalization stands in a layer of units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Between the linear map and the activation.
+    PreActivation,
+    /// Before the linear map.
+    Input,
+}
+
+/// A normalization of one layer, with its parameters and buffers.
+pub trait Normalizer<T: Element>: Debug + Send + Sync {
+    /// `g(N(z))` with the statistics of this batch. One that keeps running statistics updates them here, through
+    /// [`Forward::split`], and names them in [`Normalizer::running`].
+    fn on_tape(&self, pass: &mut Forward<'_, T>, z: Var, activation: Activation) -> Var;
+
+    /// What it does in evaluation, for one that keeps running statistics: the same affine map of every sample. Without
+    /// one, [`Normalizer::on_tape`] is used in evaluation too.
+    fn running(&self) -> Option<Running> {
+        None
+    }
+
+    /// Replaces the (w, b) of units, whose outputs w·x + b it is given, by those of the hyperplanes where the numbers
+    /// that it hands to its activation are `value`; as far as there are such hyperplanes.
+    fn place_boundaries(&self, parameters: &[T], buffers: &[T], value: T, boundaries: &mut Boundaries<T>) {
+        match self.running() {
+            Some(running) => running.place_boundaries(parameters, buffers, value, boundaries),
+            None => boundaries.offsets.iter_mut().for_each(|offset| *offset -= value),
+        }
+    }
+}
+
+/// `g(N(z))`: the one place that decides between the batch's statistics and the running ones.
+pub(crate) fn apply<T: Element>(
+    normalizer: &dyn Normalizer<T>,
+    pass: &mut Forward<'_, T>,
+    z: Var,
+    activation: Activation,
+) -> Var {
+    match normalizer.running() {
+        Some(running) if !pass.is_training() => running.on_tape(pass, z, activation),
+        _ => normalizer.on_tape(pass, z, activation),
+    }
+}
+
+/// A normalization from outside this crate, for networks of single and of double precision: any type that implements
+/// [`Normalize`] for both.
+pub trait CustomNormalization: Normalize<f32> + Normalize<f64> + Any {}
+impl<N: Normalize<f32> + Normalize<f64> + Any> CustomNormalization for N {}
+
+/// The normalization as an object for one precision.
+fn for_precision<T: Element>(custom: &'static dyn CustomNormalization) -> &'static dyn Normalize<T> {
+    let single: &'static dyn Normalize<f32> = custom;
+    let double: &'static dyn Normalize<f64> = custom;
+    let both: [&dyn Any; 2] = [&single, &double];
+    let found = both.into_iter().find_map(|n| n.downcast_ref::<&'static dyn Normalize<T>>());
+    *found.expect("elements are f32 and f64")
+}
+
+/// Makes [`Normalization`] of the list of its variants and their options.
+macro_rules! normalizations {
+    ($($(#[$doc:meta])* $variant:ident($options:ident),)*) => {
+        /// What is normalized in a layer of units, or by a layer of its own.
+        ///
+        /// ```
+        /// use gmp_nn::normalization::{BatchNorm, Normalization};
+        /// let normalization = Normalization::Batch(BatchNorm { momentum: 0.9, ..Default::default() });
+        /// let json = serde_json::to_string(&normalization)?;
+        /// assert_eq!(json, r#"{"batch":{"epsilon":0.001,"momentum":0.9,"affine":true}}"#);
+        /// assert_eq!(serde_json::from_str::<Normalization>(r#"{"batch":{"momentum":0.9}}"#)?, normalization);
+        /// # Ok::<(), serde_json::Error>(())
+        /// ```
+        #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Normalization {
+            /// Nothing.
+            #[default]
+            None,
+            $($(#[$doc])* $variant($options),)*
+            /// One from outside this crate: a reference to any [`Normalize`]. It is written by its name, and cannot be
+            /// read back, since a name is no code.
+            #[serde(serialize_with = "write_name", deserialize_with = "refuse")]
+            Custom(&'static dyn CustomNormalization),
+        }
+
+        impl Normalization {
+            /// What implements it; `None` for none.
+            pub(crate) fn implementation<T: Element>(&self) -> Option<&dyn Normalize<T>> {
+                match self {
+                    Self::None => None,
+                    $(Self::$variant(options) => Some(options),)*
+                    Self::Custom(custom) => Some(for_precision(*custom)),
+                }
+            }
+        }
+
+        $(impl From<$options> for Normalization {
+            fn from(options: $options) -> Self {
+                Self::$variant(options)
+            }
+        })*
+    };
+}
+
+normalizations! {
+    /// BN: every column to mean 0 and variance 1 over the batch, then a gain and a shift (Ioffe & Szegedy 2015).
+    Batch(BatchNorm),
+    /// MBN: every column less its mean over the batch (Salimans & Kingma 2016).
+    BatchMean(BatchMean),
+    /// IMN: every column of the layer's input less its mean over the batch (Chen & Ge 2024).
+    InputMean(InputMean),
+    /// LN: every row to mean 0 and variance 1 (Ba, Kiros & Hinton 2016).
+    Layer(LayerNorm),
+}
+
+impl Normalization {
+    /// Batch normalization with Keras' defaults.
+    pub fn batch() -> Self {
+        BatchNorm::default().into()
+    }
+    /// Mean-only batch normalization with Keras' momentum.
+    pub fn batch_mean() -> Self {
+        BatchMean::default().into()
+    }
+    /// Input mean normalization with Keras' momentum.
+    pub fn input_mean() -> Self {
+        InputMean::default().into()
+    }
+    /// Layer normalization with Keras' ϵ, without gain and shift.
+    pub fn layer() -> Self {
+        LayerNorm::default().into()
+    }
+    /// The name in summaries and errors: `"batch_norm"`.
+    pub fn name(&self) -> &'static str {
+        self.implementation::<f64>().map_or("none", |n| n.name())
+    }
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+/// Normalizations are equal where their `Debug` outputs are: the same kind with the same options.
+impl PartialEq for Normalization {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+impl fmt::Display for Normalization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+fn write_name<S: Serializer>(custom: &&'static dyn CustomNormalization, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(Normalize::<f64>::name(*custom))
+}
+
+fn refuse<'de, D: Deserializer<'de>>(from: D) -> Result<&'static dyn CustomNormalization, D::Error> {
+    let name = String::deserialize(from)?;
+    Err(serde::de::Error::custom(format!(
+        "the normalization {name:?} is from outside gmp-nn and cannot be read: build the network in code"
+    )))
+}

@@ -1,0 +1,273 @@
+//! Descriptions of networks: plain data, checked when a network is built from them.
+
+mod units;
+mod written;
+
+pub use units::{Convolution, Dense};
+pub(crate) use written::Written;
+
+use crate::kernel::conv::Window;
+use crate::op::Activation;
+use crate::{Element, Error, Network, NetworkBuilder, Normalization, Parameterization};
+use gmp_autograd::Var;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What flows into a network or between its layers, for one sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Features {
+    /// A vector of so many numbers: one row per sample.
+    Vector(usize),
+    /// An image: one row per pixel, one column per channel.
+    Image {
+        /// Pixels from top to bottom.
+        height: usize,
+        /// Pixels from left to right.
+        width: usize,
+        /// Numbers per pixel.
+        channels: usize,
+    },
+}
+
+impl Features {
+    /// Columns of the matrix that holds a batch: numbers of a vector, channels of an image.
+    pub fn columns(self) -> usize {
+        match self {
+            Self::Vector(columns) | Self::Image { channels: columns, .. } => columns,
+        }
+    }
+    /// Rows per sample: 1 of a vector, the pixels of an image.
+    pub fn rows(self) -> usize {
+        match self {
+            Self::Vector(_) => 1,
+            Self::Image { height, width, .. } => height.saturating_mul(width),
+        }
+    }
+    /// Asserts that x is a batch of this.
+    #[track_caller]
+    pub(crate) fn check(self, x: Var) {
+        let columns = self.columns();
+        let what = if matches!(self, Self::Vector(_)) { "inputs" } else { "channels" };
+        assert!(
+            x.cols() == columns,
+            "the network takes {columns} {what}, the batch has {} columns",
+            x.cols()
+        );
+        assert!(
+            x.rows().is_multiple_of(self.rows()),
+            "the network takes images of {self}, {} rows each; the batch has {} rows",
+            self.rows(),
+            x.rows()
+        );
+    }
+}
+
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vector(columns) => f.pad(&columns.to_string()),
+            Self::Image { height, width, channels } => f.pad(&format!("{height}×{width}×{channels}")),
+        }
+    }
+}
+
+/// One layer of a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", from = "written::LayerSpec")]
+pub enum LayerSpec {
+    /// Units that see all of a vector.
+    Dense(Dense),
+    /// Units that slide over an image.
+    Convolution(Convolution),
+    /// A normalization as a layer of its own.
+    Normalization {
+        /// Which.
+        normalization: Normalization,
+        /// What follows.
+        activation: Activation,
+    },
+    /// The largest number under a window.
+    MaxPool {
+        /// The window.
+        window: Window,
+    },
+    /// The mean of every channel: from an image to a vector.
+    GlobalAveragePool,
+    /// `relu(main(x) + shortcut(x))`; an empty shortcut is the identity.
+    Residual {
+        /// One branch.
+        main: Vec<LayerSpec>,
+        /// The other.
+        shortcut: Vec<LayerSpec>,
+    },
+}
+
+impl LayerSpec {
+    /// A normalization as a layer of its own, with nothing behind it.
+    pub fn normalization(normalization: impl Into<Normalization>) -> Self {
+        Self::Normalization { normalization: normalization.into(), activation: Activation::Identity }
+    }
+}
+
+impl From<Dense> for LayerSpec {
+    fn from(dense: Dense) -> Self {
+        Self::Dense(dense)
+    }
+}
+impl From<Convolution> for LayerSpec {
+    fn from(convolution: Convolution) -> Self {
+        Self::Convolution(convolution)
+    }
+}
+
+/// A network: what flows in, and its layers with their names.
+///
+/// ```
+/// use gmp_nn::conv::{Padding, Window};
+/// use gmp_nn::{Activation, Dense, NetworkSpec, Normalization, Parameterization::{Geometric, Standard}};
+///
+/// // Different parameterizations, normalizations and activations in one network.
+/// let spec = NetworkSpec::vector(20)
+///     .dense("hidden1", 64, Geometric)
+///     .layer("hidden2", Dense::new(32, Standard).normalization(Normalization::batch()).activation(Activation::Gelu))
+///     .output(1);
+/// let network = spec.build::<f64>(7)?;
+/// assert_eq!(network.unit_layers(), ["hidden1", "hidden2", "output"]);
+///
+/// // A small convolutional network.
+/// let spec = NetworkSpec::image(32, 32, 3)
+///     .convolution("conv1", 16, Window::new(3, 1, Padding::Same), Geometric)
+///     .max_pool("pool1", Window::new(2, 2, Padding::Valid))
+///     .global_average_pool("average")
+///     .output(10);
+/// assert!(spec.build::<f32>(7).is_ok());
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "written::NetworkSpec")]
+pub struct NetworkSpec {
+    /// What flows in.
+    pub input: Features,
+    /// Names, unique, and layers in order.
+    pub layers: Vec<(String, LayerSpec)>,
+}
+
+impl NetworkSpec {
+    /// A network without layers, into which `input` flows.
+    pub fn new(input: Features) -> Self {
+        Self { input, layers: Vec::new() }
+    }
+    /// A network without layers, into which vectors flow.
+    pub fn vector(inputs: usize) -> Self {
+        Self::new(Features::Vector(inputs))
+    }
+    /// A network without layers, into which images flow.
+    pub fn image(height: usize, width: usize, channels: usize) -> Self {
+        Self::new(Features::Image { height, width, channels })
+    }
+    /// The same with one more layer. Its name is the first part of its parameters' names, and names the stream of
+    /// random numbers that its initial weights are drawn from.
+    #[must_use]
+    pub fn layer(mut self, name: impl Into<String>, layer: impl Into<LayerSpec>) -> Self {
+        self.layers.push((name.into(), layer.into()));
+        self
+    }
+    /// The same with dense units and a ReLU.
+    #[must_use]
+    pub fn dense(self, name: impl Into<String>, units: usize, parameterization: Parameterization) -> Self {
+        self.layer(name, Dense::new(units, parameterization))
+    }
+    /// The same with a convolution and a ReLU.
+    #[must_use]
+    pub fn convolution(
+        self,
+        name: impl Into<String>,
+        filters: usize,
+        window: Window,
+        parameterization: Parameterization,
+    ) -> Self {
+        self.layer(name, Convolution::new(filters, window, parameterization))
+    }
+    /// The same with a normalization as a layer of its own.
+    #[must_use]
+    pub fn normalization(self, name: impl Into<String>, normalization: impl Into<Normalization>) -> Self {
+        self.layer(name, LayerSpec::normalization(normalization))
+    }
+    /// The same with the largest number under a window.
+    #[must_use]
+    pub fn max_pool(self, name: impl Into<String>, window: Window) -> Self {
+        self.layer(name, LayerSpec::MaxPool { window })
+    }
+    /// The same with the mean of every channel.
+    #[must_use]
+    pub fn global_average_pool(self, name: impl Into<String>) -> Self {
+        self.layer(name, LayerSpec::GlobalAveragePool)
+    }
+    /// The same with a residual block.
+    #[must_use]
+    pub fn residual(self, name: impl Into<String>, main: Vec<LayerSpec>, shortcut: Vec<LayerSpec>) -> Self {
+        self.layer(name, LayerSpec::Residual { main, shortcut })
+    }
+    /// The same with an output layer called `output`: dense, standard, without an activation.
+    #[must_use]
+    pub fn output(self, units: usize) -> Self {
+        self.layer("output", Dense::new(units, Parameterization::Standard).activation(Activation::Identity))
+    }
+
+    /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in each layer's parameterization.
+    ///
+    /// Every layer of units has a stream of its own, named by the layer: the same layer under the same name starts
+    /// from the same weights in any network and any parameterization, and under another name from others.
+    ///
+    /// A unit's fans are those of Keras: its inputs, and for a dense layer the number of units; for a convolution
+    /// k·k·channels and k·k·filters. The authors' geometric convolutions have k·k·channels and filters, so that they
+    /// start as the others times a number greater than 1, unless [`FanOut::Window`](crate::FanOut::Window) is chosen.
+    ///
+    /// # Errors
+    /// A layer without inputs or units, one that does not fit what flows into it or into memory, or the second of a
+    /// name, named.
+    pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
+        self.build_by(Network::builder(self.input).seed(seed))
+    }
+
+    /// The same with other initial weights: `weights` is given every layer of units by name, in order, with its fan in
+    /// and fan out and the inputs × units matrix to fill. What else is random comes from `seed`.
+    ///
+    /// ```
+    /// use gmp_nn::{NetworkSpec, Parameterization, Rng};
+    /// // He's normal initialization, for layers with a ReLU.
+    /// let spec = NetworkSpec::vector(20).dense("hidden1", 64, Parameterization::Geometric).output(1);
+    /// let network = spec.build_with::<f64>(7, |layer, [fan_in, _], weights| {
+    ///     let mut rng = Rng::new(7, layer);
+    ///     weights.iter_mut().for_each(|w| *w = (2.0 / fan_in as f64).sqrt() * rng.normal());
+    /// })?;
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`NetworkSpec::build`].
+    pub fn build_with<T: Element>(
+        &self,
+        seed: u64,
+        weights: impl FnMut(&str, [usize; 2], &mut [T]),
+    ) -> Result<Network<T>, Error> {
+        self.build_by(Network::builder(self.input).seed(seed).initial_weights(weights))
+    }
+
+    fn build_by<T: Element>(&self, mut builder: NetworkBuilder<'_, T>) -> Result<Network<T>, Error> {
+        for (name, layer) in &self.layers {
+            builder = builder.layer(name, layer.clone())?;
+        }
+        Ok(builder.build())
+    }
+
+    /// The layers of a branch of the residual block `block`, `"main"` or `"shortcut"`, with their names.
+    pub(crate) fn branch<'a>(
+        block: &str,
+        branch: &str,
+        layers: &'a [LayerSpec],
+    ) -> impl Iterator<Item = (String, &'a LayerSpec)> {
+        layers.iter().enumerate().map(move |(i, spec)| (format!("{block}.{branch}{}", i + 1), spec))
+    }
+}

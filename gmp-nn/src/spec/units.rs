@@ -1,0 +1,97 @@
+//! Descriptions of layers of units.
+
+use crate::kernel::conv::Window;
+use crate::parameterization::GeometricOptions;
+use crate::{Activation, Normalization, Parameterization};
+use serde::Serialize;
+
+/// Units that see all of a vector.
+///
+/// ```
+/// use gmp_nn::{Activation, Dense, Normalization, Parameterization};
+/// let dense = Dense::new(64, Parameterization::Geometric)
+///     .normalization(Normalization::batch())
+///     .activation(Activation::Tanh);
+/// assert_eq!(dense.units, 64);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Dense {
+    /// Number of units.
+    pub units: usize,
+    /// How the weights are made of what is trained.
+    pub parameterization: Parameterization,
+    /// What is normalized, by default nothing.
+    #[serde(skip_serializing_if = "Normalization::is_none")]
+    pub normalization: Normalization,
+    /// What follows.
+    pub activation: Activation,
+    /// Choices of the geometric parameterization.
+    #[serde(skip_serializing_if = "is_default")]
+    pub geometric: GeometricOptions,
+}
+
+/// Units that slide over an image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Convolution {
+    /// Number of units.
+    pub filters: usize,
+    /// What they see of the image.
+    pub window: Window,
+    /// How the weights are made of what is trained.
+    pub parameterization: Parameterization,
+    /// What is normalized, by default nothing.
+    #[serde(skip_serializing_if = "Normalization::is_none")]
+    pub normalization: Normalization,
+    /// What follows.
+    pub activation: Activation,
+    /// Choices of the geometric parameterization.
+    #[serde(skip_serializing_if = "is_default")]
+    pub geometric: GeometricOptions,
+}
+
+fn is_default(options: &GeometricOptions) -> bool {
+    *options == GeometricOptions::default()
+}
+
+impl Dense {
+    /// Units with a ReLU and without a normalization.
+    pub fn new(units: usize, parameterization: Parameterization) -> Self {
+        let (normalization, geometric) = Default::default();
+        Self { units, parameterization, normalization, activation: Activation::Relu, geometric }
+    }
+}
+
+impl Convolution {
+    /// Units with a ReLU and without a normalization.
+    pub fn new(filters: usize, window: Window, parameterization: Parameterization) -> Self {
+        let (normalization, geometric) = Default::default();
+        Self { filters, window, parameterization, normalization, activation: Activation::Relu, geometric }
+    }
+}
+
+/// The options that layers of units share.
+macro_rules! options {
+    ($($layer:ident)*) => {
+        $(impl $layer {
+            /// The same with a normalization.
+            #[must_use]
+            pub fn normalization(mut self, normalization: impl Into<Normalization>) -> Self {
+                self.normalization = normalization.into();
+                self
+            }
+            /// The same with another activation.
+            #[must_use]
+            pub fn activation(mut self, activation: Activation) -> Self {
+                self.activation = activation;
+                self
+            }
+            /// The same with other choices of the geometric parameterization.
+            #[must_use]
+            pub fn geometric(mut self, options: GeometricOptions) -> Self {
+                self.geometric = options;
+                self
+            }
+        })*
+    };
+}
+options! { Dense Convolution }

@@ -1,0 +1,156 @@
+//! VGG-6 and ResNet-18, with units of any parameterization, normalization and activation.
+
+use crate::kernel::conv::{Padding, Window};
+use crate::mlp::output_parameterization;
+use crate::op::Activation;
+use crate::{Convolution, Dense, GeometricOptions, LayerSpec, NetworkSpec, Normalization, Parameterization};
+use serde::{Deserialize, Serialize};
+
+/// What the units of a network are made of.
+///
+/// ```
+/// use gmp_nn::zoo::{Variant, vgg6};
+/// use gmp_nn::{Normalization, Parameterization};
+///
+/// let variant = Variant::new(Parameterization::WeightNorm).normalization(Normalization::batch_mean());
+/// let network = vgg6(&variant, 8, 10).build::<f32>(7)?;
+/// assert!(network.buffers.get("conv1.mean_norm.running_mean").is_some());
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// How the weights are made of what is trained. The output layer is standard, but weight-normalized where the
+    /// others are.
+    pub parameterization: Parameterization,
+    /// What is normalized: before the activation, but for input mean normalization, whose place is `placement`.
+    #[serde(default)]
+    pub normalization: Normalization,
+    /// The place of input mean normalization.
+    #[serde(default)]
+    pub placement: InputMeanPlacement,
+    /// The activation of every unit but the last, and those before the sum of a residual block.
+    pub activation: Activation,
+    /// Choices of the geometric parameterization.
+    #[serde(default)]
+    pub geometric: GeometricOptions,
+}
+
+/// The place of input mean normalization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputMeanPlacement {
+    /// Behind every activation, as a layer of its own: whatever comes next sees numbers without their mean.
+    #[default]
+    AfterActivation,
+    /// Inside every layer of units, before its linear map: the network's input is normalized too, and what pools see is
+    /// not.
+    InsideUnits,
+}
+
+impl Variant {
+    /// Units with a ReLU, without a normalization.
+    pub fn new(parameterization: Parameterization) -> Self {
+        Self {
+            parameterization,
+            normalization: Normalization::None,
+            placement: InputMeanPlacement::default(),
+            activation: Activation::Relu,
+            geometric: GeometricOptions::default(),
+        }
+    }
+
+    /// The same with a normalization.
+    #[must_use]
+    pub fn normalization(self, normalization: impl Into<Normalization>) -> Self {
+        Self { normalization: normalization.into(), ..self }
+    }
+
+    /// A convolution, with what normalizes before its activation: batch normalization and those from outside belong to
+    /// the units, the others are layers of their own.
+    fn convolution(&self, filters: usize, window: Window, activation: Activation) -> Vec<LayerSpec> {
+        let units = Convolution::new(filters, window, self.parameterization).geometric(self.geometric);
+        match self.normalization {
+            Normalization::BatchMean(_) | Normalization::Layer(_) => {
+                let normalization =
+                    LayerSpec::Normalization { normalization: self.normalization, activation };
+                vec![units.activation(Activation::Identity).into(), normalization]
+            }
+            Normalization::InputMean(_) if self.placement == InputMeanPlacement::AfterActivation => {
+                vec![units.activation(activation).into()]
+            }
+            _ => vec![units.normalization(self.normalization).activation(activation).into()],
+        }
+    }
+
+    /// What normalizes behind an activation, on the way to the next layer.
+    fn after_activation(&self) -> Option<LayerSpec> {
+        let is_there = matches!(self.normalization, Normalization::InputMean(_))
+            && self.placement == InputMeanPlacement::AfterActivation;
+        is_there.then(|| LayerSpec::normalization(self.normalization))
+    }
+}
+
+/// VGG-6 on 32×32×3 images: pairs of 3×3 convolutions of `width`, 2·`width` and 4·`width` filters, each pair
+/// followed by a 2×2 pool, then the mean over the image and a dense layer. The paper's has a width of 128.
+pub fn vgg6(variant: &Variant, width: usize, classes: usize) -> NetworkSpec {
+    let mut spec = NetworkSpec::image(32, 32, 3);
+    for (pair, filters) in [width, 2 * width, 4 * width].into_iter().enumerate() {
+        for half in 0..2 {
+            let window = Window::new(3, 1, Padding::Same);
+            let mut convolution = variant.convolution(filters, window, variant.activation);
+            convolution.extend(variant.after_activation());
+            spec = push(spec, &format!("conv{}", 2 * pair + half + 1), convolution);
+        }
+        spec = spec.max_pool(format!("pool{}", pair + 1), Window::new(2, 2, Padding::Valid));
+    }
+    finish(variant, spec, classes)
+}
+
+/// ResNet-18 on 224×224×3 images.
+///
+/// Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, Table 1, projection shortcuts
+/// where sizes change. The authors of the geometric parameterization released no code for theirs: where its
+/// units have no activation (before the sum of a block, in a shortcut) they are r (u·x + λ), and the mean of a
+/// block's output is taken away after its ReLU.
+pub fn resnet18(variant: &Variant, classes: usize) -> NetworkSpec {
+    let spec = NetworkSpec::image(224, 224, 3);
+    let mut stem = variant.convolution(64, Window::new(7, 2, Padding::Symmetric(3)), variant.activation);
+    stem.extend(variant.after_activation());
+    let mut spec = push(spec, "stem", stem).max_pool("pool", Window::new(3, 2, Padding::Symmetric(1)));
+    for (stage, filters) in [64, 128, 256, 512].into_iter().enumerate() {
+        for block in 0..2 {
+            let shrinks = stage > 0 && block == 0;
+            let window = |stride| Window::new(3, stride, Padding::Symmetric(1));
+            let mut main =
+                variant.convolution(filters, window(if shrinks { 2 } else { 1 }), variant.activation);
+            main.extend(variant.after_activation());
+            main.extend(variant.convolution(filters, window(1), Activation::Identity));
+            let mut shortcut = Vec::new();
+            if shrinks {
+                shortcut =
+                    variant.convolution(filters, Window::new(1, 2, Padding::Valid), Activation::Identity);
+            }
+            let mut layers = vec![LayerSpec::Residual { main, shortcut }];
+            layers.extend(variant.after_activation());
+            spec = push(spec, &format!("stage{}.block{}", stage + 1, block + 1), layers);
+        }
+    }
+    finish(variant, spec, classes)
+}
+
+/// Appends layers under one name: the first as it is, the others with what they do.
+fn push(spec: NetworkSpec, name: &str, layers: Vec<LayerSpec>) -> NetworkSpec {
+    layers.into_iter().fold(spec, |spec, layer| {
+        let suffix = match &layer {
+            LayerSpec::Normalization { normalization: Normalization::Layer(_), .. } => ".layer_norm",
+            LayerSpec::Normalization { .. } => ".mean_norm",
+            _ => "",
+        };
+        spec.layer(format!("{name}{suffix}"), layer)
+    })
+}
+
+fn finish(variant: &Variant, spec: NetworkSpec, classes: usize) -> NetworkSpec {
+    let output = Dense::new(classes, output_parameterization(variant.parameterization));
+    spec.global_average_pool("average").layer("output", output.activation(Activation::Identity))
+}
