@@ -1,6 +1,6 @@
 //! ILSVRC (Russakovsky et al. 2015) in the folder layout of the field: `{train,val}/<class>/<picture>.JPEG`.
 
-use super::{Error, ImageSource, Picture};
+use super::{Digest, Error, ImageSource, Picture, Stamp};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -104,9 +104,21 @@ impl ImageSource for Ilsvrc {
     }
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
         let path = self.path(sample);
-        let io = |source| Error::Io { path: path.clone(), source };
-        let mut bytes = Vec::new();
-        File::open(&path).map_err(io)?.take(LARGEST_FILE).read_to_end(&mut bytes).map_err(io)?;
-        picture.decode(&path.display().to_string(), &bytes)
+        picture.decode(&path.display().to_string(), &read(&path)?)
     }
+    fn digest(&self, sample: usize) -> Result<u64, Error> {
+        Ok(Digest::default().bytes(&read(&self.path(sample))?).value())
+    }
+    fn stamp(&self, sample: usize) -> Result<Option<Stamp>, Error> {
+        let path = self.path(sample);
+        let stamp = path.metadata().and_then(|metadata| Stamp::of(&metadata));
+        stamp.map(Some).map_err(|source| Error::Io { path, source })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let io = |source| Error::Io { path: path.into(), source };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(io)?.take(LARGEST_FILE).read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes)
 }
