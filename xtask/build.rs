@@ -23,14 +23,15 @@ fn main() {
     println!("cargo:rustc-env=GMP_COMPILER={}", version.as_deref().unwrap_or("unknown"));
 }
 
-/// FNV-1a over the names and the content of everything that is compiled, in the order of their names.
+/// FNV-1a over the names and the content of everything that is compiled in, in the order of their names.
 fn digest_of_sources(root: &Path) -> u64 {
     let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock")];
     for name in CRATES {
         files.push(root.join(name).join("Cargo.toml"));
         walk(&root.join(name).join("src"), &mut files);
+        walk(&root.join(name).join("data"), &mut files);
     }
-    // Only what is there: a missing file would have the script run at every build.
+    // For the same reason only what is there.
     files.retain(|file| file.is_file());
     files.sort();
     let mut digest: u64 = 0xcbf2_9ce4_8422_2325;
@@ -48,6 +49,10 @@ fn digest_of_sources(root: &Path) -> u64 {
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    // A folder that is not there would have the script run at every build.
+    if !folder.is_dir() {
+        return;
+    }
     // The folder itself changes when a file comes or goes.
     println!("cargo:rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -138,7 +138,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         let mut store = Store::open(&command.out, experiment.store())?;
         store.warnings().iter().for_each(|warning| say(warning));
         for line in store.check_curves(&runs) {
-            say(&format!("{}: {line}", experiment.id()));
+            say(&format!("WARNING: {}: {line}", experiment.id()));
         }
         let carry_out = |run: &_| study.carry_out(run, &stop);
         let done = execute(

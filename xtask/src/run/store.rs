@@ -137,7 +137,7 @@ impl Store {
             let Err(error) = self.curves(record) else { continue };
             if record.seconds > SECONDS_FOR_CURVES {
                 said.push(format!(
-                    "WARNING: curves of a finished run are missing ({error}); it took {:.0} s and is not carried out again. \
+                    "curves of a finished run are missing ({error}); it took {:.0} s and is not carried out again. \
                      To have it carried out again, take its line out of {}",
                     record.seconds,
                     self.folder.join("runs.jsonl").display()
@@ -268,6 +268,7 @@ fn append(path: &Path) -> Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::results::Results;
     use crate::run::{Method, Origin, Protocol};
 
     fn record(seed: u64, value: Option<f64>) -> Record {
@@ -384,6 +385,11 @@ mod tests {
         store.push(record(0, Some(1.0)), Some(&trace)).unwrap();
         assert_eq!(store.curves(store.find(&runs[0]).unwrap()).unwrap(), Some(trace));
         assert!(store.curves(store.find(&runs[3]).unwrap()).unwrap().is_none());
+        // What a report asks for in vain is named in it.
+        let results = Results::new(vec![&store.records[2], &store.records[3]], &store);
+        assert!(results.trace(results.records[1]).is_none() && results.problems().is_empty());
+        assert!(results.trace(results.records[0]).is_none() && results.trace(results.records[0]).is_none());
+        assert!(results.problems().len() == 1 && results.problems()[0].contains("damaged"));
     }
 
     /// Ten thousand seeds of everything: the time of a look-up does not grow with the records.
