@@ -2,7 +2,7 @@
 #![cfg(feature = "image")]
 
 use gmp_nn::Rng;
-use gmp_train::image::{Cifar10, Error, Ilsvrc, ImageNet32, ImageSource, Picture};
+use gmp_train::image::{Cifar10, Error, Ilsvrc, ImageNet32, ImageSource, Picture, SyntheticShapes};
 use jpeg_encoder::{ColorType, Encoder};
 use std::fs;
 use std::io::{Cursor, Write};
@@ -199,6 +199,54 @@ fn classes_are_numbered_by_name_and_other_files_ignored() {
     assert_eq!((training.len(), validation.len(), training.classes()), (3, 2, 2));
     assert_eq!((0..3).map(|i| training.label(i)).collect::<Vec<_>>(), [0, 1, 1]);
     assert!(training.name(1).ends_with("train/n02/B.JPG"), "{}", training.name(1));
+}
+
+/// Every byte that training reads is in the digest of its picture, and in that of no other.
+#[test]
+fn digests_tell_every_byte_of_every_picture() {
+    let digests = |source: &dyn ImageSource| {
+        (0..source.len()).map(|sample| source.digest(sample).unwrap()).collect::<Vec<_>>()
+    };
+    let differ = |a: &dyn ImageSource, b: &dyn ImageSource| {
+        let pairs = digests(a).into_iter().zip(digests(b)).enumerate();
+        pairs.filter(|(_, (a, b))| a != b).map(|(sample, _)| sample).collect::<Vec<_>>()
+    };
+    let records = cifar_records(3);
+    let whole = Cifar10::from_bytes(Path::new("a"), records.clone()).unwrap();
+    for byte in [3073, 3074, 2 * 3073 - 1] {
+        let mut changed = records.clone();
+        changed[byte] ^= 1;
+        assert_eq!(
+            differ(&whole, &Cifar10::from_bytes(Path::new("b"), changed).unwrap()),
+            [1],
+            "byte {byte}"
+        );
+    }
+
+    let archive = |pixels: Vec<u8>| {
+        let labels = npy("<i8", "(3,)", &labels(&[1, 2, 3]));
+        let members = [("data.npy", npy("|u1", "(3, 3072)", &pixels)), ("labels.npy", labels)];
+        ImageNet32::from_bytes(Path::new("a"), &npz(CompressionMethod::Stored, &members)).unwrap()
+    };
+    let mut changed = pixels(3);
+    changed[3 * 3072 - 1] ^= 1;
+    assert_eq!(differ(&archive(pixels(3)), &archive(changed)), [2]);
+
+    let folder = ilsvrc(&[("train/n02/b.JPEG", png(4, 4, [1, 2, 3]))]);
+    let (training, _) = Ilsvrc::open(folder.path()).unwrap();
+    let (before, stamps) = (digests(&training), |sample| training.stamp(sample).unwrap().unwrap());
+    let (first, last) = (stamps(0), stamps(2));
+    write(folder.path(), "train/n02/b.JPEG", &png(40, 40, [1, 2, 4]));
+    assert_eq!((before[..2] == digests(&training)[..2], before[2] == digests(&training)[2]), (true, false));
+    assert_eq!((stamps(0), stamps(2) == last), (first, false));
+    fs::remove_file(folder.path().join("train/n02/b.JPEG")).unwrap();
+    assert!(training.stamp(2).is_err() && training.digest(2).is_err());
+
+    let (generated, other) = (SyntheticShapes::new(1, 3, 3), SyntheticShapes::new(2, 3, 3));
+    assert!(digests(&generated.0) == digests(&generated.0) && generated.0.stamp(0).unwrap().is_none());
+    for another in [&generated.1, &other.0] {
+        assert_eq!(differ(&generated.0, another), [0, 1, 2]);
+    }
 }
 
 // ── Bad files ───────────────────────────────────────────────────────────────────────────────────────────────

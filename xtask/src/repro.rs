@@ -4,9 +4,10 @@ use crate::data::check_folder;
 use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY, images};
 use crate::report::html::{Block, Report, Section};
 use crate::run::execute::{Done, execute, say};
+use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::run::results::Results;
 use crate::run::store::Store;
-use crate::run::{Method, Protocol, VERSION};
+use crate::run::{Method, Protocol};
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -107,6 +108,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
     std::fs::create_dir_all(&command.out).with_context(|| {
         format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
     })?;
+    check_methods(&context, &chosen, command.experiments.is_empty())?;
     // All data are read and checked before the first run: a typo shows at once, not after an hour.
     let prepared = chosen
         .iter()
@@ -132,6 +134,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
                         say(&format!("{}: {why}", experiment.id()));
                     }
                 }
+                section.write_figures(&command.out.join(experiment.id()))?;
                 sections.push(section);
                 continue;
             }
@@ -143,6 +146,10 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
             continue;
         }
         let mut store = Store::open(&command.out, experiment.store())?;
+        store.warnings().iter().for_each(|warning| say(warning));
+        for line in store.check_curves(&runs) {
+            say(&format!("WARNING: {}: {line}", experiment.id()));
+        }
         let carry_out = |run: &_| study.carry_out(run, &stop);
         let done = execute(
             experiment.id(),
@@ -175,12 +182,13 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
             let path = command.out.join(experiment.id()).join("measurements.jsonl");
             crate::report::write_atomically(&path, lines.as_bytes())?;
         }
-        let section = study.report(&results);
-        for block in &section.blocks {
-            if let Block::Figure(figure) = block {
-                figure.write(&command.out.join(experiment.id()))?;
-            }
+        let mut section = study.report(&results);
+        for problem in results.problems() {
+            let note = format!("Curves of a finished run are missing here: {problem}");
+            say(&format!("WARNING: {}: {note}", experiment.id()));
+            section.blocks.push(Block::Note(note));
         }
+        section.write_figures(&command.out.join(experiment.id()))?;
         sections.push(section);
     }
     let manifest = command.manifest(&context, &chosen, threads, start);
@@ -199,6 +207,25 @@ fn choose(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
     }
     let wanted = |e: &&&dyn Experiment| names.is_empty() || names.iter().any(|name| name == e.id());
     Ok(REGISTRY.iter().filter(wanted).copied().collect())
+}
+
+/// Refuses methods that an experiment does not have: of those that the user named every one must have some of them, of all
+/// experiments any one.
+fn check_methods(context: &Context, chosen: &[&dyn Experiment], are_all: bool) -> Result<()> {
+    let Some(named) = &context.methods else { return Ok(()) };
+    let mut without = chosen.iter().filter(|experiment| {
+        let known = experiment.methods();
+        !known.is_empty() && !named.iter().any(|method| known.contains(method))
+    });
+    match without.next() {
+        Some(experiment) if !are_all => bail!(
+            "{}: --method {}: it has none of them; its methods are {}",
+            experiment.id(),
+            Method::names(named),
+            Method::names(experiment.methods())
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn list() -> Result<ExitCode> {
@@ -311,10 +338,6 @@ impl ReproCommand {
         threads: usize,
         start: Instant,
     ) -> serde_json::Value {
-        let command = |program: &str, arguments: &[&str]| {
-            let output = std::process::Command::new(program).args(arguments).output().ok()?;
-            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        };
         let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
             let line = text.lines().find(|line| line.starts_with("model name"))?;
             Some(line.split(':').nth(1)?.trim().to_owned())
@@ -332,8 +355,9 @@ impl ReproCommand {
             "data folder": context.data_dir.display().to_string(),
             "threads": threads,
             "version": VERSION,
-            "source revision": command("git", &["describe", "--always", "--dirty"]),
-            "compiler": command("rustc", &["--version"]),
+            "numerics": NUMERICS,
+            "source revision": REVISION,
+            "compiler": COMPILER,
             "machine": format!(
                 "{} {}, {}, {} cores",
                 std::env::consts::OS,

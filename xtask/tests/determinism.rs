@@ -20,7 +20,7 @@ fn files(folder: &Path, into: &mut BTreeMap<String, Vec<u8>>) {
             continue;
         }
         let bytes = match path.file_name().unwrap().to_str().unwrap() {
-            "report.html" | "manifest.json" => continue,
+            "report.html" | "manifest.json" | "fingerprints.json" => continue,
             // The time that a run took is the one thing that differs.
             "runs.jsonl" => without_seconds(&fs::read_to_string(&path).unwrap()),
             _ => fs::read(&path).unwrap(),

@@ -271,9 +271,96 @@ fn what_makes_no_sense_is_refused_in_a_line() {
         assert!(code.is_some_and(|code| code > 0), "{arguments:?}: {code:?}");
         assert!(said.contains(expected) && !said.contains("panicked"), "{said}");
     }
-    let (code, said) = run(folder.path(), &["table1", "--method", "GmP+IMN"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(folder.path(), &["fig4", "table1", "--method", "GmP+IMN"]);
+    assert!(code == Some(1) && said.contains("table1: --method GmP+IMN: it has none of them"), "{said}");
     let (code, said) = run(folder.path(), &["fig4", "--protocol", "held-out"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("fig4: Skipped: networks on pictures have the authors' protocol alone"), "{said}");
+}
+
+/// CIFAR-10's layout with so many training pictures of random bytes, and a fifth as many to test.
+fn write_cifar10(folder: &Path, pictures: usize, seed: u64) {
+    fs::create_dir_all(folder).unwrap();
+    let mut rng = gmp_nn::Rng::new(seed, "bytes");
+    let mut records = |count: usize| -> Vec<u8> {
+        let record = |k: usize| {
+            let pixels: Vec<u8> = (0..3072).map(|_| rng.bits() as u8).collect();
+            [vec![(k % 10) as u8], pixels].concat()
+        };
+        (0..count).flat_map(record).collect()
+    };
+    fs::write(folder.join("data_batch_1.bin"), records(pictures)).unwrap();
+    fs::write(folder.join("test_batch.bin"), records(pictures / 5)).unwrap();
+}
+
+/// Every byte of a set counts: of pictures in memory, of pictures on disk, and of another set with the same name.
+#[test]
+fn results_of_other_pictures_are_not_taken_for_these() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let [a, b] = ["a/p", "b/p"].map(|set| folder.path().join(set));
+    write_cifar10(&a, 50, 1);
+    write_cifar10(&b, 50, 2);
+    let small = ["--width", "1/64", "--epochs", "1", "--batch", "25", "--method", "SP"];
+    let table2 = |sets: &[&Path]| {
+        let sets = sets.iter().flat_map(|set| ["--dataset", set.to_str().unwrap()]);
+        run(&out, &["table2"].into_iter().chain(sets).chain(small).collect::<Vec<_>>())
+    };
+    let (code, said) = table2(&[&a, &b]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("{} and {}", a.display(), b.display())), "{said}");
+    let is_trained = |sets: &[&Path]| {
+        let (code, said) = table2(sets);
+        assert_eq!(code, Some(0), "{said}");
+        !said.contains("are there already")
+    };
+    assert!(is_trained(&[&a, &a]), "a set that is named twice is one");
+    assert!(is_trained(&[&b]) && !is_trained(&[&a]) && !is_trained(&[&b]));
+    assert_eq!(records(&out, "vgg6").len(), 2);
+    // The last byte of the last training picture.
+    let file = a.join("data_batch_1.bin");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert!(is_trained(&[&a]) && !is_trained(&[&a]));
+    let named = folder.path().join("GENERATED pictures");
+    write_cifar10(&named, 5, 3);
+    let (code, said) = table2(&[&named]);
+    assert!(code == Some(1) && said.contains("rename it"), "{said}");
+}
+
+/// Pictures on disk are read once; what is kept of that holds until a file changes.
+#[test]
+fn the_fingerprint_of_pictures_on_disk_is_kept_until_one_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, data) = (folder.path().join("out"), folder.path().join("p"));
+    common::write_ilsvrc(&data, 1);
+    let small = ["--epochs", "1", "--batch", "2", "--method", "BN", "--dataset"];
+    let is_trained = || {
+        let all = [&["table3"][..], &small, &[data.to_str().unwrap()]].concat();
+        let (code, said) = run(&out, &all);
+        assert_eq!(code, Some(0), "{said}");
+        !said.contains("are there already")
+    };
+    let kept = out.join("fingerprints.json");
+    assert!(is_trained());
+    assert!(!kept.exists(), "files that changed a moment ago may change again unseen");
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert!(!is_trained());
+    let known: std::collections::BTreeMap<String, String> =
+        serde_json::from_slice(&fs::read(&kept).unwrap()).unwrap();
+    assert_eq!(known.values().collect::<Vec<_>>(), [records(&out, "table3")[0]["data"].as_str().unwrap()]);
+    assert!(!is_trained());
+    // What is kept is what is believed: the second call did not read the pictures.
+    let other =
+        known.keys().map(|key| (key, "0123456789abcdef")).collect::<std::collections::BTreeMap<_, _>>();
+    fs::write(&kept, serde_json::to_vec(&other).unwrap()).unwrap();
+    assert!(is_trained());
+    // Other pixels in as many bytes.
+    let file = data.join("train/b/0.JPEG");
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert!(is_trained() && !is_trained());
 }

@@ -99,9 +99,12 @@ fn every_experiment_ends_with_its_figures_and_a_page_that_stands_alone() {
     }
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
-    for key in ["command", "seeds", "version", "machine", "compiler", "learning rates"] {
+    for key in ["command", "seeds", "version", "numerics", "machine", "learning rates"] {
         assert!(manifest.get(key).is_some(), "the manifest has no {key}");
     }
+    // Both are built into the program: it need not be run where its source is.
+    assert!(manifest["source revision"].as_str().unwrap().contains("sources "), "{manifest}");
+    assert!(manifest["compiler"].as_str().unwrap().starts_with("rustc "), "{manifest}");
 
     let table1 = records(&out, "table1");
     assert_eq!(table1.len(), 5 * 2, "methods × protocols");
@@ -117,6 +120,9 @@ fn every_experiment_ends_with_its_figures_and_a_page_that_stands_alone() {
             "value",
             "epochs",
             "seconds",
+            "version",
+            "numerics",
+            "revision",
         ] {
             assert!(record.get(key).is_some(), "{record} has no {key}");
         }
@@ -270,6 +276,7 @@ fn bad_input_is_one_clear_line() {
         (&["--method", "GMPP"], "expected one of SP, WN, WN+MBN, BN, GmP"),
         (&["--protocol", "mine"], "held-out"),
         (&["--dataset", "nowhere"], "nowhere"),
+        (&["--method", "GmP+IMN"], "it has none of them; its methods are SP, WN, BN, GmP, GmP-half-sphere"),
     ] {
         let mut all = vec!["repro", "table1", "--data-dir", path(&data), "--out", path(&out)];
         all.extend(arguments);
@@ -279,12 +286,16 @@ fn bad_input_is_one_clear_line() {
     // A file where the output folder should be.
     let message = error_of(&["repro", "fig1", "--out", path(&tiny)]);
     assert!(message.contains("tiny.csv") && message.contains("folder that can be written to"), "{message}");
-    // Somebody else's runs.jsonl is not overwritten.
+    // Somebody else's lines are not lost.
     fs::create_dir_all(out.join("fig1")).unwrap();
     fs::write(out.join("fig1/runs.jsonl"), "{\"mine\":1}\n").unwrap();
-    let message = error_of(&["repro", "fig1", "--out", path(&out)]);
-    assert!(message.contains("line 1: not a record of this program"), "{message}");
-    assert_eq!(fs::read_to_string(out.join("fig1/runs.jsonl")).unwrap(), "{\"mine\":1}\n");
+    let output = xtask(&["repro", "fig1", "--out", path(&out)]);
+    let message = text(&output.stderr);
+    assert!(
+        output.status.success() && message.contains("fig1/runs.jsonl: line 1: not a record"),
+        "{message}"
+    );
+    assert_eq!(fs::read_to_string(out.join("fig1/runs-damaged.jsonl")).unwrap(), "{\"mine\":1}\n");
 }
 
 #[test]
@@ -308,4 +319,124 @@ fn the_list_names_every_experiment_and_survives_a_closed_pipe() {
         assert!(list.lines().any(|line| line.starts_with(id)), "{list}");
     }
     assert!(list.contains("needs DATA-DIR/uci") && list.contains("on two cores"));
+}
+
+/// A set whose targets are `scale` times those of [`write_set`], under any name.
+fn write_scaled(file: &Path, scale: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let mut csv = "a,b,y\n".to_owned();
+    (0..30).for_each(|i| csv += &format!("{},{},{}{scale}\n", i, i * i % 7, 1 + i % 5));
+    fs::write(file, csv).unwrap();
+}
+
+/// Two sets that a table could not tell apart, and sets that have one of our names: nothing is run.
+#[test]
+fn two_sets_of_one_name_are_refused_before_anything_is_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+    let [lower, upper] = ["set.csv", "set.CSV"].map(|name| data.join("uci").join(name));
+    write_scaled(&lower, "");
+    write_scaled(&upper, "000");
+    if fs::read(&lower).unwrap() == fs::read(&upper).unwrap() {
+        println!("skipped: this file system does not tell set.csv from set.CSV");
+        return;
+    }
+    for (experiment, named) in [("table1", &[][..]), ("theory", &[]), ("table1", &["--dataset", "set"])] {
+        let all = ["repro", experiment, "--data-dir", path(&data), "--out", path(&out)];
+        let message = error_of(&[&all[..], named].concat());
+        assert!(message.contains(path(&lower)) && message.contains(path(&upper)), "{message}");
+    }
+    fs::remove_file(&upper).unwrap();
+    for name in ["banana", "foo-reversed"] {
+        let file = data.join("uci").join(format!("{name}.csv"));
+        write_scaled(&file, "");
+        for experiment in ["table1", "theory"] {
+            let message = error_of(&["repro", experiment, "--data-dir", path(&data), "--out", path(&out)]);
+            assert!(message.contains(path(&file)) && message.contains("rename it"), "{message}");
+        }
+        fs::remove_file(&file).unwrap();
+    }
+    assert!(fs::read_dir(&out).unwrap().next().is_none(), "something was run");
+}
+
+/// The same name in two calls: the second set is trained, and its record is its own.
+#[test]
+fn another_set_of_the_same_name_is_another_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let run = |scale: &str| {
+        let file = folder.path().join(format!("data{scale}/set.csv"));
+        write_scaled(&file, scale);
+        let arguments = ["--method", "SP", "--seeds", "1", "--lr", "0.01", "--protocol", "paper"];
+        let output = xtask(
+            &[&["repro", "table1", "--dataset", path(&file), "--out", path(&out)][..], &arguments].concat(),
+        );
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("are there already"), "{}", text(&output.stderr));
+        records(&out, "table1")[0]["value"].as_f64().unwrap()
+    };
+    let (small, large) = (run(""), run("000"));
+    assert!(large > 100.0 * small, "{small} and {large}");
+    assert_eq!(records(&out, "table1").len(), 2);
+}
+
+/// Curves that are gone are made again, figures of an earlier report do not stay, and methods that an experiment does not
+/// have are an error.
+#[test]
+fn missing_curves_are_made_again_and_old_figures_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let arguments = ["repro", "fig2", "--method", "SP", "--seeds", "1", "--lr", "0.1", "--protocol", "paper"];
+    let run = || {
+        let output = xtask(&[&arguments[..], &["--out", path(&out)]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    run();
+    let page = || {
+        let page = fs::read_to_string(out.join("report.html")).unwrap();
+        page.split_once("<details id=\"manifest\">").unwrap().0.to_owned()
+    };
+    let (whole, figure) = (page(), fs::read(out.join("fig2/fig2.svg")).unwrap());
+    let traces: Vec<PathBuf> =
+        fs::read_dir(out.join("fig2/traces")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(traces.len(), 2);
+    fs::remove_file(&traces[0]).unwrap();
+    fs::write(&traces[1], &fs::read(&traces[1]).unwrap()[..500]).unwrap();
+    fs::write(out.join("fig2/fig2-old.png"), "").unwrap();
+    let said = run();
+    assert!(said.contains("carried out again for their curves: 2 ("), "{said}");
+    assert!(page() == whole && fs::read(out.join("fig2/fig2.svg")).unwrap() == figure);
+    assert!(!out.join("fig2/fig2-old.png").exists());
+    assert_eq!(records(&out, "fig2").len(), 2, "each run has one record");
+    assert!(run().contains("2 of 2 runs are there already"));
+
+    let message = error_of(&["repro", "fig2", "--method", "GmP-half-sphere", "--out", path(&out)]);
+    assert!(message.contains("its methods are SP, WN, BN, GmP\n"), "{message}");
+}
+
+/// Numbers that overflow: the report from stored records is the first one, in numbers that a reader can take in.
+#[test]
+fn overflow_is_the_same_in_a_second_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("huge.csv"), folder.path().join("out"));
+    write_scaled(&file, "e154");
+    let arguments = ["--method", "SP,BN", "--seeds", "2", "--lr", "0.1", "--protocol", "paper"];
+    let page = |file: &Path| {
+        let output = xtask(
+            &[&["repro", "table1", "--dataset", path(file), "--out", path(&out)][..], &arguments].concat(),
+        );
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let page = fs::read_to_string(out.join("report.html")).unwrap();
+        page.split_once("<details id=\"manifest\">").unwrap().0.to_owned()
+    };
+    let first = page(&file);
+    assert!(first.contains("2 of 2 overflowed"), "{first}");
+    assert!(page(&file) == first, "the second report is another");
+    let large = folder.path().join("large.csv");
+    write_scaled(&large, "e29");
+    let page = page(&large);
+    assert!(page.contains("e29 ± "), "{page}");
+    let digits = page.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+    assert!(digits < Some(10), "{digits:?} digits in a row");
 }

@@ -1,7 +1,7 @@
 //! CIFAR-10 in its binary layout (Krizhevsky 2009): records of one label byte and 3072 pixel bytes, the planes
 //! R, G, B of a 32×32 picture.
 
-use super::{Error, ImageSource, Picture, SMALL};
+use super::{Digest, Error, ImageSource, Picture, SMALL};
 use crate::io;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -109,6 +109,9 @@ impl ImageSource for Cifar10 {
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
         picture.set_planes(&self.record(sample)[1..]);
         Ok(())
+    }
+    fn digest(&self, sample: usize) -> Result<u64, Error> {
+        Ok(Digest::default().bytes(self.record(sample)).value())
     }
 }
 

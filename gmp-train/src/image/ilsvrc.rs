@@ -1,6 +1,6 @@
 //! ILSVRC (Russakovsky et al. 2015) in the folder layout of the field: `{train,val}/<class>/<picture>.JPEG`.
 
-use super::{Error, ImageSource, Picture};
+use super::{Digest, Error, ImageSource, Picture, Stamp};
 use crate::io;
 use std::path::{Path, PathBuf};
 
@@ -103,14 +103,26 @@ impl ImageSource for Ilsvrc {
     }
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
         let path = self.path(sample);
-        let failed = |source| Error::Io { path: path.clone(), source };
-        let file = io::open_regular(&path).map_err(failed)?;
-        let size = file.metadata().map_err(failed)?.len();
-        if size > LARGEST_FILE {
-            return Err(Error::TooLarge { path, what: "bytes", got: size, most: LARGEST_FILE });
-        }
-        let mut bytes = Vec::new();
-        io::append(&mut bytes, file, size as usize).map_err(failed)?;
-        picture.decode(&path.display().to_string(), &bytes)
+        picture.decode(&path.display().to_string(), &read(&path)?)
     }
+    fn digest(&self, sample: usize) -> Result<u64, Error> {
+        Ok(Digest::default().bytes(&read(&self.path(sample))?).value())
+    }
+    fn stamp(&self, sample: usize) -> Result<Option<Stamp>, Error> {
+        let path = self.path(sample);
+        let stamp = path.metadata().and_then(|metadata| Stamp::of(&metadata));
+        stamp.map(Some).map_err(|source| Error::Io { path, source })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |source| Error::Io { path: path.into(), source };
+    let file = io::open_regular(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > LARGEST_FILE {
+        return Err(Error::TooLarge { path: path.into(), what: "bytes", got: size, most: LARGEST_FILE });
+    }
+    let mut bytes = Vec::new();
+    io::append(&mut bytes, file, size as usize).map_err(failed)?;
+    Ok(bytes)
 }

@@ -3,7 +3,7 @@
 
 use super::cifar10::{files_in, locate};
 use super::npz::{Array, Npz};
-use super::{Error, ImageSource, Picture, SMALL};
+use super::{Digest, Error, ImageSource, Picture, SMALL};
 use crate::io;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -103,6 +103,12 @@ impl ImageNet32 {
         self.files.push((path.into(), data.bytes));
         Ok(())
     }
+
+    #[track_caller]
+    fn planes(&self, sample: usize) -> &[u8] {
+        let (file, row) = locate(&self.ends, sample);
+        &self.files[file].1[row * SMALL..][..SMALL]
+    }
 }
 
 fn check_shape(
@@ -160,9 +166,11 @@ impl ImageSource for ImageNet32 {
         format!("{}, picture {row}", self.files[file].0.display())
     }
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
-        let (file, row) = locate(&self.ends, sample);
-        picture.set_planes(&self.files[file].1[row * SMALL..][..SMALL]);
+        picture.set_planes(self.planes(sample));
         Ok(())
+    }
+    fn digest(&self, sample: usize) -> Result<u64, Error> {
+        Ok(Digest::default().bytes(self.planes(sample)).value())
     }
 }
 

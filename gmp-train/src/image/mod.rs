@@ -24,6 +24,7 @@
 mod augment;
 mod cifar10;
 mod decode;
+mod digest;
 mod error;
 mod ilsvrc;
 mod imagenet32;
@@ -36,6 +37,7 @@ mod threads;
 
 pub use augment::{Crop, Preparation};
 pub use cifar10::Cifar10;
+pub use digest::{Digest, Stamp};
 pub use error::Error;
 pub use ilsvrc::Ilsvrc;
 pub use imagenet32::ImageNet32;
@@ -123,6 +125,34 @@ pub trait ImageSource: Send + Sync {
     /// # Panics
     /// If there is no such picture.
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error>;
+
+    /// A digest of every byte that picture `sample` is decoded from: another picture there has another digest. This one
+    /// decodes the picture; sources that hold or can read its bytes override it.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    fn digest(&self, sample: usize) -> Result<u64, Error> {
+        let mut picture = Picture::default();
+        self.decode(sample, &mut picture)?;
+        let size = Digest::default().number(picture.height as u64).number(picture.width as u64);
+        Ok(size.bytes(&picture.pixels).value())
+    }
+
+    /// What the file system says of the file of picture `sample`, where each picture is a file of its own; it tells
+    /// without reading whether a digest may still hold. `None` where the pictures are in memory.
+    ///
+    /// # Errors
+    /// A file that is not there any more.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    fn stamp(&self, sample: usize) -> Result<Option<Stamp>, Error> {
+        let _ = sample;
+        Ok(None)
+    }
 }
 
 /// The random stream of a purpose put together from numbers. Allocates nothing.

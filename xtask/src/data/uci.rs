@@ -48,8 +48,13 @@ pub fn resolve(
     let mut chosen: Vec<(String, PathBuf)> = Vec::new();
     for asked in names_or_paths {
         let path = Path::new(asked);
-        let (name, path) = if let Some(pair) = found.iter().find(|(name, _)| name == asked) {
-            pair.clone()
+        let mut named = found.iter().filter(|(name, _)| name == asked);
+        let (name, path) = if let Some((name, path)) = named.next() {
+            if let Some((_, second)) = named.next() {
+                let (name, first, second) = (name.clone(), path.clone(), second.clone());
+                return Err(DataError::SameName { name, first, second });
+            }
+            (name.clone(), path.clone())
         } else if path.exists() && !path.is_dir() {
             (name_of(path), path.to_path_buf())
         } else if is_csv(path) || path.components().count() > 1 {

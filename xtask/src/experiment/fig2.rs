@@ -11,9 +11,10 @@ use crate::data::notebook;
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Claim, Section};
+use crate::report::number::{number, rate};
 use crate::report::statistics::Verdict;
 use crate::run::execute::Finished;
-use crate::run::results::{Cell, Results};
+use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::Trace;
 use crate::run::{Method, Protocol, Record, Run, fingerprint};
 use anyhow::Result;
@@ -36,7 +37,7 @@ const SETUP: Setup = Setup {
 const EPOCHS: usize = 10_000;
 
 /// New points for every seed.
-const SEEDED: &str = "levy";
+const SEEDED: SetId<'static> = SetId { name: "levy", fingerprint: "seeded" };
 /// The authors' fifty points; the seed draws the initial weights only.
 const NOTEBOOK: &str = "levy-notebook";
 
@@ -47,8 +48,9 @@ impl Experiment for Fig2 {
     fn title(&self) -> &'static str {
         "Figure 2: regression of the Levy function"
     }
+    /// One input has no angles: the two initializations of GmP are one.
     fn methods(&self) -> &'static [Method] {
-        &Method::DENSE
+        &Method::PAPER
     }
     fn options(&self) -> &'static [&'static str] {
         &["--seeds", "--protocol", "--method", "--lr"]
@@ -64,26 +66,28 @@ impl Experiment for Fig2 {
         let (x, y) = notebook::levy_draw();
         let notebook = fingerprint(x.iter().chain(&y));
         let methods = context.methods(self.methods(), self.methods());
-        let grid = |dataset, data| Grid {
-            experiment: self.id(),
-            methods: &methods,
-            dataset,
-            data,
-            seeds: context.seeds(10, 20),
-            epoch_limit: EPOCHS,
-            protocols: &context.protocols,
-            rates: Rates::Grid,
+        let grid = |set: SetId<'_>| {
+            context.plan(Grid {
+                experiment: self.id(),
+                methods: &methods,
+                dataset: set.name,
+                data: set.fingerprint,
+                seeds: context.seeds(10, 20),
+                epoch_limit: EPOCHS,
+                protocols: &context.protocols,
+                rates: Rates::Grid,
+            })
         };
-        let mut runs = context.plan(grid(NOTEBOOK, &notebook));
-        runs.extend(context.plan(grid(SEEDED, "seeded")));
-        // One input has no angles: the two initializations of GmP are one.
-        runs.retain(|run| run.method != Method::GeometricHalfSphere);
-        Ok(Prepared::Ready(Box::new(Levy { runs })))
+        let mut runs = grid(SetId { name: NOTEBOOK, fingerprint: &notebook });
+        runs.extend(grid(SEEDED));
+        Ok(Prepared::Ready(Box::new(Levy { runs, notebook })))
     }
 }
 
 struct Levy {
     runs: Vec<Run>,
+    /// Fingerprint of the authors' points.
+    notebook: String,
 }
 
 fn points(run: &Run) -> (Vec<f64>, Vec<f64>) {
@@ -128,7 +132,7 @@ impl Study for Levy {
         for &protocol in &protocols {
             for rate in [Rate::Paper, Rate::Chosen] {
                 let caption = format!("Test RMSE, {protocol} protocol, {}.", rate.words());
-                let sets = [(NOTEBOOK, 3), (SEEDED, 3)];
+                let sets = [(self.notebook(), 3), (SEEDED, 3)];
                 let table = methods_table(results, &sets, &methods, protocol, rate, false, caption);
                 blocks.push(Block::Table(table));
             }
@@ -138,7 +142,7 @@ impl Study for Levy {
              levy-notebook has the same points."
                 .to_owned(),
         ));
-        let sets = [NOTEBOOK, SEEDED];
+        let sets = [self.notebook(), SEEDED];
         if protocols.contains(&Protocol::Paper) {
             blocks.push(Block::Table(movement_table(
                 results,
@@ -232,8 +236,8 @@ pub(super) fn push_claim(
 /// "The optimal learning rate for SP, WN and BN is lower than that for GmP."
 fn chosen_rates_claim(results: &Results<'_>) -> Claim {
     let statement = "The best learning rate of SP, WN and BN is lower than that of GmP.".to_owned();
-    let rate = |method| results.chosen_rate(SEEDED, method, false);
-    let rates: Option<Vec<f64>> = Method::PAPER.into_iter().map(rate).collect();
+    let chosen = |method| results.chosen_rate(SEEDED, method, false);
+    let rates: Option<Vec<f64>> = Method::PAPER.into_iter().map(chosen).collect();
     let grid: Vec<f64> = results.rates(SEEDED, Method::Geometric);
     let seeds = results.records.iter().map(|r| r.run.seed).max().map_or(0, |s| s + 1);
     let Some(rates) = rates.filter(|_| grid.len() >= 2 && seeds >= super::tables::FEWEST_SEEDS as u64) else {
@@ -255,6 +259,10 @@ fn chosen_rates_claim(results: &Results<'_>) -> Claim {
 }
 
 impl Levy {
+    fn notebook(&self) -> SetId<'_> {
+        SetId { name: NOTEBOOK, fingerprint: &self.notebook }
+    }
+
     fn figure(&self, results: &Results<'_>, methods: &[Method]) -> Option<Figure> {
         let mut change = Panel::new(
             "(c) Mean movement of φ per step, a line a seed",
@@ -265,8 +273,8 @@ impl Levy {
         let (mut fits, mut strips) = (Vec::new(), Vec::new());
         let letters = ["(d)", "(e)", "(f)", "(g)"];
         for (&method, letter) in methods.iter().zip(letters) {
-            let Some(lr) = results.pictured_rate(NOTEBOOK, method) else { continue };
-            let cell = |dataset| Cell { dataset, method, lr, protocol: Protocol::Paper };
+            let Some(lr) = results.pictured_rate(self.notebook(), method) else { continue };
+            let cell = |set| Cell { set, method, lr, protocol: Protocol::Paper };
             for record in results.of(cell(SEEDED)) {
                 let Some(trace) = results.trace(record) else { continue };
                 let line = curve(&trace.epochs, &trace.location.mean);
@@ -274,7 +282,7 @@ impl Levy {
                 let layer = Layer::line(line, color(method)).sized(if first { 1.8 } else { 0.8 });
                 change = change.with(if first { layer.labelled(method.name()) } else { layer.faded(0.35) });
             }
-            let Some(record) = results.of(cell(NOTEBOOK)).find(|record| record.run.seed == 0) else {
+            let Some(record) = results.of(cell(self.notebook())).find(|record| record.run.seed == 0) else {
                 continue;
             };
             let Some(trace) = results.trace(record) else { continue };
@@ -308,9 +316,9 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
     let method = record.run.method;
     let function =
         |values: &[f32]| grid.iter().zip(values).map(|(&x, &y)| (x, f64::from(y))).collect::<Vec<_>>();
-    let rmse = record.value.map_or("diverged".to_owned(), |rmse| format!("{rmse:.3}"));
+    let rmse = record.value.map_or("diverged".to_owned(), |rmse| number(rmse, 3));
     Panel::new(
-        format!("{letter} {method}, lr {}: {rmse}", record.run.lr),
+        format!("{letter} {method}, lr {}: {rmse}", rate(record.run.lr)),
         Axis::linear("x").between(-10.0, 10.0),
         Axis::linear("y").between(-3.0, 11.0),
     )

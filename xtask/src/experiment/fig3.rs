@@ -9,8 +9,9 @@ use crate::data::{banana, notebook};
 use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::html::{Block, Section, mark_generated};
+use crate::report::number::{number, rate};
 use crate::run::execute::{Finished, say};
-use crate::run::results::{Cell, Results};
+use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::Trace;
 use crate::run::{Method, Protocol, Record, Run, fingerprint};
 use anyhow::Result;
@@ -37,11 +38,11 @@ pub(super) const EPOCHS: usize = 5000;
 const SUBSET: usize = 1000;
 
 /// Another subset and split for every seed.
-const SEEDED: &str = "banana";
+pub(super) const SEEDED: &str = "banana";
 /// The set that is drawn where the real one is not at hand.
-const GENERATED: &str = "banana-generated";
+pub(super) const GENERATED: &str = "banana-generated";
 /// The authors' subset and split; the seed draws the initial weights and shuffles only.
-const NOTEBOOK: &str = "banana-notebook";
+pub(super) const NOTEBOOK: &str = "banana-notebook";
 
 impl Experiment for Fig3 {
     fn id(&self) -> &'static str {
@@ -82,7 +83,7 @@ impl Experiment for Fig3 {
             rates: Rates::Grid,
         };
         let runs = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
-        Ok(Prepared::Ready(Box::new(Banana { table, datasets, runs })))
+        Ok(Prepared::Ready(Box::new(Banana { table, fingerprint: data, datasets, runs })))
     }
 }
 
@@ -104,11 +105,16 @@ pub(super) fn table(context: &Context) -> Result<(Table, bool)> {
 
 pub(super) struct Banana {
     pub(super) table: Table,
+    pub(super) fingerprint: String,
     pub(super) datasets: Vec<&'static str>,
     pub(super) runs: Vec<Run>,
 }
 
 impl Banana {
+    fn sets(&self) -> Vec<SetId<'_>> {
+        self.datasets.iter().map(|name| SetId { name, fingerprint: &self.fingerprint }).collect()
+    }
+
     /// Training and test samples of a run, classes as 0 and 1.
     pub(super) fn samples(&self, run: &Run) -> Result<(Dataset<f64>, Dataset<f64>)> {
         let (train, test) = if run.dataset == NOTEBOOK {
@@ -158,7 +164,8 @@ impl Study for Banana {
         if let Some(figure) = self.figure(results, &methods) {
             blocks.push(Block::Figure(figure));
         }
-        let sets: Vec<(&str, usize)> = self.datasets.iter().map(|name| (*name, 3)).collect();
+        let sets = self.sets();
+        let shown: Vec<(SetId<'_>, usize)> = sets.iter().map(|set| (*set, 3)).collect();
         let protocols: Vec<Protocol> = [Protocol::Paper, Protocol::HeldOut]
             .into_iter()
             .filter(|p| self.runs.iter().any(|r| r.protocol == *p))
@@ -167,7 +174,7 @@ impl Study for Banana {
             for rate in [Rate::Paper, Rate::Chosen] {
                 let caption = format!("Test accuracy, {protocol} protocol, {}.", rate.words());
                 blocks.push(Block::Table(methods_table(
-                    results, &sets, &methods, protocol, rate, true, caption,
+                    results, &shown, &methods, protocol, rate, true, caption,
                 )));
             }
         }
@@ -177,7 +184,7 @@ impl Study for Banana {
                 .to_owned(),
         ));
         if protocols.contains(&Protocol::Paper) {
-            let main = self.datasets[self.datasets.len() - 1];
+            let main = sets[sets.len() - 1];
             blocks.push(Block::Table(movement_table(
                 results,
                 main,
@@ -214,7 +221,7 @@ impl Study for Banana {
             ] {
                 let compared = comparisons(
                     results,
-                    &self.datasets,
+                    &sets,
                     Method::Geometric,
                     &Method::BASELINES,
                     Protocol::Paper,
@@ -225,7 +232,7 @@ impl Study for Banana {
             }
             let compared = comparisons(
                 results,
-                &self.datasets,
+                &sets,
                 Method::Geometric,
                 &Method::BASELINES,
                 Protocol::Paper,
@@ -238,7 +245,7 @@ impl Study for Banana {
         if protocols.contains(&Protocol::HeldOut) {
             let compared = comparisons(
                 results,
-                &self.datasets,
+                &sets,
                 Method::Geometric,
                 &Method::BASELINES,
                 Protocol::HeldOut,
@@ -279,8 +286,9 @@ fn plane() -> Vec<f64> {
 
 impl Banana {
     fn figure(&self, results: &Results<'_>, methods: &[Method]) -> Option<Figure> {
-        let dataset = self.datasets[0];
-        let seeded = self.datasets[self.datasets.len() - 1];
+        let sets = self.sets();
+        let (first, seeded) = (sets[0], sets[sets.len() - 1]);
+        let dataset = first.name;
         let mut turn = Panel::new(
             "(i) Mean turn of the boundaries per epoch, a line a seed",
             Axis::linear("epoch"),
@@ -289,26 +297,26 @@ impl Banana {
         let (mut own, mut others, mut regions) = (Vec::new(), Vec::new(), Vec::new());
         let methods = methods.iter().filter(|m| **m != Method::GeometricHalfSphere);
         for (k, &method) in methods.enumerate() {
-            let Some(lr) = results.pictured_rate(dataset, method) else { continue };
-            let cell = |dataset| Cell { dataset, method, lr, protocol: Protocol::Paper };
+            let Some(lr) = results.pictured_rate(first, method) else { continue };
+            let cell = |set| Cell { set, method, lr, protocol: Protocol::Paper };
             for record in results.of(cell(seeded)) {
                 let Some(trace) = results.trace(record) else { continue };
-                let first = record.run.seed == 0;
+                let is_first = record.run.seed == 0;
                 let line = curve(&trace.epochs, &trace.direction.mean);
-                let layer = Layer::line(line, color(method)).sized(if first { 1.8 } else { 0.8 });
-                turn = turn.with(if first { layer.labelled(method.name()) } else { layer.faded(0.35) });
+                let layer = Layer::line(line, color(method)).sized(if is_first { 1.8 } else { 0.8 });
+                turn = turn.with(if is_first { layer.labelled(method.name()) } else { layer.faded(0.35) });
             }
-            let Some(record) = results.of(cell(dataset)).find(|record| record.run.seed == 0) else {
+            let Some(record) = results.of(cell(first)).find(|record| record.run.seed == 0) else {
                 continue;
             };
             let Some(trace) = results.trace(record) else { continue };
             let letter = |row: u8| format!("({})", char::from(b'a' + 4 * row + k as u8));
-            own.push(trajectories(format!("{} {method}, lr {}", letter(0), record.run.lr), &trace));
+            own.push(trajectories(format!("{} {method}, lr {}", letter(0), rate(record.run.lr)), &trace));
             // The other's rate: 0.1 for the baselines, 0.01 for GmP.
             let lr = if method.paper_rate() == 0.1 { 0.01 } else { 0.1 };
-            let swapped = results.of(Cell { lr, ..cell(dataset) }).find(|record| record.run.seed == 0);
+            let swapped = results.of(Cell { lr, ..cell(first) }).find(|record| record.run.seed == 0);
             if let Some(trace) = swapped.and_then(|record| results.trace(record)) {
-                others.push(trajectories(format!("{} {method}, lr {lr}", letter(1)), &trace));
+                others.push(trajectories(format!("{} {method}, lr {}", letter(1), rate(lr)), &trace));
             }
             let letter = format!("({})", char::from(b'j' + k as u8));
             regions.extend(self.region(&letter, record, &trace));
@@ -345,7 +353,7 @@ impl Banana {
         let (_, phi) = trace.snapshots.last()?;
         let units = phi.0.len() / 2;
         let stars = (0..units).map(|j| (f64::from(phi.0[j]), f64::from(phi.0[units + j])));
-        let accuracy = record.value.map_or("diverged".to_owned(), |a| format!("accuracy {a:.3}"));
+        let accuracy = record.value.map_or("diverged".to_owned(), |a| format!("accuracy {}", number(a, 3)));
         let axes = || (Axis::linear("x₁").between(-REACH, REACH), Axis::linear("x₂").between(-REACH, REACH));
         let (x, y) = axes();
         let panel = Panel::new(format!("{letter} {}: {accuracy}", record.run.method), x, y)

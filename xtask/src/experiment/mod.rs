@@ -9,6 +9,7 @@ pub mod fig4;
 pub mod fig5;
 pub mod images;
 pub mod levy;
+pub mod names;
 pub mod table1;
 pub mod table2;
 pub mod table3;

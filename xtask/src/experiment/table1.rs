@@ -4,14 +4,13 @@ use super::tables::{
     Quantity, Rate, comparisons, comparisons_table, methods_table, published, rates_panel, verdict,
 };
 use super::training::{Problem, Setup, Watched, carry_out};
-use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study};
+use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, names};
 use crate::data::numpy::train_test_split;
 use crate::data::table::Table as Data;
-use crate::data::uci;
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Claim, Section};
 use crate::run::execute::Finished;
-use crate::run::results::Results;
+use crate::run::results::{Results, SetId};
 use crate::run::{Method, Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result};
 use gmp_train::{Dataset, Goal, Loss, Metric};
@@ -58,7 +57,8 @@ impl Experiment for Table1 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        if context.datasets.is_empty() && uci::find(&context.data_dir)?.is_empty() {
+        let files = names::csv_files(context)?;
+        if files.is_empty() {
             let folder = context.data_dir.join("uci");
             let how = format!(
                 "Skipped: there are no CSV files in {}. Fetch the seven sets with `cargo xtask data fetch uci --to {}`, \
@@ -69,7 +69,7 @@ impl Experiment for Table1 {
             return Ok(Prepared::Skipped(self.section(vec![Block::Note(how)])));
         }
         let mut sets = Vec::new();
-        for (name, path) in uci::resolve(&context.data_dir, &context.datasets)? {
+        for (name, path) in files {
             let table = Data::read_csv(&path)?;
             let (inputs, target) = (table.inputs(), table.target());
             let constant = table.constant_columns().into_iter().map(|j| table.columns[j].clone()).collect();
@@ -119,6 +119,12 @@ struct Set {
     fingerprint: String,
 }
 
+impl Set {
+    fn id(&self) -> SetId<'_> {
+        SetId { name: &self.name, fingerprint: &self.fingerprint }
+    }
+}
+
 struct Uci {
     sets: Vec<Set>,
     runs: Vec<Run>,
@@ -131,16 +137,14 @@ impl Study for Uci {
     }
 
     fn cost(&self, run: &Run) -> f64 {
-        let samples =
-            self.sets.iter().find(|set| set.name == run.dataset).map_or(0, |set| set.data.samples());
+        let samples = self.set(run).map_or(0, |set| set.data.samples());
         // Slow rates take more epochs until they stop; normalization takes half as much again a step.
         let factor = if run.method == Method::BatchNorm { 1.5 } else { 1.0 };
         (samples as f64 + 300.0) * factor * (0.02 / run.lr).max(1.0).sqrt() * (run.epoch_limit as f64).sqrt()
     }
 
     fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
-        let set =
-            self.sets.iter().find(|set| set.name == run.dataset).context("a run of a set that was read")?;
+        let set = self.set(run).context("a run of a set that was read")?;
         // The authors' split of this seed: every method of a seed sees the same samples.
         let (train, test) = train_test_split(set.data.samples(), 0.2, run.seed)?;
         let (train, test) = (set.data.subset(&train)?, set.data.subset(&test)?);
@@ -161,19 +165,18 @@ impl Study for Uci {
         self.notes(&mut blocks);
         let methods: Vec<Method> =
             Method::ALL.into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
-        let names: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
-        let datasets: Vec<(&str, usize)> =
-            names.iter().map(|&name| (name, decimals(results, name))).collect();
+        let sets: Vec<SetId<'_>> = self.sets.iter().map(Set::id).collect();
+        let shown: Vec<(SetId<'_>, usize)> = sets.iter().map(|&set| (set, decimals(results, set))).collect();
         let table = |protocol, rate: Rate, what: &str| {
             let caption = format!("Test RMSE, {what}, {}.", rate.words());
-            Block::Table(methods_table(results, &datasets, &methods, protocol, rate, false, caption))
+            Block::Table(methods_table(results, &shown, &methods, protocol, rate, false, caption))
         };
         let has = |protocol| results.records.iter().any(|record| record.run.protocol == protocol);
-        let digits = |name: &str| datasets.iter().find(|(n, _)| *n == name).map_or(3, |(_, d)| d + 1);
+        let digits = |name: &str| shown.iter().find(|(set, _)| set.name == name).map_or(3, |(_, d)| d + 1);
         let claim = |blocks: &mut Vec<Block>, protocol, rate: Rate, statement: &str| {
             let compared = comparisons(
                 results,
-                &names,
+                &sets,
                 Method::Geometric,
                 &Method::BASELINES,
                 protocol,
@@ -184,7 +187,7 @@ impl Study for Uci {
                 return;
             }
             let (verdict, evidence) = verdict(&compared);
-            let lowest = lowest(results, &names, protocol, rate);
+            let lowest = lowest(results, &sets, protocol, rate);
             let evidence =
                 format!("GmP has the lowest mean on {} of {} sets. {evidence}", lowest.0, lowest.1);
             blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
@@ -211,7 +214,7 @@ impl Study for Uci {
             let against = &[Method::GeometricHalfSphere];
             let compared = comparisons(
                 results,
-                &names,
+                &sets,
                 Method::Geometric,
                 against,
                 protocol,
@@ -227,12 +230,17 @@ impl Study for Uci {
             }
         }
         blocks.push(Block::Figure(self.rates_figure(results, &methods)));
+        let names: Vec<&str> = sets.iter().map(|set| set.name).collect();
         blocks.push(Block::Table(published("table1", "test RMSE", &names, &Method::PAPER)));
         Table1.section(blocks)
     }
 }
 
 impl Uci {
+    fn set(&self, run: &Run) -> Option<&Set> {
+        self.sets.iter().find(|set| set.name == run.dataset && set.fingerprint == run.data)
+    }
+
     fn notes(&self, blocks: &mut Vec<Block>) {
         if self.profile == Profile::Quick {
             blocks.push(Block::Note(format!(
@@ -268,7 +276,7 @@ impl Uci {
         let methods: Vec<Method> =
             methods.iter().copied().filter(|m| *m != Method::GeometricHalfSphere).collect();
         for row in self.sets.chunks(4) {
-            let panel = |set: &Set| rates_panel(results, &set.name, &methods, protocol, "test RMSE");
+            let panel = |set: &Set| rates_panel(results, set.id(), &methods, protocol, "test RMSE");
             figure = figure.row(180.0, row.iter().map(panel).collect());
         }
         figure
@@ -276,11 +284,11 @@ impl Uci {
 }
 
 /// On how many sets GmP has the lowest mean among the paper's methods, of how many where all were run.
-fn lowest(results: &Results<'_>, names: &[&str], protocol: Protocol, rate: Rate) -> (usize, usize) {
+fn lowest(results: &Results<'_>, sets: &[SetId<'_>], protocol: Protocol, rate: Rate) -> (usize, usize) {
     let mut count = (0, 0);
-    for name in names {
+    for &set in sets {
         let mean =
-            |method| rate.cell(results, name, method, protocol, false).and_then(|c| results.summary(c).mean);
+            |method| rate.cell(results, set, method, protocol, false).and_then(|c| results.summary(c).mean);
         let means: Option<Vec<f64>> = Method::PAPER.into_iter().map(mean).collect();
         if let Some(means) = means {
             count.1 += 1;
@@ -291,11 +299,11 @@ fn lowest(results: &Results<'_>, names: &[&str], protocol: Protocol, rate: Rate)
 }
 
 /// Digits after the point that show three significant ones of the smallest mean.
-fn decimals(results: &Results<'_>, dataset: &str) -> usize {
+fn decimals(results: &Results<'_>, set: SetId<'_>) -> usize {
     let smallest = results
         .records
         .iter()
-        .filter(|record| record.run.dataset == dataset)
+        .filter(|record| record.set() == set)
         .filter_map(|record| record.value)
         .fold(f64::INFINITY, f64::min);
     if smallest.is_finite() && smallest > 0.0 {

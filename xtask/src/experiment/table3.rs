@@ -7,7 +7,7 @@ use super::tables::Rate;
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, images};
 use crate::report::html::{Block, Section};
 use crate::run::execute::Finished;
-use crate::run::results::Results;
+use crate::run::results::{Results, SetId};
 use crate::run::{Method, Protocol, Run};
 use anyhow::{Result, bail};
 use gmp_nn::zoo::resnet18;
@@ -76,7 +76,7 @@ impl Experiment for Table3 {
             );
             return Ok(Prepared::Skipped(self.section(vec![Block::Note(how)])));
         }
-        let set = sets::of(&folder, Ilsvrc::open(&folder)?);
+        let set = sets::of(&folder, Ilsvrc::open(&folder)?)?;
         let set = match context.pictures.pictures {
             Some(pictures) => set.some(pictures),
             None => set,
@@ -92,10 +92,11 @@ impl Experiment for Table3 {
             _ => bail!("table3 takes one --batch; {} were named", options.batches.len()),
         };
         let name = format!("{}, {}", set.name, options.batch_name(batch_size));
+        let fingerprint = set.fingerprint(context)?;
         let runs = context.plan(Grid {
             experiment: self.id(),
             dataset: &name,
-            data: &set.fingerprint,
+            data: &fingerprint,
             methods: &context.methods(&Method::RESNET, METHODS),
             seeds: context.seeds(1, 1),
             epoch_limit: epochs,
@@ -105,6 +106,7 @@ impl Experiment for Table3 {
         Ok(Prepared::Ready(Box::new(ResNet {
             name,
             set,
+            fingerprint,
             batch_size,
             runs,
             micro_batch: options.micro_batch,
@@ -132,6 +134,7 @@ const USUAL: Rate = Rate::Equal(RATE);
 struct ResNet {
     name: String,
     set: Set,
+    fingerprint: String,
     batch_size: usize,
     runs: Vec<Run>,
     micro_batch: Option<usize>,
@@ -180,7 +183,8 @@ impl Study for ResNet {
         }
         let methods: Vec<Method> =
             Method::RESNET.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
-        let rows = [Row { name: &self.name, set: &self.set }];
+        let id = SetId { name: &self.name, fingerprint: &self.fingerprint };
+        let rows = [Row { id, set: &self.set }];
         blocks.extend(images::micro_batch_note(self.micro_batch));
         blocks.extend(report::curves("table3-curves", results, &rows, &methods, USUAL));
         blocks.extend(report::table("table3", results, &rows, &methods, USUAL));

@@ -3,8 +3,9 @@
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
 use crate::report::html::Table;
+use crate::report::number::{number, rate, signed};
 use crate::report::statistics::{PairedTest, Summary, Verdict, holm, pair_by_seed, paired_t_test};
-use crate::run::results::{Cell, Results};
+use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::Movement;
 use crate::run::{Method, Protocol, Record};
 
@@ -40,17 +41,17 @@ impl Rate {
     pub fn cell<'a>(
         self,
         results: &Results<'_>,
-        dataset: &'a str,
+        set: SetId<'a>,
         method: Method,
         protocol: Protocol,
         larger_is_better: bool,
     ) -> Option<Cell<'a>> {
         let lr = match self {
             Self::Paper => method.paper_rate(),
-            Self::Chosen => results.chosen_rate(dataset, method, larger_is_better)?,
+            Self::Chosen => results.chosen_rate(set, method, larger_is_better)?,
             Self::Equal(lr) => lr,
         };
-        let cell = Cell { dataset, method, lr, protocol };
+        let cell = Cell { set, method, lr, protocol };
         results.of(cell).next().is_some().then_some(cell)
     }
 
@@ -60,7 +61,7 @@ impl Rate {
         match self {
             Self::Paper => "at the authors' learning rates (GmP 0.1, the others 0.01)".to_owned(),
             Self::Chosen => "each at its own learning rate, chosen by held-out validation".to_owned(),
-            Self::Equal(lr) => format!("all at learning rate {lr}"),
+            Self::Equal(lr) => format!("all at learning rate {}", rate(lr)),
         }
     }
 }
@@ -69,7 +70,7 @@ impl Rate {
 #[must_use]
 pub fn methods_table(
     results: &Results<'_>,
-    datasets: &[(&str, usize)],
+    sets: &[(SetId<'_>, usize)],
     methods: &[Method],
     protocol: Protocol,
     rate: Rate,
@@ -79,8 +80,8 @@ pub fn methods_table(
     let mut table = Table { caption, ..Table::default() };
     table.header =
         std::iter::once("data".to_owned()).chain(methods.iter().map(ToString::to_string)).collect();
-    for &(dataset, decimals) in datasets {
-        let cells = methods.iter().map(|&m| rate.cell(results, dataset, m, protocol, larger_is_better));
+    for &(set, decimals) in sets {
+        let cells = methods.iter().map(|&m| rate.cell(results, set, m, protocol, larger_is_better));
         let cells: Vec<Option<Cell<'_>>> = cells.collect();
         let means =
             cells.iter().enumerate().filter_map(|(i, cell)| Some((i, results.summary((*cell)?).mean?)));
@@ -93,13 +94,15 @@ pub fn methods_table(
             cell.map_or_else(
                 || "–".to_owned(),
                 |cell| {
-                    let suffix =
-                        if rate == Rate::Chosen { format!(" (lr {})", cell.lr) } else { String::new() };
+                    let suffix = match rate {
+                        Rate::Chosen => format!(" (lr {})", self::rate(cell.lr)),
+                        _ => String::new(),
+                    };
                     results.display(cell, decimals) + &suffix
                 },
             )
         });
-        table.rows.push(std::iter::once(dataset.to_owned()).chain(shown).collect());
+        table.rows.push(std::iter::once(set.name.to_owned()).chain(shown).collect());
     }
     table
 }
@@ -138,7 +141,7 @@ impl Comparison {
 #[must_use]
 pub fn movement_table(
     results: &Results<'_>,
-    dataset: &str,
+    set: SetId<'_>,
     methods: &[Method],
     protocol: Protocol,
     what: &str,
@@ -153,14 +156,15 @@ pub fn movement_table(
         "unit-epochs without movement of φ",
     ];
     let caption = format!(
-        "Change of {what} from epoch to epoch on {dataset}, {protocol} protocol: mean over seeds of the log₂ of the mean over \
+        "Change of {what} from epoch to epoch on {}, {protocol} protocol: mean over seeds of the log₂ of the mean over \
          units (and of their median), averaged over epochs; the largest of all; the share of unit-epochs in which φ stood \
-         still (units without a gradient)."
+         still (units without a gradient).",
+        set.name
     );
     let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
     for &method in methods {
-        for lr in results.rates(dataset, method) {
-            let cell = Cell { dataset, method, lr, protocol };
+        for lr in results.rates(set, method) {
+            let cell = Cell { set, method, lr, protocol };
             let movements: Vec<Movement> = results.of(cell).filter_map(|record| record.movement).collect();
             if movements.is_empty() {
                 continue;
@@ -170,13 +174,12 @@ pub fn movement_table(
             };
             let largest = movements.iter().map(|m| of(m)[2]).fold(0.0, f64::max);
             let unmoved = movements.iter().map(|m| m.unmoved).sum::<f64>() / movements.len() as f64;
-            let largest = if largest < 1e4 { format!("{largest:.3}") } else { format!("{largest:.2e}") };
             table.rows.push(vec![
                 method.to_string(),
-                lr.to_string(),
+                rate(lr),
                 logs(0),
                 logs(1),
-                largest,
+                number(largest, 3),
                 format!("{:.1}%", 100.0 * unmoved),
             ]);
         }
@@ -204,7 +207,7 @@ impl Quantity {
 #[must_use]
 pub fn comparisons(
     results: &Results<'_>,
-    datasets: &[&str],
+    sets: &[SetId<'_>],
     subject: Method,
     against: &[Method],
     protocol: Protocol,
@@ -213,16 +216,16 @@ pub fn comparisons(
 ) -> Vec<Comparison> {
     let larger_is_better = quantity.larger_is_better;
     let mut all = Vec::new();
-    for &dataset in datasets {
-        let Some(own) = rate.cell(results, dataset, subject, protocol, larger_is_better) else { continue };
+    for &set in sets {
+        let Some(own) = rate.cell(results, set, subject, protocol, larger_is_better) else { continue };
         for &baseline in against {
-            let Some(other) = rate.cell(results, dataset, baseline, protocol, larger_is_better) else {
+            let Some(other) = rate.cell(results, set, baseline, protocol, larger_is_better) else {
                 continue;
             };
             let of = |cell| results.by_seed(cell, quantity.number);
             if let Some(test) = paired_t_test(&pair_by_seed(&of(own), &of(other))) {
                 let favours = (test.mean_difference > 0.0) == larger_is_better && test.mean_difference != 0.0;
-                let dataset = dataset.to_owned();
+                let dataset = set.name.to_owned();
                 all.push(Comparison { dataset, subject, baseline, test, p: None, favours });
             }
         }
@@ -255,8 +258,10 @@ pub fn comparisons_table(
             c.dataset.clone(),
             format!("{} − {}", c.subject, c.baseline),
             format!(
-                "{:+.d$} [{:+.d$}, {:+.d$}]",
-                c.test.mean_difference, c.test.interval.low, c.test.interval.high
+                "{} [{}, {}]",
+                signed(c.test.mean_difference, d),
+                signed(c.test.interval.low, d),
+                signed(c.test.interval.high, d)
             ),
             c.test.count.to_string(),
             p(c.test.p),
@@ -309,19 +314,19 @@ pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
 #[must_use]
 pub fn rates_panel(
     results: &Results<'_>,
-    dataset: &str,
+    set: SetId<'_>,
     methods: &[Method],
     protocol: Protocol,
     metric: &str,
 ) -> Panel {
     let mut panel =
-        Panel::new(dataset, Axis::log10("learning rate"), Axis::linear(metric)).legend(Legend::Above);
+        Panel::new(set.name, Axis::log10("learning rate"), Axis::linear(metric)).legend(Legend::Above);
     for (k, &method) in methods.iter().enumerate() {
         // Beside each other, so that no bar hides another.
         let shift = 1.0 + 0.05 * (k as f64 - (methods.len() - 1) as f64 / 2.0);
         let mut line = Vec::new();
-        for lr in results.rates(dataset, method) {
-            let summary = results.summary(Cell { dataset, method, lr, protocol });
+        for lr in results.rates(set, method) {
+            let summary = results.summary(Cell { set, method, lr, protocol });
             line.extend(summary.mean.map(|mean| (lr * shift, mean)));
             if let Some(interval) = summary.interval {
                 let bar = [(lr * shift, interval.low), (lr * shift, interval.high)];

@@ -2,7 +2,7 @@
 
 use crate::run::execute::Finished;
 use crate::run::trace::{Movement, Numbers, Trace};
-use crate::run::{Protocol, Record, Run, VERSION};
+use crate::run::{Origin, Protocol, Record, Run};
 use gmp_autograd::Tape;
 use gmp_nn::{Network, Rng};
 use gmp_train::{
@@ -82,24 +82,20 @@ pub fn carry_out_between(
         Err(error @ Error::Diverged { epoch: epochs, .. }) => {
             let end = error.to_string();
             let seconds = start.elapsed().as_secs_f64();
-            let (value, validation, movement, accuracy, version) =
-                (None, None, None, None, VERSION.to_owned());
-            let metric = metric_name(setup.metric);
-            Ok(Some((
-                Record {
-                    run: run.clone(),
-                    metric,
-                    value,
-                    validation,
-                    epochs,
-                    end,
-                    seconds,
-                    movement,
-                    accuracy,
-                    version,
-                },
-                None,
-            )))
+            let record = Record {
+                run: run.clone(),
+                metric: metric_name(setup.metric),
+                value: None,
+                validation: None,
+                epochs,
+                end,
+                seconds,
+                movement: None,
+                accuracy: None,
+                origin: Origin::here(),
+                curves: None,
+            };
+            Ok(Some((record, None)))
         }
         Err(error) => Err(error.into()),
     }
@@ -199,7 +195,8 @@ fn train(
             .as_ref()
             .map(|changes| Movement::of(changes, setup.units, &observer.losses)),
         accuracy: None,
-        version: VERSION.to_owned(),
+        origin: Origin::here(),
+        curves: None,
     };
     Ok(Some((record, trace)))
 }

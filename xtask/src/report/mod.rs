@@ -7,12 +7,14 @@
 pub mod color;
 pub mod figure;
 pub mod html;
+pub mod number;
 pub mod statistics;
 
 mod axis;
 mod build;
 mod contour;
 mod draw;
+mod files;
 mod layers;
 mod legend;
 mod polyline;
@@ -33,6 +35,14 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         problem: Problem,
+    },
+    /// A figure of an earlier report could not be removed.
+    #[error("{}: a figure of an earlier report that cannot be removed: {source}", path.display())]
+    Stale {
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// The SVG text could not be turned into pixels.
     #[error("figure `{figure}` cannot be turned into a PNG: {reason}")]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::number::{number, with_reach};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -94,7 +95,8 @@ impl Summary {
         }
     }
 
-    /// `mean ± half-width of the 95% interval` with `decimals` digits after the point; the mean alone where there is
+    /// `mean ± half-width of the 95% interval` with `decimals` digits after the point, or as many
+    /// as make six significant ones; the mean alone where there is
     /// no interval, and a dash where there is no mean.
     ///
     /// ```
@@ -106,10 +108,8 @@ impl Summary {
     #[must_use]
     pub fn display(&self, decimals: usize) -> String {
         match (self.mean, self.interval) {
-            (Some(mean), Some(interval)) => {
-                format!("{mean:.decimals$} ± {:.decimals$}", interval.half_width())
-            }
-            (Some(mean), None) => format!("{mean:.decimals$}"),
+            (Some(mean), Some(interval)) => with_reach(mean, interval.half_width(), decimals),
+            (Some(mean), None) => number(mean, decimals),
             _ => "–".to_owned(),
         }
     }

@@ -5,15 +5,21 @@
 //! carried out again.
 
 pub mod execute;
+mod number;
+pub mod origin;
 pub mod parallel;
 pub mod results;
 pub mod store;
 pub mod trace;
 
+pub use origin::{NUMERICS, Origin, VERSION};
+
 use gmp_nn::zoo::Variant;
 use gmp_nn::{DirectionInit, GeometricOptions, Mlp, Normalization, Parameterization};
+use gmp_train::image::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// A row of the paper's tables: a parameterization, and for geometric units how they start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -188,7 +194,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// One network to be trained: everything that its result depends on but the program's version.
+/// One network to be trained: everything that its result depends on but the program's numerics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Which experiment: `"table1"`.
@@ -207,6 +213,18 @@ pub struct Run {
     pub epoch_limit: usize,
     /// Fingerprint of the data, so that results of other data are not taken for these.
     pub data: String,
+}
+
+/// Learning rates are numbers: they are never NaN, in JSON either.
+impl Eq for Run {}
+
+impl Hash for Run {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { experiment, dataset, method, lr, protocol, seed, epoch_limit, data } = self;
+        // Both zeros are equal, so they must not differ here.
+        let lr = (lr + 0.0).to_bits();
+        (experiment, dataset, method, lr, protocol, seed, epoch_limit, data).hash(state);
+    }
 }
 
 impl Run {
@@ -229,10 +247,12 @@ pub struct Record {
     pub run: Run,
     /// `rmse`, `accuracy` or `top-1`, of the test set.
     pub metric: String,
-    /// Its value; none where training diverged.
+    /// Its value; none where training diverged, infinite where it overflowed.
+    #[serde(with = "number::optional", default)]
     pub value: Option<f64>,
     /// The same metric of the samples that decided, where they are not the test set: what a learning rate may be
     /// chosen by.
+    #[serde(with = "number::optional", default)]
     pub validation: Option<f64>,
     /// Epochs carried out.
     pub epochs: usize,
@@ -246,8 +266,25 @@ pub struct Record {
     /// What is known of a classifier besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
-    /// The version of this program that carried it out.
-    pub version: String,
+    /// The program that carried it out.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Fingerprint of the file of its curves, where it left any: the store fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curves: Option<String>,
+}
+
+impl Record {
+    /// Whether the run left curves. Version 0.2.0 did not say: there it is told by the kind of run.
+    #[must_use]
+    pub fn has_curves(&self) -> bool {
+        let left_by_0_2_0 = || {
+            let Run { experiment, method, .. } = &self.run;
+            let kept_angles = experiment == "theory" && *method == Method::Geometric && self.value.is_some();
+            self.movement.is_some() || self.metric == "top-1" || kept_angles
+        };
+        self.curves.is_some() || self.origin.numerics.is_none() && left_by_0_2_0()
+    }
 }
 
 /// How well a network classified, in shares of the pictures.
@@ -265,17 +302,15 @@ pub struct Accuracy {
     pub skipped: usize,
 }
 
-/// The version that records carry: another one's records are carried out anew.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// A short fingerprint of numbers: FNV-1a over their bits.
 #[must_use]
 pub fn fingerprint<'a>(numbers: impl IntoIterator<Item = &'a f64>) -> String {
-    let hash = numbers
-        .into_iter()
-        .flat_map(|x| x.to_bits().to_le_bytes())
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    format!("{hash:016x}")
+    let add = |digest: Digest, number: &f64| digest.number(number.to_bits());
+    hex(numbers.into_iter().fold(Digest::default(), add))
+}
+
+/// A digest as records and names of files have it.
+#[must_use]
+pub fn hex(digest: Digest) -> String {
+    format!("{:016x}", digest.value())
 }

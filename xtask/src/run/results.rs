@@ -4,7 +4,8 @@ use super::store::Store;
 use super::trace::Trace;
 use super::{Method, Protocol, Record};
 use crate::report::statistics::{Summary, mean};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The records of the planned runs, in the order of the plan.
 #[derive(Debug)]
@@ -13,14 +14,26 @@ pub struct Results<'a> {
     pub records: Vec<&'a Record>,
     /// What the experiment measured beside its runs.
     pub measurements: Vec<serde_json::Value>,
+    cells: HashMap<Key<'a>, Vec<&'a Record>>,
     store: &'a Store,
+    /// What was asked for and cannot be had.
+    problems: RefCell<BTreeSet<String>>,
+}
+
+/// A data set as records know it: another set may have the name, but not the fingerprint too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SetId<'a> {
+    /// What tables call it.
+    pub name: &'a str,
+    /// The fingerprint of its data.
+    pub fingerprint: &'a str,
 }
 
 /// One cell of a table: the runs of all seeds that share the rest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cell<'a> {
     /// Which data.
-    pub dataset: &'a str,
+    pub set: SetId<'a>,
     /// Which parameterization.
     pub method: Method,
     /// Which learning rate.
@@ -29,22 +42,39 @@ pub struct Cell<'a> {
     pub protocol: Protocol,
 }
 
+/// A cell to look up, its learning rate by its bits.
+type Key<'a> = (SetId<'a>, Method, u64, Protocol);
+
+impl<'a> Cell<'a> {
+    fn key(self) -> Key<'a> {
+        (self.set, self.method, self.lr.to_bits(), self.protocol)
+    }
+}
+
+impl Record {
+    /// The data set of its run.
+    #[must_use]
+    pub fn set(&self) -> SetId<'_> {
+        SetId { name: &self.run.dataset, fingerprint: &self.run.data }
+    }
+}
+
 impl<'a> Results<'a> {
     /// Results from the store.
     #[must_use]
     pub fn new(records: Vec<&'a Record>, store: &'a Store) -> Self {
-        Self { records, measurements: Vec::new(), store }
+        let mut cells: HashMap<_, Vec<_>> = HashMap::new();
+        for record in &records {
+            let (method, lr, protocol) = (record.run.method, record.run.lr, record.run.protocol);
+            cells.entry(Cell { set: record.set(), method, lr, protocol }.key()).or_default().push(*record);
+        }
+        let problems = RefCell::default();
+        Self { records, measurements: Vec::new(), cells, store, problems }
     }
 
     /// The records of a cell, by seed.
-    pub fn of<'s>(&'s self, cell: Cell<'s>) -> impl Iterator<Item = &'a Record> + 's {
-        self.records.iter().copied().filter(move |record| {
-            let run = &record.run;
-            run.dataset == cell.dataset
-                && run.method == cell.method
-                && run.lr == cell.lr
-                && run.protocol == cell.protocol
-        })
+    pub fn of<'s>(&'s self, cell: Cell<'s>) -> impl Iterator<Item = &'a Record> + use<'a, 's> {
+        self.cells.get(&cell.key()).into_iter().flatten().copied()
     }
 
     /// A number of each record of a cell by seed; NaN where there is none.
@@ -64,13 +94,16 @@ impl<'a> Results<'a> {
         Summary::of(&self.values(cell).into_values().collect::<Vec<_>>())
     }
 
-    /// The cell as a table shows it: `mean ± half-width`, or how many runs diverged, or a dash where nothing was run.
+    /// The cell as a table shows it: `mean ± half-width`, or how many runs diverged or overflowed, or a dash where nothing
+    /// was run.
     #[must_use]
     pub fn display(&self, cell: Cell<'_>, decimals: usize) -> String {
         let values = self.values(cell);
         let diverged = values.values().filter(|v| v.is_nan()).count();
-        match diverged {
-            0 => self.summary(cell).display(decimals),
+        let overflowed = values.values().filter(|v| v.is_infinite()).count();
+        match (diverged, overflowed) {
+            (0, 0) => self.summary(cell).display(decimals),
+            (0, _) => format!("{overflowed} of {} overflowed", values.len()),
             _ => format!("{diverged} of {} diverged", values.len()),
         }
     }
@@ -78,9 +111,9 @@ impl<'a> Results<'a> {
     /// The learning rate at which a method's mean metric of the held-out validation samples is best; the test set has
     /// no say. None where no held-out runs were asked for, or all of them diverged.
     #[must_use]
-    pub fn chosen_rate(&self, dataset: &str, method: Method, larger_is_better: bool) -> Option<f64> {
-        let scored = self.rates(dataset, method).into_iter().filter_map(|lr| {
-            let cell = Cell { dataset, method, lr, protocol: Protocol::HeldOut };
+    pub fn chosen_rate(&self, set: SetId<'_>, method: Method, larger_is_better: bool) -> Option<f64> {
+        let scored = self.rates(set, method).into_iter().filter_map(|lr| {
+            let cell = Cell { set, method, lr, protocol: Protocol::HeldOut };
             let scores: Vec<f64> = self.by_seed(cell, |record| record.validation).into_values().collect();
             mean(&scores).map(|score| (lr, if larger_is_better { -score } else { score }))
         });
@@ -89,9 +122,9 @@ impl<'a> Results<'a> {
 
     /// The learning rates that a method was run at, ascending.
     #[must_use]
-    pub fn rates(&self, dataset: &str, method: Method) -> Vec<f64> {
-        let of_method = self.records.iter().filter(|r| r.run.dataset == dataset && r.run.method == method);
-        let mut rates: Vec<f64> = of_method.map(|record| record.run.lr).collect();
+    pub fn rates(&self, set: SetId<'_>, method: Method) -> Vec<f64> {
+        let of_method = self.cells.keys().filter(|(s, m, ..)| *s == set && *m == method);
+        let mut rates: Vec<f64> = of_method.map(|(_, _, lr, _)| f64::from_bits(*lr)).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         rates
@@ -99,14 +132,23 @@ impl<'a> Results<'a> {
 
     /// The learning rate at which a method is pictured: the authors' where it was run, else the largest.
     #[must_use]
-    pub fn pictured_rate(&self, dataset: &str, method: Method) -> Option<f64> {
-        let rates = self.rates(dataset, method);
+    pub fn pictured_rate(&self, set: SetId<'_>, method: Method) -> Option<f64> {
+        let rates = self.rates(set, method);
         rates.iter().copied().find(|lr| *lr == method.paper_rate()).or(rates.last().copied())
     }
 
-    /// The curves of a record, where they were kept.
+    /// The curves of a record, where it left any. Where they cannot be had, [`Results::problems`] says so.
     #[must_use]
     pub fn trace(&self, record: &Record) -> Option<Trace> {
-        self.store.trace(&record.run)
+        self.store.curves(record).unwrap_or_else(|error| {
+            self.problems.borrow_mut().insert(error.to_string());
+            None
+        })
+    }
+
+    /// What was asked for so far and could not be had: a line each.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.problems.borrow().iter().cloned().collect()
     }
 }

@@ -1,26 +1,61 @@
 //! The records of an experiment on disk.
 
 use super::trace::Trace;
-use super::{Record, Run, VERSION};
+use super::{Record, Run, hex};
 use anyhow::{Context as _, Result, bail};
+use gmp_train::image::Digest;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+/// A run of more seconds than these is not carried out again for its curves: they are said to be missing.
+const SECONDS_FOR_CURVES: f64 = 600.0;
+/// Where lines go that are no records.
+const SET_ASIDE: &str = "runs-damaged.jsonl";
+/// Lines that are no records are named, but no more than these.
+const NAMED: usize = 5;
 
 /// `OUT/<experiment>/`: `runs.jsonl`, appended to as runs end, and `traces/`.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
     records: Vec<Record>,
+    /// Where the record of a run is, of those of our numerics.
+    places: HashMap<Run, usize>,
+    /// Runs that are carried out again although there is a record: their curves are gone.
+    again: HashSet<Run>,
     file: File,
+    warnings: Vec<String>,
+}
+
+/// Curves that should be there and cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CurvesError {
+    /// A file that cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file that is not the one that was written.
+    #[error("{}: damaged: not the file that was written", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+    },
 }
 
 impl Store {
     /// Opens the records of `experiment`, the finished ones of an interrupted call among them.
     ///
+    /// A last line that was cut off by a kill is dropped: its run is carried out again. Any other line that is no record
+    /// is moved to `runs-damaged.jsonl` and named in [`Store::warnings`].
+    ///
     /// # Errors
-    /// A folder that cannot be written to, or a file in its place that is not one of records. A last line that was
-    /// cut off by a kill is dropped: its run is carried out again.
+    /// A folder that cannot be written to.
     pub fn open(out: &Path, experiment: &str) -> Result<Self> {
         let folder = out.join(experiment);
         fs::create_dir_all(&folder).with_context(|| {
@@ -32,42 +67,134 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => bail!("{}: cannot be read: {error}", path.display()),
         };
-        let records = parse(&path, &bytes)?;
-        let mut store = Self { file: append(&path)?, folder, records };
-        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+        let (records, damaged) = parse(&bytes);
+        let file = append(&path)?;
+        let (places, again) = (HashMap::new(), HashSet::new());
+        let mut store = Self { folder, records: Vec::new(), places, again, file, warnings: Vec::new() };
+        records.into_iter().for_each(|record| store.keep(record));
+        if !damaged.is_empty() {
+            store.set_aside(&path, &damaged)?;
+        }
+        if !damaged.is_empty() || !bytes.is_empty() && !bytes.ends_with(b"\n") {
             store.rewrite(&[])?;
         }
         Ok(store)
     }
 
-    /// The record of `run`, if this version carried it out.
+    /// What the user should know of the file as it was found: a line each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Moves lines away before the file is written without them: nothing that somebody wrote is lost.
+    fn set_aside(&mut self, path: &Path, damaged: &[Damaged<'_>]) -> Result<()> {
+        let aside = self.folder.join(SET_ASIDE);
+        let lines =
+            damaged.iter().flat_map(|line| line.content.iter().chain(b"\n")).copied().collect::<Vec<_>>();
+        let written = append(&aside)?.write_all(&lines);
+        written.with_context(|| format!("{}: cannot be written", aside.display()))?;
+        let named = damaged.iter().take(NAMED).map(|damaged| {
+            let (line, problem) = (damaged.line, damaged.problem());
+            format!(
+                "WARNING: {}: line {line}: not a record of this program ({problem}): it is moved to {SET_ASIDE}",
+                path.display()
+            )
+        });
+        self.warnings.extend(named);
+        if damaged.len() > NAMED {
+            let more = damaged.len() - NAMED;
+            self.warnings
+                .push(format!("WARNING: {}: {more} more lines are moved to {SET_ASIDE}", path.display()));
+        }
+        Ok(())
+    }
+
+    /// The later record of a run takes the place of the earlier one.
+    fn keep(&mut self, record: Record) {
+        if !record.origin.is_of_our_numerics() {
+            self.records.push(record);
+        } else if let Some(&place) = self.places.get(&record.run) {
+            self.records[place] = record;
+        } else {
+            self.places.insert(record.run.clone(), self.records.len());
+            self.records.push(record);
+        }
+    }
+
+    /// The record of `run`, if a program of our numerics carried it out and it need not be carried out again.
     #[must_use]
     pub fn find(&self, run: &Run) -> Option<&Record> {
-        self.records.iter().rev().find(|record| record.run == *run && record.version == VERSION)
+        self.places.get(run).filter(|_| !self.again.contains(run)).map(|&place| &self.records[place])
+    }
+
+    /// Looks for the curves of the finished ones of `runs`: where they are missing or damaged, the run counts as not
+    /// carried out, unless it took too long for that. Returns what is to be said of them: a line each.
+    pub fn check_curves(&mut self, runs: &[Run]) -> Vec<String> {
+        let (mut said, mut again) = (Vec::new(), Vec::new());
+        for run in runs {
+            let Some(record) = self.find(run) else { continue };
+            let Err(error) = self.curves(record) else { continue };
+            if record.seconds > SECONDS_FOR_CURVES {
+                said.push(format!(
+                    "curves of a finished run are missing ({error}); it took {:.0} s and is not carried out again. \
+                     To have it carried out again, take its line out of {}",
+                    record.seconds,
+                    self.folder.join("runs.jsonl").display()
+                ));
+            } else {
+                again.push(error);
+                self.again.insert(run.clone());
+            }
+        }
+        if let Some(first) = again.first() {
+            let count = again.len();
+            said.push(format!(
+                "finished runs that are carried out again for their curves: {count} ({first})"
+            ));
+        }
+        said
     }
 
     /// Keeps a record: a killed process has it when it comes back, its curves even after the power was cut.
     ///
     /// # Errors
     /// A disk that cannot be written to.
-    pub fn push(&mut self, record: Record, trace: Option<&Trace>) -> Result<()> {
+    pub fn push(&mut self, mut record: Record, trace: Option<&Trace>) -> Result<()> {
+        record.curves = None;
         if let Some(trace) = trace {
             let path = self.trace_path(&record.run);
             let bytes = serde_json::to_vec(trace).context("a trace as JSON")?;
             crate::report::write_atomically(&path, &bytes)?;
+            record.curves = Some(hex(Digest::default().bytes(&bytes)));
         }
         let mut line = serde_json::to_string(&record).context("a record as JSON")?;
         line.push('\n');
         let write = self.file.write_all(line.as_bytes());
         write.with_context(|| format!("{}: cannot be written", self.folder.join("runs.jsonl").display()))?;
-        self.records.push(record);
+        self.again.remove(&record.run);
+        self.keep(record);
         Ok(())
     }
 
-    /// The curves of `run`, where they were kept and are whole.
-    #[must_use]
-    pub fn trace(&self, run: &Run) -> Option<Trace> {
-        Trace::parse(&fs::read(self.trace_path(run)).ok()?)
+    /// The curves of a record; `None` where its run left none.
+    ///
+    /// # Errors
+    /// A file that is missing, cannot be read, or is not the one that was written.
+    pub fn curves(&self, record: &Record) -> Result<Option<Trace>, CurvesError> {
+        if !record.has_curves() {
+            return Ok(None);
+        }
+        let path = self.trace_path(&record.run);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(source) => return Err(CurvesError::Unreadable { path, source }),
+        };
+        let is_whole = |known: &String| *known == hex(Digest::default().bytes(&bytes));
+        match Trace::parse(&bytes) {
+            Some(trace) if record.curves.as_ref().is_none_or(is_whole) => Ok(Some(trace)),
+            _ => Err(CurvesError::Damaged { path }),
+        }
     }
 
     /// Writes the file anew, the records of `order` first and in that order, all others after them: two finished
@@ -76,8 +203,11 @@ impl Store {
     /// # Errors
     /// A disk that cannot be written to.
     pub fn rewrite(&mut self, order: &[Run]) -> Result<()> {
-        let rank = |record: &Record| order.iter().position(|run| *run == record.run).unwrap_or(usize::MAX);
-        self.records.sort_by_cached_key(rank);
+        let ranks: HashMap<&Run, usize> =
+            order.iter().enumerate().rev().map(|(rank, run)| (run, rank)).collect();
+        self.records.sort_by_cached_key(|record| ranks.get(&record.run).copied().unwrap_or(usize::MAX));
+        let ours = self.records.iter().enumerate().filter(|(_, record)| record.origin.is_of_our_numerics());
+        self.places = ours.map(|(place, record)| (record.run.clone(), place)).collect();
         let mut text = String::new();
         for record in &self.records {
             text.push_str(&serde_json::to_string(record).context("a record as JSON")?);
@@ -94,29 +224,185 @@ impl Store {
     }
 }
 
-/// The records in the content of a `runs.jsonl`, a line each; `path` is what messages call it. A last line without an
-/// end is dropped if it is no record.
-///
-/// # Errors
-/// Any other line that is no record.
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
+/// A line that is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damaged<'a> {
+    /// Which line, from 1.
+    pub line: usize,
+    /// The line without its end.
+    pub content: &'a [u8],
+}
+
+impl Damaged<'_> {
+    /// Why it is no record.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        let read: Result<Record, _> = serde_json::from_slice(self.content);
+        read.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+}
+
+/// The records in the content of a `runs.jsonl`, a line each, and the lines that are none. A last line without an end is
+/// dropped if it is no record, and so are empty lines.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> (Vec<Record>, Vec<Damaged<'_>>) {
+    let (mut records, mut damaged) = (Vec::new(), Vec::new());
     for (i, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        match serde_json::from_slice(line) {
-            Ok(record) => records.push(record),
-            Err(_) if !line.ends_with(b"\n") => {}
-            Err(error) => bail!(
-                "{}: line {}: not a record of this program ({error}); move the file away to start anew",
-                path.display(),
-                i + 1
-            ),
+        match (serde_json::from_slice(line), line.strip_suffix(b"\n")) {
+            (Ok(record), _) => records.push(record),
+            (Err(_), Some(content)) if !content.trim_ascii().is_empty() => {
+                damaged.push(Damaged { line: i + 1, content });
+            }
+            (Err(_), _) => {}
         }
     }
-    Ok(records)
+    (records, damaged)
 }
 
 fn append(path: &Path) -> Result<File> {
     OpenOptions::new().create(true).append(true).open(path).with_context(|| {
         format!("{}: cannot be written; expected a folder that can be written to", path.display())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::results::Results;
+    use crate::run::{Method, Origin, Protocol};
+
+    fn record(seed: u64, value: Option<f64>) -> Record {
+        Record {
+            run: Run {
+                experiment: "table1".to_owned(),
+                dataset: "boston".to_owned(),
+                method: Method::Geometric,
+                lr: 0.1,
+                protocol: Protocol::Paper,
+                seed,
+                epoch_limit: 10,
+                data: "0123456789abcdef".to_owned(),
+            },
+            metric: "rmse".to_owned(),
+            value,
+            validation: value,
+            epochs: 10,
+            end: "epochs".to_owned(),
+            seconds: 1.0,
+            movement: None,
+            accuracy: None,
+            origin: Origin::here(),
+            curves: None,
+        }
+    }
+
+    fn store(out: &Path, records: impl IntoIterator<Item = Record>) -> Store {
+        let mut store = Store::open(out, "table1").unwrap();
+        records.into_iter().for_each(|record| store.push(record, None).unwrap());
+        store
+    }
+
+    #[test]
+    fn a_damaged_line_costs_that_line() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(store(folder.path(), (0..5).map(|seed| record(seed, Some(1.0)))));
+        let path = folder.path().join("table1/runs.jsonl");
+        let mut lines: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+        lines[2].truncate(40);
+        let torn = lines[2].clone();
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let store = Store::open(folder.path(), "table1").unwrap();
+        let found: Vec<bool> = (0..5).map(|seed| store.find(&record(seed, None).run).is_some()).collect();
+        assert_eq!(found, [true, true, false, true, true]);
+        let [warning] = store.warnings() else { panic!("{:?}", store.warnings()) };
+        assert!(warning.contains("table1/runs.jsonl: line 3: not a record"), "{warning}");
+        assert_eq!(fs::read_to_string(folder.path().join("table1/runs-damaged.jsonl")).unwrap(), torn + "\n");
+        assert!(Store::open(folder.path(), "table1").unwrap().warnings().is_empty(), "it is said once");
+    }
+
+    /// What overflowed is read back as what it was, and not as a run that broke down.
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        let values = [Some(0.1), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(f64::NAN), None];
+        for value in values {
+            let text = serde_json::to_string(&record(0, value)).unwrap();
+            let read: Record = serde_json::from_str(&text).unwrap();
+            assert_eq!(format!("{:?}", read), format!("{:?}", record(0, value)), "{text}");
+        }
+        let text = serde_json::to_string(&record(0, Some(1.5))).unwrap().replace("1.5", "\"much\"");
+        assert!(serde_json::from_str::<Record>(&text).is_err());
+    }
+
+    #[test]
+    fn records_of_other_numerics_are_kept_and_not_reused() {
+        let written_by = |version: &str, numerics| {
+            let folder = tempfile::tempdir().unwrap();
+            let origin = Origin { version: version.to_owned(), numerics, revision: None };
+            let mut store = store(folder.path(), [Record { origin, ..record(0, Some(1.0)) }]);
+            let is_found = store.find(&record(0, None).run).is_some();
+            store.push(record(0, Some(2.0)), None).unwrap();
+            assert_eq!(store.find(&record(0, None).run).unwrap().value, Some(2.0));
+            store.rewrite(&[record(0, None).run]).unwrap();
+            let text = fs::read_to_string(folder.path().join("table1/runs.jsonl")).unwrap();
+            assert_eq!(text.lines().count(), if is_found { 1 } else { 2 }, "{text}");
+            is_found
+        };
+        let ours = Origin::here().numerics.unwrap();
+        assert!(written_by("9.9.9", Some(ours)), "the numerics decide, not the version");
+        assert!(!written_by("0.2.0", Some(ours + 1)) && !written_by("0.1.0", None));
+        assert_eq!(
+            written_by("0.2.0", None),
+            ours == 1,
+            "version 0.2.0 did not say its numerics, which are 1"
+        );
+    }
+
+    #[test]
+    fn curves_that_are_missing_or_changed_are_made_again_or_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), "table1").unwrap();
+        let trace = Trace { epochs: vec![0.5, 1.5], ..Trace::default() };
+        for seed in 0..3 {
+            let seconds = if seed == 2 { 1e5 } else { 1.0 };
+            store.push(Record { seconds, ..record(seed, Some(1.0)) }, Some(&trace)).unwrap();
+        }
+        store.push(record(3, None), None).unwrap();
+        let runs: Vec<Run> = (0..4).map(|seed| record(seed, None).run).collect();
+        assert!(store.check_curves(&runs).is_empty());
+        let damage = |seed: usize, damage: &dyn Fn(&Path)| damage(&store.trace_path(&runs[seed]));
+        damage(0, &|path| fs::remove_file(path).unwrap());
+        // Still curves, but not those that were written.
+        damage(1, &|path| fs::write(path, fs::read_to_string(path).unwrap().replace("0.5", "0.25")).unwrap());
+        damage(2, &|path| fs::write(path, "").unwrap());
+        let said = store.check_curves(&runs);
+        let words = ["is not carried out again", "that are carried out again for their curves: 2 ("];
+        assert!(
+            said.len() == 2 && said.iter().zip(words).all(|(said, word)| said.contains(word)),
+            "{said:?}"
+        );
+        let found: Vec<bool> = runs.iter().map(|run| store.find(run).is_some()).collect();
+        assert_eq!(found, [false, false, true, true]);
+        store.push(record(0, Some(1.0)), Some(&trace)).unwrap();
+        assert_eq!(store.curves(store.find(&runs[0]).unwrap()).unwrap(), Some(trace));
+        assert!(store.curves(store.find(&runs[3]).unwrap()).unwrap().is_none());
+        // What a report asks for in vain is named in it.
+        let results = Results::new(vec![&store.records[2], &store.records[3]], &store);
+        assert!(results.trace(results.records[1]).is_none() && results.problems().is_empty());
+        assert!(results.trace(results.records[0]).is_none() && results.trace(results.records[0]).is_none());
+        assert!(results.problems().len() == 1 && results.problems()[0].contains("damaged"));
+    }
+
+    /// Ten thousand seeds of everything: the time of a look-up does not grow with the records.
+    #[test]
+    fn many_records_are_found_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), "table1").unwrap();
+        let count = 180_000;
+        (0..count).for_each(|seed| store.keep(record(seed, Some(1.0))));
+        let runs: Vec<Run> = (0..count).rev().map(|seed| record(seed, None).run).collect();
+        let start = std::time::Instant::now();
+        assert!(runs.iter().all(|run| store.find(run).is_some_and(|record| record.run == *run)));
+        // One look-up after the other took a minute.
+        assert!(start.elapsed().as_secs_f64() < 5.0, "{:?}", start.elapsed());
+    }
 }

@@ -7,20 +7,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Movement {
     /// Mean over epochs of the mean over units of ‖φ_t − φ_{t−1}‖.
+    #[serde(with = "super::number")]
     pub location_mean: f64,
     /// Mean over epochs of the median over units.
+    #[serde(with = "super::number")]
     pub location_median: f64,
     /// Largest ‖φ_t − φ_{t−1}‖.
+    #[serde(with = "super::number")]
     pub location_max: f64,
     /// Mean over epochs of the mean over units of the change of direction, in radians.
+    #[serde(with = "super::number")]
     pub direction_mean: f64,
     /// Mean over epochs of the median over units.
+    #[serde(with = "super::number")]
     pub direction_median: f64,
     /// Largest change of direction in radians.
+    #[serde(with = "super::number")]
     pub direction_max: f64,
     /// Share of unit-epochs in which φ did not move at all.
+    #[serde(with = "super::number")]
     pub unmoved: f64,
     /// Training loss of the first epoch less that of the last.
+    #[serde(with = "super::number")]
     pub loss_decrease: f64,
 }
 

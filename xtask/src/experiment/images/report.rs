@@ -5,14 +5,14 @@ use crate::experiment::tables::{Quantity, Rate, color, comparisons, comparisons_
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel};
 use crate::report::html::{Block, Claim, Table};
 use crate::report::statistics::Summary;
-use crate::run::results::{Cell, Results};
+use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::EpochAccuracy;
 use crate::run::{Method, Protocol, Record};
 
 /// One row of a table: a set of pictures at one batch size.
 pub struct Row<'a> {
     /// What records call it.
-    pub name: &'a str,
+    pub id: SetId<'a>,
     /// The pictures.
     pub set: &'a Set,
 }
@@ -28,7 +28,7 @@ const SPEED: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.me
 /// one that the subject shares with a method whose usual one is another.
 fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[Method], usual: Rate) -> Vec<Rate> {
     let has = |rate: Rate, method| {
-        rows.iter().any(|row| rate.cell(results, row.name, method, Protocol::Paper, true).is_some())
+        rows.iter().any(|row| rate.cell(results, row.id, method, Protocol::Paper, true).is_some())
     };
     let mut shown: Vec<Rate> =
         methods.iter().all(|&method| has(usual, method)).then_some(usual).into_iter().collect();
@@ -96,7 +96,7 @@ fn figure(
     });
     let mut is_empty = true;
     for &method in methods {
-        let Some(cell) = rate.cell(results, row.name, method, Protocol::Paper, true) else { continue };
+        let Some(cell) = rate.cell(results, row.id, method, Protocol::Paper, true) else { continue };
         let traces = results.of(cell).filter_map(|record| results.trace(record));
         let seeds: Vec<Vec<EpochAccuracy>> =
             traces.map(|trace| trace.accuracy).filter(|epochs| !epochs.is_empty()).collect();
@@ -121,12 +121,12 @@ fn figure(
     let caption = format!(
         "Accuracy of {} over the epochs, {}: the mean over the seeds, and thin lines for each. Training accuracy is that of \
          the batches as they were learned from, before their step; validation accuracy that of the network after the epoch.",
-        row.name,
+        row.id.name,
         rate.words()
     );
     let [a, b, c, d] = panels;
     (!is_empty).then(|| {
-        Figure::new(name, format!("{}, {}", row.name, rate.words()))
+        Figure::new(name, format!("{}, {}", row.id.name, rate.words()))
             .caption(caption)
             .row(230.0, vec![a, b])
             .row(230.0, vec![c, d])
@@ -165,7 +165,7 @@ pub fn table(
             let (training, validation, classes) = (training.len(), validation.len(), training.classes());
             format!(
                 "{}: {training} training and {validation} validation pictures of {classes} classes",
-                row.name
+                row.id.name
             )
         })
         .collect();
@@ -205,12 +205,12 @@ fn accuracies(
     table.header =
         std::iter::once("data".to_owned()).chain(methods.iter().map(ToString::to_string)).collect();
     for row in rows {
-        let cell = |method| rate.cell(results, row.name, method, Protocol::Paper, true);
+        let cell = |method| rate.cell(results, row.id, method, Protocol::Paper, true);
         let values = |cell: Cell<'_>| {
             let percent = results.by_seed(cell, |record| number(record).map(|share| 100.0 * share));
             percent.into_values().collect::<Vec<f64>>()
         };
-        let mut shown = vec![row.name.to_owned()];
+        let mut shown = vec![row.id.name.to_owned()];
         let mut best: Option<(usize, f64)> = None;
         for (k, &method) in methods.iter().enumerate() {
             let Some(values) = cell(method).map(values) else {
@@ -247,7 +247,7 @@ fn claim(
     statement: &str,
     what: &str,
 ) {
-    let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
+    let sets: Vec<SetId<'_>> = rows.iter().map(|row| row.id).collect();
     let (paper, beyond): (Vec<Method>, Vec<Method>) =
         methods.iter().filter(|method| **method != SUBJECT).partition(|method| method.is_in_paper());
     let beyond_statement = format!("Beyond the paper, against {}: {statement}", Method::names(&beyond));
@@ -255,7 +255,7 @@ fn claim(
         if others.is_empty() {
             continue;
         }
-        let compared = comparisons(results, &names, SUBJECT, &others, Protocol::Paper, rate, quantity);
+        let compared = comparisons(results, &sets, SUBJECT, &others, Protocol::Paper, rate, quantity);
         let (verdict, evidence) = verdict(&compared);
         blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
         if !compared.is_empty() {

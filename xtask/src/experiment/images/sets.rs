@@ -1,6 +1,7 @@
 //! Sets of pictures by name or folder.
 
-use crate::experiment::{Context, Profile};
+use super::fingerprint::fingerprint;
+use crate::experiment::{Context, Profile, names};
 use anyhow::{Result, bail};
 use gmp_nn::Rng;
 use gmp_train::image::{self, Cifar10, ImageNet32, ImageSource, Picture, SyntheticShapes};
@@ -16,42 +17,46 @@ pub struct Set {
     pub training: Arc<dyn ImageSource>,
     /// To decide and to judge by.
     pub validation: Arc<dyn ImageSource>,
-    /// Of the labels and the first picture, so that results of other pictures are not taken for these.
-    pub fingerprint: String,
+    /// The folder, for messages; none of generated pictures.
+    pub folder: Option<PathBuf>,
 }
 
 /// How the user asks for the generated set.
 const GENERATED: &str = "pictures";
 /// How tables, titles and records call it, so that no reader takes it for photographs.
-const GENERATED_NAME: &str = "GENERATED pictures";
+pub const GENERATED_NAME: &str = "GENERATED pictures";
 const CIFAR10: &str = "cifar10";
 const IMAGENET32: &str = "imagenet32";
 
 impl Set {
-    /// Puts a set together.
-    pub fn new(name: &str, training: Arc<dyn ImageSource>, validation: Arc<dyn ImageSource>) -> Self {
-        let numbers = [&training, &validation].into_iter().flat_map(|source| {
-            let mut first = Picture::default();
-            // A first picture that cannot be read is met again in training, and reported there.
-            let pixels = source.decode(0, &mut first).map_or_else(|_| Vec::new(), |()| first.pixels);
-            let labels = (0..source.len()).map(|sample| f64::from(source.label(sample)));
-            pixels.into_iter().map(f64::from).chain(labels).collect::<Vec<_>>()
-        });
-        let fingerprint = crate::run::fingerprint(&numbers.collect::<Vec<_>>());
-        Self { name: name.to_owned(), training, validation, fingerprint }
+    /// What tells these pictures from all others: every label and every byte that training reads. It takes a while where
+    /// they are on disk, see [`super::fingerprint`].
+    ///
+    /// # Errors
+    /// An output folder that cannot be written to.
+    pub fn fingerprint(&self, context: &Context) -> Result<String> {
+        let known = context.out.join("fingerprints.json");
+        fingerprint(&self.name, [&*self.training, &*self.validation], &known, context.threads)
+    }
+
+    /// Where the pictures are.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.folder.as_ref().map_or_else(|| self.name.clone(), |folder| folder.display().to_string())
     }
 
     /// The generated pictures.
     #[must_use]
     pub fn generated(training: usize, validation: usize) -> Self {
         let (training, validation) = SyntheticShapes::new(0, training, validation);
-        Self::new(GENERATED_NAME, Arc::new(training), Arc::new(validation))
+        let (training, validation) = (Arc::new(training), Arc::new(validation));
+        Self { name: GENERATED_NAME.to_owned(), training, validation, folder: None }
     }
 
     /// Whether these are the generated pictures, or some of them.
     #[must_use]
     pub fn is_generated(&self) -> bool {
-        self.name.starts_with(GENERATED_NAME)
+        self.folder.is_none()
     }
 
     /// So many training pictures and a quarter as many to validate, named with it where that leaves some out. They are
@@ -66,7 +71,8 @@ impl Set {
         let some = |source: Arc<dyn ImageSource>, most: usize| -> Arc<dyn ImageSource> {
             Arc::new(Drawn::of(source, most))
         };
-        Self::new(&name, some(self.training, training), some(self.validation, validation))
+        let (training, validation) = (some(self.training, training), some(self.validation, validation));
+        Self { name, training, validation, folder: self.folder }
     }
 }
 
@@ -126,18 +132,23 @@ fn detect(folder: &Path) -> Result<Set> {
 }
 
 fn cifar10(folder: &Path) -> Result<Set> {
-    Ok(of(folder, Cifar10::open(folder)?))
+    of(folder, Cifar10::open(folder)?)
 }
 
 fn imagenet32(folder: &Path) -> Result<Set> {
-    Ok(of(folder, ImageNet32::open(folder)?))
+    of(folder, ImageNet32::open(folder)?)
 }
 
 /// A set that is called as its folder is.
-pub fn of<S: ImageSource + 'static>(folder: &Path, (training, validation): (S, S)) -> Set {
+///
+/// # Errors
+/// A name that generated pictures have.
+pub fn of<S: ImageSource + 'static>(folder: &Path, (training, validation): (S, S)) -> Result<Set> {
     let name =
         folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into());
-    Set::new(&name, Arc::new(training), Arc::new(validation))
+    names::refuse_reserved(&name, folder)?;
+    let (training, validation) = (Arc::new(training), Arc::new(validation));
+    Ok(Set { name, training, validation, folder: Some(folder.to_owned()) })
 }
 
 /// Some pictures of a source, in its order.
@@ -173,6 +184,12 @@ impl ImageSource for Drawn {
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), image::Error> {
         self.source.decode(self.samples[sample], picture)
     }
+    fn digest(&self, sample: usize) -> Result<u64, image::Error> {
+        self.source.digest(self.samples[sample])
+    }
+    fn stamp(&self, sample: usize) -> Result<Option<image::Stamp>, image::Error> {
+        self.source.stamp(self.samples[sample])
+    }
 }
 
 #[cfg(test)]
@@ -187,7 +204,6 @@ mod tests {
         assert_eq!((some.training.len(), some.validation.len()), (300, 75));
         assert_eq!(some.name, "GENERATED pictures (300 of 1000)");
         assert!(some.is_generated());
-        assert_ne!(some.fingerprint, whole.fingerprint);
         let mut all = names(&whole).into_iter();
         assert!(names(&some).iter().all(|name| all.any(|other| other == *name)), "in their order, each once");
         assert_eq!(names(&some), names(&whole.clone().some(300)));

@@ -3,7 +3,7 @@
 use super::sets::Set;
 use crate::run::execute::{Finished, say, status};
 use crate::run::trace::{EpochAccuracy, Trace};
-use crate::run::{Accuracy, Record, Run, VERSION};
+use crate::run::{Accuracy, NUMERICS, Origin, Record, Run};
 use anyhow::Context as _;
 use gmp_nn::{Network, NetworkSpec};
 use gmp_train::checkpoint::Newest;
@@ -99,7 +99,8 @@ pub fn carry_out(
         seconds: live.start.elapsed().as_secs_f64(),
         movement: None,
         accuracy,
-        version: VERSION.to_owned(),
+        origin: Origin::here(),
+        curves: None,
     };
     // What is finished needs no checkpoint; one that stays is of no harm. What broke down may be looked into.
     if live.best.is_some() {
@@ -157,7 +158,7 @@ fn train(
         ..Trainer::new(Loss::SoftmaxCrossEntropy, recipe.batch_size, run.epoch_limit, run.lr)
     };
     let mut sgd = Sgd::new(MOMENTUM).with_weight_decay(recipe.weight_decay);
-    let identity = format!("{run:?}, version {VERSION}");
+    let identity = format!("{run:?}, numerics {NUMERICS}");
     let mut progress = TrainState::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
     let anew = |why: &dyn std::fmt::Display| {

@@ -4,11 +4,12 @@ use super::options::Width;
 use super::report::{self, Row};
 use super::sets::{self, Set};
 use super::training::{Recipe, carry_out};
+use crate::experiment::names::Names;
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
 use crate::report::html::{Block, Section, mark_generated};
 use crate::run::execute::{Finished, say};
-use crate::run::results::Results;
+use crate::run::results::{Results, SetId};
 use crate::run::{Method, Protocol, Run};
 use anyhow::{Context as _, Result};
 use gmp_nn::zoo::vgg6;
@@ -61,7 +62,14 @@ struct Planned {
     /// What records and tables call it.
     name: String,
     set: Set,
+    fingerprint: String,
     batch_size: usize,
+}
+
+impl Planned {
+    fn row(&self) -> Row<'_> {
+        Row { id: SetId { name: &self.name, fingerprint: &self.fingerprint }, set: &self.set }
+    }
 }
 
 /// The quick profile, minutes on two cores: width, batch, epochs, pictures.
@@ -95,7 +103,7 @@ impl Vgg {
             batches.drain(..batches.len() - 1);
         }
         let methods = context.methods(&Method::VGG, METHODS);
-        let (mut rows, mut runs) = (Vec::new(), Vec::new());
+        let (mut rows, mut runs, mut seen) = (Vec::new(), Vec::new(), Names::default());
         for set in sets::small(context)? {
             if set.is_generated() {
                 say(&format!("{}: on generated data, pictures of our own", section.id));
@@ -106,19 +114,23 @@ impl Vgg {
                 Some(pictures) => set.some(pictures),
                 None => set,
             };
+            let fingerprint = set.fingerprint(context)?;
+            if !seen.is_new(&set.name, &fingerprint, &set.place())? {
+                continue;
+            }
             for &batch_size in &batches {
                 let name = format!("{}, width {width}, {}", set.name, options.batch_name(batch_size));
                 runs.extend(context.plan(Grid {
                     experiment: STORE,
                     dataset: &name,
-                    data: &set.fingerprint,
+                    data: &fingerprint,
                     methods: &methods,
                     seeds: context.seeds(1, 5),
                     epoch_limit: options.epochs.unwrap_or(epochs),
                     protocols: &[Protocol::Paper],
                     rates: Rates::Authors,
                 }));
-                rows.push(Planned { name, set: set.clone(), batch_size });
+                rows.push(Planned { name, set: set.clone(), fingerprint: fingerprint.clone(), batch_size });
             }
         }
         Ok(Prepared::Ready(Box::new(Self {
@@ -135,7 +147,7 @@ impl Vgg {
     }
 
     fn row(&self, run: &Run) -> Option<&Planned> {
-        self.rows.iter().find(|row| row.name == run.dataset)
+        self.rows.iter().find(|row| row.name == run.dataset && row.fingerprint == run.data)
     }
 }
 
@@ -200,7 +212,7 @@ impl Study for Vgg {
         blocks.extend(images::micro_batch_note(self.micro_batch));
         let methods: Vec<Method> =
             Method::VGG.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
-        let rows: Vec<Row<'_>> = self.rows.iter().map(|row| Row { name: &row.name, set: &row.set }).collect();
+        let rows: Vec<Row<'_>> = self.rows.iter().map(Planned::row).collect();
         match self.shown {
             Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods, Rate::Paper)),
             Shown::Table => blocks.extend(report::table("table2", results, &rows, &methods, Rate::Paper)),

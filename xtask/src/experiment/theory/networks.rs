@@ -4,13 +4,12 @@ use super::order::Order;
 use super::singularity::{Metric, Stage};
 use crate::data::numpy::train_test_split;
 use crate::data::table::Table as Data;
-use crate::data::uci;
 use crate::experiment::fig3::{self, Banana};
 use crate::experiment::training::{Problem, Setup, carry_out_between, metric_name};
-use crate::experiment::{Context, Profile, table1};
+use crate::experiment::{Context, Profile, names, table1};
 use crate::report::statistics::pair_by_seed;
 use crate::run::execute::{Finished, say};
-use crate::run::results::{Cell, Results};
+use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::{Numbers, Trace};
 use crate::run::{Method, Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result};
@@ -24,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 pub const RATE: f64 = 0.1;
 pub(super) const METHODS: [Method; 2] = [Method::Standard, Method::Geometric];
 /// What a data set is called whose inputs, and the rows of whose initial weights, are in the opposite order.
-const REVERSED: &str = "-reversed";
+pub const REVERSED: &str = "-reversed";
 
 /// The data sets and what is to be trained on them.
 pub struct Networks {
@@ -37,6 +36,7 @@ pub struct Networks {
 
 struct Set {
     name: String,
+    fingerprint: String,
     inputs: usize,
     samples: Samples,
 }
@@ -47,6 +47,10 @@ enum Samples {
 }
 
 impl Set {
+    fn id(&self) -> SetId<'_> {
+        SetId { name: &self.name, fingerprint: &self.fingerprint }
+    }
+
     fn setup(&self) -> &'static Setup {
         match self.samples {
             Samples::Banana(_) => &fig3::SETUP,
@@ -84,7 +88,7 @@ impl Networks {
         let mut networks = Self { sets: Vec::new(), runs: Vec::new(), notes: Vec::new() };
         let (table, is_real) = fig3::table(context)?;
         let print = fingerprint(table.values.iter());
-        let name = if is_real { "banana" } else { "banana-generated" };
+        let name = if is_real { fig3::SEEDED } else { fig3::GENERATED };
         if !is_real {
             say(&format!(
                 "theory: on generated data, beside its own: there is no {}",
@@ -93,14 +97,10 @@ impl Networks {
             let note = "banana.csv is not in the data folder: banana-generated is a GENERATED set of the same shape.";
             networks.notes.push(note.to_owned());
         }
-        let banana = Banana { table, datasets: Vec::new(), runs: Vec::new() };
+        let banana = Banana { table, fingerprint: print.clone(), datasets: Vec::new(), runs: Vec::new() };
         let epochs = fig3::EPOCHS;
         networks.push(context, name, 2, Samples::Banana(banana), &print, context.seeds(3, 10), epochs);
-        let files = if context.datasets.is_empty() {
-            uci::find(&context.data_dir)?
-        } else {
-            uci::resolve(&context.data_dir, &context.datasets)?
-        };
+        let files = names::csv_files(context)?;
         if files.is_empty() {
             networks.notes.push(format!(
                 "There are no CSV files in {}, so no UCI networks were trained here; fetch them with `cargo xtask data fetch uci`.",
@@ -135,7 +135,7 @@ impl Networks {
         epoch_limit: usize,
     ) {
         let large = matches!(&samples, Samples::Uci(data) if data.samples() >= table1::LARGE);
-        self.sets.push(Set { name: name.to_owned(), inputs, samples });
+        self.sets.push(Set { name: name.to_owned(), fingerprint: print.to_owned(), inputs, samples });
         for seed in seeds {
             for order in ["", REVERSED] {
                 for method in context.methods(&METHODS, &METHODS) {
@@ -160,7 +160,7 @@ impl Networks {
 
     fn set(&self, run: &Run) -> Option<&Set> {
         let name = run.dataset.strip_suffix(REVERSED).unwrap_or(&run.dataset);
-        self.sets.iter().find(|set| set.name == name)
+        self.sets.iter().find(|set| set.name == name && set.fingerprint == run.data)
     }
 
     /// About what a run costs.
@@ -198,7 +198,7 @@ impl Networks {
     pub fn metrics(&self, results: &Results<'_>) -> Vec<Metric> {
         let mut found = Vec::new();
         for set in &self.sets {
-            let cell = cell(&set.name, Method::Geometric);
+            let cell = cell(set.id(), Method::Geometric);
             let mut layers: [Vec<Vec<f64>>; 2] = [Vec::new(), Vec::new()];
             for record in results.of(cell) {
                 let spec = Mlp::new(set.inputs, &[set.setup().units], 1, Parameterization::Geometric);
@@ -227,8 +227,9 @@ impl Networks {
         for set in &self.sets {
             for method in METHODS {
                 let reversed = format!("{}{REVERSED}", set.name);
+                let reversed = SetId { name: &reversed, ..set.id() };
                 let (given, reversed) =
-                    (results.values(cell(&set.name, method)), results.values(cell(&reversed, method)));
+                    (results.values(cell(set.id(), method)), results.values(cell(reversed, method)));
                 let pairs = pair_by_seed(&given, &reversed);
                 if pairs.is_empty() {
                     continue;
@@ -243,8 +244,8 @@ impl Networks {
     }
 }
 
-fn cell(dataset: &str, method: Method) -> Cell<'_> {
-    Cell { dataset, method, lr: RATE, protocol: Protocol::Paper }
+fn cell(set: SetId<'_>, method: Method) -> Cell<'_> {
+    Cell { set, method, lr: RATE, protocol: Protocol::Paper }
 }
 
 /// Reverses the order of the first layer's inputs, so that the network on reversed inputs is the function it was.

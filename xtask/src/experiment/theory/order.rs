@@ -4,6 +4,7 @@ use super::networks::{METHODS, RATE};
 use crate::experiment::tables::{LEVEL, color};
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
 use crate::report::html::Table;
+use crate::report::number::number;
 use crate::report::statistics::{PairedTest, holm, paired_t_test};
 use crate::run::Method;
 use serde::{Deserialize, Serialize};
@@ -107,7 +108,7 @@ pub fn table(orders: &[Order]) -> Table {
         let decided = p.map_or("–".to_owned(), |p| format!("{p:.3}{}", if p < LEVEL { " *" } else { "" }));
         let (name, n) = (format!("{} ({})", order.dataset, order.metric), order.inputs.to_string());
         let (given, reversed) = (mean(&order.given), mean(&order.reversed));
-        let means = [format!("{given:.4}"), format!("{reversed:.4}")];
+        let means = [number(given, 4), number(reversed, 4)];
         let tail = [percent(order.typical()), difference, decided];
         [name, n, order.method.to_string()].into_iter().chain(means).chain(tail).collect()
     };
