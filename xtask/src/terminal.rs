@@ -51,10 +51,10 @@ pub fn print(line: &str) -> Result<ControlFlow<()>> {
     written(writeln!(io::stdout().lock(), "{}", escaped(line)))
 }
 
-/// What became of writing to standard output, as [`print`] has it.
+/// What became of writing to standard output, as [`print()`] has it.
 ///
 /// # Errors
-/// Those of [`print`].
+/// Those of [`print()`].
 pub fn written(outcome: io::Result<()>) -> Result<ControlFlow<()>> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
