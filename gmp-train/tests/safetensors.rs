@@ -5,9 +5,7 @@ use ::safetensors::SafeTensors;
 use ::safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use gmp_autograd::Tape;
 use gmp_nn::zoo::{resnet18, vgg6};
-use gmp_nn::{
-    Activation, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold,
-};
+use gmp_nn::{Activation, Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold};
 use gmp_train::checkpoint::Problem;
 use gmp_train::safetensors;
 use std::process::Command;
