@@ -35,6 +35,14 @@ const RELATIVE: f64 = 1e-3;
 /// Jacobian is exercised. Step 1e-6, tolerance `1e-5 + 1e-3·|numeric|`, as PyTorch's `gradcheck`.
 /// Keep inputs away from kinks (a ReLU's 0) by more than the step.
 ///
+/// ```
+/// use gmp_autograd::check;
+/// // tanh(a·b), two inputs.
+/// let (a, b) = ((2, 2, &[0.1, 0.2, 0.3, 0.4][..]), (2, 1, &[0.5, -0.6][..]));
+/// check::gradients(&[a, b], |tape, v| v[0].matmul(tape, v[1]).tanh(tape))?;
+/// # Ok::<(), check::GradientMismatch>(())
+/// ```
+///
 /// # Errors
 /// The first element whose gradient disagrees, NaN included.
 ///

@@ -5,6 +5,14 @@ use gmp_math::Scalar;
 use std::fmt;
 
 /// An operation of a pass, as a report names it.
+///
+/// ```
+/// let mut tape = gmp_autograd::Tape::new();
+/// tape.begin(&[1.0, 2.0]);
+/// tape.parameter(1, 1, 1).exp(&mut tape);
+/// let operation = tape.operations().next().unwrap();
+/// assert_eq!((operation.name, operation.index, operation.parameter), ("exp", 0, Some(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
     /// What its rule is called; "leaf" for a matrix that was put on the tape.
@@ -19,6 +27,13 @@ pub struct Operation {
 
 impl<T: Scalar> Tape<T> {
     /// The operations of this pass and the shapes of their results, in order.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[1.0, 2.0]);
+    /// tape.parameter(0, 1, 2).relu(&mut tape).sum(&mut tape);
+    /// assert_eq!(tape.trace().to_string(), "relu[1×2] sum[1×1]");
+    /// ```
     pub fn trace(&self) -> impl fmt::Display + '_ {
         Trace(self)
     }
@@ -53,7 +68,7 @@ impl<T: Scalar> Tape<T> {
         self.operations().nth(broken)
     }
 
-    /// The first operation, on the way back from `loss`, whose rule gives an input a gradient with a NaN or an
+    /// The first operation of the backward pass from `loss` whose rule gives an input a gradient with a NaN or an
     /// infinity: a second backward pass, which stops there. Gradients are then those of no complete pass.
     ///
     /// # Panics

@@ -1,4 +1,14 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Where to find what
+//!
+//! - [`Tape`], [`Var`], [`Shape`]: the list, handles to its matrices, and their sizes; [`Mat`] and [`MatMut`] are the matrices
+//!   that operations read and write
+//! - [`op`]: the built-in operations, which are methods of [`Var`] too
+//! - [`Rule`], [`Pullback`], [`Accumulator`]: what an operation of your own implements and is given
+//! - [`check`]: gradients against central differences
+//! - [`Operation`], [`Tape::trace`], [`Tape::first_non_finite`]: looking at a pass afterwards
+
 #![forbid(unsafe_code)]
 
 mod arena;

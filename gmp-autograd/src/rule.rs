@@ -8,38 +8,7 @@ use gmp_math::Scalar;
 ///
 /// **A constant of the operation** (a slope, an ϵ) is no field of the rule, which is a `static` shared by every node of the kind:
 /// the forward pass writes it into `saved` and the backward pass reads it at [`Pullback::saved`]. Whole numbers go to the
-/// [attributes](crate::Tape::record_with).
-///
-/// ```
-/// use gmp_autograd::{Pullback, Rule, Tape, Var, check};
-/// use gmp_math::Scalar;
-///
-/// /// y = x where x > 0, slope · x elsewhere.
-/// fn leaky_relu<T: Scalar>(tape: &mut Tape<T>, x: Var, slope: T) -> Var {
-///     tape.record(&LeakyRelu, [x], x.shape(), 1, |[x], mut y, saved| {
-///         saved[0] = slope;
-///         for (y, &x) in y.data_mut().iter_mut().zip(x.data()) {
-///             *y = if x > T::ZERO { x } else { slope * x };
-///         }
-///     })
-/// }
-/// struct LeakyRelu;
-/// impl<T: Scalar> Rule<T> for LeakyRelu {
-///     fn name(&self) -> &'static str {
-///         "leaky_relu"
-///     }
-///     fn backward(&self, pull: &mut Pullback<'_, T>) {
-///         let (x, slope) = (pull.value(0), pull.saved()[0]);
-///         if let Some((dy, dx)) = pull.wrt(0) {
-///             let pairs = dy.data().iter().zip(x.data());
-///             dx.add_each(pairs.map(|(&dy, &x)| if x > T::ZERO { dy } else { slope * dy }));
-///         }
-///     }
-/// }
-///
-/// check::gradients(&[(1, 3, &[1.0, -2.0, 3.0])], |t, v| leaky_relu(t, v[0], 0.1))?;
-/// # Ok::<(), check::GradientMismatch>(())
-/// ```
+/// [attributes](crate::Tape::record_with). The [crate's page](crate#adding-an-operation) has an example.
 pub trait Rule<T: Scalar>: Sync {
     /// The operation's name, as users see it in panics and in [`Tape::trace`](crate::Tape::trace).
     fn name(&self) -> &'static str;

@@ -258,6 +258,33 @@ impl<T: Scalar> Tape<T> {
     /// area too, of any length and content, to be resized as needed and never shrunk: the operations of
     /// all passes share its memory. The backward pass finds it at [`Pullback::scratch`](crate::Pullback::scratch).
     ///
+    /// ```
+    /// use gmp_autograd::{Attributes, Pullback, Rule, Tape, Var, check};
+    ///
+    /// /// y = xⁿ, element by element, for n ≥ 1.
+    /// fn power(tape: &mut Tape<f64>, x: Var, n: u32) -> Var {
+    ///     let mut attributes = Attributes::default();
+    ///     attributes[0] = n;
+    ///     tape.record_with(&Power, [x], x.shape(), 0, attributes, |[x], mut y, _saved, _scratch| {
+    ///         y.data_mut().iter_mut().zip(x.data()).for_each(|(y, x)| *y = x.powi(n as i32));
+    ///     })
+    /// }
+    /// struct Power;
+    /// impl Rule<f64> for Power {
+    ///     fn name(&self) -> &'static str {
+    ///         "power"
+    ///     }
+    ///     fn backward(&self, pull: &mut Pullback<'_, f64>) {
+    ///         let (x, n) = (pull.value(0).data(), pull.attributes()[0]);
+    ///         if let Some((dy, dx)) = pull.wrt(0) {
+    ///             dx.add_with(|i| dy.data()[i] * f64::from(n) * x[i].powi(n as i32 - 1));
+    ///         }
+    ///     }
+    /// }
+    /// check::gradients(&[(1, 3, &[0.3, -1.2, 2.0])], |tape, v| power(tape, v[0], 3))?;
+    /// # Ok::<(), check::GradientMismatch>(())
+    /// ```
+    ///
     /// # Panics
     /// As [`Tape::record`].
     #[track_caller]
@@ -296,7 +323,7 @@ impl<T: Scalar> Tape<T> {
 
     /// Carries out an operation whose result has its one input's shape, in the input's own memory where that is free:
     /// the caller said that this is its [last use](Var::last_use), nothing was recorded since it was computed, and
-    /// the rule that computed it does not [read it](Rule::reads_output) on the way back.
+    /// the rule that computed it does not [read it](Rule::reads_output) in the backward pass.
     ///
     /// `forward` receives the input, or nothing where the output holds it already; the output; and the work area of
     /// [`Tape::record_with`]. The rule must not read its input's value.

@@ -98,6 +98,15 @@ impl Var {
     }
     /// The same variable, handed over to the one operation that uses it last, which may put its result in its place
     /// ([`Tape::record_in_place`](crate::Tape::record_in_place)); a later use then panics.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let x = tape.input(&[1.0, -2.0], 1, 2);
+    /// let sum = x.add(&mut tape, x);
+    /// let y = sum.last_use().relu(&mut tape); // in the memory of the sum
+    /// assert_eq!(tape.value(y).data(), [2.0, 0.0]);
+    /// ```
     #[inline]
     #[must_use]
     pub fn last_use(self) -> Self {

@@ -4,7 +4,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | products | [`matmul`]; [`gmp-nn`](crate#conventions) has fast ones, fused with bias and activation |
+//! | products | [`matmul`]; the crate `gmp-nn` has fast ones, fused with bias and activation |
 //! | two matrices of one shape | [`add`], [`sub`], [`mul`](mul()), [`div`], [`max`], [`min`] |
 //! | a matrix and a row, which applies to every row (bias, gain) | [`add_row`], [`mul_row`] |
 //! | element by element | [`scale`], [`abs`], [`clamp`], [`exp`], [`ln`], [`sqrt`], [`relu`], [`sigmoid`], [`tanh`] |
