@@ -9,14 +9,15 @@ use std::fmt::Debug;
 
 /// A [`Pointwise`] function as an object, for [`Activation::Custom`](super::Activation::Custom).
 ///
-/// Every [`Pointwise`] type is one; there is no other reason to implement it.
+/// Every [`Pointwise`] type is one; there is no reason to implement it otherwise.
 ///
 /// ```
 /// use gmp_nn::Activation;
 /// use gmp_nn::activation::{CustomActivation, Tanh};
 ///
-/// static MINE: &dyn CustomActivation = &Tanh;
-/// assert_eq!(Activation::Custom(MINE).value(0.0), 0.0);
+/// let mine: &'static dyn CustomActivation = &Tanh;
+/// let activation = Activation::Custom(mine);
+/// assert_eq!((activation.name(), activation.value(0.0)), ("tanh", 0.0));
 /// ```
 pub trait CustomActivation: Any + Debug + Send + Sync {
     /// [`Pointwise::NAME`].

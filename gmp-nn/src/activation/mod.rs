@@ -58,8 +58,10 @@ use std::fmt::{self, Debug};
 
 /// A function of one number, with its slope.
 ///
-/// Implement it for a type of your own and hand that to layers and operations as [`Activation::Custom`]. Mark both
-/// functions `#[inline(always)]`: they are then compiled for the widest vectors of the machine.
+/// Implement it for a type of your own and hand that to layers and operations as [`Activation::Custom`], which takes a
+/// reference that lives as long as the program: to a constant, or by [`Box::leak`] to one whose parameters are known
+/// only at run time. Mark both functions `#[inline(always)]`: they are then compiled for the widest vectors of the
+/// machine.
 ///
 /// ```
 /// use gmp_math::Scalar;
@@ -267,7 +269,9 @@ impl std::str::FromStr for Activation {
     /// Reads what [`Display`](fmt::Display) writes; a leaky ReLU without a slope has that of [`Activation::ALL`].
     fn from_str(text: &str) -> Result<Self, Error> {
         let slope = text.strip_prefix("leaky_relu(").and_then(|rest| rest.strip_suffix(')'));
-        if let Some(Ok(slope)) = slope.map(str::parse) {
+        if let Some(slope) =
+            slope.and_then(|slope| slope.parse().ok()).filter(|slope: &f64| slope.is_finite())
+        {
             return Ok(Self::LeakyRelu { slope });
         }
         let found = Self::ALL.into_iter().find(|activation| activation.name() == text);

@@ -67,7 +67,7 @@ fn text_is_read_back() {
     assert_eq!("leaky_relu(-2)".parse(), Ok(Activation::LeakyRelu { slope: -2.0 }));
     assert_eq!(Activation::LeakyRelu { slope: 0.25 }.to_string(), "leaky_relu(0.25)");
     assert_eq!(format!("{:>6}|{:<9}|", Activation::Relu, CUSTOM), "  relu|elu      |");
-    for unknown in ["elu", "ReLU", "", "leaky_relu(x)", "relu(1)"] {
+    for unknown in ["elu", "ReLU", "", "leaky_relu(x)", "leaky_relu(nan)", "relu(1)"] {
         let error = unknown.parse::<Activation>().unwrap_err();
         assert_eq!(error, Error::UnknownActivation { name: unknown.to_owned() });
         let text = error.to_string();
