@@ -1,6 +1,6 @@
 //! A steady-state training step of a convolutional network allocates nothing: counted by an allocator that counts.
 
-use gmp_autograd::{Tape, op};
+use gmp_autograd::{Mat, Tape, op};
 use gmp_nn::activation::Silu;
 use gmp_nn::conv::{Geometry, Images, Padding, Window};
 use gmp_nn::zoo::{Variant, vgg6};
@@ -105,6 +105,13 @@ fn convolutional_steps_after_the_first_allocate_nothing() {
             assert_eq!(allocations::<f32>(&variant), 0, "{variant:?} f32");
             assert_eq!(allocations::<f64>(&variant), 0, "{variant:?} f64");
         }
+        let network = vgg6(&variants[1], 4, 10).build::<f32>(1).unwrap();
+        let (mut tape, x) = (Tape::new(), vec![0.5; 32 * 32 * 3]);
+        let mut predict = || network.predict_with(&mut tape, Mat::new(&x, 32 * 32, 3)).data()[0];
+        let first = predict();
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        assert!((0..3).all(|_| predict() == first));
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "predictions");
         // In place and not, with a number of its own, and from outside.
         let activations = [Activation::Tanh, Activation::Gelu, Activation::LeakyRelu { slope: 0.1 }];
         for activation in activations.into_iter().chain([Activation::Custom(&Silu)]) {

@@ -14,6 +14,19 @@ use std::array;
 
 /// `g(x·w + b)`: x is samples×n, w is n×units, b is 1×units, the result samples×units.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::{Activation, op};
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let x = tape.input(&[1.0, 2.0], 1, 2); // one sample of two inputs
+/// let w = tape.input(&[1.0, -1.0, 1.0, -1.0], 2, 2); // one column per unit
+/// let b = tape.input(&[0.5, 0.5], 1, 2);
+/// let y = op::affine(&mut tape, x, w, b, Activation::Relu);
+/// assert_eq!(tape.value(y).data(), [3.5, 0.0]);
+/// ```
+///
 /// # Panics
 /// If the shapes do not fit, or two of the operands are the same variable and need gradients.
 #[track_caller]
@@ -30,7 +43,19 @@ pub fn affine<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, b: Var, activation
 
 /// `r ∘ g(x·w + b)`: as [`affine`], each unit then scaled by its entry of the 1×units row r.
 ///
-/// The scale is outside the rectifier, as in the paper's geometric units, and may be negative.
+/// The scale is outside the activation, as in the paper's geometric units, and may be negative.
+///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::{Activation, op};
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let (x, w, b) = (tape.input(&[1.0, 2.0], 2, 1), tape.input(&[3.0], 1, 1), tape.input(&[-4.0], 1, 1));
+/// let r = tape.input(&[-10.0], 1, 1);
+/// let y = op::scaled_affine(&mut tape, x, w, b, r, Activation::Relu);
+/// assert_eq!(tape.value(y).data(), [0.0, -20.0]);
+/// ```
 ///
 /// # Panics
 /// If the shapes do not fit, or two of the operands are the same variable and need gradients.

@@ -13,6 +13,20 @@ use gmp_math::simd::{Kernel, dispatch};
 /// z is samples×units; γ and β are 1×units. `observe` is shown the mean and the variance, from which a layer
 /// updates its running ones.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::{Activation, op};
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let z = tape.input(&[1.0, 5.0], 2, 1);
+/// let (gain, shift) = (tape.input(&[3.0], 1, 1), tape.input(&[1.0], 1, 1));
+/// let y = op::batch_norm(&mut tape, [z, gain, shift], 0.0, Activation::Identity, |mean, variance| {
+///     assert_eq!((mean, variance), (&[3.0][..], &[4.0][..]));
+/// });
+/// assert_eq!(tape.value(y).data(), [-2.0, 4.0]);
+/// ```
+///
 /// Source: Ioffe & Szegedy, "Batch Normalization", ICML 2015, Algorithm 1.
 ///
 /// # Panics

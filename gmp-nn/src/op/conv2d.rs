@@ -60,7 +60,7 @@ pub fn conv2d_bias<T: Element>(
 
 /// `r ∘ g(x ⋆ w + b)`: as [`conv2d_bias`], each filter's output then scaled by its entry of the 1×filters row r.
 ///
-/// The scale is outside the rectifier, as in the paper's geometric units, and may be negative.
+/// The scale is outside the activation, as in the paper's geometric units, and may be negative.
 ///
 /// # Panics
 /// As [`conv2d`].

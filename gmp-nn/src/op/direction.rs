@@ -3,9 +3,20 @@ use gmp_math::{Scalar, parallel, sphere};
 
 /// The unit vectors u(θ) of hyperspherical angles: (n−1)×units angles in radians, n×units directions.
 ///
-/// Forward and backward are [`gmp_math::parallel`]'s: O(n) a unit, without a division, finite at the poles, and the same bits
-/// on any number of threads.
-/// A layer with one input has no angles; its direction is a stored sign.
+/// Forward and backward are [`gmp_math::parallel`]'s: O(n) per unit, without a division, finite at the poles, and the
+/// same bits on any number of threads. A layer with one input has no angles; its direction is a stored sign.
+///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::op;
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let angles = tape.input(&[std::f64::consts::FRAC_PI_3], 1, 1); // one angle in the plane: 60°
+/// let u = op::direction(&mut tape, angles);
+/// let u = tape.value(u).data();
+/// assert!((u[0] - 0.5).abs() < 1e-15 && (u[1] - 0.75_f64.sqrt()).abs() < 1e-15);
+/// ```
 pub fn direction<T: Scalar>(tape: &mut Tape<T>, angles: Var) -> Var {
     let (n, units) = (angles.rows() + 1, angles.cols());
     let saved = sphere::saved_len(n, units);

@@ -5,6 +5,17 @@ use gmp_math::Scalar;
 
 /// `y_nc = mean over the pixels of image n of x_c`: from (batch·pixels)×channels to batch×channels.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::op;
+///
+/// let mut tape = Tape::<f32>::new();
+/// tape.begin(&[]);
+/// let x = tape.input(&[1.0, 10.0, 3.0, 30.0], 2, 2); // an image of two pixels with two channels
+/// let y = op::global_average_pool(&mut tape, x, 2);
+/// assert_eq!(tape.value(y).data(), [2.0, 20.0]);
+/// ```
+///
 /// # Panics
 /// If x's rows are not a whole number of images of `pixels` pixels, or `pixels` is zero.
 #[track_caller]

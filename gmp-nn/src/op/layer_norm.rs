@@ -6,6 +6,17 @@ use gmp_math::Scalar;
 /// `(x − μ)/√(σ² + ϵ)` with the mean μ and (biased) variance σ² of every row: of every sample of a dense layer,
 /// of every pixel of a convolution. x and the result are samples×columns.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::op;
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let x = tape.input(&[1.0, 5.0, 10.0, 50.0], 2, 2);
+/// let y = op::layer_norm(&mut tape, x, 0.0);
+/// assert_eq!(tape.value(y).data(), [-1.0, 1.0, -1.0, 1.0]);
+/// ```
+///
 /// Source: Ba, Kiros & Hinton, "Layer Normalization", arXiv 1607.06450, Eq. 3, without gain and bias.
 ///
 /// # Panics

@@ -10,6 +10,20 @@ use gmp_math::Scalar;
 /// Padding takes no part. The gradient goes to the first of equal numbers, in the order (row, column), as
 /// in PyTorch.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::conv::{Images, Padding, Window};
+/// use gmp_nn::op;
+///
+/// let images = Images { batch: 1, height: 2, width: 2, channels: 1 };
+/// let mut tape = Tape::<f32>::new();
+/// tape.begin(&[]);
+/// let x = tape.input(&[1.0, 4.0, 3.0, 2.0], 4, 1);
+/// let (y, size) = op::max_pool(&mut tape, x, images, Window::new(2, 2, Padding::Valid))?;
+/// assert_eq!((tape.value(y).data(), size.height), (&[4.0][..], 1));
+/// # Ok::<(), gmp_nn::conv::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// If the window does not fit the images.
 ///

@@ -8,12 +8,23 @@ use gmp_autograd::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
-/// `g(z − μ)` with the batch's mean μ of every column of z, samples×columns as the result; `observe` is shown μ, from which a layer updates its
-/// running mean.
+/// `g(z − μ)` with the batch's mean μ of every column of z, samples×columns as the result; `observe` is shown μ, from
+/// which a layer updates its running mean.
 ///
 /// At z's [last use](Var::last_use) the result takes its memory, where the operation before allows.
 ///
-/// Before the rectifier it is the paper's MBN, after it the IMN of the next layer's input.
+/// Before the activation it is the paper's MBN, after it the IMN of the next layer's input.
+///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::{Activation, op};
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let z = tape.input(&[1.0, 5.0], 2, 1);
+/// let y = op::mean_norm(&mut tape, z, Activation::Relu, |mean| assert_eq!(mean, [3.0]));
+/// assert_eq!(tape.value(y).data(), [0.0, 2.0]);
+/// ```
 ///
 /// Source: Salimans & Kingma, "Weight Normalization", NeurIPS 2016, section 4.
 ///

@@ -7,6 +7,17 @@ use gmp_math::simd::{Kernel, dispatch};
 /// A column of zeros has no direction: its weights are 0 and so is its gradient, where other
 /// implementations return NaN.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::op;
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let (v, length) = (tape.input(&[3.0, 4.0], 2, 1), tape.input(&[10.0], 1, 1));
+/// let w = op::weight_norm(&mut tape, v, length);
+/// assert_eq!(tape.value(w).data(), [6.0, 8.0]);
+/// ```
+///
 /// Source: Salimans & Kingma, "Weight Normalization", NeurIPS 2016, Eq. 2 and 3.
 ///
 /// # Panics
