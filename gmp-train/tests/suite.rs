@@ -10,3 +10,4 @@ mod image_loader;
 mod images;
 mod log;
 mod safetensors;
+mod stopping;
