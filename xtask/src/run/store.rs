@@ -13,6 +13,10 @@ pub struct Store {
     folder: PathBuf,
     records: Vec<Record>,
     file: File,
+    /// Bytes of the file that are whole lines.
+    length: u64,
+    /// The last so many records are not in the file: it could not be written to.
+    unwritten: usize,
 }
 
 impl Store {
@@ -33,7 +37,10 @@ impl Store {
             Err(error) => bail!("{}: cannot be read: {error}", path.display()),
         };
         let records = parse(&path, &bytes)?;
-        let mut store = Self { file: append(&path)?, folder, records };
+        let length = bytes.len() as u64;
+        let mut store = Self { file: append(&path)?, folder, records, length, unwritten: 0 };
+        // A file that is new must not vanish from its folder with the power.
+        let _ = File::open(&store.folder).and_then(|folder| folder.sync_all());
         if !bytes.is_empty() && !bytes.ends_with(b"\n") {
             store.rewrite(&[])?;
         }
@@ -46,22 +53,49 @@ impl Store {
         self.records.iter().rev().find(|record| record.run == *run && record.version == VERSION)
     }
 
-    /// Keeps a record: a killed process has it when it comes back, its curves even after the power was cut.
+    /// Keeps a record, and all before it that could not be written: a process that is killed has them when it comes
+    /// back, even after the power was cut.
+    ///
+    /// # Errors
+    /// A disk that cannot be written to. The record is then kept in memory, and written with the next one or by
+    /// [`Store::flush`].
+    pub fn push(&mut self, record: Record) -> Result<()> {
+        self.records.push(record);
+        self.unwritten += 1;
+        self.flush()
+    }
+
+    /// Writes the records that could not be written before.
+    ///
+    /// # Errors
+    /// A disk that still cannot be written to.
+    pub fn flush(&mut self) -> Result<()> {
+        if self.unwritten == 0 {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for record in &self.records[self.records.len() - self.unwritten..] {
+            text.push_str(&serde_json::to_string(record).context("a record as JSON")?);
+            text.push('\n');
+        }
+        let file = &mut self.file;
+        if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_data()) {
+            // No part of a line must be before the next one.
+            let _ = file.set_len(self.length);
+            bail!("{}: cannot be written: {error}", self.folder.join("runs.jsonl").display());
+        }
+        self.length += text.len() as u64;
+        self.unwritten = 0;
+        Ok(())
+    }
+
+    /// Keeps the curves of a run.
     ///
     /// # Errors
     /// A disk that cannot be written to.
-    pub fn push(&mut self, record: Record, trace: Option<&Trace>) -> Result<()> {
-        if let Some(trace) = trace {
-            let path = self.trace_path(&record.run);
-            let bytes = serde_json::to_vec(trace).context("a trace as JSON")?;
-            crate::report::write_atomically(&path, &bytes)?;
-        }
-        let mut line = serde_json::to_string(&record).context("a record as JSON")?;
-        line.push('\n');
-        let write = self.file.write_all(line.as_bytes());
-        write.with_context(|| format!("{}: cannot be written", self.folder.join("runs.jsonl").display()))?;
-        self.records.push(record);
-        Ok(())
+    pub fn write_trace(&self, run: &Run, trace: &Trace) -> Result<()> {
+        let bytes = serde_json::to_vec(trace).context("a trace as JSON")?;
+        Ok(crate::report::write_atomically(&self.trace_path(run), &bytes)?)
     }
 
     /// The curves of `run`, where they were kept and are whole.
@@ -85,6 +119,7 @@ impl Store {
         }
         let path = self.folder.join("runs.jsonl");
         crate::report::write_atomically(&path, text.as_bytes())?;
+        (self.length, self.unwritten) = (text.len() as u64, 0);
         self.file = append(&path)?;
         Ok(())
     }
@@ -119,4 +154,45 @@ fn append(path: &Path) -> Result<File> {
     OpenOptions::new().create(true).append(true).open(path).with_context(|| {
         format!("{}: cannot be written; expected a folder that can be written to", path.display())
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::run::{Method, Protocol};
+
+    fn record(seed: u64) -> Record {
+        let run = Run {
+            experiment: "test".to_owned(),
+            dataset: "none".to_owned(),
+            method: Method::Standard,
+            lr: 0.1,
+            protocol: Protocol::Paper,
+            seed,
+            epoch_limit: 1,
+            data: String::new(),
+        };
+        let (metric, end, version) = ("rmse".to_owned(), "epochs".to_owned(), VERSION.to_owned());
+        let (value, validation, movement, accuracy) = (Some(1.0), None, None, None);
+        Record { run, metric, value, validation, epochs: 1, end, seconds: 0.0, movement, accuracy, version }
+    }
+
+    /// A record that cannot be written is written with the next one that can.
+    #[test]
+    fn a_disk_that_is_full_for_a_while_loses_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), "test").unwrap();
+        store.push(record(0)).unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let file = std::mem::replace(&mut store.file, full);
+        let error = store.push(record(1)).unwrap_err().to_string();
+        assert!(error.contains("test/runs.jsonl: cannot be written: "), "{error}");
+        assert!(store.flush().is_err());
+        store.file = file;
+        store.push(record(2)).unwrap();
+        store.flush().unwrap();
+        drop(store);
+        let store = Store::open(folder.path(), "test").unwrap();
+        assert_eq!(store.records, [record(0), record(1), record(2)]);
+    }
 }
