@@ -18,12 +18,13 @@ const NAME: &str = "repro.lock";
 /// How often it is looked again where another process is just making the file or removing it, and after which time.
 const ATTEMPTS: (usize, Duration) = (20, Duration::from_millis(50));
 
-/// An output folder is this process's until the last clone of this is dropped.
-#[derive(Debug, Clone)]
+/// An output folder is this process's until this is dropped.
+#[derive(Debug)]
 pub struct Lock(Arc<Held>);
 
+/// What a [`Lock`] holds, for one who must give it back where nothing is dropped.
 #[derive(Debug)]
-struct Held {
+pub struct Held {
     path: PathBuf,
     file: Mutex<Option<File>>,
 }
@@ -100,14 +101,16 @@ impl Lock {
         unreachable!("the last attempt returns")
     }
 
-    /// Gives the folder back, before a process ends without dropping anything.
-    pub fn release(&self) {
-        self.0.release();
+    /// What gives the folder back before the process ends without dropping anything.
+    #[must_use]
+    pub fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.0)
     }
 }
 
 impl Held {
-    fn release(&self) {
+    /// Gives the folder back.
+    pub fn release(&self) {
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Somebody may have removed it and another process have made its own.
         if file.is_some_and(|file| is_at(&file, &self.path)) {
@@ -116,9 +119,9 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Lock {
     fn drop(&mut self) {
-        self.release();
+        self.0.release();
     }
 }
 
@@ -243,7 +246,7 @@ mod tests {
         let error = Lock::take(folder.path()).unwrap_err().to_string();
         let this = format!("process {} on ", std::process::id());
         assert!(error.contains(&this) && error.contains("--out") && !error.contains("remove"), "{error}");
-        lock.release();
+        lock.held().release();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let second = Lock::take(folder.path()).unwrap();
         drop(lock);

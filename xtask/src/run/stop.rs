@@ -32,7 +32,7 @@ impl Requests {
     pub fn watch(lock: &Lock) -> Result<Self> {
         let requests = Self { stop: Stop::default(), has_begun: Arc::default() };
         let (stop, has_begun, lock) =
-            (Arc::clone(&requests.stop), Arc::clone(&requests.has_begun), lock.clone());
+            (Arc::clone(&requests.stop), Arc::clone(&requests.has_begun), lock.held());
         let mut first = None;
         let handler = move || {
             let first = *first.get_or_insert_with(Instant::now);
