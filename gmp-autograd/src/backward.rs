@@ -106,6 +106,9 @@ impl<T: Scalar> Tape<T> {
         self.gradients[at..][..cotangent.len()].copy_from_slice(cotangent);
         *self.touched.get_mut(y.node as usize)? = true;
         for index in (0..=y.node as usize).rev() {
+            if self.stops() {
+                return None;
+            }
             let Some(rule) = self.nodes[index].rule else { continue };
             let out = self.nodes[index].out;
             let mut kept = UNPLACED;
@@ -205,6 +208,31 @@ impl<T: Scalar> Tape<T> {
 mod tests {
     use super::*;
     use crate::op;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Forwards and backwards, wherever the flag is set; the next pass is whole.
+    #[test]
+    fn a_pass_that_is_stopped_computes_nothing_more() {
+        let flag = Arc::new(AtomicBool::new(false));
+        let mut tape = Tape::<f64>::new();
+        tape.set_stop_flag(Some(Arc::clone(&flag)));
+        for moment in 0..4 {
+            flag.store(moment == 0, Ordering::Relaxed);
+            tape.begin(&[3.0]);
+            let x = tape.parameter(0, 1, 1);
+            let y = op::mul(&mut tape, x, x);
+            flag.store(moment <= 1, Ordering::Relaxed);
+            let z = op::scale(&mut tape, y, 2.0);
+            let (y, z) = (tape.value(y).data()[0], (tape.value(z).data()[0], z));
+            assert_eq!(y == 9.0, moment > 0, "{moment}");
+            assert_eq!(z.0 == 18.0, moment > 1, "{moment}");
+            flag.store(moment == 2, Ordering::Relaxed);
+            tape.backward(z.1);
+            assert_eq!(tape.is_stopped(), moment < 3);
+            assert_eq!(tape.parameter_gradients() == [12.0], moment == 3, "{moment}");
+        }
+    }
 
     #[test]
     fn gradients_of_a_chain_take_the_memory_of_two() {

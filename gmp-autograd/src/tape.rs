@@ -4,7 +4,8 @@ use crate::arena::Arena;
 use crate::{Mat, MatMut, Rule, Shape, Var};
 use gmp_math::Scalar;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 pub(crate) const MAX_INPUTS: usize = 6;
 
@@ -66,6 +67,8 @@ pub struct Tape<T: 'static> {
     id: u32,
     generation: u32,
     owner: Option<u64>,
+    stop: Option<Arc<AtomicBool>>,
+    is_stopped: bool,
 }
 
 /// `Tape { parameters: 3, operations: 5, capacity: 128 }`, whatever the numbers on it.
@@ -104,7 +107,44 @@ impl<T: Scalar> Tape<T> {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             generation: 0,
             owner: None,
+            stop: None,
+            is_stopped: false,
         }
+    }
+
+    /// Lets another thread end a pass early, which may take seconds: once `flag` is set, the operations that follow are
+    /// recorded but not computed, forwards and backwards. [`Tape::is_stopped`] then says that the pass is worth
+    /// nothing.
+    ///
+    /// ```
+    /// use gmp_autograd::{Tape, op};
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// let (mut tape, flag) = (Tape::<f64>::new(), Arc::new(AtomicBool::new(false)));
+    /// tape.set_stop_flag(Some(Arc::clone(&flag)));
+    /// tape.begin(&[2.0]);
+    /// let x = tape.parameter(0, 1, 1);
+    /// let y = op::mul(&mut tape, x, x);
+    /// assert!(!tape.is_stopped());
+    /// flag.store(true, Ordering::Relaxed); // by a handler of Ctrl-C, say
+    /// tape.backward(y);
+    /// assert!(tape.is_stopped());
+    /// ```
+    pub fn set_stop_flag(&mut self, flag: Option<Arc<AtomicBool>>) {
+        self.stop = flag;
+    }
+
+    /// Whether operations of this pass were not computed since the flag of [`Tape::set_stop_flag`] was set: results and
+    /// gradients then hold anything, until [`Tape::begin`] starts another pass.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// Asked before every operation.
+    pub(crate) fn stops(&mut self) -> bool {
+        self.is_stopped |= self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
+        self.is_stopped
     }
 
     /// Starts a pass: forgets every variable and takes a snapshot of the parameters.
@@ -148,6 +188,7 @@ impl<T: Scalar> Tape<T> {
     fn start(&mut self, parameters: &[T], owner: Option<u64>) {
         self.owner = owner;
         self.generation = self.generation.wrapping_add(1);
+        self.is_stopped = false;
         self.nodes.clear();
         self.parameters = parameters.len();
         (self.used, self.saved_used) = (0, 0);
@@ -301,6 +342,7 @@ impl<T: Scalar> Tape<T> {
         for input in &inputs {
             self.assert_current(input, rule.name());
         }
+        let is_stopped = self.stops();
         let out = self.fresh(out, inputs.iter().any(|v| v.needs_gradient));
         let start = self.saved_used;
         self.saved_used = start.checked_add(saved).expect(TOO_LARGE);
@@ -317,7 +359,9 @@ impl<T: Scalar> Tape<T> {
             kept.fill(nan);
         }
         let operands = inputs.map(|v| Mat::new(&below[v.range()], v.rows(), v.cols()));
-        forward(operands, MatMut::new(result, out.rows(), out.cols()), kept, &mut self.scratch);
+        if !is_stopped {
+            forward(operands, MatMut::new(result, out.rows(), out.cols()), kept, &mut self.scratch);
+        }
         self.push(Some(rule), &inputs, out, attributes, start..self.saved_used)
     }
 
@@ -338,6 +382,7 @@ impl<T: Scalar> Tape<T> {
         forward: impl FnOnce(Option<Mat<'_, T>>, MatMut<'_, T>, &mut Vec<T>),
     ) -> Var {
         self.assert_current(&input, rule.name());
+        let is_stopped = self.stops();
         let node = self.nodes.len();
         let is_newest = Some(input.node as usize) == node.checked_sub(1);
         let free = self.nodes.last_mut().filter(|before| {
@@ -351,7 +396,9 @@ impl<T: Scalar> Tape<T> {
         };
         before.is_overwritten = true;
         let result = &mut self.values[input.range()];
-        forward(None, MatMut::new(result, input.rows(), input.cols()), &mut self.scratch);
+        if !is_stopped {
+            forward(None, MatMut::new(result, input.rows(), input.cols()), &mut self.scratch);
+        }
         let out = Var { node: node as u32, is_last_use: false, ..input };
         self.push(Some(rule), &[input], out, Attributes::default(), 0..0)
     }

@@ -4,6 +4,8 @@ use crate::{Measured, Optimizer, TrainState, Trainer};
 use gmp_math::boundary::angle_between;
 use gmp_nn::{Boundaries, Element, Network};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What an observer sees after an epoch.
 #[derive(Debug)]
@@ -48,6 +50,41 @@ pub trait Observer<T> {
 
     /// Called when the run ends, unless by an error: before the weights of the best epoch come back.
     fn on_end(&mut self, _: &State<'_, T>) {}
+
+    /// A flag that ends the run at whatever moment it is set, by a handler of Ctrl-C say: in the middle of a step or of
+    /// a validation, which may take minutes. What the step had begun is undone, so that `on_end` sees the state after
+    /// the step before it, from which the run can be continued to the same last bit. Asked for once, when the run
+    /// begins; of a pair, the first observer's flag counts, or else the second's.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// use gmp_train::{Adam, Dataset, End, Epoch, Loss, Observer, Trainer};
+    /// use std::ops::ControlFlow;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// struct UntilCtrlC(Arc<AtomicBool>);
+    /// impl<T> Observer<T> for UntilCtrlC {
+    ///     fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
+    ///         ControlFlow::Continue(())
+    ///     }
+    ///     fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
+    ///         Some(Arc::clone(&self.0))
+    ///     }
+    /// }
+    ///
+    /// let flag = Arc::new(AtomicBool::new(false));
+    /// flag.store(true, Ordering::Relaxed); // another thread does this at any moment
+    /// let data = Dataset::new((0..20).map(f64::from).collect(), 1, vec![1.0; 20], 1)?;
+    /// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?;
+    /// let trainer = Trainer::new(Loss::MeanSquaredError, 8, 4, 0.01);
+    /// let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut UntilCtrlC(flag))?;
+    /// assert_eq!((fit.end, fit.steps), (End::Observer, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
 }
 
 impl<T> Observer<T> for () {
@@ -72,6 +109,9 @@ impl<T, A: Observer<T>, B: Observer<T>> Observer<T> for (A, B) {
         self.0.on_end(state);
         self.1.on_end(state);
     }
+    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
+        self.0.stop_flag().or_else(|| self.1.stop_flag())
+    }
 }
 
 impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
@@ -83,6 +123,9 @@ impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
     }
     fn on_end(&mut self, state: &State<'_, T>) {
         (**self).on_end(state);
+    }
+    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
+        (**self).stop_flag()
     }
 }
 

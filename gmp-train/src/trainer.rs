@@ -229,14 +229,17 @@ impl Trainer {
         };
         let validation_metrics: Vec<Metric> = monitored.into_iter().chain(self.metrics.clone()).collect();
         let last = train.samples().div_ceil(self.batch_size);
-        let mut pass = Pass::default();
+        let mut pass = Pass::until(observer.stop_flag());
         'run: while progress.fit.end == End::Epochs && progress.fit.epochs < self.epochs {
             let epoch = progress.fit.epochs;
             train.start(epoch, progress.batches);
             while let Some(batch) = train.next_batch()? {
                 let loss = pass.learn(self, network, &batch, &mut progress.metrics.sums);
                 let step = progress.fit.steps;
-                let loss = loss.map_err(|broken| broken.at(step, epoch))?;
+                let Some(loss) = loss.map_err(|broken| broken.at(step, epoch))? else {
+                    progress.fit.end = End::Observer;
+                    break 'run;
+                };
                 optimizer.step(&mut network.parameters, pass.gradients(), progress.rate);
                 network.after_step();
                 if self.check == Check::All
@@ -260,7 +263,14 @@ impl Trainer {
             let training_loss = progress.loss_sum / seen as f64;
             let mut validated = match &mut validation {
                 Some(data) if !validation_metrics.is_empty() => {
-                    pass.evaluate(network, *data, &validation_metrics, self.micro_batch)?
+                    match pass.evaluate(network, *data, &validation_metrics, self.micro_batch)? {
+                        Some(validated) => validated,
+                        // All batches of the epoch are done, and what goes on from here begins with the validation.
+                        None => {
+                            progress.fit.end = End::Observer;
+                            break 'run;
+                        }
+                    }
                 }
                 _ => Vec::new(),
             }

@@ -274,7 +274,7 @@ fn more_batches_than_an_epoch_has_are_refused() {
     trainer.fit(&mut network, &mut *optimizer(true), &plane(36, 1), None, &mut cut).unwrap();
     let pair = |samples: u64, batches: u64| [samples.to_le_bytes(), batches.to_le_bytes()].concat();
     let at = cut.bytes.windows(16).position(|bytes| bytes == pair(36, 2)).unwrap();
-    for (batches, is_readable) in [(0, true), (4, true), (5, false), (u64::MAX, false)] {
+    for (batches, is_readable) in [(0, true), (4, true), (5, true), (6, false), (u64::MAX, false)] {
         cut.bytes[at..at + 16].copy_from_slice(&pair(36, batches));
         let checksum = crc32fast::hash(&cut.bytes[16..]);
         cut.bytes[12..16].copy_from_slice(&checksum.to_le_bytes());

@@ -135,6 +135,43 @@ fn a_resumed_run_goes_on_with_its_lines_wherever_it_was_cut_off() {
     }
 }
 
+/// Killed between the checkpoint and the line, or twice at once: what is there is kept, once, and in order.
+#[test]
+fn a_resumed_run_has_every_epoch_once_whatever_became_of_its_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let [kept, file] = ["checkpoints", "metrics.jsonl"].map(|name| folder.path().join(name));
+    let mut checkpoints = Checkpoints::new(&kept, 9, Every::Epochs(1), |error| panic!("{error}"));
+    train(4, None, &mut (&mut checkpoints, Log::json_lines(&file, loud)));
+    let all = fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = all.lines().collect();
+    for (are_there, epochs) in [
+        (&[0, 1, 2][..], 7),
+        (&[0, 2, 3], 7),
+        (&[3], 7),
+        (&[], 7),
+        (&[0, 1, 1, 2, 3], 7),
+        (&[0, 3, 2, 1], 7),
+        (&[0, 1, 2, 3, 3], 4),
+        // The run is at its end: there is no epoch to come.
+        (&[0, 1, 2], 4),
+    ] {
+        fs::write(&file, are_there.iter().map(|&i| lines[i].to_owned() + "\n").collect::<String>()).unwrap();
+        let progress = train(epochs, Some(&kept), &mut Log::json_lines(&file, loud));
+        let text = fs::read_to_string(&file).unwrap();
+        let read: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read.len(), epochs, "{are_there:?}: {text}");
+        for (epoch, line) in read.iter().enumerate() {
+            assert_eq!((&line["epoch"], &line["step"]), (&epoch.into(), &(3 * (epoch + 1)).into()));
+            for (name, number) in expected(&progress, epoch) {
+                assert_eq!(line[name].as_f64(), Some(number), "{name} of epoch {epoch}");
+            }
+            let is_kept = epoch < 4 && are_there.contains(&epoch);
+            assert!(!is_kept || text.lines().nth(epoch) == Some(lines[epoch]), "{are_there:?}: {text}");
+            assert_eq!(line["seconds"].is_null(), epoch < 4 && !is_kept);
+        }
+    }
+}
+
 /// Ends a run after so many epochs, once the last one's schedules are through.
 struct Stop(usize);
 impl Observer<f64> for Stop {
@@ -205,7 +242,7 @@ fn failed_writes_are_reported_and_training_goes_on() {
     assert!(warned[0].contains("a.jsonl: cannot create its folder: "), "{}", warned[0]);
     assert!(warned[1].contains("metrics: cannot create the folder: "), "{}", warned[1]);
 
-    // A folder that comes back in the middle: what is left is written.
+    // A folder that comes back in the middle: the epoch that could not be written is caught up with.
     struct Unblock<'a>(&'a Path);
     impl Observer<f64> for Unblock<'_> {
         fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
@@ -218,7 +255,7 @@ fn failed_writes_are_reported_and_training_goes_on() {
     let file = blocked.join("a.jsonl");
     assert_eq!(train(3, None, &mut (Unblock(&notes), Log::json_lines(&file, report))), expected);
     assert_eq!(warnings.take().len(), 1);
-    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2);
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3);
 
     // The device is full.
     if Path::new("/dev/full").exists() {

@@ -12,3 +12,4 @@ mod image_loader;
 mod images;
 mod log;
 mod safetensors;
+mod stopping;

@@ -1,28 +1,31 @@
 //! `cargo xtask repro`: runs experiments and writes the report.
 
 use crate::data::check_folder;
-use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY, images};
+use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY, Study, images};
 use crate::report::html::{Block, Report, Section};
-use crate::run::execute::{Done, execute, say};
+use crate::run::execute::{Done, attempt, execute, say};
+use crate::run::lock::Lock;
 use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::run::results::Results;
+use crate::run::stop::{Requests, STOPPED, Stop};
 use crate::run::store::Store;
 use crate::run::{Method, Protocol};
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
 /// Run experiments and write figures, tables and report.html
 #[derive(Debug, Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Finished runs are kept in the output folder: after Ctrl-C the same command goes on from them.\n\
+    after_help = "Finished runs are kept in the output folder: after Ctrl-C (or SIGTERM, SIGHUP) the same command goes on from them.\n\
                   Networks on pictures are logged epoch by epoch: OUT/vgg6/logs and OUT/table3/logs hold a folder a run, with\n\
                   epochs.jsonl and a TensorBoard event file (tensorboard --logdir OUT/vgg6/logs).\n\
                   `cargo xtask repro --list` says what each experiment needs and about how long it takes."
@@ -86,13 +89,11 @@ fn learning_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The exit code of a run that the user stopped, as shells have it.
-const STOPPED: u8 = 130;
-
-/// Runs the command.
+/// Runs the command. What fails in one experiment costs that one: the others are run, and the page is written after each.
 ///
 /// # Errors
-/// Bad input, or a disk that cannot be written to: one line each.
+/// Bad input, before anything is run; the experiments that failed, and a page that could not be written, when all are
+/// through. One line each.
 pub fn run(command: &ReproCommand) -> Result<ExitCode> {
     let chosen = choose(&command.experiments)?;
     if command.list {
@@ -104,100 +105,198 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
     }
     let start = Instant::now();
     let context = command.context();
-    let threads = context.threads;
     std::fs::create_dir_all(&command.out).with_context(|| {
         format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
     })?;
     check_methods(&context, &chosen, command.experiments.is_empty())?;
-    // All data are read and checked before the first run: a typo shows at once, not after an hour.
-    let prepared = chosen
-        .iter()
-        .map(|experiment| Ok((*experiment, experiment.prepare(&context)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(STOPPED));
+    let lock = Lock::take(&command.out)?;
+    let requests = Requests::watch(&lock)?;
+    // All data and records are read and checked before the first run: a typo shows at once, not after an hour.
+    let mut prepared = Vec::new();
+    let mut stores = BTreeMap::new();
+    for &experiment in &chosen {
+        let this = experiment.prepare(&context)?;
+        if let (Prepared::Ready(_), Entry::Vacant(place)) = (&this, stores.entry(experiment.store())) {
+            let store = place.insert(Store::open(&command.out, experiment.store())?);
+            store.warnings().iter().for_each(|warning| say(warning));
         }
-        say("stopping as soon as what is under way can be kept; Ctrl-C again ends at once");
-    })
-    .context("Ctrl-C cannot be watched for")?;
-
-    let mut sections = Vec::new();
-    for (experiment, prepared) in prepared {
-        let study = match prepared {
-            Prepared::Ready(study) => study,
-            Prepared::Skipped(section) => {
-                for block in &section.blocks {
-                    if let Block::Note(why) = block {
-                        say(&format!("{}: {why}", experiment.id()));
-                    }
-                }
-                section.write_figures(&command.out.join(experiment.id()))?;
-                sections.push(section);
-                continue;
-            }
-        };
-        let runs = study.runs();
-        if runs.is_empty() && !experiment.methods().is_empty() {
-            let known = Method::names(experiment.methods());
-            say(&format!("{}: nothing to run: its methods are {known}", experiment.id()));
-            continue;
-        }
-        let mut store = Store::open(&command.out, experiment.store())?;
-        store.warnings().iter().for_each(|warning| say(warning));
-        for line in store.check_curves(&runs) {
-            say(&format!("WARNING: {}: {line}", experiment.id()));
-        }
-        let carry_out = |run: &_| study.carry_out(run, &stop);
-        let done = execute(
-            experiment.id(),
-            &runs,
-            |run| study.cost(run),
-            carry_out,
-            &mut store,
-            study.at_a_time(threads),
-            &stop,
-        )?;
-        if let Done::Stopped { done, left } = done {
-            say(&format!(
-                "stopped: {done} runs of {} are kept in {}, {left} are left; the same command goes on from there",
-                experiment.id(),
-                command.out.display()
-            ));
-            return Ok(ExitCode::from(STOPPED));
-        }
-        if !runs.is_empty() {
-            store.rewrite(&runs)?;
-        }
-        let mut results = Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), &store);
-        let Some(measurements) = study.measure(&results, threads, &stop) else {
-            say(&format!("stopped: the runs of {} are kept, its measurements are not", experiment.id()));
-            return Ok(ExitCode::from(STOPPED));
-        };
-        results.measurements = measurements;
-        if !results.measurements.is_empty() {
-            let lines: String = results.measurements.iter().map(|line| format!("{line}\n")).collect();
-            let path = command.out.join(experiment.id()).join("measurements.jsonl");
-            crate::report::write_atomically(&path, lines.as_bytes())?;
-        }
-        let mut section = study.report(&results);
-        for problem in results.problems() {
-            let note = format!("Curves of a finished run are missing here: {problem}");
-            say(&format!("WARNING: {}: {note}", experiment.id()));
-            section.blocks.push(Block::Note(note));
-        }
-        section.write_figures(&command.out.join(experiment.id()))?;
-        sections.push(section);
+        prepared.push((experiment, this));
     }
-    let manifest = command.manifest(&context, &chosen, threads, start);
-    let bytes = serde_json::to_vec_pretty(&manifest).context("the manifest as JSON")?;
-    crate::report::write_atomically(&command.out.join("manifest.json"), &bytes)?;
+    let stop = requests.heed();
+
+    let mut page = Page { command, context: &context, chosen: &chosen, start, manifest: None };
+    let (mut sections, mut failures) = (Vec::new(), Vec::new());
+    let mut left: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
+    for (experiment, prepared) in prepared {
+        let id = experiment.id();
+        left.remove(0);
+        let done = match (prepared, stores.get_mut(experiment.store())) {
+            (Prepared::Ready(study), Some(store)) => {
+                attempt(|| carry_out(command, &context, experiment, &*study, store, stop))
+            }
+            (Prepared::Skipped(section), _) => {
+                notes(&section).for_each(|why| say(&format!("{id}: {why}")));
+                let written = section.write_figures(&command.out.join(id));
+                written.map(|()| Outcome::Shown(section)).map_err(Into::into)
+            }
+            (Prepared::Ready(_), None) => continue,
+        };
+        match done {
+            Ok(Outcome::Shown(section)) => sections.push(section),
+            Ok(Outcome::Nothing) => {}
+            Ok(Outcome::Stopped) => return Ok(ExitCode::from(STOPPED)),
+            Err(error) => {
+                say(&format!("{id}: FAILED: {error:#}"));
+                failures.push(format!("{id}: {error:#}"));
+                let section = failed(experiment, &error);
+                // Figures of an earlier call are not of this one. What cannot be removed is said by the failure.
+                let _ = section.write_figures(&command.out.join(id));
+                sections.push(section);
+            }
+        }
+        // What comes after it may fail, or take days.
+        if !left.is_empty()
+            && let Err(error) = page.write(&sections, &left)
+        {
+            say(&format!("WARNING: {error:#}: the page is tried again after the next experiment"));
+        }
+    }
     summarize(&sections);
-    let page = report(sections, context.profile, &manifest).write(&command.out)?;
-    say(&format!("{} written in {:.0} s", page.display(), start.elapsed().as_secs_f64()));
-    Ok(ExitCode::SUCCESS)
+    match page.write(&sections, &[]) {
+        Ok(path) => {
+            say(&format!("{} written in {:.0} s", path.display(), start.elapsed().as_secs_f64()));
+        }
+        Err(error) => failures.push(format!("{error:#}")),
+    }
+    match &failures[..] {
+        [] => Ok(ExitCode::SUCCESS),
+        [error] => bail!("{error}"),
+        all => bail!("{} failures: {}", all.len(), all.join("; ")),
+    }
+}
+
+/// What became of an experiment.
+enum Outcome {
+    /// This is to be shown.
+    Shown(Section),
+    /// It has nothing to run.
+    Nothing,
+    /// The user stopped it, and was told what is kept.
+    Stopped,
+}
+
+fn carry_out(
+    command: &ReproCommand,
+    context: &Context,
+    experiment: &dyn Experiment,
+    study: &dyn Study,
+    store: &mut Store,
+    stop: &Stop,
+) -> Result<Outcome> {
+    let (id, threads) = (experiment.id(), context.threads);
+    let runs = study.runs();
+    if runs.is_empty() && !experiment.methods().is_empty() {
+        let known = Method::names(experiment.methods());
+        say(&format!("{id}: nothing to run: its methods are {known}"));
+        return Ok(Outcome::Nothing);
+    }
+    for line in store.check_curves(&runs) {
+        say(&format!("WARNING: {id}: {line}"));
+    }
+    let done = execute(
+        id,
+        &runs,
+        |run| study.cost(run),
+        |run| study.carry_out(run, stop),
+        |record| study.kept(record),
+        store,
+        study.at_a_time(threads),
+        stop,
+    )?;
+    if let Done::Stopped { done, left } = done {
+        say(&format!(
+            "stopped: {done} runs of {id} are kept in {}, {left} are left; the same command goes on from there",
+            command.out.display()
+        ));
+        return Ok(Outcome::Stopped);
+    }
+    if !runs.is_empty() {
+        store.rewrite(&runs)?;
+    }
+    let mut results = Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), store);
+    let Some(measurements) = study.measure(&results, threads, stop) else {
+        say(&format!("stopped: the runs of {id} are kept, its measurements are not"));
+        return Ok(Outcome::Stopped);
+    };
+    results.measurements = measurements;
+    if !results.measurements.is_empty() {
+        let lines: String = results.measurements.iter().map(|line| format!("{line}\n")).collect();
+        let path = command.out.join(id).join("measurements.jsonl");
+        crate::report::write_atomically(&path, lines.as_bytes())?;
+    }
+    let mut section = study.report(&results);
+    for problem in results.problems() {
+        let note = format!("Curves of a finished run are missing here: {problem}");
+        say(&format!("WARNING: {id}: {note}"));
+        section.blocks.push(Block::Note(note));
+    }
+    section.write_figures(&command.out.join(id))?;
+    Ok(Outcome::Shown(section))
+}
+
+/// What the page says of an experiment that could not be carried out. What a part of its runs says is not what it asks,
+/// so there are no results.
+fn failed(experiment: &dyn Experiment, error: &anyhow::Error) -> Section {
+    let why = format!(
+        "Failed: {error:#}. There are no results here until all of its runs are done. Those that are were kept: once the cause \
+         is mended, the same command goes on from them."
+    );
+    Section {
+        id: experiment.id().to_owned(),
+        title: experiment.title().to_owned(),
+        paper_claim: String::new(),
+        blocks: vec![Block::Note(why)],
+    }
+}
+
+fn notes(section: &Section) -> impl Iterator<Item = &str> {
+    section
+        .blocks
+        .iter()
+        .filter_map(|block| if let Block::Note(text) = block { Some(&text[..]) } else { None })
+}
+
+/// The page and the manifest of one call, written again after each experiment.
+struct Page<'a> {
+    command: &'a ReproCommand,
+    context: &'a Context,
+    chosen: &'a [&'static dyn Experiment],
+    start: Instant,
+    manifest: Option<serde_json::Value>,
+}
+
+impl Page<'_> {
+    /// `left` are the experiments that are still to come.
+    fn write(&mut self, sections: &[Section], left: &[&str]) -> Result<PathBuf> {
+        let Self { command, context, start, .. } = *self;
+        let manifest = self
+            .manifest
+            .get_or_insert_with(|| command.manifest(context, self.chosen, context.threads, start));
+        (manifest["seconds"], manifest["date"]) = (start.elapsed().as_secs().into(), utc(now()).into());
+        let bytes = serde_json::to_vec_pretty(manifest).context("the manifest as JSON")?;
+        crate::report::write_atomically(&command.out.join("manifest.json"), &bytes)?;
+        let mut page = report(sections.to_vec(), context.profile, manifest);
+        if !left.is_empty() {
+            page.summary +=
+                &format!("\n\nUnfinished: when this page was written, {} were to come.", left.join(", "));
+        }
+        Ok(page.write(&command.out)?)
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 fn choose(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
@@ -342,7 +441,6 @@ impl ReproCommand {
             let line = text.lines().find(|line| line.starts_with("model name"))?;
             Some(line.split(':').nth(1)?.trim().to_owned())
         });
-        let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
         json!({
             "command": std::env::args_os().skip(1).map(|a| a.display().to_string()).collect::<Vec<_>>().join(" "),
             "experiments": chosen.iter().map(|e| e.id()).collect::<Vec<_>>(),
@@ -365,14 +463,14 @@ impl ReproCommand {
                 processor.unwrap_or_else(|| "unknown processor".to_owned()),
                 std::thread::available_parallelism().map_or(0, usize::from)
             ),
-            "date": utc(date),
+            "date": utc(now()),
             "seconds": start.elapsed().as_secs(),
         })
     }
 }
 
 /// Seconds since 1970 as `2026-11-23 16:07 UTC`.
-fn utc(seconds: u64) -> String {
+pub(crate) fn utc(seconds: u64) -> String {
     // Days to a date: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
     let days = (seconds / 86_400) as i64 + 719_468;
     let era = days.div_euclid(146_097);

@@ -10,10 +10,10 @@ mod common;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 use xtask::experiment::images::Options;
 use xtask::experiment::{Context, Prepared, Profile, REGISTRY};
 use xtask::run::origin::{NUMERICS, NUMERICS_DIGEST};
+use xtask::run::stop::Stop;
 use xtask::run::{Method, Protocol};
 
 /// As little as can be asked for: every experiment under every method, both protocols, a few epochs, one seed.
@@ -69,7 +69,7 @@ fn numerics_are_those_that_the_program_says() {
                 continue;
             }
             run.epoch_limit = run.epoch_limit.min(EPOCHS);
-            let (record, trace) = study.carry_out(&run, &AtomicBool::new(false)).unwrap().unwrap();
+            let (record, trace) = study.carry_out(&run, &Stop::default()).unwrap().unwrap();
             let result = (record.value, record.validation, record.epochs);
             let further = record.movement.map(|m| (m.location_mean, m.direction_mean, m.loss_decrease));
             digest = digest.bytes(format!("{} {result:?} {further:?}", run.method).as_bytes());

@@ -128,8 +128,8 @@ fn checkpoint_of_another(folder: &Path) -> std::path::PathBuf {
     folder.join("step-000000000001.checkpoint")
 }
 
-/// The same numbers to the last bit at any number of threads, after Ctrl-C, after a kill, and with another run's checkpoint
-/// in the way.
+/// The same numbers to the last bit at any number of threads, after every signal that asks for the end, after a kill, and with
+/// another run's checkpoint in the way.
 #[cfg(unix)]
 #[test]
 fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads() {
@@ -148,7 +148,7 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads
     let (code, said) = interrupted(start("1"), "-INT", "epoch 1 of 5");
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("Ctrl-C again ends at once") && said.contains("1 are left"), "{said}");
-    let (code, said) = interrupted(start("2"), "-INT", "goes on in epoch");
+    let (code, said) = interrupted(start("2"), "-TERM", "goes on in epoch");
     assert_eq!(code, Some(130), "{said}");
     assert!(!said.contains("WARNING"), "{said}");
     let (code, said) = interrupted(start("3"), "-KILL", "epoch 2 of 5");
@@ -159,7 +159,7 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads
     let checkpoints = fs::read_dir(broken.join("vgg6/checkpoints")).unwrap().next().unwrap().unwrap().path();
     let foreign = checkpoints.join("step-000000999999.checkpoint");
     fs::rename(checkpoint_of_another(folder.path()), &foreign).unwrap();
-    let (code, said) = interrupted(start("4"), "-INT", "epoch 1 of 5");
+    let (code, said) = interrupted(start("4"), "-HUP", "epoch 1 of 5");
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("is of another version or recipe") && said.contains("starts anew"), "{said}");
     assert!(

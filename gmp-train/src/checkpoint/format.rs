@@ -184,7 +184,8 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     let trainer: Trainer =
         serde_json::from_str(metadata.trainer).map_err(|e| Problem::Metadata(format!("trainer: {e}")))?;
     let TrainState { batches, samples, .. } = metadata.progress;
-    if batches != 0 && batches.saturating_mul(trainer.batch_size) >= samples {
+    // All of them are, of an epoch that was left in its validation.
+    if batches != 0 && (batches - 1).saturating_mul(trainer.batch_size) >= samples {
         let size = trainer.batch_size;
         let problem = format!("{batches} batches of {size} are done of an epoch of {samples} samples");
         return Err(Problem::Metadata(problem));

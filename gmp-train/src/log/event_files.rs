@@ -31,7 +31,7 @@ impl EventFiles {
 }
 
 impl Sink for EventFiles {
-    fn write(&mut self, record: &Record) -> Result<(), LogError> {
+    fn write(&mut self, record: &Record, _: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut bytes = Vec::new();
         let (mut file, path) = match self.out.take() {

@@ -3,6 +3,7 @@
 use super::{LogError, Record, Sink};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -18,8 +19,9 @@ impl JsonLines {
         Self { file, out: None }
     }
 
-    /// Opens the file behind the epochs before `epoch` and cuts off what follows.
-    fn open(&self, epoch: usize) -> Result<File, LogError> {
+    /// Opens the file behind the epochs before `epoch` and cuts off what follows. Those that it lacks come from `past`:
+    /// a process may be killed, or a disk be full, after the epoch and before its line.
+    fn open(&self, epoch: usize, past: &dyn Fn(usize) -> Record) -> Result<File, LogError> {
         let failed = |action| LogError::of(&self.file, action);
         if let Some(folder) = self.file.parent() {
             fs::create_dir_all(folder).map_err(failed("create its folder"))?;
@@ -31,42 +33,58 @@ impl JsonLines {
         let mut bytes = Vec::new();
         // No more than that: a device may never end.
         (&file).take(length).read_to_end(&mut bytes).map_err(failed("read"))?;
-        let past = past(&bytes, epoch).map_err(failed("continue"))?;
-        file.set_len(past).map_err(failed("cut off"))?;
-        file.seek(SeekFrom::Start(past)).map_err(failed("cut off"))?;
+        let mut lines = lines_before(&bytes, epoch).map_err(failed("continue"))?;
+        let in_order = lines.iter().enumerate().take_while(|&(i, &(epoch, _))| i == epoch).count();
+        let (behind, mut rest) = (BTreeMap::from_iter(lines.split_off(in_order)), Vec::new());
+        let kept = lines.iter().map(|(_, line)| line.len()).sum::<usize>() as u64;
+        file.set_len(kept).map_err(failed("cut off"))?;
+        file.seek(SeekFrom::Start(kept)).map_err(failed("cut off"))?;
+        for epoch in in_order..epoch {
+            match behind.get(&epoch) {
+                Some(line) => rest.extend_from_slice(line),
+                None => rest.extend(line(&past(epoch)).into_bytes()),
+            }
+        }
+        file.write_all(&rest).map_err(failed("write"))?;
         Ok(file)
     }
 }
 
 impl Sink for JsonLines {
-    fn write(&mut self, record: &Record) -> Result<(), LogError> {
+    fn write(&mut self, record: &Record, past: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
         let mut out = match self.out.take() {
             Some(out) => out,
-            None => self.open(record.epoch)?,
+            None => self.open(record.epoch, past)?,
         };
-        let mut object: Map<String, Value> =
-            record.numbers.iter().map(|(name, number)| (name.clone(), (*number).into())).collect();
-        object.insert("epoch".to_owned(), record.epoch.into());
-        object.insert("step".to_owned(), record.step.into());
-        object.insert("seconds".to_owned(), record.seconds.into());
-        let line = Value::Object(object).to_string() + "\n";
-        out.write_all(line.as_bytes()).map_err(LogError::of(&self.file, "write"))?;
+        out.write_all(line(record).as_bytes()).map_err(LogError::of(&self.file, "write"))?;
         self.out = Some(out);
         Ok(())
     }
+
+    fn complete(&mut self, epochs: usize, past: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
+        self.open(epochs, past).map(drop)
+    }
+}
+
+fn line(record: &Record) -> String {
+    let mut object: Map<String, Value> =
+        record.numbers.iter().map(|(name, number)| (name.clone(), (*number).into())).collect();
+    object.insert("epoch".to_owned(), record.epoch.into());
+    object.insert("step".to_owned(), record.step.into());
+    object.insert("seconds".to_owned(), record.seconds.into());
+    Value::Object(object).to_string() + "\n"
 }
 
 /// How every line begins: keys are in alphabetical order.
 const BEGIN: &[u8] = b"{\"epoch\":";
 
-/// The length of the lines of the epochs before `epoch`, if every line is that of a log. The last one may have been
-/// cut off.
-fn past(bytes: &[u8], epoch: usize) -> io::Result<u64> {
+/// The lines of the epochs before `epoch`, if every line is that of a log. The last one may have been cut off.
+fn lines_before(bytes: &[u8], epoch: usize) -> io::Result<Vec<(usize, &[u8])>> {
     #[derive(Deserialize)]
     struct Line {
         epoch: usize,
     }
-    let (mut past, mut is_past) = (0, true);
+    let mut lines = Vec::new();
     for (i, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let is_cut_off = !line.ends_with(b"\n");
         let begin = line.len().min(BEGIN.len());
@@ -80,8 +98,9 @@ fn past(bytes: &[u8], epoch: usize) -> io::Result<u64> {
             let problem = format!("line {} is not an epoch of a log: {problem}", i + 1);
             io::Error::new(io::ErrorKind::InvalidData, problem)
         })?;
-        is_past &= of < epoch;
-        past += if is_past { line.len() as u64 } else { 0 };
+        if of < epoch {
+            lines.push((of, line));
+        }
     }
-    Ok(past)
+    Ok(lines)
 }

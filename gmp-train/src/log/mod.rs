@@ -20,7 +20,7 @@ use std::time::Instant;
 ///
 /// A run that is resumed goes on with the log of the run before: what that one wrote of epochs that are carried out
 /// again does not count. A run from the start begins the log anew. What cannot be written is reported, and training
-/// goes on; the next epoch is tried again.
+/// goes on; the next epoch is tried again, and JSON Lines get the epochs that they lack from the run's history.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};
@@ -48,19 +48,27 @@ use std::time::Instant;
 pub struct Log<'a> {
     sink: Box<dyn Sink>,
     begin: Instant,
+    /// Epochs of the run when the sink was called last.
+    epochs: usize,
     report: Box<dyn FnMut(&LogError) + 'a>,
 }
 
 /// Where records go.
 trait Sink {
-    /// Takes the record of an epoch; the first one says where a run goes on.
-    fn write(&mut self, record: &Record) -> Result<(), LogError>;
+    /// Takes the record of an epoch; the first one says where a run goes on. `past` gives those of the epochs before.
+    fn write(&mut self, record: &Record, past: &dyn Fn(usize) -> Record) -> Result<(), LogError>;
+
+    /// Called in the end where no epoch was carried out since the run was resumed: the log may lack the last ones.
+    fn complete(&mut self, _epochs: usize, _past: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
+        Ok(())
+    }
 }
 
 /// An epoch.
 struct Record {
     epoch: usize,
     step: usize,
+    /// NaN where it is not known any more.
     seconds: f64,
     numbers: Vec<(String, f64)>,
 }
@@ -98,7 +106,7 @@ impl<'a> Log<'a> {
     }
 
     fn to(sink: Box<dyn Sink>, report: impl FnMut(&LogError) + 'a) -> Self {
-        Self { sink, begin: Instant::now(), report: Box::new(report) }
+        Self { sink, begin: Instant::now(), epochs: 0, report: Box::new(report) }
     }
 }
 
@@ -112,23 +120,38 @@ impl<T> Observer<T> for Log<'_> {
         if state.progress.batches() == 0
             && let Some(epoch) = fit.epochs.checked_sub(1)
         {
-            let record = Record {
-                epoch,
-                step: fit.steps,
-                seconds: self.begin.elapsed().as_secs_f64(),
-                numbers: numbers(state.trainer, state.progress),
-            };
-            if let Err(error) = self.sink.write(&record) {
+            self.epochs = fit.epochs;
+            let seconds = self.begin.elapsed().as_secs_f64();
+            let record = Record { seconds, ..past(state, epoch) };
+            if let Err(error) = self.sink.write(&record, &|epoch| past(state, epoch)) {
                 (self.report)(&error);
             }
         }
         ControlFlow::Continue(())
     }
+
+    fn on_end(&mut self, state: &State<'_, T>) {
+        let epochs = state.progress.fit().epochs;
+        if self.epochs < epochs
+            && let Err(error) = self.sink.complete(epochs, &|epoch| past(state, epoch))
+        {
+            (self.report)(&error);
+        }
+    }
 }
 
-/// The last epoch's, with the names that they have in every log.
-fn numbers<T>(trainer: &Trainer, progress: &TrainState<T>) -> Vec<(String, f64)> {
-    let (Some(record), Some(measured)) = (progress.history().last(), progress.metrics().last()) else {
+/// The record of a finished epoch, as far as the run's history has it: all its epochs had as many steps, but for
+/// batches that could not be read.
+fn past<T>(state: &State<'_, T>, epoch: usize) -> Record {
+    let fit = state.progress.fit();
+    let step = (fit.steps as u128 * (epoch as u128 + 1) / fit.epochs.max(1) as u128) as usize;
+    Record { epoch, step, seconds: f64::NAN, numbers: numbers(state.trainer, state.progress, epoch) }
+}
+
+/// An epoch's, with the names that they have in every log.
+fn numbers<T>(trainer: &Trainer, progress: &TrainState<T>, epoch: usize) -> Vec<(String, f64)> {
+    let (Some(record), Some(measured)) = (progress.history().get(epoch), progress.metrics().get(epoch))
+    else {
         return Vec::new();
     };
     let mut numbers = vec![

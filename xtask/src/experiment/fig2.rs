@@ -15,11 +15,11 @@ use crate::report::number::{number, rate};
 use crate::report::statistics::Verdict;
 use crate::run::execute::Finished;
 use crate::run::results::{Cell, Results, SetId};
+use crate::run::stop::Stop;
 use crate::run::trace::Trace;
 use crate::run::{Method, Protocol, Record, Run, fingerprint};
 use anyhow::Result;
 use gmp_train::{Dataset, Goal, Loss, Metric};
-use std::sync::atomic::AtomicBool;
 
 /// Figure 2.
 pub struct Fig2;
@@ -99,7 +99,7 @@ impl Study for Levy {
         self.runs.clone()
     }
 
-    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+    fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let (x, y) = points(run);
         let (grid, truth) = levy::grid();
         let problem = Problem {

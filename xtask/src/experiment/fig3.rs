@@ -12,13 +12,13 @@ use crate::report::html::{Block, Section, mark_generated};
 use crate::report::number::{number, rate};
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
+use crate::run::stop::Stop;
 use crate::run::trace::Trace;
 use crate::run::{Method, Protocol, Record, Run, fingerprint};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use gmp_nn::Rng;
 use gmp_train::{Dataset, Goal, Loss, Metric, Standardizer, split};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 /// Figure 3.
 pub struct Fig3;
@@ -66,8 +66,15 @@ impl Experiment for Fig3 {
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
         let (table, is_real) = table(context)?;
+        let (train, test) = notebook::banana_split();
+        let needed = train.into_iter().chain(test).max().map_or(0, |last| last + 1);
         if !is_real {
             say(&format!("fig3: on generated data: there is no {}", path(context).display()));
+        } else if table.rows < needed {
+            let (path, rows) = (table.path.display(), table.rows);
+            bail!(
+                "{path}: {rows} rows; the authors' split is of the first {needed}, and more, of KEEL's set"
+            );
         }
         let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
@@ -137,7 +144,7 @@ impl Study for Banana {
         self.runs.clone()
     }
 
-    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+    fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let (train, test) = self.samples(run)?;
         let picture = run.seed == 0 && run.protocol == Protocol::Paper;
         let problem = Problem { train, test, grid: plane(), watch: true, picture };

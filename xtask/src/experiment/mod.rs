@@ -20,13 +20,13 @@ pub mod training;
 use crate::report::html::Section;
 use crate::run::execute::Finished;
 use crate::run::results::Results;
-use crate::run::{Method, Protocol, Run};
+use crate::run::stop::Stop;
+use crate::run::{Method, Protocol, Record, Run};
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 
 /// All experiments, in the paper's order: the theory first.
 pub const REGISTRY: &[&dyn Experiment] = &[
@@ -94,12 +94,14 @@ pub trait Study: Sync {
     ///
     /// # Errors
     /// Where that is impossible.
-    fn carry_out(&self, _run: &Run, _stop: &AtomicBool) -> Finished {
+    fn carry_out(&self, _run: &Run, _stop: &Stop) -> Finished {
         Ok(None)
     }
+    /// Removes what a run needed on the way: its record is on the disk.
+    fn kept(&self, _record: &Record) {}
     /// What is measured rather than trained, once all runs are done: lines of `<experiment>/measurements.jsonl`, which
     /// the report finds in `results.measurements`. `None` where it was stopped.
-    fn measure(&self, _results: &Results<'_>, _threads: usize, _stop: &AtomicBool) -> Option<Vec<Value>> {
+    fn measure(&self, _results: &Results<'_>, _threads: usize, _stop: &Stop) -> Option<Vec<Value>> {
         Some(Vec::new())
     }
     /// What the reader is shown of the results.

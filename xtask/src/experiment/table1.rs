@@ -3,7 +3,7 @@
 use super::tables::{
     Quantity, Rate, comparisons, comparisons_table, methods_table, published, rates_panel, verdict,
 };
-use super::training::{Problem, Setup, Watched, carry_out};
+use super::training::{Problem, Setup, Watched, carry_out, hold_out};
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, names};
 use crate::data::numpy::train_test_split;
 use crate::data::table::Table as Data;
@@ -11,10 +11,10 @@ use crate::report::figure::Figure;
 use crate::report::html::{Block, Claim, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
+use crate::run::stop::Stop;
 use crate::run::{Method, Protocol, Run, fingerprint};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use gmp_train::{Dataset, Goal, Loss, Metric};
-use std::sync::atomic::AtomicBool;
 
 /// Table 1.
 pub struct Table1;
@@ -76,6 +76,7 @@ impl Experiment for Table1 {
             let fingerprint = fingerprint(table.values.iter());
             let data = Dataset::new(inputs, table.cols - 1, target, 1)
                 .with_context(|| path.display().to_string())?;
+            check_rows(data.samples(), &context.protocols).with_context(|| path.display().to_string())?;
             sets.push(Set { name, data, constant, fingerprint });
         }
         let mut study = Uci { sets, runs: Vec::new(), profile: context.profile };
@@ -112,6 +113,17 @@ impl Table1 {
     }
 }
 
+/// Makes sure that every part of a run's split has samples, of which a seed changes nothing.
+fn check_rows(rows: usize, protocols: &[Protocol]) -> Result<()> {
+    let (train, _) = train_test_split(rows, 0.2, 0)?;
+    if protocols.contains(&Protocol::HeldOut) && hold_out(train.len(), 0).is_err() {
+        bail!(
+            "{rows} rows are too few to hold out some of the training samples; --protocol paper needs no more than 2"
+        );
+    }
+    Ok(())
+}
+
 struct Set {
     name: String,
     data: Dataset<f64>,
@@ -143,7 +155,7 @@ impl Study for Uci {
         (samples as f64 + 300.0) * factor * (0.02 / run.lr).max(1.0).sqrt() * (run.epoch_limit as f64).sqrt()
     }
 
-    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+    fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
         // The authors' split of this seed: every method of a seed sees the same samples.
         let (train, test) = train_test_split(set.data.samples(), 0.2, run.seed)?;

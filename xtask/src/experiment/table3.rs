@@ -2,19 +2,19 @@
 
 use super::images::report::{self, Row};
 use super::images::sets::{self, Set};
-use super::images::training::{Recipe, carry_out};
+use super::images::training::{self, Recipe, carry_out};
 use super::tables::Rate;
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, images};
 use crate::report::html::{Block, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
-use crate::run::{Method, Protocol, Run};
+use crate::run::stop::Stop;
+use crate::run::{Method, Protocol, Record, Run};
 use anyhow::{Result, bail};
 use gmp_nn::zoo::resnet18;
 use gmp_train::StepDecay;
 use gmp_train::image::{Ilsvrc, Preparation};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 /// Table 3.
 pub struct Table3;
@@ -81,6 +81,7 @@ impl Experiment for Table3 {
             Some(pictures) => set.some(pictures),
             None => set,
         };
+        set.check_readable()?;
         let is_sample = set.training.len() < SAMPLE;
         let options = &context.pictures;
         let quick = context.profile == Profile::Quick;
@@ -152,7 +153,7 @@ impl Study for ResNet {
         1
     }
 
-    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+    fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let epochs = FALLS.map(|share| ((run.epoch_limit as f64 * share).round() as usize).max(1));
         let recipe = Recipe {
             network: resnet18(&run.method.variant(), self.set.training.classes()),
@@ -166,6 +167,10 @@ impl Study for ResNet {
             weight_decay: WEIGHT_DECAY,
         };
         carry_out(&recipe, run, &self.folder, self.threads, stop)
+    }
+
+    fn kept(&self, record: &Record) {
+        training::remove_checkpoints(&self.folder, record);
     }
 
     fn report(&self, results: &Results<'_>) -> Section {

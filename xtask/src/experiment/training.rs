@@ -1,6 +1,7 @@
 //! What the three small experiments share: splitting, standardizing, training and scoring one run.
 
 use crate::run::execute::Finished;
+use crate::run::stop::Stop;
 use crate::run::trace::{Movement, Numbers, Trace};
 use crate::run::{Origin, Protocol, Record, Run};
 use gmp_autograd::Tape;
@@ -10,7 +11,8 @@ use gmp_train::{
     Monitor, Observer, ReduceOnPlateau, Restore, Standardizer, Trainer, split,
 };
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// The settings of one experiment, from PAPER §4.
@@ -58,7 +60,7 @@ pub struct Problem {
 }
 
 /// Trains one network and scores it; `None` where it was stopped.
-pub fn carry_out(setup: &Setup, problem: Problem, run: &Run, stop: &AtomicBool) -> Finished {
+pub fn carry_out(setup: &Setup, problem: Problem, run: &Run, stop: &Stop) -> Finished {
     carry_out_between(|_| (), setup, problem, run, stop, |_| ())
 }
 
@@ -68,7 +70,7 @@ pub fn carry_out_between(
     setup: &Setup,
     problem: Problem,
     run: &Run,
-    stop: &AtomicBool,
+    stop: &Stop,
     after: impl FnOnce(&Network<f64>),
 ) -> Finished {
     let start = Instant::now();
@@ -119,14 +121,14 @@ fn train(
     setup: &Setup,
     problem: Problem,
     run: &Run,
-    stop: &AtomicBool,
+    stop: &Stop,
     after: impl FnOnce(&Network<f64>),
 ) -> Result<Option<(Record, Option<Trace>)>, Error> {
     let Problem { train, mut test, grid, watch, picture } = problem;
     let (mut train, mut validation) = match run.protocol {
         Protocol::Paper => (train, None),
         Protocol::HeldOut => {
-            let (rest, held_out) = split(train.samples(), 0.2, &mut Rng::new(run.seed, "held-out split"))?;
+            let (rest, held_out) = hold_out(train.samples(), run.seed)?;
             (train.subset(&rest)?, Some(train.subset(&held_out)?))
         }
     };
@@ -160,7 +162,7 @@ fn train(
     };
     let initial = predict(&network, &grid, train.input_cols());
     let mut observer = Watch {
-        stop,
+        stop: Arc::clone(stop),
         losses: Vec::new(),
         changes: watch.then(|| BoundaryChanges::new(&network, "hidden1")),
         snapshots: picture.then(|| BoundarySnapshots::new(&network, "hidden1", SNAPSHOTS)),
@@ -201,6 +203,14 @@ fn train(
     Ok(Some((record, trace)))
 }
 
+/// Numbers of the training samples that remain, and of the fifth that is held out.
+///
+/// # Errors
+/// If a part would be empty.
+pub fn hold_out(samples: usize, seed: u64) -> Result<(Vec<usize>, Vec<usize>), Error> {
+    split(samples, 0.2, &mut Rng::new(seed, "held-out split"))
+}
+
 /// Snapshots of a picture: between so many and twice as many.
 const SNAPSHOTS: usize = 160;
 
@@ -213,18 +223,15 @@ fn predict(network: &Network<f64>, points: &[f64], inputs: usize) -> Vec<f64> {
 }
 
 /// Keeps the losses, watches the boundaries where asked to, and ends the run when the user stops the program.
-struct Watch<'a> {
-    stop: &'a AtomicBool,
+struct Watch {
+    stop: Stop,
     losses: Vec<f64>,
     changes: Option<BoundaryChanges<f64>>,
     snapshots: Option<BoundarySnapshots<f64>>,
 }
 
-impl Observer<f64> for Watch<'_> {
+impl Observer<f64> for Watch {
     fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
-        if self.stop.load(Ordering::Relaxed) {
-            return ControlFlow::Break(());
-        }
         self.losses.push(epoch.training_loss);
         if let Some(changes) = &mut self.changes {
             changes.on_epoch(epoch)?;
@@ -233,5 +240,9 @@ impl Observer<f64> for Watch<'_> {
             snapshots.on_epoch(epoch)?;
         }
         ControlFlow::Continue(())
+    }
+
+    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
+        Some(Arc::clone(&self.stop))
     }
 }

@@ -4,9 +4,11 @@ use super::store::Store;
 use super::trace::Trace;
 use super::{Record, Run};
 use crate::terminal::escaped;
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow, bail};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::any::Any;
 use std::io::{IsTerminal as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -31,26 +33,30 @@ pub enum Done {
 
 /// Carries out the runs that `store` does not have yet, the most expensive first, on `threads` threads.
 ///
-/// `cost` weighs the runs against each other, for the order and the time left. When `stop` is set, running ones are
-/// given up and finished ones kept.
+/// `cost` weighs the runs against each other, for the order and the time left. A run that cannot be carried out, by an
+/// error or a panic, costs the others nothing. `kept` is called with every record that is on the disk, of an earlier
+/// call too: what the run needed on the way may go then, and not before. When `stop` is set, running ones are given up
+/// and finished ones kept.
 ///
 /// # Errors
-/// A store that can no longer be written to, or a run that could not be carried out.
+/// Runs that could not be carried out, or that could not be written down, once the others are done.
 pub fn execute(
     name: &str,
     runs: &[Run],
     cost: impl Fn(&Run) -> f64,
     carry_out: impl Fn(&Run) -> Finished + Sync,
+    kept: impl Fn(&Record),
     store: &mut Store,
     threads: usize,
     stop: &AtomicBool,
 ) -> Result<Done> {
-    let mut left: Vec<(f64, &Run)> =
-        runs.iter().filter(|run| store.find(run).is_none()).map(|run| (cost(run), run)).collect();
+    let (there, left): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| store.find(run).is_some());
+    there.iter().filter_map(|run| store.find(run)).for_each(&kept);
+    let mut left: Vec<(f64, &Run)> = left.into_iter().map(|run| (cost(run), run)).collect();
     left.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let kept = runs.len() - left.len();
-    if kept > 0 {
-        say(&format!("{name}: {kept} of {} runs are there already", runs.len()));
+    let there = there.len();
+    if there > 0 {
+        say(&format!("{name}: {there} of {} runs are there already", runs.len()));
     }
     if left.is_empty() {
         return Ok(Done::All);
@@ -59,44 +65,85 @@ pub fn execute(
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     let (left, carry_out, next) = (&left, &carry_out, &next);
-    let mut finished = 0;
-    let written = std::thread::scope(|scope| -> Result<()> {
+    let (mut finished, mut failures, mut waiting) = (0, Vec::new(), Vec::new());
+    std::thread::scope(|scope| -> Result<()> {
         let mut started = 0;
         for _ in 0..threads.min(left.len()) {
             let sender = sender.clone();
             let work = move || {
                 while !stop.load(Ordering::Relaxed)
                     && let Some((cost, run)) = left.get(next.fetch_add(1, Ordering::Relaxed))
-                    && let Some(done) = carry_out(run).transpose()
-                    && sender.send((*cost, done)).is_ok()
+                    && let Some(done) = attempt(|| carry_out(run)).transpose()
+                    && sender.send((*cost, *run, done)).is_ok()
                 {}
             };
             match std::thread::Builder::new().spawn_scoped(scope, work) {
                 Ok(_) => started += 1,
-                Err(error) if started == 0 => return Err(error).context("cannot start a thread"),
+                Err(error) if started == 0 => bail!("cannot start a thread: {error}"),
                 // The others do the work.
                 Err(_) => break,
             }
         }
         drop(sender);
-        let result = receiver.iter().try_for_each(|(cost, done)| {
-            let (record, trace) = done?;
+        for (cost, run, done) in receiver {
+            let (mut record, trace) = match done {
+                Ok(done) => done,
+                Err(error) => {
+                    let error = format!("{}: {error:#}", title(run));
+                    say(&format!("{name}: FAILED: {error}"));
+                    failures.push(error);
+                    continue;
+                }
+            };
             finished += 1;
             progress.advance(cost, finished);
-            store.push(record, trace.as_ref())
-        });
-        if result.is_err() {
-            stop.store(true, Ordering::Relaxed);
+            // The curves first: a run that has a record is not carried out again for them.
+            if let Some(Err(error)) = trace.map(|trace| store.write_trace(&mut record, &trace)) {
+                say(&format!("WARNING: {error:#}: no figure will show the curves of {}", title(run)));
+            }
+            waiting.push(record.clone());
+            match store.push(record) {
+                Ok(()) => waiting.drain(..).for_each(|record| kept(&record)),
+                Err(error) => say(&format!("WARNING: {error:#}: it is tried again after the next run")),
+            }
         }
-        result
-    });
+        Ok(())
+    })?;
     progress.finish(finished);
-    written?;
-    Ok(if finished == left.len() {
-        Done::All
-    } else {
-        Done::Stopped { done: kept + finished, left: left.len() - finished }
-    })
+    store.flush()?;
+    waiting.iter().for_each(kept);
+    if finished < left.len() && stop.load(Ordering::Relaxed) {
+        return Ok(Done::Stopped { done: there + finished, left: left.len() - finished });
+    }
+    match &failures[..] {
+        [] => Ok(Done::All),
+        [error] => bail!("{error}"),
+        [first, more @ ..] => {
+            bail!("{} of {} runs failed: {first}; and {} more", failures.len(), runs.len(), more.len())
+        }
+    }
+}
+
+/// What a user tells a run by.
+fn title(run: &Run) -> String {
+    let Run { dataset, method, lr, protocol, seed, .. } = run;
+    format!("{dataset}, {method}, lr {lr:?}, {protocol}, seed {seed}")
+}
+
+/// Does something that may panic, and makes an error of that: a mistake in this program should not cost what other
+/// parts of it have done.
+///
+/// # Errors
+/// Its own, or the panic.
+pub fn attempt<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    // What the work was changing is not looked at again.
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(anyhow!("a mistake in this program: {}", message(&*panic))))
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }
 
 /// The bar that is on the terminal, if one is: there is one terminal.
@@ -183,5 +230,85 @@ impl Progress {
             bar.finish_and_clear();
         }
         say(&format!("{}: {finished} runs in {:.1} s", self.name, self.start.elapsed().as_secs_f64()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Method, Protocol, VERSION};
+    use std::cell::RefCell;
+
+    fn runs(count: u64) -> Vec<Run> {
+        let run = |seed| Run {
+            experiment: "test".to_owned(),
+            dataset: "none".to_owned(),
+            method: Method::Standard,
+            lr: 0.1,
+            protocol: Protocol::Paper,
+            seed,
+            epoch_limit: 1,
+            data: String::new(),
+        };
+        (0..count).map(run).collect()
+    }
+
+    fn record(run: &Run) -> Record {
+        Record {
+            run: run.clone(),
+            metric: "rmse".to_owned(),
+            value: Some(1.0),
+            validation: None,
+            epochs: 1,
+            end: "epochs".to_owned(),
+            seconds: 0.0,
+            movement: None,
+            accuracy: None,
+            version: VERSION.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_run_that_fails_or_panics_costs_the_others_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = runs(9);
+        let carry_out = |run: &Run| match run.seed {
+            3 => panic!("seed {} is unlucky", run.seed),
+            5 => bail!("no data"),
+            _ => Ok(Some((record(run), Some(Trace::default())))),
+        };
+        for threads in [1, 2] {
+            let mut store = Store::open(folder.path(), &threads.to_string()).unwrap();
+            let stop = AtomicBool::new(false);
+            let kept = RefCell::new(Vec::new());
+            let keep = |record: &Record| kept.borrow_mut().push(record.run.seed);
+            let error = execute("test", &runs, |_| 1.0, carry_out, keep, &mut store, threads, &stop);
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with("2 of 9 runs failed: none, SP, lr 0.1, paper, seed "), "{error}");
+            let mut seeds = kept.take();
+            seeds.sort_unstable();
+            assert_eq!(seeds, [0, 1, 2, 4, 6, 7, 8]);
+            // The next call has what is there, and a mended program does the rest.
+            let mut store = Store::open(folder.path(), &threads.to_string()).unwrap();
+            let mended = |run: &Run| {
+                assert!([3, 5].contains(&run.seed), "seed {} is there", run.seed);
+                Ok(Some((record(run), None)))
+            };
+            let done = execute("test", &runs, |_| 1.0, mended, keep, &mut store, threads, &stop).unwrap();
+            assert_eq!((done, kept.take().len()), (Done::All, 9));
+        }
+    }
+
+    #[test]
+    fn what_is_stopped_is_left_for_the_next_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), "test").unwrap();
+        let (runs, stop) = (runs(5), AtomicBool::new(false));
+        let carry_out = |run: &Run| {
+            stop.store(run.seed == 2, Ordering::Relaxed);
+            Ok((run.seed != 2).then(|| (record(run), None)))
+        };
+        let done = execute("test", &runs, |_| 1.0, carry_out, |_| (), &mut store, 1, &stop).unwrap();
+        assert_eq!(done, Done::Stopped { done: 2, left: 3 });
     }
 }

@@ -5,10 +5,12 @@
 //! carried out again.
 
 pub mod execute;
+pub mod lock;
 mod number;
 pub mod origin;
 pub mod parallel;
 pub mod results;
+pub mod stop;
 pub mod store;
 pub mod trace;
 
@@ -229,15 +231,25 @@ impl Hash for Run {
 
 impl Run {
     /// A name for files: all that tells the runs of one experiment apart, the data among it, of which two sets may have
-    /// one name.
+    /// one name. A name that is too long for a file system is cut, and a fingerprint of it put in the cut's place.
     #[must_use]
     pub fn slug(&self) -> String {
         let Self { dataset, method, lr, protocol, seed, epoch_limit, data, .. } = self;
         let dataset: String =
             dataset.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        format!("{dataset}-{method}-{lr}-{protocol}-{seed}-{epoch_limit}-{data:.8}")
+        let whole = format!("{dataset}-{method}-{lr}-{protocol}-{seed}-{epoch_limit}-{data:.8}");
+        if whole.len() <= LONGEST_SLUG {
+            return whole;
+        }
+        let hash = hex(Digest::default().bytes(whole.as_bytes()));
+        let rest = format!("-{method}-{lr:e}-{protocol}-{seed}-{epoch_limit}-{data:.8}-{hash}");
+        format!("{dataset:.*}{rest}", LONGEST_SLUG.saturating_sub(rest.len()))
     }
 }
+
+/// Bytes of a file's name, less than half of what file systems take, so that there is room for endings and for those
+/// which take less.
+const LONGEST_SLUG: usize = 120;
 
 /// A run and what came of it: one line of `runs.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -313,4 +325,49 @@ pub fn fingerprint<'a>(numbers: impl IntoIterator<Item = &'a f64>) -> String {
 #[must_use]
 pub fn hex(digest: Digest) -> String {
     format!("{:016x}", digest.value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(dataset: &str, lr: f64) -> Run {
+        Run {
+            experiment: "table2".to_owned(),
+            dataset: dataset.to_owned(),
+            method: Method::GeometricHalfSphere,
+            lr,
+            protocol: Protocol::HeldOut,
+            seed: 7,
+            epoch_limit: 500,
+            data: "0123456789abcdef".to_owned(),
+        }
+    }
+
+    #[test]
+    fn names_of_files_are_short_enough_and_tell_runs_apart() {
+        // As they always were.
+        assert_eq!(run("a set, 1/8", 0.1).slug(), "a_set__1_8-GmP-half-sphere-0.1-held-out-7-500-01234567");
+        let long = "x".repeat(1000);
+        let names: Vec<String> = [
+            run(&long, 0.1),
+            run(&format!("{long}y"), 0.1),
+            run(&long, 0.01),
+            run("short", 1e-300),
+            run("short", 1.1e-300),
+            run(&"ü".repeat(200), f64::MIN_POSITIVE),
+            Run { seed: u64::MAX, epoch_limit: usize::MAX, ..run(&long, -f64::MIN_POSITIVE) },
+        ]
+        .iter()
+        .map(Run::slug)
+        .collect();
+        for (i, name) in names.iter().enumerate() {
+            assert!(name.len() <= LONGEST_SLUG && name.is_ascii(), "{name}");
+            assert!(!names[..i].contains(name), "{name}");
+        }
+        assert!(names[0].starts_with("xxxxxx") && names[0].contains("-GmP-half-sphere-1e-1-held-out-7-500-"));
+        // A name that is just short enough stays whole.
+        let most = "x".repeat(LONGEST_SLUG - run("", 0.1).slug().len());
+        assert!(run(&most, 0.1).slug().starts_with(&format!("{most}-GmP")));
+    }
 }

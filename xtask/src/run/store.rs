@@ -26,6 +26,10 @@ pub struct Store {
     /// Runs that are carried out again although there is a record: their curves are gone.
     again: HashSet<Run>,
     file: File,
+    /// Bytes of the file that are whole lines.
+    length: u64,
+    /// Lines that are not in the file yet: it could not be written to.
+    unwritten: String,
     warnings: Vec<String>,
 }
 
@@ -68,9 +72,18 @@ impl Store {
             Err(error) => bail!("{}: cannot be read: {error}", path.display()),
         };
         let (records, damaged) = parse(&bytes);
-        let file = append(&path)?;
-        let (places, again) = (HashMap::new(), HashSet::new());
-        let mut store = Self { folder, records: Vec::new(), places, again, file, warnings: Vec::new() };
+        let mut store = Self {
+            file: append(&path)?,
+            folder,
+            records: Vec::new(),
+            places: HashMap::new(),
+            again: HashSet::new(),
+            length: bytes.len() as u64,
+            unwritten: String::new(),
+            warnings: Vec::new(),
+        };
+        // A file that is new must not vanish from its folder with the power.
+        let _ = File::open(&store.folder).and_then(|folder| folder.sync_all());
         records.into_iter().for_each(|record| store.keep(record));
         if !damaged.is_empty() {
             store.set_aside(&path, &damaged)?;
@@ -156,25 +169,48 @@ impl Store {
         said
     }
 
-    /// Keeps a record: a killed process has it when it comes back, its curves even after the power was cut.
+    /// Keeps a record, and all before it that could not be written: a process that is killed has them when it comes
+    /// back, even after the power was cut.
+    ///
+    /// # Errors
+    /// A disk that cannot be written to. The record is then kept in memory, and written with the next one or by
+    /// [`Store::flush`].
+    pub fn push(&mut self, record: Record) -> Result<()> {
+        self.unwritten += &serde_json::to_string(&record).context("a record as JSON")?;
+        self.unwritten.push('\n');
+        self.again.remove(&record.run);
+        self.keep(record);
+        self.flush()
+    }
+
+    /// Writes the records that could not be written before.
+    ///
+    /// # Errors
+    /// A disk that still cannot be written to.
+    pub fn flush(&mut self) -> Result<()> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let file = &mut self.file;
+        if let Err(error) = file.write_all(self.unwritten.as_bytes()).and_then(|()| file.sync_data()) {
+            // No part of a line must be before the next one.
+            let _ = file.set_len(self.length);
+            bail!("{}: cannot be written: {error}", self.folder.join("runs.jsonl").display());
+        }
+        self.length += self.unwritten.len() as u64;
+        self.unwritten.clear();
+        Ok(())
+    }
+
+    /// Keeps the curves of a run, and notes in its record what they are; the record is to be pushed after this.
     ///
     /// # Errors
     /// A disk that cannot be written to.
-    pub fn push(&mut self, mut record: Record, trace: Option<&Trace>) -> Result<()> {
-        record.curves = None;
-        if let Some(trace) = trace {
-            let path = self.trace_path(&record.run);
-            let bytes = serde_json::to_vec(trace).context("a trace as JSON")?;
-            crate::report::write_atomically(&path, &bytes)?;
-            record.curves = Some(hex(Digest::default().bytes(&bytes)));
-        }
-        let mut line = serde_json::to_string(&record).context("a record as JSON")?;
-        line.push('\n');
-        let write = self.file.write_all(line.as_bytes());
-        write.with_context(|| format!("{}: cannot be written", self.folder.join("runs.jsonl").display()))?;
-        self.again.remove(&record.run);
-        self.keep(record);
-        Ok(())
+    pub fn write_trace(&self, record: &mut Record, trace: &Trace) -> Result<()> {
+        let bytes = serde_json::to_vec(trace).context("a trace as JSON")?;
+        // Where they cannot be written, the record still says that there are some: they are missed, and made again.
+        record.curves = Some(hex(Digest::default().bytes(&bytes)));
+        Ok(crate::report::write_atomically(&self.trace_path(&record.run), &bytes)?)
     }
 
     /// The curves of a record; `None` where its run left none.
@@ -215,6 +251,8 @@ impl Store {
         }
         let path = self.folder.join("runs.jsonl");
         crate::report::write_atomically(&path, text.as_bytes())?;
+        self.length = text.len() as u64;
+        self.unwritten.clear();
         self.file = append(&path)?;
         Ok(())
     }
@@ -298,8 +336,13 @@ mod tests {
 
     fn store(out: &Path, records: impl IntoIterator<Item = Record>) -> Store {
         let mut store = Store::open(out, "table1").unwrap();
-        records.into_iter().for_each(|record| store.push(record, None).unwrap());
+        records.into_iter().for_each(|record| store.push(record).unwrap());
         store
+    }
+
+    fn push_with(store: &mut Store, mut record: Record, trace: &Trace) {
+        store.write_trace(&mut record, trace).unwrap();
+        store.push(record).unwrap();
     }
 
     #[test]
@@ -340,7 +383,7 @@ mod tests {
             let origin = Origin { version: version.to_owned(), numerics, revision: None };
             let mut store = store(folder.path(), [Record { origin, ..record(0, Some(1.0)) }]);
             let is_found = store.find(&record(0, None).run).is_some();
-            store.push(record(0, Some(2.0)), None).unwrap();
+            store.push(record(0, Some(2.0))).unwrap();
             assert_eq!(store.find(&record(0, None).run).unwrap().value, Some(2.0));
             store.rewrite(&[record(0, None).run]).unwrap();
             let text = fs::read_to_string(folder.path().join("table1/runs.jsonl")).unwrap();
@@ -364,9 +407,9 @@ mod tests {
         let trace = Trace { epochs: vec![0.5, 1.5], ..Trace::default() };
         for seed in 0..3 {
             let seconds = if seed == 2 { 1e5 } else { 1.0 };
-            store.push(Record { seconds, ..record(seed, Some(1.0)) }, Some(&trace)).unwrap();
+            push_with(&mut store, Record { seconds, ..record(seed, Some(1.0)) }, &trace);
         }
-        store.push(record(3, None), None).unwrap();
+        store.push(record(3, None)).unwrap();
         let runs: Vec<Run> = (0..4).map(|seed| record(seed, None).run).collect();
         assert!(store.check_curves(&runs).is_empty());
         let damage = |seed: usize, damage: &dyn Fn(&Path)| damage(&store.trace_path(&runs[seed]));
@@ -382,7 +425,7 @@ mod tests {
         );
         let found: Vec<bool> = runs.iter().map(|run| store.find(run).is_some()).collect();
         assert_eq!(found, [false, false, true, true]);
-        store.push(record(0, Some(1.0)), Some(&trace)).unwrap();
+        push_with(&mut store, record(0, Some(1.0)), &trace);
         assert_eq!(store.curves(store.find(&runs[0]).unwrap()).unwrap(), Some(trace));
         assert!(store.curves(store.find(&runs[3]).unwrap()).unwrap().is_none());
         // What a report asks for in vain is named in it.
@@ -404,5 +447,25 @@ mod tests {
         assert!(runs.iter().all(|run| store.find(run).is_some_and(|record| record.run == *run)));
         // One look-up after the other took a minute.
         assert!(start.elapsed().as_secs_f64() < 5.0, "{:?}", start.elapsed());
+    }
+
+    /// A record that cannot be written is written with the next one that can.
+    #[cfg(unix)]
+    #[test]
+    fn a_disk_that_is_full_for_a_while_loses_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), "table1").unwrap();
+        store.push(record(0, Some(1.0))).unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let file = std::mem::replace(&mut store.file, full);
+        let error = store.push(record(1, Some(1.0))).unwrap_err().to_string();
+        assert!(error.contains("table1/runs.jsonl: cannot be written: "), "{error}");
+        assert!(store.flush().is_err());
+        store.file = file;
+        store.push(record(2, Some(1.0))).unwrap();
+        store.flush().unwrap();
+        drop(store);
+        let store = Store::open(folder.path(), "table1").unwrap();
+        assert_eq!(store.records, [record(0, Some(1.0)), record(1, Some(1.0)), record(2, Some(1.0))]);
     }
 }

@@ -53,6 +53,30 @@ impl Set {
         Self { name: GENERATED_NAME.to_owned(), training, validation, folder: None }
     }
 
+    /// Makes sure that there is a picture to learn from and one to validate by, where they are files of their own.
+    ///
+    /// # Errors
+    /// None that can be read: what is wrong with the first one.
+    pub fn check_readable(&self) -> Result<()> {
+        for (half, source) in [("training", &self.training), ("validation", &self.validation)] {
+            let mut picture = Picture::default();
+            let read = (0..source.len()).map(|sample| source.decode(sample, &mut picture));
+            // The first one, of all sets but broken ones.
+            let mut first = None;
+            let is_readable = read.into_iter().any(|read| match read {
+                Ok(()) => true,
+                Err(error) => {
+                    first.get_or_insert(error);
+                    false
+                }
+            });
+            if let (false, Some(first)) = (is_readable, first) {
+                bail!("{}: none of the {} {half} pictures can be read: {first}", self.name, source.len());
+            }
+        }
+        Ok(())
+    }
+
     /// Whether these are the generated pictures, or some of them.
     #[must_use]
     pub fn is_generated(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::sets::Set;
 use crate::run::execute::{Finished, say, status};
+use crate::run::stop::Stop;
 use crate::run::trace::{EpochAccuracy, Trace};
 use crate::run::{Accuracy, NUMERICS, Origin, Record, Run};
 use anyhow::Context as _;
@@ -16,7 +17,7 @@ use indicatif::HumanDuration;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Everything of one training but its run's seed and learning rate.
@@ -53,15 +54,10 @@ const STEPS_AT_RISK: usize = 200;
 const NAMED: usize = 5;
 const MORE: usize = NAMED + 1;
 
-/// Trains on `threads` threads; `None` where it was stopped, its state then lies in `folder`/checkpoints and the next call
-/// goes on from it to the same result. Every epoch goes into `folder`/logs, for other tools.
-pub fn carry_out(
-    recipe: &Recipe<'_>,
-    run: &Run,
-    folder: &Path,
-    threads: usize,
-    stop: &AtomicBool,
-) -> Finished {
+/// Trains on `threads` threads; `None` where it was stopped. Its last state is in `folder`/checkpoints, until
+/// [`remove_checkpoints`]: the next call goes on from it to the same result. Every epoch goes into `folder`/logs, for other
+/// tools.
+pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, stop: &Stop) -> Finished {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
     let mut live = Live::new(recipe, run, stop);
@@ -81,7 +77,7 @@ pub fn carry_out(
             say(&format!("{}: {error}{kept}", live.name));
             error.to_string()
         }
-        Err(error) => return Err(error).with_context(|| live.name.clone()),
+        Err(error) => return Err(error.into()),
     };
     let accuracy = live.best.map(|best| Accuracy {
         top5: live.epochs[best].validation[1],
@@ -102,11 +98,15 @@ pub fn carry_out(
         origin: Origin::here(),
         curves: None,
     };
-    // What is finished needs no checkpoint; one that stays is of no harm. What broke down may be looked into.
-    if live.best.is_some() {
-        let _ = std::fs::remove_dir_all(checkpoints_of(folder, run));
-    }
     Ok(Some((record, Some(Trace { accuracy: live.epochs, ..Trace::default() }))))
+}
+
+/// Removes the checkpoints in `folder` of a run whose record is kept; one that stays is of no harm. What broke down may be
+/// looked into.
+pub fn remove_checkpoints(folder: &Path, record: &Record) {
+    if record.value.is_some() {
+        let _ = std::fs::remove_dir_all(checkpoints_of(folder, &record.run));
+    }
 }
 
 fn mean_validation(epochs: &[EpochAccuracy]) -> f64 {
@@ -122,7 +122,7 @@ fn train(
     run: &Run,
     folder: &Path,
     threads: usize,
-    live: &mut Live<'_>,
+    live: &mut Live,
 ) -> Result<End, Error> {
     let broken = |error: &dyn std::fmt::Display| Error::Batches(error.to_string());
     let loading = Loading { batch_size: recipe.batch_size, order: Order::Shuffled, seed: run.seed, threads };
@@ -198,7 +198,8 @@ fn train(
     let loud = |error: &gmp_train::LogError| say(&format!("WARNING: {error}: training goes on without"));
     let logs = folder.join("logs").join(run.slug());
     let logs = (Log::json_lines(logs.join("epochs.jsonl"), loud), Log::event_files(logs, loud));
-    let mut observers = (&mut *live, (checkpoints, logs));
+    // A process that is killed between the two has a line too many, which is cut off when the run goes on.
+    let mut observers = (&mut *live, (logs, checkpoints));
     let fit = trainer.fit_batches(
         progress,
         &mut network,
@@ -218,9 +219,9 @@ fn train(
 }
 
 /// Tells the user how far a run is, keeps its accuracies, and ends it when the user stops the program.
-struct Live<'a> {
+struct Live {
     name: String,
-    stop: &'a AtomicBool,
+    stop: Stop,
     pictures: usize,
     batch_size: usize,
     epoch_limit: usize,
@@ -238,14 +239,14 @@ struct Live<'a> {
 /// Between two words on one run.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl<'a> Live<'a> {
-    fn new(recipe: &Recipe<'_>, run: &Run, stop: &'a AtomicBool) -> Self {
+impl Live {
+    fn new(recipe: &Recipe<'_>, run: &Run, stop: &Stop) -> Self {
         Self {
             name: format!(
                 "{} {}, {}, lr {}, seed {}",
                 run.experiment, run.dataset, run.method, run.lr, run.seed
             ),
-            stop,
+            stop: Arc::clone(stop),
             pictures: recipe.set.training.len(),
             batch_size: recipe.batch_size,
             epoch_limit: run.epoch_limit,
@@ -288,7 +289,7 @@ fn accuracy(metrics: &[gmp_train::Measured], loss: f64, lr: f64) -> EpochAccurac
     EpochAccuracy { training: [training1, training5], validation: [validation1, validation5], loss, lr }
 }
 
-impl Observer<f32> for Live<'_> {
+impl Observer<f32> for Live {
     fn on_epoch(&mut self, epoch: &Epoch<'_, f32>) -> ControlFlow<()> {
         let accuracy = accuracy(epoch.metrics, epoch.training_loss, epoch.learning_rate);
         self.epochs.push(accuracy);
@@ -306,9 +307,6 @@ impl Observer<f32> for Live<'_> {
     }
 
     fn on_step(&mut self, state: &State<'_, f32>) -> ControlFlow<()> {
-        if self.stop.load(Ordering::Relaxed) {
-            return ControlFlow::Break(());
-        }
         let batches = state.progress.batches();
         if self.spoken.elapsed() >= PATIENCE && batches > 0 {
             self.spoken = Instant::now();
@@ -318,5 +316,57 @@ impl Observer<f32> for Live<'_> {
             status(&format!("{name}: epoch {epoch}, {seen} of {} pictures · {pace}", self.pictures));
         }
         ControlFlow::Continue(())
+    }
+
+    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
+        Some(Arc::clone(&self.stop))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Method, Protocol};
+    use gmp_nn::models::{Form, vgg6};
+
+    /// A process that is killed between the end of a run and its record comes back to the end, not to the start.
+    #[test]
+    fn a_finished_run_keeps_its_checkpoints_until_its_record_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = Set::generated(32, 8);
+        let recipe = Recipe {
+            network: vgg6(Form::GeometricInputNorm, 2, set.training.classes()),
+            set: &set,
+            augmented: Preparation::small(true),
+            plain: Preparation::small(false),
+            batch_size: 16,
+            micro_batch: None,
+            step_decay: None,
+            patience: Some((5, 10)),
+            weight_decay: 0.0,
+        };
+        let run = Run {
+            experiment: "test".to_owned(),
+            dataset: "generated".to_owned(),
+            method: Method::GeometricInputNorm,
+            lr: 0.1,
+            protocol: Protocol::Paper,
+            seed: 0,
+            epoch_limit: 2,
+            data: set.fingerprint.clone(),
+        };
+        let finish = || {
+            let (record, trace) =
+                carry_out(&recipe, &run, folder.path(), 1, &Stop::default()).unwrap().unwrap();
+            (Record { seconds: 0.0, ..record }, trace)
+        };
+        let first = finish();
+        let newest = || Newest::<f32>::in_folder(&checkpoints_of(folder.path(), &run)).unwrap();
+        assert_eq!(newest().unwrap().checkpoint.progress.fit().epochs, 2);
+        assert_eq!(finish(), first);
+        remove_checkpoints(folder.path(), &Record { value: None, ..first.0.clone() });
+        assert!(newest().is_some(), "what broke down may be looked into");
+        remove_checkpoints(folder.path(), &first.0);
+        assert!(newest().is_none());
     }
 }

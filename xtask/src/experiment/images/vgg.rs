@@ -3,19 +3,19 @@
 use super::options::Width;
 use super::report::{self, Row};
 use super::sets::{self, Set};
-use super::training::{Recipe, carry_out};
+use super::training::{self, Recipe, carry_out};
 use crate::experiment::names::Names;
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
 use crate::report::html::{Block, Section, mark_generated};
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Results, SetId};
-use crate::run::{Method, Protocol, Run};
+use crate::run::stop::Stop;
+use crate::run::{Method, Protocol, Record, Run};
 use anyhow::{Context as _, Result};
 use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 /// The options that Figure 4 and Table 2 heed.
 pub const OPTIONS: &[&str] = &[
@@ -166,7 +166,7 @@ impl Study for Vgg {
         if self.width.filters() <= 32 { threads.min(self.runs.len()).max(1) } else { 1 }
     }
 
-    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+    fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let row = self.row(run).context("a run of a set that was read")?;
         let recipe = Recipe {
             network: vgg6(&run.method.variant(), self.width.filters(), row.set.training.classes()),
@@ -181,6 +181,10 @@ impl Study for Vgg {
         };
         let threads = (self.threads / self.at_a_time(self.threads)).max(1);
         carry_out(&recipe, run, &self.folder, threads, stop)
+    }
+
+    fn kept(&self, record: &Record) {
+        training::remove_checkpoints(&self.folder, record);
     }
 
     fn report(&self, results: &Results<'_>) -> Section {

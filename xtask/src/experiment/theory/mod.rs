@@ -30,10 +30,10 @@ use crate::run::Run;
 use crate::run::execute::Finished;
 use crate::run::parallel;
 use crate::run::results::Results;
+use crate::run::stop::Stop;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::atomic::AtomicBool;
 
 /// Section 3 of the paper, and what this project adds to it.
 pub struct Theory;
@@ -157,11 +157,11 @@ impl Study for Prepare {
         self.networks.cost(run)
     }
 
-    fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+    fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         self.networks.carry_out(run, stop)
     }
 
-    fn measure(&self, results: &Results<'_>, threads: usize, stop: &AtomicBool) -> Option<Vec<Value>> {
+    fn measure(&self, results: &Results<'_>, threads: usize, stop: &Stop) -> Option<Vec<Value>> {
         let (draws, cases) = match self.profile {
             Profile::Quick => (200, 100_000),
             Profile::Full => (1000, 1_000_000),
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn the_same_bits_at_any_number_of_threads_and_on_every_run() {
         let measure = |threads| {
-            let stop = AtomicBool::new(false);
+            let stop = Stop::default();
             let found = parallel::map("theory", &jobs(3, 200), threads, &stop, |job| job()).unwrap();
             format!("{found:?}")
         };

@@ -10,13 +10,13 @@ use crate::experiment::{Context, Profile, names, table1};
 use crate::report::statistics::pair_by_seed;
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
+use crate::run::stop::Stop;
 use crate::run::trace::{Numbers, Trace};
 use crate::run::{Method, Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result};
 use gmp_math::sphere::{to_cartesian, to_spherical};
 use gmp_nn::{Mlp, Network, Parameterization};
 use gmp_train::Dataset;
-use std::sync::atomic::AtomicBool;
 
 /// The learning rate of all these networks: the authors' for GmP, and the same for SP so that only the parameterization
 /// differs.
@@ -174,7 +174,7 @@ impl Networks {
     }
 
     /// Trains one network and keeps its angles.
-    pub fn carry_out(&self, run: &Run, stop: &AtomicBool) -> Finished {
+    pub fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
         let (train, test) = set.samples(run)?;
         let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
