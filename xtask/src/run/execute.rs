@@ -236,7 +236,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Method, Protocol, VERSION};
+    use crate::run::{Method, Origin, Protocol};
     use std::cell::RefCell;
 
     fn runs(count: u64) -> Vec<Run> {
@@ -264,7 +264,8 @@ mod tests {
             seconds: 0.0,
             movement: None,
             accuracy: None,
-            version: VERSION.to_owned(),
+            origin: Origin::here(),
+            curves: None,
         }
     }
 

@@ -327,7 +327,7 @@ impl Observer<f32> for Live {
 mod tests {
     use super::*;
     use crate::run::{Method, Protocol};
-    use gmp_nn::models::{Form, vgg6};
+    use gmp_nn::zoo::vgg6;
 
     /// A process that is killed between the end of a run and its record comes back to the end, not to the start.
     #[test]
@@ -335,7 +335,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let set = Set::generated(32, 8);
         let recipe = Recipe {
-            network: vgg6(Form::GeometricInputNorm, 2, set.training.classes()),
+            network: vgg6(&Method::GeometricInputNorm.variant(), 2, set.training.classes()),
             set: &set,
             augmented: Preparation::small(true),
             plain: Preparation::small(false),
@@ -353,7 +353,7 @@ mod tests {
             protocol: Protocol::Paper,
             seed: 0,
             epoch_limit: 2,
-            data: set.fingerprint.clone(),
+            data: String::new(),
         };
         let finish = || {
             let (record, trace) =
