@@ -1,7 +1,7 @@
 //! A steady-state training step allocates nothing: counted by an allocator that counts.
 
 use gmp_nn::{Mlp, Parameterization, Rng};
-use gmp_train::{Adam, BoundaryChanges, Dataset, Epoch, Loss, Observer, Trainer};
+use gmp_train::{Adam, BoundaryChanges, Dataset, Epoch, EpochRecord, Loss, Observer, Trainer};
 use std::ops::ControlFlow;
 
 mod common;
@@ -9,9 +9,9 @@ use common::allocations;
 
 /// Notes the allocations so far after every epoch, in memory of its own that never grows.
 struct Count(Vec<usize>);
-impl<T> Observer<T> for Count {
+impl<T: gmp_nn::Element> Observer<T> for Count {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        self.0[epoch.index] = allocations();
+        self.0[epoch.record.epoch] = allocations();
         ControlFlow::Continue(())
     }
 }
@@ -55,15 +55,17 @@ fn a_hundred_steady_epochs_allocate_nothing() {
     // Watching the boundaries costs the growth of its record and nothing else.
     let network = Mlp::new(2, &[10], 1, Parameterization::Geometric).build::<f64>(1).unwrap();
     let mut changes = BoundaryChanges::new(&network, "hidden1");
-    let mut epoch = |index| {
-        let _ = changes.on_epoch(&Epoch {
-            index,
-            training_loss: 0.0,
-            metrics: &[],
-            validation: None,
+    let trainer = Trainer::new(Loss::MeanAbsoluteError, 1, 64, 0.1);
+    let mut epoch = |epoch| {
+        let record = EpochRecord {
+            epoch,
             learning_rate: 0.1,
-            network: &network,
-        });
+            training_loss: 0.0,
+            validation: None,
+            training_metrics: Vec::new(),
+            validation_metrics: Vec::new(),
+        };
+        let _ = changes.on_epoch(&Epoch { record: &record, steps: 0, trainer: &trainer, model: &network });
     };
     (0..33).for_each(&mut epoch);
     let before = allocations();

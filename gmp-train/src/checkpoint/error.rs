@@ -1,3 +1,5 @@
+//! Errors of checkpoints and other files of networks.
+
 use std::io;
 use std::path::PathBuf;
 
@@ -60,6 +62,9 @@ pub enum Problem {
     /// Metadata that cannot be understood.
     #[error("metadata: {0}")]
     Metadata(String),
+    /// A network that is to be built from a checkpoint that does not say what it is.
+    #[error("it does not say what its network is built of: restore it to a model that you built")]
+    NoNetwork,
     /// A state that is not worth a checkpoint.
     #[error("not written: {what} is {value}; the checkpoints before it stay")]
     NotFinite {

@@ -10,34 +10,33 @@
 //! | … | metadata, laid out as `codec.rs` says |
 //! | … | tensors, one after the other as the metadata list them, row-major |
 //!
-//! Two things are not in it, since what is has them: the state of the random numbers, all of which come from streams
-//! that their purpose names and that begin anew from the seed, the epoch and the place (a shuffle, the crop of a
-//! picture), so that [`Trainer::seed`] and [`TrainState`] are their state; and the network's layers, of which the
-//! caller's `description` says what it needs to build them again (restoring compares names and shapes).
+//! The state of the random numbers is not in it: all of them come from streams that their purpose names and that begin
+//! anew from the seed, the epoch and the place (a shuffle, the crop of an image), so that [`Trainer::seed`] and
+//! [`TrainState`](crate::TrainState) are their state.
 //!
 //! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one. Version
-//! 2 has the metrics at the end of the metadata; version 1 had none.
+//! 2 added the metrics at the end of the metadata, and version 3 what the model can be built from behind them.
 
+use super::wire::{self, Metrics, Progress};
 use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};
-use crate::state::Metrics;
-use crate::{OptimizerState, TrainState, Trainer};
+use crate::{OptimizerState, Trainer};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 
 /// How a checkpoint begins.
 pub(super) const MAGIC: [u8; 8] = *b"gmpckpt\n";
 /// The version that is written, and the newest that is read.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 const HEADER: usize = 32;
 
 #[derive(Serialize, Deserialize)]
-struct Metadata<'a, P, M> {
+struct Metadata<'a, M, D> {
     /// "f32" or "f64", of all tensors.
     scalar: &'a str,
     description: &'a str,
     /// JSON: a later release may add a setting with a default.
     trainer: &'a str,
-    progress: P,
+    progress: Progress,
     optimizer: &'a str,
     optimizer_steps: u64,
     #[serde(borrow)]
@@ -47,12 +46,16 @@ struct Metadata<'a, P, M> {
     tensors: Vec<(&'a str, u64, u64)>,
     /// In version 1: nothing.
     metrics: M,
+    /// Before version 3: nothing. JSON, or empty where the model does not say.
+    model: D,
 }
 
-impl<'a, P> Metadata<'a, P, ()> {
-    fn with<M>(self, metrics: M) -> Metadata<'a, P, M> {
-        let Self { scalar, description, trainer, progress, optimizer, .. } = self;
-        let Self { optimizer_steps, optimizer_settings, tensors, .. } = self;
+impl<'a, M, D> Metadata<'a, M, D> {
+    /// That of the version that is written.
+    fn with(self, metrics: impl FnOnce(&Progress, M) -> Metrics, model: &'a str) -> Metadata<'a, Metrics, &'a str> {
+        let Self { scalar, description, trainer, progress, optimizer, optimizer_steps, .. } = self;
+        let Self { optimizer_settings, tensors, .. } = self;
+        let metrics = metrics(&progress, self.metrics);
         Metadata {
             scalar,
             description,
@@ -63,8 +66,23 @@ impl<'a, P> Metadata<'a, P, ()> {
             optimizer_settings,
             tensors,
             metrics,
+            model,
         }
     }
+}
+
+fn read(metadata: &[u8], version: u32) -> Result<Metadata<'_, Metrics, &str>, String> {
+    Ok(match version {
+        1 => {
+            let old: Metadata<'_, (), ()> = codec::decode(metadata)?;
+            old.with(|progress, ()| Metrics::none(progress.history.len()), "")
+        }
+        2 => {
+            let old: Metadata<'_, Metrics, ()> = codec::decode(metadata)?;
+            old.with(|_, metrics| metrics, "")
+        }
+        _ => codec::decode(metadata)?,
+    })
 }
 
 const PARAMETERS: &str = "parameters/";
@@ -74,7 +92,8 @@ const BEST_PARAMETERS: &str = "best/parameters";
 const BEST_BUFFERS: &str = "best/buffers";
 
 pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, Problem> {
-    let Checkpoint { description, trainer, progress, optimizer, parameters, buffers, .. } = checkpoint;
+    let Checkpoint { description, model, trainer, progress: state, optimizer, parameters, buffers, .. } = checkpoint;
+    let (progress, metrics) = wire::split(state);
     let matrices = |prefix: &'static str, tensors: &'_ [Tensor<T>]| -> Vec<(String, u64, u64)> {
         let line = |t: &Tensor<T>| (format!("{prefix}{}", t.name), t.rows as u64, t.cols as u64);
         tensors.iter().map(line).collect()
@@ -87,7 +106,7 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
         numbers.push(vector);
     }
     for (name, vector) in
-        [(BEST_PARAMETERS, &progress.best.parameters), (BEST_BUFFERS, &progress.best.buffers)]
+        [(BEST_PARAMETERS, &state.best.parameters), (BEST_BUFFERS, &state.best.buffers)]
     {
         names.push((name.to_owned(), 1, vector.len() as u64));
         numbers.push(vector);
@@ -101,7 +120,8 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
         optimizer_steps: optimizer.steps,
         optimizer_settings: optimizer.settings.iter().map(|(name, value)| (&name[..], *value)).collect(),
         tensors: names.iter().map(|(name, rows, cols)| (&name[..], *rows, *cols)).collect(),
-        metrics: &progress.metrics,
+        metrics,
+        model: model.as_deref().unwrap_or_default(),
     })
     .map_err(Problem::Metadata)?;
     let tensor_bytes = numbers.iter().map(|numbers| numbers.len()).sum::<usize>() * size_of::<T>();
@@ -144,26 +164,14 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
         return Err(Problem::Checksum { found, expected });
     }
     let (metadata, mut numbers) = bytes[HEADER..].split_at(metadata_bytes as usize);
-    let metadata: Metadata<'_, TrainState<T>, Metrics> = if version == 1 {
-        let old: Metadata<'_, TrainState<T>, ()> = codec::decode(metadata).map_err(Problem::Metadata)?;
-        let history = vec![Vec::new(); old.progress.history().len()];
-        old.with(Metrics { history, ..Metrics::default() })
-    } else {
-        codec::decode(metadata).map_err(Problem::Metadata)?
-    };
+    let metadata = read(metadata, version).map_err(Problem::Metadata)?;
     if metadata.scalar != T::NAME {
         let (found, expected) = (metadata.scalar.to_owned(), T::NAME.to_owned());
         return Err(Problem::Mismatch { what: "type of the numbers".to_owned(), found, expected });
     }
-    let epochs = metadata.progress.fit().epochs;
-    for history in [metadata.progress.history().len(), metadata.metrics.history.len()] {
-        if epochs != history {
-            return Err(Problem::Metadata(format!("{epochs} epochs with a history of {history}")));
-        }
-    }
     let trainer: Trainer =
         serde_json::from_str(metadata.trainer).map_err(|e| Problem::Metadata(format!("trainer: {e}")))?;
-    let TrainState { batches, samples, .. } = metadata.progress;
+    let Progress { batches, samples, .. } = metadata.progress;
     if batches != 0 && batches.saturating_mul(trainer.batch_size) >= samples {
         let size = trainer.batch_size;
         let problem = format!("{batches} batches of {size} are done of an epoch of {samples} samples");
@@ -178,11 +186,8 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     }
     let mut checkpoint = Checkpoint {
         description: metadata.description.to_owned(),
-        progress: TrainState {
-            batch_size: trainer.batch_size,
-            metrics: metadata.metrics,
-            ..metadata.progress
-        },
+        model: (!metadata.model.is_empty()).then(|| metadata.model.to_owned()),
+        progress: wire::join(metadata.progress, metadata.metrics, trainer.batch_size).map_err(Problem::Metadata)?,
         trainer,
         optimizer: OptimizerState {
             kind: metadata.optimizer.to_owned(),

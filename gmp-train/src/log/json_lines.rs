@@ -1,6 +1,6 @@
 //! JSON Lines: an object an epoch.
 
-use super::{LogError, Record, Sink};
+use super::{Line, LogError, Sink};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::fs::{self, File, OpenOptions};
@@ -39,16 +39,16 @@ impl JsonLines {
 }
 
 impl Sink for JsonLines {
-    fn write(&mut self, record: &Record) -> Result<(), LogError> {
+    fn write(&mut self, line: &Line) -> Result<(), LogError> {
         let mut out = match self.out.take() {
             Some(out) => out,
-            None => self.open(record.epoch)?,
+            None => self.open(line.epoch)?,
         };
         let mut object: Map<String, Value> =
-            record.numbers.iter().map(|(name, number)| (name.clone(), (*number).into())).collect();
-        object.insert("epoch".to_owned(), record.epoch.into());
-        object.insert("step".to_owned(), record.step.into());
-        object.insert("seconds".to_owned(), record.seconds.into());
+            line.numbers.iter().map(|(name, number)| (name.clone(), (*number).into())).collect();
+        object.insert("epoch".to_owned(), line.epoch.into());
+        object.insert("step".to_owned(), line.step.into());
+        object.insert("seconds".to_owned(), line.seconds.into());
         let line = Value::Object(object).to_string() + "\n";
         out.write_all(line.as_bytes()).map_err(LogError::of(&self.file, "write"))?;
         self.out = Some(out);

@@ -1,9 +1,10 @@
-//! The numbers of a run for other tools, epoch by epoch while it trains.
+//! Training logs for other tools: JSON Lines and TensorBoard.
 
 mod event_files;
 mod json_lines;
 
-use crate::{Epoch, Monitor, Observer, State, TrainState, Trainer};
+use crate::{Epoch, Monitor, Observer};
+use gmp_nn::Element;
 use event_files::EventFiles;
 use json_lines::JsonLines;
 use std::io;
@@ -14,7 +15,7 @@ use std::time::Instant;
 /// Writes down every epoch: an [`Observer`].
 ///
 /// An epoch's numbers are `training/loss`, `training/` and `validation/` with the name of each of
-/// [`Trainer::metrics`] and of the monitored one, and `learning_rate`; with them go the epoch (from 0), the optimizer
+/// [`Trainer::metrics`](crate::Trainer) and of the monitored one (`validation/loss` for the loss), and `learning_rate`; with them go the epoch (from 0), the optimizer
 /// steps carried out, and the seconds since this observer was made. They reach the operating system before the next
 /// epoch begins.
 ///
@@ -48,17 +49,17 @@ use std::time::Instant;
 pub struct Log<'a> {
     sink: Box<dyn Sink>,
     begin: Instant,
-    report: Box<dyn FnMut(&LogError) + 'a>,
+    report: Box<dyn FnMut(&LogError) + Send + 'a>,
 }
 
-/// Where records go.
-trait Sink {
-    /// Takes the record of an epoch; the first one says where a run goes on.
-    fn write(&mut self, record: &Record) -> Result<(), LogError>;
+/// Where lines go.
+trait Sink: Send {
+    /// Takes the line of an epoch; the first one says where a run goes on.
+    fn write(&mut self, line: &Line) -> Result<(), LogError>;
 }
 
-/// An epoch.
-struct Record {
+/// What is written of an epoch.
+struct Line {
     epoch: usize,
     step: usize,
     seconds: f64,
@@ -87,62 +88,53 @@ impl<'a> Log<'a> {
     /// A file of JSON Lines: an object an epoch, a line each. A number that is not finite is `null`.
     ///
     /// A file that is something else is reported and left alone.
-    pub fn json_lines(file: impl Into<PathBuf>, report: impl FnMut(&LogError) + 'a) -> Self {
+    pub fn json_lines(file: impl Into<PathBuf>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self::to(Box::new(JsonLines::new(file.into())), report)
     }
 
     /// Event files for TensorBoard (`tensorboard --logdir folder`): a new one in `folder` for every run, by optimizer
     /// steps.
-    pub fn event_files(folder: impl Into<PathBuf>, report: impl FnMut(&LogError) + 'a) -> Self {
+    pub fn event_files(folder: impl Into<PathBuf>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self::to(Box::new(EventFiles::new(folder.into())), report)
     }
 
-    fn to(sink: Box<dyn Sink>, report: impl FnMut(&LogError) + 'a) -> Self {
+    fn to(sink: Box<dyn Sink>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self { sink, begin: Instant::now(), report: Box::new(report) }
     }
 }
 
-impl<T> Observer<T> for Log<'_> {
-    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
-        let fit = state.progress.fit();
-        if state.progress.batches() == 0
-            && let Some(epoch) = fit.epochs.checked_sub(1)
-        {
-            let record = Record {
-                epoch,
-                step: fit.steps,
-                seconds: self.begin.elapsed().as_secs_f64(),
-                numbers: numbers(state.trainer, state.progress),
-            };
-            if let Err(error) = self.sink.write(&record) {
-                (self.report)(&error);
-            }
+/// Before the checkpoint of the epoch is written: a run that is resumed from one has its whole past in the log.
+impl<T: Element> Observer<T> for Log<'_> {
+    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
+        let line = Line {
+            epoch: epoch.record.epoch,
+            step: epoch.steps,
+            seconds: self.begin.elapsed().as_secs_f64(),
+            numbers: numbers(epoch),
+        };
+        if let Err(error) = self.sink.write(&line) {
+            (self.report)(&error);
         }
         ControlFlow::Continue(())
     }
 }
 
-/// The last epoch's, with the names that they have in every log.
-fn numbers<T>(trainer: &Trainer, progress: &TrainState<T>) -> Vec<(String, f64)> {
-    let (Some(record), Some(measured)) = (progress.history().last(), progress.metrics().last()) else {
-        return Vec::new();
-    };
+/// The epoch's, with the names that they have in every log.
+fn numbers<T: Element>(epoch: &Epoch<'_, T>) -> Vec<(String, f64)> {
+    let (record, trainer) = (epoch.record, epoch.trainer);
     let mut numbers = vec![
         ("training/loss".to_owned(), record.training_loss),
         ("learning_rate".to_owned(), record.learning_rate),
     ];
-    for (metric, measured) in trainer.metrics.iter().zip(measured) {
-        numbers.push((format!("training/{metric}"), measured.training));
-        numbers.extend(measured.validation.map(|value| (format!("validation/{metric}"), value)));
+    for (metric, training, validation) in epoch.metrics() {
+        numbers.push((format!("training/{metric}"), training));
+        numbers.extend(validation.map(|value| (format!("validation/{metric}"), value)));
     }
-    if let Monitor::Validation(metric, _) = trainer.monitor
-        && !trainer.metrics.contains(&metric)
-    {
-        numbers.extend(record.validation.map(|value| (format!("validation/{metric}"), value)));
-    }
+    let name = match trainer.monitor {
+        Monitor::Validation(metric) if trainer.metrics.contains(&metric) => None,
+        Monitor::Validation(metric) => Some(format!("validation/{metric}")),
+        Monitor::Auto | Monitor::TrainingLoss => Some("validation/loss".to_owned()),
+    };
+    numbers.extend(name.zip(record.validation));
     numbers
 }

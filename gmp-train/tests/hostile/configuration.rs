@@ -5,7 +5,7 @@ use super::mutation::{Allowed, replay};
 use gmp_nn::conv::{Padding, Window};
 use gmp_nn::{Activation, DirectionInit, Features, LayerSpec, Mlp, NetworkSpec, Parameterization};
 use gmp_train::{
-    Clip, EarlyStopping, Goal, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer,
+    Clip, EarlyStopping, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub(crate) fn good() -> [Vec<u8>; 3] {
     };
     let trainer = Trainer {
         micro_batch: Some(4),
-        monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
+        monitor: Monitor::Validation(Metric::MeanAbsoluteError),
         metrics: vec![Metric::MeanAbsoluteError],
         step_decay: Some(StepDecay { factor: 0.1, epochs: vec![20, 20] }),
         plateau: Some(ReduceOnPlateau { factor: 0.9, patience: 2, min_delta: 1e-2 }),

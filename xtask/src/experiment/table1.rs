@@ -14,7 +14,7 @@ use crate::run::execute::Finished;
 use crate::run::results::Results;
 use crate::run::{Method, Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result};
-use gmp_train::{Dataset, Goal, Loss, Metric};
+use gmp_train::{Dataset, Loss, Metric};
 use std::sync::atomic::AtomicBool;
 
 /// Table 1.
@@ -24,7 +24,7 @@ pub(super) const SETUP: Setup = Setup {
     units: 100,
     loss: Loss::MeanAbsoluteError,
     metric: Metric::RootMeanSquaredError,
-    monitor: (Metric::MeanSquaredError, Goal::Minimize),
+    monitor: Metric::MeanSquaredError,
     watched: Watched::TestSet,
     batch_size: 1024,
     patience: (50, 100),

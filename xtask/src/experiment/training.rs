@@ -6,7 +6,7 @@ use crate::run::{Protocol, Record, Run, VERSION};
 use gmp_autograd::Tape;
 use gmp_nn::{Mlp, Network, Rng};
 use gmp_train::{
-    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss, Metric,
+    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Loss, Metric,
     Monitor, Observer, ReduceOnPlateau, Restore, Standardizer, Trainer, split,
 };
 use std::ops::ControlFlow;
@@ -22,8 +22,8 @@ pub struct Setup {
     pub loss: Loss,
     /// What is reported of the test set.
     pub metric: Metric,
-    /// What the deciding samples are watched by, and whether larger is better.
-    pub monitor: (Metric, Goal),
+    /// What the deciding samples are watched by.
+    pub monitor: Metric,
     /// What the authors' protocol watches.
     pub watched: Watched,
     /// Samples a step.
@@ -114,6 +114,7 @@ pub fn metric_name(metric: Metric) -> String {
         Metric::RootMeanSquaredError => "rmse",
         Metric::MeanSquaredError => "mse",
         Metric::MeanAbsoluteError => "mae",
+        Metric::Loss(loss) => return loss.to_string(),
     };
     name.to_owned()
 }
@@ -144,12 +145,7 @@ fn train(
         directions: run.method.directions(),
         ..Mlp::new(train.input_cols(), &[setup.units], 1, run.method.parameterization())
     };
-    // Data sets that a network cannot be built for were refused when they were read.
-    let mut network: Network<f64> = spec.build(run.seed).map_err(|_| Error::TooFewSamples {
-        what: "inputs",
-        got: train.input_cols(),
-        needed: 1,
-    })?;
+    let mut network: Network<f64> = spec.build(run.seed)?;
     before(&mut network);
     let (decide, restore) = match (run.protocol, &validation) {
         (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),
@@ -159,7 +155,7 @@ fn train(
     };
     let trainer = Trainer {
         monitor: decide
-            .map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor.0, setup.monitor.1)),
+            .map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor)),
         plateau: Some(ReduceOnPlateau::new(setup.patience.0)),
         early_stopping: Some(EarlyStopping { patience: setup.patience.1, min_delta: 0.0, restore }),
         seed: run.seed,
@@ -231,7 +227,7 @@ impl Observer<f64> for Watch<'_> {
         if self.stop.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
-        self.losses.push(epoch.training_loss);
+        self.losses.push(epoch.record.training_loss);
         if let Some(changes) = &mut self.changes {
             changes.on_epoch(epoch)?;
         }
