@@ -37,7 +37,7 @@ pub use metric::Metric;
 pub use model::Model;
 pub use monitor::Monitor;
 pub use observer::{BoundaryChanges, BoundarySnapshots, Change, Epoch, Observer, OnEpoch, State, Step};
-pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd};
+pub use optimizer::{Adam, AdamW, Optimizer, OptimizerState, ParamGroup, ParamGroups, RmsProp, Sgd};
 pub use pass::evaluate;
 pub use schedule::{
     CustomSchedule, EarlyStopping, Goal, Moment, Phase, ReduceOnPlateau, Restore, Schedule, Span, StepDecay,
@@ -45,3 +45,8 @@ pub use schedule::{
 pub use standardizer::Standardizer;
 pub use state::TrainState;
 pub use trainer::{Check, End, Fit, Trainer};
+
+// One dependency is enough: the crates below, and what most programs need of them.
+pub use gmp_autograd::{self, Mat, Tape, Var, op};
+pub use gmp_math::{self, Scalar};
+pub use gmp_nn::{self, Element, Mlp, Network, NetworkSpec, ParamStore, Parameterization, Rng, Role};

@@ -2,11 +2,19 @@
 
 mod broken_numbers;
 mod checkpoint;
+mod data_errors;
 mod denormals;
+mod examples;
 mod fit;
 mod golden;
 mod image_files;
 mod image_loader;
 mod images;
 mod log;
+mod monitors;
+mod observers;
+mod optimizers;
+mod own;
 mod safetensors;
+mod schedules;
+mod stability;
