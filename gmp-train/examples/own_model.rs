@@ -2,15 +2,16 @@
 //!
 //! `cargo run --example own_model`
 
+use gmp_train::gmp_nn::Slot;
 use gmp_train::{
-    Adam, Dataset, Element, Loss, Metric, Mlp, Model, Network, ParamStore, Parameterization, Role, Tape, Trainer,
-    Var, op,
+    Adam, Dataset, Element, Loss, Metric, Mlp, Model, Network, ParamStore, Parameterization, Role, Tape,
+    Trainer, Var, op,
 };
 
 struct WithLine<T> {
     /// The line's slope is appended to the network's parameters, so that one optimizer steps them all.
     network: Network<T>,
-    slope: gmp_train::gmp_nn::Slot,
+    slope: Slot,
 }
 
 impl<T: Element> WithLine<T> {

@@ -3,8 +3,8 @@
 //! `cargo run --example own_observer`
 
 use gmp_train::{
-    Adam, BoundaryChanges, Dataset, Element, End, Epoch, Loss, Metric, Mlp, Observer, Parameterization, State,
-    Step, Trainer,
+    Adam, BoundaryChanges, Dataset, Element, End, Epoch, Loss, Metric, Mlp, Observer, Parameterization,
+    State, Step, Trainer,
 };
 use std::ops::ControlFlow;
 
@@ -51,7 +51,10 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, observers)?;
 
     println!("largest loss of a step: {:.3}", progress.largest);
-    println!("mean movement of a boundary in the last epoch: {:.4}", boundaries.location[fit.epochs - 1].mean);
+    println!(
+        "mean movement of a boundary in the last epoch: {:.4}",
+        boundaries.location[fit.epochs - 1].mean
+    );
     assert_eq!(fit.end, End::Observer);
     Ok(())
 }

@@ -3,7 +3,8 @@
 //! `cargo run --example own_optimizer`
 
 use gmp_train::{
-    Dataset, Error, Loss, Metric, Mlp, Optimizer, OptimizerState, ParamStore, Parameterization, Scalar, Trainer,
+    Dataset, Error, Loss, Metric, Mlp, Optimizer, OptimizerState, ParamStore, Parameterization, Scalar,
+    Trainer,
 };
 
 /// `p ← p − lr · sign(β₁ m + (1 − β₁) g)`, `m ← β₂ m + (1 − β₂) g`.
@@ -47,7 +48,13 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut network = Mlp::new(1, &[30], 1, Parameterization::Geometric).build::<f64>(1)?;
     let mut lion = Lion { betas: [0.9, 0.99], average: Vec::new() };
-    Trainer::new(Loss::MeanSquaredError, 50, 500, 0.003).fit(&mut network, &mut lion, &data, None, &mut ())?;
+    Trainer::new(Loss::MeanSquaredError, 50, 500, 0.003).fit(
+        &mut network,
+        &mut lion,
+        &data,
+        None,
+        &mut (),
+    )?;
     let error = Metric::RootMeanSquaredError.evaluate(&network, &data);
     println!("error {error:.3}");
     assert!(error < 0.2);

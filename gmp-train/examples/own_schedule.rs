@@ -20,12 +20,15 @@ fn restarts(at: Moment) -> f64 {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let data = Dataset::new((0..40).map(f64::from).collect(), 1, (0..40).map(|i| f64::from(i % 5)).collect(), 1)?;
+    let data =
+        Dataset::new((0..40).map(f64::from).collect(), 1, (0..40).map(|i| f64::from(i % 5)).collect(), 1)?;
     let mut network = Mlp::new(1, &[20], 1, Parameterization::Geometric).build::<f64>(1)?;
     let trainer = Trainer {
         // Own schedules compose with the others.
         schedule: Some(
-            Schedule::WarmUp.during(Span::Epochs(2)).then(Schedule::custom("cosine with warm restarts", restarts)),
+            Schedule::WarmUp
+                .during(Span::Epochs(2))
+                .then(Schedule::custom("cosine with warm restarts", restarts)),
         ),
         ..Trainer::new(Loss::MeanSquaredError, 8, 34, 0.01)
     };

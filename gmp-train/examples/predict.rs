@@ -19,7 +19,8 @@ fn train(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
 
     let mut network = Mlp::new(1, &[20], 1, Parameterization::Geometric).build::<f32>(1)?;
     let trainer = Trainer::new(Loss::MeanSquaredError, 50, 1000, 0.01);
-    let mut checkpoints = Checkpoints::new(folder, 1, Every::Epochs(200), |error| eprintln!("WARNING: {error}"));
+    let mut checkpoints =
+        Checkpoints::new(folder, 1, Every::Epochs(200), |error| eprintln!("WARNING: {error}"));
     trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut checkpoints)?;
     std::fs::write(folder.join("standardizers.json"), serde_json::to_vec(&standardizers)?)?;
     Ok(())

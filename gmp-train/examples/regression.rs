@@ -3,7 +3,8 @@
 //! `cargo run --example regression`
 
 use gmp_train::{
-    Adam, Dataset, EarlyStopping, Loss, Metric, Mlp, Parameterization, Rng, Standardizer, Tape, Trainer, split,
+    Adam, Dataset, EarlyStopping, Loss, Metric, Mlp, Parameterization, Rng, Standardizer, Tape, Trainer,
+    split,
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,7 +49,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let y = network.forward(&mut tape, x);
     let mut prediction = tape.value(y).data().to_vec();
     targets.inverse(&mut prediction);
-    println!("prediction {:.1}, without noise {:.1}", prediction[0], 500.0 + 10.0 * (4.7_f64 / 3.0).sin() * 0.9);
+    println!(
+        "prediction {:.1}, without noise {:.1}",
+        prediction[0],
+        500.0 + 10.0 * (4.7_f64 / 3.0).sin() * 0.9
+    );
 
     // The noise alone is 1.
     assert!(error < 2.0);

@@ -117,7 +117,11 @@ impl<T: Scalar> Dataset<T> {
         let user = "a list of class weights";
         let place = Place { set: "data set", user: &user, first: 0 };
         let targets = Mat::new(&self.targets, self.samples, self.target_cols);
-        Targets::Classes.check_shape(place, (self.samples, weights.len()), (self.samples, self.target_cols))?;
+        Targets::Classes.check_shape(
+            place,
+            (self.samples, weights.len()),
+            (self.samples, self.target_cols),
+        )?;
         Targets::Classes.check_values(place, weights.len(), targets)?;
         let of_samples = self.targets.iter().map(|class| weights[class.to_f64() as usize]).collect();
         self.with_weights(of_samples)

@@ -163,7 +163,8 @@ mod tests {
     fn sums_of_batches_give_the_metric_of_all() {
         let (p, t) = ([1.0, -2.0, 0.5, 4.0], [1.0, 0.0, 1.0, 1.0]);
         for metric in [Metric::RootMeanSquaredError, Metric::MeanAbsoluteError, Metric::BinaryAccuracy] {
-            let sum = |range: std::ops::RangeFrom<usize>| metric.sum(&p[range.clone()], &t[range], None).unwrap();
+            let sum =
+                |range: std::ops::RangeFrom<usize>| metric.sum(&p[range.clone()], &t[range], None).unwrap();
             let sum = sum(1..) + metric.sum(&p[..1], &t[..1], None).unwrap();
             assert_eq!(metric.mean(sum, 4), metric.of(&p, &t));
         }

@@ -61,7 +61,9 @@ impl From<Wire> for Monitor {
         match wire {
             Wire::Auto => Self::Auto,
             Wire::TrainingLoss => Self::TrainingLoss,
-            Wire::Validation(Watched::WithGoal(metric, _) | Watched::Metric(metric)) => Self::Validation(metric),
+            Wire::Validation(Watched::WithGoal(metric, _) | Watched::Metric(metric)) => {
+                Self::Validation(metric)
+            }
         }
     }
 }
@@ -81,9 +83,11 @@ mod tests {
         let wrong = read("{\"validation\":[{\"top_accuracy\":5},\"minimize\"]}");
         assert_eq!((wrong, wrong.goal()), (Monitor::Validation(Metric::TopK(5)), Goal::Maximize));
         assert_eq!(read("{\"validation\":\"binary_accuracy\"}").goal(), Goal::Maximize);
-        for monitor in
-            [Monitor::Auto, Monitor::Validation(Metric::Loss(Loss::Quantile { level: 0.9 })), Monitor::TrainingLoss]
-        {
+        for monitor in [
+            Monitor::Auto,
+            Monitor::Validation(Metric::Loss(Loss::Quantile { level: 0.9 })),
+            Monitor::TrainingLoss,
+        ] {
             assert_eq!(read(&serde_json::to_string(&monitor).unwrap()), monitor);
         }
     }

@@ -184,18 +184,22 @@ fn begin<T: Element>(
 ) -> Result<Var, Error> {
     let (rows, cols) = (batch.inputs.rows(), batch.inputs.cols());
     if let Some(features) = model.input() {
-        let (per_sample, columns, text) = match features {
-            Features::Vector(columns) => (Some(1), columns, format!("{columns} columns")),
-            Features::Image { height, width, channels } => (
-                height.checked_mul(width),
-                channels,
-                format!("images of {height}×{width} pixels, one row per pixel, of {channels} channels"),
-            ),
+        let (per_sample, columns) = match features {
+            Features::Vector(columns) => (Some(1), columns),
+            Features::Image { height, width, channels } => (height.checked_mul(width), channels),
         };
         if cols != columns || per_sample.and_then(|n| n.checked_mul(batch.samples)) != Some(rows) {
-            let what = format!("inputs of the {set}");
-            let found = format!("{rows} rows of {cols} columns for {} samples", batch.samples);
-            return Err(Error::Misfit { what, found, expected: format!("{text}, as the model takes them") });
+            let expected = match features {
+                Features::Vector(columns) => format!("{columns} columns"),
+                Features::Image { height, width, channels } => {
+                    format!("images of {height}×{width} pixels, one row per pixel, of {channels} channels")
+                }
+            };
+            return Err(Error::Misfit {
+                what: format!("inputs of the {set}"),
+                found: format!("{rows} rows of {cols} columns for {} samples", batch.samples),
+                expected: format!("{expected}, as the model takes them"),
+            });
         }
     }
     tape.begin(model.parameters().values());

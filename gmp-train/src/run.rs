@@ -67,7 +67,11 @@ impl<'a, T: Element> Run<'a, T> {
     }
 
     /// Looks at all data before the first step; what is not looked at here is looked at as its batch comes.
-    pub(crate) fn check_data(&mut self, train: &Dataset<T>, validation: Option<&Dataset<T>>) -> Result<(), Error> {
+    pub(crate) fn check_data(
+        &mut self,
+        train: &Dataset<T>,
+        validation: Option<&Dataset<T>>,
+    ) -> Result<(), Error> {
         let Self { trainer, model, pass, .. } = self;
         pass.check_data(&**model, train, Some(trainer.loss), &trainer.metrics, TRAINING)?;
         if let Some(validation) = validation
@@ -188,7 +192,8 @@ impl<'a, T: Element> Run<'a, T> {
         }
         let targets = progress.running.targets;
         let means = trainer.metrics.iter().zip(&mut progress.running.sums);
-        record.training_metrics = means.map(|(metric, sum)| metric.mean(std::mem::take(sum), targets)).collect();
+        record.training_metrics =
+            means.map(|(metric, sum)| metric.mean(std::mem::take(sum), targets)).collect();
         (progress.batches, progress.loss_sum) = (0, 0.0);
         (progress.running.seen, progress.running.targets) = (0, 0);
         progress.fit.epochs = step.epoch + 1;

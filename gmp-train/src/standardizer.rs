@@ -31,7 +31,10 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Columns<T>", bound(serialize = "T: Serialize", deserialize = "T: Scalar + Deserialize<'de>"))]
+#[serde(
+    try_from = "Columns<T>",
+    bound(serialize = "T: Serialize", deserialize = "T: Scalar + Deserialize<'de>")
+)]
 pub struct Standardizer<T> {
     mean: Vec<T>,
     deviation: Vec<T>,

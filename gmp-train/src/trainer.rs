@@ -180,7 +180,8 @@ impl Trainer {
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
-        let mut run = Run::new(self, progress, model, optimizer, observer, train.samples(), validation.is_some())?;
+        let mut run =
+            Run::new(self, progress, model, optimizer, observer, train.samples(), validation.is_some())?;
         run.check_data(train, validation)?;
         let mut train = train.batches(self.batch_size, self.seed);
         let mut validation = validation.map(|data| data.batches(data.samples(), 0));

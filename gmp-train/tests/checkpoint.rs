@@ -5,8 +5,8 @@ use gmp_nn::{
 };
 use gmp_train::checkpoint::{Newest, Problem};
 use gmp_train::{
-    Adam, Checkpoint, Checkpoints, Clip, Dataset, EarlyStopping, End, Every, Fit, Loss, Metric,
-    Monitor, Observer, Optimizer, OptimizerState, EpochRecord, ReduceOnPlateau, Restore, Sgd, State, Step, StepDecay,
+    Adam, Checkpoint, Checkpoints, Clip, Dataset, EarlyStopping, End, EpochRecord, Every, Fit, Loss, Metric,
+    Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, State, Step, StepDecay,
     Trainer,
 };
 use std::ops::ControlFlow;

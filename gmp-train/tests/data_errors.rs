@@ -26,7 +26,8 @@ fn error(loss: Loss, outputs: usize, data: &Dataset<f64>) -> String {
     assert_eq!(untouched.buffers, network(outputs).buffers);
     let (start, mut streamed) = (TrainState::start(&trainer), network(outputs));
     let mut batches = data.batches(data.samples(), 0);
-    let of_batches = trainer.fit_batches(start, &mut streamed, &mut Adam::default(), &mut batches, None, &mut ());
+    let of_batches =
+        trainer.fit_batches(start, &mut streamed, &mut Adam::default(), &mut batches, None, &mut ());
     assert_eq!(
         std::mem::discriminant(&of_batches.unwrap_err()),
         std::mem::discriminant(&error),
@@ -156,11 +157,14 @@ fn a_run_that_goes_on_with_another_loss_is_looked_at_too() {
     let (regression, mut keep) = (data(&[0.5, 1.5, 3.0], 1), Keep(None));
     let trainer = Trainer::new(Loss::MeanSquaredError, 2, 2, 0.1);
     trainer.fit(&mut network(1), &mut Adam::default(), &regression, None, &mut keep).unwrap();
-    for (loss, text) in [(SOFTMAX, "target 0.5 at sample 0"), (Loss::BinaryCrossEntropy, "target 1.5 at sample 1")] {
+    for (loss, text) in
+        [(SOFTMAX, "target 0.5 at sample 0"), (Loss::BinaryCrossEntropy, "target 1.5 at sample 1")]
+    {
         let (mut network, mut adam) = (network(1), Adam::default());
         let progress = keep.0.clone().unwrap().restore(&mut network, &mut adam).unwrap();
         let trainer = Trainer { loss, epochs: 4, ..trainer.clone() };
-        let error = trainer.fit_from(progress, &mut network, &mut adam, &regression, None, &mut ()).unwrap_err();
+        let error =
+            trainer.fit_from(progress, &mut network, &mut adam, &regression, None, &mut ()).unwrap_err();
         assert!(error.to_string().contains(text), "{error}");
     }
 }
@@ -172,7 +176,10 @@ fn weights_are_checked() {
     assert!(set().with_weights(vec![1.0, -1.0, 0.0]).is_err());
     assert!(set().with_weights(vec![1.0, f64::NAN, 0.0]).is_err());
     let error = set().with_class_weights(&[1.0, 2.0]).unwrap_err().to_string();
-    assert!(error.starts_with("data set: target 2 at sample 2, column 0; a list of class weights"), "{error}");
+    assert!(
+        error.starts_with("data set: target 2 at sample 2, column 0; a list of class weights"),
+        "{error}"
+    );
     let weighted = set().with_class_weights(&[1.0, 2.0, 3.0]).unwrap();
     assert_eq!(weighted.subset(&[2, 0]).unwrap().weights(), Some(&[3.0, 1.0][..]));
 }

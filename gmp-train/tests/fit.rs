@@ -2,8 +2,8 @@
 
 use gmp_nn::{Mlp, Network, ParamStore, Parameterization, Rng};
 use gmp_train::{
-    Adam, BoundaryChanges, BoundarySnapshots, Clip, Dataset, EarlyStopping, End, Epoch, Error, Loss,
-    Metric, Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, Trainer,
+    Adam, BoundaryChanges, BoundarySnapshots, Clip, Dataset, EarlyStopping, End, Epoch, Error, Loss, Metric,
+    Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, Trainer,
 };
 use std::ops::ControlFlow;
 

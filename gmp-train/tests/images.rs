@@ -141,7 +141,13 @@ impl Batches<f64> for Noise {
         }
         self.2 += 1;
         let inputs = Mat::new(&self.0[index * 6 * size..][..6 * size], 6 * 32 * 32, 3);
-        Ok(Some(Batch { index, samples: 6, inputs, targets: Mat::new(&self.1[index * 6..][..6], 6, 1), weights: None }))
+        Ok(Some(Batch {
+            index,
+            samples: 6,
+            inputs,
+            targets: Mat::new(&self.1[index * 6..][..6], 6, 1),
+            weights: None,
+        }))
     }
 }
 

@@ -3,8 +3,8 @@
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Checkpoints, Dataset, Epoch, Every, Log, LogError, Loss, Metric, Monitor, Observer, State,
-    Step, TrainState, Trainer,
+    Adam, Checkpoints, Dataset, Epoch, Every, Log, LogError, Loss, Metric, Monitor, Observer, State, Step,
+    TrainState, Trainer,
 };
 use serde_json::Value;
 use std::fs;

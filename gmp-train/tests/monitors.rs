@@ -4,8 +4,8 @@ use gmp_autograd::{Tape, Var, op};
 use gmp_math::Scalar;
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
 use gmp_train::{
-    Adam, Dataset, EarlyStopping, End, EpochRecord, Error, Fit, Loss, LossFunction, Metric, Monitor, OnEpoch,
-    Epoch, Trainer,
+    Adam, Dataset, EarlyStopping, End, Epoch, EpochRecord, Error, Fit, Loss, LossFunction, Metric, Monitor,
+    OnEpoch, Trainer,
 };
 use std::ops::ControlFlow;
 
@@ -17,7 +17,10 @@ fn classes(samples: usize, seed: u64) -> Dataset<f64> {
     Dataset::new(x, 2, y, 1).unwrap()
 }
 
-fn fit(trainer: &Trainer, validation: Option<&Dataset<f64>>) -> (Result<Fit, Error>, Vec<EpochRecord>, Network<f64>) {
+fn fit(
+    trainer: &Trainer,
+    validation: Option<&Dataset<f64>>,
+) -> (Result<Fit, Error>, Vec<EpochRecord>, Network<f64>) {
     let mut network = Mlp::new(2, &[40], 2, Parameterization::Geometric).build(3).unwrap();
     let mut records = Vec::new();
     let mut observer = OnEpoch(|epoch: &Epoch<'_, f64>| {
@@ -71,8 +74,10 @@ impl LossFunction for Own {
 /// Of a classifier with two outputs and a regression by both: an own loss is watched, in mini- and micro-batches.
 #[test]
 fn an_own_loss_is_watched_as_a_built_in_one_is() {
-    let (x, y): (Vec<f64>, Vec<f64>) = ((0..20).map(f64::from).collect(), (0..40).map(|i| f64::from(i % 7)).collect());
-    let (train, validation) = (Dataset::new(x.clone(), 1, y.clone(), 2).unwrap(), Dataset::new(x, 1, y, 2).unwrap());
+    let (x, y): (Vec<f64>, Vec<f64>) =
+        ((0..20).map(f64::from).collect(), (0..40).map(|i| f64::from(i % 7)).collect());
+    let (train, validation) =
+        (Dataset::new(x.clone(), 1, y.clone(), 2).unwrap(), Dataset::new(x, 1, y, 2).unwrap());
     let run = |loss, micro_batch| {
         let trainer = Trainer {
             metrics: vec![Metric::Loss(loss), Metric::MeanSquaredError],
@@ -90,7 +95,8 @@ fn an_own_loss_is_watched_as_a_built_in_one_is() {
         records
     };
     for micro_batch in [None, Some(3)] {
-        let (own, built_in) = (run(Loss::Custom(&Own), micro_batch), run(Loss::MeanSquaredError, micro_batch));
+        let (own, built_in) =
+            (run(Loss::Custom(&Own), micro_batch), run(Loss::MeanSquaredError, micro_batch));
         for (own, built_in) in own.iter().zip(built_in) {
             let numbers = |record: &EpochRecord| {
                 let all = [&record.training_metrics[..], &record.validation_metrics].concat();
@@ -121,7 +127,9 @@ fn weights_are_those_of_the_training_and_of_the_validation_loss() {
         });
         let mut network = Mlp::new(2, &[8], 2, Parameterization::Geometric).build(3).unwrap();
         // Adam's step does not depend on the length of the gradient.
-        trainer.fit(&mut network, &mut Adam::new(0.9, 0.999, 1e-30), data, Some(data), &mut observer).unwrap();
+        trainer
+            .fit(&mut network, &mut Adam::new(0.9, 0.999, 1e-30), data, Some(data), &mut observer)
+            .unwrap();
         records
     };
     for (weighted, twice) in run(&weighted).iter().zip(run(&twice)) {
@@ -129,7 +137,8 @@ fn weights_are_those_of_the_training_and_of_the_validation_loss() {
         assert!((weighted.1 - share * twice.1).abs() < 1e-9, "{weighted:?} {twice:?}");
     }
     // An own loss without weights says so.
-    let set = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1).unwrap().with_weights(vec![1.0, 2.0]).unwrap();
+    let set =
+        Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1).unwrap().with_weights(vec![1.0, 2.0]).unwrap();
     let mut network = Mlp::new(1, &[2], 1, Parameterization::Standard).build::<f64>(1).unwrap();
     let error = Trainer::of(Loss::Custom(&Own))
         .fit(&mut network, &mut Adam::default(), &set, None, &mut ())

@@ -2,7 +2,8 @@
 
 use gmp_nn::{Mlp, Parameterization};
 use gmp_train::{
-    Adam, Checkpoints, Dataset, End, Epoch, Every, Fit, Log, Loss, Metric, Observer, OnEpoch, State, Step, Trainer,
+    Adam, Checkpoints, Dataset, End, Epoch, Every, Fit, Log, Loss, Metric, Observer, OnEpoch, State, Step,
+    Trainer,
 };
 use std::ops::ControlFlow;
 
@@ -48,9 +49,18 @@ fn every_step_and_every_epoch_is_seen_in_order() {
     assert_eq!(
         notes.0,
         [
-            "step 1 of epoch 0", "step 2 of epoch 0", "epoch 1 of 3", "step 3 of epoch 0",
-            "step 1 of epoch 1", "step 2 of epoch 1", "epoch 2 of 3", "step 3 of epoch 1",
-            "step 1 of epoch 2", "step 2 of epoch 2", "epoch 3 of 3", "step 3 of epoch 2",
+            "step 1 of epoch 0",
+            "step 2 of epoch 0",
+            "epoch 1 of 3",
+            "step 3 of epoch 0",
+            "step 1 of epoch 1",
+            "step 2 of epoch 1",
+            "epoch 2 of 3",
+            "step 3 of epoch 1",
+            "step 1 of epoch 2",
+            "step 2 of epoch 2",
+            "epoch 3 of 3",
+            "step 3 of epoch 2",
             "end",
         ]
     );
@@ -60,10 +70,15 @@ fn every_step_and_every_epoch_is_seen_in_order() {
 fn tuples_options_references_and_closures_are_observers() {
     let mut count = 0;
     let mut a = Notes::default();
-    let mut all = (&mut a, None::<Notes>, Some(Notes::default()), OnEpoch(|_: &Epoch<'_, f64>| {
-        count += 1;
-        if count == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }));
+    let mut all = (
+        &mut a,
+        None::<Notes>,
+        Some(Notes::default()),
+        OnEpoch(|_: &Epoch<'_, f64>| {
+            count += 1;
+            if count == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }),
+    );
     let fit = fit(&mut all);
     assert_eq!((fit.end, fit.epochs), (End::Observer, 2));
     let c = all.2.unwrap();

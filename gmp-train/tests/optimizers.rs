@@ -101,7 +101,11 @@ fn resumes_at_every_step<T: Element>() {
                 let (_, mut first) = optimizers(true).swap_remove(i);
                 let bytes = run(&mut *first, None, step).4;
                 let (_, mut other) = optimizers(false).swap_remove(i);
-                assert_eq!(run(&mut *other, Some(&bytes), usize::MAX), whole, "{name} {schedule:?} at {step}");
+                assert_eq!(
+                    run(&mut *other, Some(&bytes), usize::MAX),
+                    whole,
+                    "{name} {schedule:?} at {step}"
+                );
             }
         }
     }

@@ -56,7 +56,10 @@ fn data() -> Dataset<f64> {
 }
 
 fn trainer() -> Trainer {
-    Trainer { early_stopping: Some(EarlyStopping::new(90)), ..Trainer::new(Loss::MeanSquaredError, 7, 100, 0.02) }
+    Trainer {
+        early_stopping: Some(EarlyStopping::new(90)),
+        ..Trainer::new(Loss::MeanSquaredError, 7, 100, 0.02)
+    }
 }
 
 /// Looks at every step, and keeps the state after 50.

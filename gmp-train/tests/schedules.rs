@@ -39,7 +39,8 @@ fn every_step_has_the_rate_of_the_schedule() {
     let schedule = Schedule::WarmUp.during(Span::Steps(4)).then(Schedule::Linear { from: 1.0, to: 0.0 });
     let (last, Rates(steps, epochs), bias) = fit(schedule);
     // The step decay halves the last epoch besides.
-    let expected = [0.25, 0.5, 0.75, 1.0, 1.0, 0.8, 0.6 / 2.0, 0.4 / 2.0, 0.2 / 2.0].map(|factor| 0.1 * factor);
+    let expected =
+        [0.25, 0.5, 0.75, 1.0, 1.0, 0.8, 0.6 / 2.0, 0.4 / 2.0, 0.2 / 2.0].map(|factor| 0.1 * factor);
     for (rate, expected) in steps.iter().zip(expected) {
         assert!((rate - expected).abs() < 1e-16, "{steps:?}");
     }
@@ -52,7 +53,8 @@ fn every_step_has_the_rate_of_the_schedule() {
 #[test]
 fn an_own_schedule_that_makes_no_sense_is_an_error() {
     for (factor, text) in [(f64::NAN, "NaN"), (-1.0, "-0.1"), (f64::INFINITY, "inf")] {
-        let (result, rates, _) = fit(Schedule::custom("own", move |at| if at.step == 4 { factor } else { 1.0 }));
+        let (result, rates, _) =
+            fit(Schedule::custom("own", move |at| if at.step == 4 { factor } else { 1.0 }));
         let expected = "expected a finite number that is not negative";
         assert_eq!(
             result.unwrap_err().to_string(),

@@ -20,8 +20,8 @@ use gmp_nn::{
     Activation, Boundaries, Element, Features, LayerSpec, Mlp, Network, NetworkSpec, Parameterization, Rng,
 };
 use gmp_train::{
-    Adam, AdamW, Batch, Batches, Clip, Error, Loss, Model, Observer, Optimizer, RmsProp, Schedule, Sgd, State,
-    Step, TrainState, Trainer,
+    Adam, AdamW, Batch, Batches, Clip, Error, Loss, Model, Observer, Optimizer, RmsProp, Schedule, Sgd,
+    State, Step, TrainState, Trainer,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -223,17 +223,34 @@ struct Case {
     seed: u64,
 }
 
-fn cases(is_image: bool, parameterization: impl Strategy<Value = Parameterization>) -> impl Strategy<Value = Case> {
+fn cases(
+    is_image: bool,
+    parameterization: impl Strategy<Value = Parameterization>,
+) -> impl Strategy<Value = Case> {
     let input = match is_image {
         true => (3..7_usize, 1..4_usize).prop_map(Err).boxed(),
         false => (1..9_usize).prop_map(Ok).boxed(),
     };
-    let network = (input, prop::collection::vec(1..7_usize, 1..if is_image { 3 } else { 4 }), parameterization);
-    let training = (0..5_usize, 0..6_usize, -4.0..1.5, 2..9_usize, 1..9_usize, -2.0..2.0, any::<bool>(), any::<u64>());
+    let network =
+        (input, prop::collection::vec(1..7_usize, 1..if is_image { 3 } else { 4 }), parameterization);
+    let training =
+        (0..5_usize, 0..6_usize, -4.0..1.5, 2..9_usize, 1..9_usize, -2.0..2.0, any::<bool>(), any::<u64>());
     (network, training).prop_map(|((input, hidden, parameterization), training)| {
         let (loss, optimizer, rate, samples, batch_size, scale, clips, seed) = training;
         let scale = 10_f64.powf(scale);
-        Case { input, hidden, parameterization, loss, optimizer, rate, samples, batch_size, scale, clips, seed }
+        Case {
+            input,
+            hidden,
+            parameterization,
+            loss,
+            optimizer,
+            rate,
+            samples,
+            batch_size,
+            scale,
+            clips,
+            seed,
+        }
     })
 }
 
@@ -261,11 +278,14 @@ impl<T: Element> Batches<T> for Stream<T> {
     }
     fn next_batch(&mut self) -> Result<Option<Batch<'_, T>>, Error> {
         let (index, (cols, rows)) = (self.batch, self.shape);
-        let Some(targets) = self.targets.chunks(self.batch_size * self.outputs).nth(index) else { return Ok(None) };
+        let Some(targets) = self.targets.chunks(self.batch_size * self.outputs).nth(index) else {
+            return Ok(None);
+        };
         self.batch += 1;
         let samples = targets.len() / self.outputs;
         let inputs = &self.inputs[index * self.batch_size * rows * cols..][..samples * rows * cols];
-        let (inputs, targets) = (Mat::new(inputs, samples * rows, cols), Mat::new(targets, samples, self.outputs));
+        let (inputs, targets) =
+            (Mat::new(inputs, samples * rows, cols), Mat::new(targets, samples, self.outputs));
         Ok(Some(Batch { index, samples, inputs, targets, weights: None }))
     }
 }
@@ -277,9 +297,12 @@ impl Case {
             Ok(inputs) => Mlp::new(inputs, &self.hidden, outputs, parameterization).spec(),
             Err((side, channels)) => {
                 let window = Window { size: 3, stride: 1, padding: Padding::Same };
-                let convolution = |&filters| LayerSpec::Convolution { filters, window, parameterization, activation };
-                let output = LayerSpec::Dense { units: outputs, parameterization, activation: Activation::Identity };
-                let layers = self.hidden.iter().map(convolution).chain([LayerSpec::GlobalAveragePool, output]);
+                let convolution =
+                    |&filters| LayerSpec::Convolution { filters, window, parameterization, activation };
+                let output =
+                    LayerSpec::Dense { units: outputs, parameterization, activation: Activation::Identity };
+                let layers =
+                    self.hidden.iter().map(convolution).chain([LayerSpec::GlobalAveragePool, output]);
                 NetworkSpec {
                     input: Features::Image { height: side, width: side, channels },
                     layers: layers.enumerate().map(|(i, layer)| (format!("layer{i}"), layer)).collect(),

@@ -52,7 +52,11 @@ struct Metadata<'a, M, D> {
 
 impl<'a, M, D> Metadata<'a, M, D> {
     /// That of the version that is written.
-    fn with(self, metrics: impl FnOnce(&Progress, M) -> Metrics, model: &'a str) -> Metadata<'a, Metrics, &'a str> {
+    fn with(
+        self,
+        metrics: impl FnOnce(&Progress, M) -> Metrics,
+        model: &'a str,
+    ) -> Metadata<'a, Metrics, &'a str> {
         let Self { scalar, description, trainer, progress, optimizer, optimizer_steps, .. } = self;
         let Self { optimizer_settings, tensors, .. } = self;
         let metrics = metrics(&progress, self.metrics);
@@ -92,7 +96,8 @@ const BEST_PARAMETERS: &str = "best/parameters";
 const BEST_BUFFERS: &str = "best/buffers";
 
 pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, Problem> {
-    let Checkpoint { description, model, trainer, progress: state, optimizer, parameters, buffers, .. } = checkpoint;
+    let Checkpoint { description, model, trainer, progress: state, optimizer, parameters, buffers, .. } =
+        checkpoint;
     let (progress, metrics) = wire::split(state);
     let matrices = |prefix: &'static str, tensors: &'_ [Tensor<T>]| -> Vec<(String, u64, u64)> {
         let line = |t: &Tensor<T>| (format!("{prefix}{}", t.name), t.rows as u64, t.cols as u64);
@@ -105,9 +110,7 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
         names.push((format!("{OPTIMIZER}{name}"), 1, vector.len() as u64));
         numbers.push(vector);
     }
-    for (name, vector) in
-        [(BEST_PARAMETERS, &state.best.parameters), (BEST_BUFFERS, &state.best.buffers)]
-    {
+    for (name, vector) in [(BEST_PARAMETERS, &state.best.parameters), (BEST_BUFFERS, &state.best.buffers)] {
         names.push((name.to_owned(), 1, vector.len() as u64));
         numbers.push(vector);
     }
@@ -187,7 +190,8 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     let mut checkpoint = Checkpoint {
         description: metadata.description.to_owned(),
         model: (!metadata.model.is_empty()).then(|| metadata.model.to_owned()),
-        progress: wire::join(metadata.progress, metadata.metrics, trainer.batch_size).map_err(Problem::Metadata)?,
+        progress: wire::join(metadata.progress, metadata.metrics, trainer.batch_size)
+            .map_err(Problem::Metadata)?,
         trainer,
         optimizer: OptimizerState {
             kind: metadata.optimizer.to_owned(),

@@ -75,7 +75,11 @@ pub(super) fn split<T>(state: &TrainState<T>) -> (Progress, Metrics) {
 }
 
 /// What [`split`] took apart, or what is wrong with it.
-pub(super) fn join<T>(progress: Progress, metrics: Metrics, batch_size: usize) -> Result<TrainState<T>, String> {
+pub(super) fn join<T>(
+    progress: Progress,
+    metrics: Metrics,
+    batch_size: usize,
+) -> Result<TrainState<T>, String> {
     let epochs = progress.fit.epochs;
     for history in [progress.history.len(), metrics.history.len()] {
         if epochs != history {
@@ -86,7 +90,11 @@ pub(super) fn join<T>(progress: Progress, metrics: Metrics, batch_size: usize) -
     for (number, (epoch, measured)) in progress.history.into_iter().zip(metrics.history).enumerate() {
         let validation: Vec<f64> = measured.iter().filter_map(|metric| metric.validation).collect();
         if !validation.is_empty() && validation.len() != measured.len() {
-            return Err(format!("epoch {number} has {} of {} validation metrics", validation.len(), measured.len()));
+            return Err(format!(
+                "epoch {number} has {} of {} validation metrics",
+                validation.len(),
+                measured.len()
+            ));
         }
         history.push(EpochRecord {
             epoch: number,
@@ -101,5 +109,17 @@ pub(super) fn join<T>(progress: Progress, metrics: Metrics, batch_size: usize) -
     let Metrics { seen, targets, sums, .. } = metrics;
     let running = Running { seen, targets, sums };
     let best = Best::default();
-    Ok(TrainState { fit, rate, samples, batches, loss_sum, batch_size, plateau, stopping, history, running, best })
+    Ok(TrainState {
+        fit,
+        rate,
+        samples,
+        batches,
+        loss_sum,
+        batch_size,
+        plateau,
+        stopping,
+        history,
+        running,
+        best,
+    })
 }

@@ -4,8 +4,8 @@ mod event_files;
 mod json_lines;
 
 use crate::{Epoch, Monitor, Observer};
-use gmp_nn::Element;
 use event_files::EventFiles;
+use gmp_nn::Element;
 use json_lines::JsonLines;
 use std::io;
 use std::ops::ControlFlow;

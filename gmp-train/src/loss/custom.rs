@@ -113,7 +113,12 @@ impl PartialEq for dyn CustomLoss {
 }
 
 #[track_caller]
-pub(super) fn apply<T: Scalar>(loss: &dyn CustomLoss, tape: &mut Tape<T>, prediction: Var, target: Var) -> Var {
+pub(super) fn apply<T: Scalar>(
+    loss: &dyn CustomLoss,
+    tape: &mut Tape<T>,
+    prediction: Var,
+    target: Var,
+) -> Var {
     dispatch(loss, tape, [prediction, target], None).expect("a loss without weights")
 }
 

@@ -147,9 +147,13 @@ impl<T: Scalar, F: Formula> Rule<T> for Mean<F> {
         let weights = (pull.arity() == 3).then(|| pull.value(2).data());
         if let Some((dy, dp)) = pull.wrt(0) {
             let (scale, cols) = (dy.data()[0] / T::from_usize(p.data().len()), p.cols());
-            dp.add_each(p.data().iter().zip(t.data()).enumerate().map(|(i, (&p, &t))| {
-                scale * weights.map_or(T::ONE, |w| w[i / cols]) * F::slope(p, t, c)
-            }));
+            dp.add_each(
+                p.data()
+                    .iter()
+                    .zip(t.data())
+                    .enumerate()
+                    .map(|(i, (&p, &t))| scale * weights.map_or(T::ONE, |w| w[i / cols]) * F::slope(p, t, c)),
+            );
         }
     }
 }

@@ -53,7 +53,11 @@ fn gradients_are_those_of_differences_with_and_without_weights() {
                     on_tape(loss, &moved, &targets, weights).0
                 };
                 let difference = (at(1e-6) - at(-1e-6)) / 2e-6;
-                assert!((gradient[i] - difference).abs() < 1e-8, "{loss} {i}: {} for {difference}", gradient[i]);
+                assert!(
+                    (gradient[i] - difference).abs() < 1e-8,
+                    "{loss} {i}: {} for {difference}",
+                    gradient[i]
+                );
             }
         }
     }
@@ -91,7 +95,10 @@ fn every_loss_is_a_metric_of_the_same_value() {
 fn known_values() {
     let of = |loss: Loss, p: f64, t: f64| Metric::Loss(loss).of(&[p], &[t]);
     let huber = Loss::Huber { delta: 1.0 };
-    assert_eq!([0.0, 0.5, -0.5, 1.0, 3.0, -3.0].map(|p| of(huber, p, 0.0)), [0.0, 0.125, 0.125, 0.5, 2.5, 2.5]);
+    assert_eq!(
+        [0.0, 0.5, -0.5, 1.0, 3.0, -3.0].map(|p| of(huber, p, 0.0)),
+        [0.0, 0.125, 0.125, 0.5, 2.5, 2.5]
+    );
     let quantile = Loss::Quantile { level: 0.75 };
     assert_eq!([0.0, 2.0, -2.0].map(|p| of(quantile, p, 0.0)), [0.0, 0.5, 1.5]);
     assert_eq!(of(Loss::BinaryCrossEntropy, 0.0, 1.0), std::f64::consts::LN_2);
@@ -134,7 +141,9 @@ fn an_own_loss_works_in_both_precisions_and_a_file_keeps_its_name() {
 
 #[test]
 fn the_files_of_old_say_the_same() {
-    for (loss, text) in [(Loss::MeanAbsoluteError, "\"mean_absolute_error\""), (BUILT_IN[4], "{\"huber\":{\"delta\":0.7}}")] {
+    for (loss, text) in
+        [(Loss::MeanAbsoluteError, "\"mean_absolute_error\""), (BUILT_IN[4], "{\"huber\":{\"delta\":0.7}}")]
+    {
         assert_eq!(serde_json::to_string(&loss).unwrap(), text);
         assert_eq!(serde_json::from_str::<Loss>(text).unwrap(), loss);
     }
@@ -156,7 +165,10 @@ fn targets_that_a_loss_does_not_take_are_named() {
     let check = |values: &[f64]| Targets::Probabilities.check_values(binary, 2, Mat::new(values, 1, 2));
     assert_eq!(check(&[0.25, 1.0]), Ok(()));
     let error = check(&[1.0, -1.0]).unwrap_err().to_string();
-    assert_eq!(error, "data: target -1 at sample 10, column 1; binary_cross_entropy takes numbers from 0 to 1");
+    assert_eq!(
+        error,
+        "data: target -1 at sample 10, column 1; binary_cross_entropy takes numbers from 0 to 1"
+    );
     assert!(Targets::Values.check_shape(binary, (4, 2), (4, 2)).is_ok());
     assert!(Targets::Values.check_shape(binary, (4, 2), (4, 1)).is_err());
     assert!(Targets::Values.check_shape(binary, (4, 2), (3, 2)).is_err());

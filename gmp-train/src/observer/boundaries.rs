@@ -57,7 +57,10 @@ struct Snapshot<T> {
 
 impl<T: Element> Snapshot<T> {
     fn take(&mut self, model: &dyn Model<T>, layer: &str) {
-        assert!(model.boundaries(layer, &mut self.boundaries), "{layer:?}: this model has no layers of units");
+        assert!(
+            model.boundaries(layer, &mut self.boundaries),
+            "{layer:?}: this model has no layers of units"
+        );
         self.locations.resize(self.boundaries.normals.len(), T::ZERO);
         self.boundaries.spatial_locations(&mut self.locations);
     }

@@ -45,9 +45,12 @@ impl<'a, T: Element> Epoch<'a, T> {
     /// [`Trainer::metrics`] with their values in training and, where there is a validation set, in validation.
     pub fn metrics(&self) -> impl Iterator<Item = (Metric, f64, Option<f64>)> + use<'a, T> {
         let (trainer, record) = (self.trainer, self.record);
-        trainer.metrics.iter().zip(&record.training_metrics).enumerate().map(|(i, (metric, training))| {
-            (*metric, *training, record.validation_metrics.get(i).copied())
-        })
+        trainer
+            .metrics
+            .iter()
+            .zip(&record.training_metrics)
+            .enumerate()
+            .map(|(i, (metric, training))| (*metric, *training, record.validation_metrics.get(i).copied()))
     }
 }
 

@@ -295,7 +295,8 @@ mod tests {
 
     #[test]
     fn a_sequence_gives_every_schedule_its_own_steps() {
-        let schedule = Schedule::WarmUp.during(Span::Epochs(2)).then(Schedule::Constant(0.5).during(Span::Steps(1)));
+        let schedule =
+            Schedule::WarmUp.during(Span::Epochs(2)).then(Schedule::Constant(0.5).during(Span::Steps(1)));
         let schedule = schedule.then(Schedule::Linear { from: 1.0, to: 0.0 });
         close(&factors(&schedule, 7, 2), &[0.25, 0.5, 0.75, 1.0, 0.5, 1.0, 0.5]);
         // After the last phase: 1.

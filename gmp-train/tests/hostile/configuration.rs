@@ -4,9 +4,7 @@
 use super::mutation::{Allowed, replay};
 use gmp_nn::conv::{Padding, Window};
 use gmp_nn::{Activation, DirectionInit, Features, LayerSpec, Mlp, NetworkSpec, Parameterization};
-use gmp_train::{
-    Clip, EarlyStopping, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer,
-};
+use gmp_train::{Clip, EarlyStopping, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

@@ -154,8 +154,7 @@ fn train(
         }
     };
     let trainer = Trainer {
-        monitor: decide
-            .map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor)),
+        monitor: decide.map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor)),
         plateau: Some(ReduceOnPlateau::new(setup.patience.0)),
         early_stopping: Some(EarlyStopping { patience: setup.patience.1, min_delta: 0.0, restore }),
         seed: run.seed,
