@@ -46,11 +46,11 @@ impl<T: Element> Model<T> for WithLine<T> {
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let x: Vec<f64> = (0..60).map(|i| f64::from(i) / 10.0 - 3.0).collect();
-    let y = x.iter().map(|x| 2.0 * x + (3.0 * x).sin()).collect();
+    let y = x.iter().map(|x| 2.0 * x + x.sin()).collect();
     let data = Dataset::new(x, 1, y, 1)?;
 
     let mut model = WithLine::new(Mlp::new(1, &[40], 1, Parameterization::Geometric).build(1)?);
-    let trainer = Trainer::new(Loss::MeanSquaredError, 60, 500, 0.02);
+    let trainer = Trainer::new(Loss::MeanSquaredError, 20, 300, 0.02);
     trainer.fit(&mut model, &mut Adam::default(), &data, None, &mut ())?;
 
     let error = Metric::RootMeanSquaredError.evaluate(&model, &data);

@@ -99,13 +99,13 @@ fn dead_units_leave_none_in_the_velocities_of_sgd() {
 
 #[test]
 fn dead_units_leave_none_in_the_other_optimizers() {
-    let optimizers: [fn() -> Box<dyn Optimizer<f32>>; 3] = [
-        || Box::new(Sgd::new(0.9).with_nesterov()),
-        || Box::new(RmsProp::new(0.9, 0.9, 1e-7)),
-        || Box::new(AdamW::with(Adam::new(0.9, 0.95, 1e-7), 0.0)),
+    let optimizers: [Box<dyn Optimizer<f32>>; 3] = [
+        Box::new(Sgd::new(0.9).with_nesterov()),
+        Box::new(RmsProp::new(0.9, 0.9, 1e-7)),
+        Box::new(AdamW::with(Adam::new(0.9, 0.95, 1e-7), 0.0)),
     ];
-    for optimizer in optimizers {
-        dead_units_leave_none(Parameterization::Geometric, &mut *optimizer());
+    for mut optimizer in optimizers {
+        dead_units_leave_none(Parameterization::Geometric, &mut *optimizer);
     }
 }
 

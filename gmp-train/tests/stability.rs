@@ -367,7 +367,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(1000))]
+    #![proptest_config(config(4000))]
     #[test]
     fn the_bounds_hold_across_every_step_of_dense_networks(case in cases(false, any_parameterization())) {
         case.holds::<f32>()?;
@@ -376,7 +376,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(250))]
+    #![proptest_config(config(1000))]
     #[test]
     fn the_bounds_hold_across_every_step_of_convolutional_networks(case in cases(true, any_parameterization())) {
         case.holds::<f32>()?;
