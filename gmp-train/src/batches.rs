@@ -1,22 +1,25 @@
-//! Where the samples of a run come from, a batch at a time.
+//! Batches of samples.
 
+use crate::dataset::Gathered;
 use crate::{Dataset, Error};
 use gmp_autograd::Mat;
 use gmp_math::Scalar;
 use gmp_nn::Rng;
 use std::ops::Range;
 
-/// Samples on their way to the network.
+/// Some samples.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a, T> {
     /// Its number in the epoch, from 0.
     pub index: usize,
-    /// How many samples.
+    /// Number of samples.
     pub samples: usize,
-    /// As the network takes them: a row a sample, or, of images, a row a pixel.
+    /// As the model takes them: one row per sample, or, for images, one row per pixel.
     pub inputs: Mat<'a, T>,
-    /// A row a sample: what [`Loss`](crate::Loss) compares with.
+    /// One row per sample: what [`Loss`](crate::Loss) compares with.
     pub targets: Mat<'a, T>,
+    /// Weights of the samples, where they have any.
+    pub weights: Option<&'a [T]>,
 }
 
 impl<'a, T: Scalar> Batch<'a, T> {
@@ -27,14 +30,46 @@ impl<'a, T: Scalar> Batch<'a, T> {
             let part = &all.data()[samples.start * numbers..samples.end * numbers];
             Mat::new(part, part.len() / all.cols(), all.cols())
         };
-        Self { inputs: of(self.inputs), targets: of(self.targets), samples: samples.len(), ..*self }
+        let weights = self.weights.map(|weights| &weights[samples.clone()]);
+        Self { inputs: of(self.inputs), targets: of(self.targets), weights, samples: samples.len(), ..*self }
     }
 }
 
 /// Batches, epoch after epoch: what [`Trainer::fit_batches`](crate::Trainer::fit_batches) trains on.
 ///
-/// An epoch must be the same whenever it is asked for: a run that is resumed starts in the middle of one. A
-/// [`Dataset`] needs none of this, [`Trainer::fit`](crate::Trainer::fit) takes it as it is; an image `Loader` is one.
+/// An epoch must be the same whenever it is asked for: a run that is resumed starts in the middle of one. An image
+/// `Loader` is one. [`Trainer::fit`](crate::Trainer::fit) takes a [`Dataset`] as it is and makes the mini-batches.
+///
+/// ```
+/// use gmp_autograd::Mat;
+/// use gmp_train::{Batch, Batches, Error};
+///
+/// /// The points of y = x², without ever storing them: four batches of eight per epoch.
+/// #[derive(Default)]
+/// struct Parabola {
+///     batch: usize,
+///     x: Vec<f64>,
+///     y: Vec<f64>,
+/// }
+/// impl Batches<f64> for Parabola {
+///     fn samples(&self) -> usize {
+///         32
+///     }
+///     fn start(&mut self, _epoch: usize, batch: usize) {
+///         self.batch = batch;
+///     }
+///     fn next_batch(&mut self) -> Result<Option<Batch<'_, f64>>, Error> {
+///         if self.batch == 4 {
+///             return Ok(None);
+///         }
+///         self.x = (0..8).map(|i| (8 * self.batch + i) as f64 / 16.0 - 1.0).collect();
+///         self.y = self.x.iter().map(|x| x * x).collect();
+///         self.batch += 1;
+///         let (inputs, targets) = (Mat::new(&self.x, 8, 1), Mat::new(&self.y, 8, 1));
+///         Ok(Some(Batch { index: self.batch - 1, samples: 8, inputs, targets, weights: None }))
+///     }
+/// }
+/// ```
 pub trait Batches<T: Scalar> {
     /// Samples of an epoch.
     fn samples(&self) -> usize;
@@ -49,9 +84,10 @@ pub trait Batches<T: Scalar> {
     fn next_batch(&mut self) -> Result<Option<Batch<'_, T>>, Error>;
 }
 
-/// A data set in batches, in a new random order every epoch; one that is no larger than a batch in its own.
+/// A data set in batches, in a new random order every epoch; one that is no larger than a batch in its own order. From
+/// [`Dataset::batches`].
 #[derive(Debug)]
-pub(crate) struct Shuffled<'a, T> {
+pub struct MiniBatches<'a, T> {
     data: &'a Dataset<T>,
     batch_size: usize,
     seed: u64,
@@ -60,28 +96,22 @@ pub(crate) struct Shuffled<'a, T> {
     /// Epochs that were shuffled, and the batch to come.
     epochs: usize,
     batch: usize,
-    inputs: Vec<T>,
-    targets: Vec<T>,
+    gathered: Gathered<T>,
 }
 
 /// What the stream of shuffles is called.
 const STREAM: &str = "shuffle";
 
-impl<'a, T: Scalar> Shuffled<'a, T> {
+impl<'a, T: Scalar> MiniBatches<'a, T> {
     pub(crate) fn new(data: &'a Dataset<T>, batch_size: usize, seed: u64) -> Self {
         let rows = (0..data.samples()).collect();
-        let (inputs, targets) = (Vec::new(), Vec::new());
+        let gathered = Gathered { inputs: Vec::new(), targets: Vec::new(), weights: Vec::new() };
         let rng = Rng::new(seed, STREAM);
-        Self { data, batch_size, seed, rng, rows, epochs: 0, batch: 0, inputs, targets }
-    }
-
-    /// All samples in one batch.
-    pub(crate) fn whole(data: &'a Dataset<T>) -> Self {
-        Self::new(data, data.samples(), 0)
+        Self { data, batch_size, seed, rng, rows, epochs: 0, batch: 0, gathered }
     }
 }
 
-impl<T: Scalar> Batches<T> for Shuffled<'_, T> {
+impl<T: Scalar> Batches<T> for MiniBatches<'_, T> {
     fn samples(&self) -> usize {
         self.data.samples()
     }
@@ -108,15 +138,15 @@ impl<T: Scalar> Batches<T> for Shuffled<'_, T> {
         let Some(rows) = self.rows.chunks(self.batch_size).nth(self.batch) else { return Ok(None) };
         let (index, samples) = (self.batch, rows.len());
         self.batch += 1;
-        let (inputs, targets) = if samples == self.data.samples() {
-            (self.data.inputs(), self.data.targets())
-        } else {
-            self.data.gather(rows, &mut self.inputs, &mut self.targets);
-            (&self.inputs[..], &self.targets[..])
-        };
+        if samples == self.data.samples() {
+            return Ok(Some(self.data.whole()));
+        }
+        self.data.gather(rows, &mut self.gathered);
+        let Gathered { inputs, targets, weights } = &self.gathered;
         let inputs = Mat::new(inputs, samples, self.data.input_cols());
         let targets = Mat::new(targets, samples, self.data.target_cols());
-        Ok(Some(Batch { index, samples, inputs, targets }))
+        let weights = self.data.weights().map(|_| &weights[..]);
+        Ok(Some(Batch { index, samples, inputs, targets, weights }))
     }
 }
 
@@ -124,7 +154,7 @@ impl<T: Scalar> Batches<T> for Shuffled<'_, T> {
 mod tests {
     use super::*;
 
-    fn epoch(batches: &mut Shuffled<'_, f64>, epoch: usize, batch: usize) -> Vec<Vec<f64>> {
+    fn epoch(batches: &mut MiniBatches<'_, f64>, epoch: usize, batch: usize) -> Vec<Vec<f64>> {
         batches.start(epoch, batch);
         let mut all = Vec::new();
         while let Some(batch) = batches.next_batch().unwrap() {
@@ -140,15 +170,15 @@ mod tests {
     fn an_epoch_is_the_same_whenever_it_is_asked_for() {
         let numbers: Vec<f64> = (0..10).map(f64::from).collect();
         let data = Dataset::new(numbers.iter().map(|x| 2.0 * x).collect(), 1, numbers, 1).unwrap();
-        let mut batches = Shuffled::new(&data, 4, 1);
+        let mut batches = MiniBatches::new(&data, 4, 1);
         let first = epoch(&mut batches, 0, 0);
         let third = epoch(&mut batches, 2, 0);
         assert_eq!(first.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 2]);
         assert_ne!(first, third);
         assert_eq!(epoch(&mut batches, 0, 0), first);
-        assert_eq!(epoch(&mut Shuffled::new(&data, 4, 1), 2, 1), third[1..]);
-        assert_ne!(epoch(&mut Shuffled::new(&data, 4, 2), 0, 0), first);
-        let whole = epoch(&mut Shuffled::whole(&data), 7, 0);
+        assert_eq!(epoch(&mut MiniBatches::new(&data, 4, 1), 2, 1), third[1..]);
+        assert_ne!(epoch(&mut MiniBatches::new(&data, 4, 2), 0, 0), first);
+        let whole = epoch(&mut data.batches(10, 0), 7, 0);
         assert_eq!(whole, [(0..10).map(f64::from).collect::<Vec<_>>()]);
     }
 
@@ -160,6 +190,7 @@ mod tests {
             samples: 3,
             inputs: Mat::new(&pixels, 12, 2),
             targets: Mat::new(&classes, 3, 1),
+            weights: Some(&classes),
         };
         let part = batch.part(1..3);
         assert_eq!((part.index, part.samples, part.inputs.rows(), part.inputs.cols()), (5, 2, 8, 2));

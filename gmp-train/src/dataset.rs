@@ -1,17 +1,37 @@
-//! Samples and targets, checked once.
+//! Data sets in memory: inputs and targets, checked once.
 
-use crate::Error;
+use crate::batches::MiniBatches;
+use crate::loss::Place;
+use crate::{Batch, Batches, Error, Targets};
+use gmp_autograd::Mat;
 use gmp_math::Scalar;
 use gmp_nn::Rng;
 
 /// Inputs (samples×inputs) and targets (samples×outputs), row-major, all finite.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// For classification with [`Loss::SoftmaxCrossEntropy`](crate::Loss) the targets are one column with the number of the
+/// class, 0, 1, …; with [`Loss::BinaryCrossEntropy`](crate::Loss) they are 0 or 1.
+///
+/// A data set is [`Batches`](crate::Batches) of one batch, so that [`evaluate`](crate::evaluate) takes it as it is; own
+/// training loops have their mini-batches from [`Dataset::batches`].
+#[derive(Debug, Clone)]
 pub struct Dataset<T> {
     inputs: Vec<T>,
     targets: Vec<T>,
+    weights: Option<Vec<T>>,
     samples: usize,
     input_cols: usize,
     target_cols: usize,
+    /// Whether the one batch of the epoch was handed out.
+    is_read: bool,
+}
+
+/// The same samples; how far they were read does not count.
+impl<T: PartialEq> PartialEq for Dataset<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.input_cols, self.target_cols) == (other.input_cols, other.target_cols)
+            && (&self.inputs, &self.targets, &self.weights) == (&other.inputs, &other.targets, &other.weights)
+    }
 }
 
 impl<T: Scalar> Dataset<T> {
@@ -55,7 +75,86 @@ impl<T: Scalar> Dataset<T> {
         if samples == 0 {
             return Err(Error::TooFewSamples { what: "data set", got: 0, needed: 1 });
         }
-        Ok(Self { inputs, targets, samples, input_cols, target_cols })
+        Ok(Self { inputs, targets, weights: None, samples, input_cols, target_cols, is_read: false })
+    }
+
+    /// Gives every sample a weight: its loss is multiplied by it.
+    ///
+    /// ```
+    /// use gmp_train::Dataset;
+    /// let data = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1)?.with_weights(vec![1.0, 3.0])?;
+    /// assert_eq!(data.weights(), Some(&[1.0, 3.0][..]));
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are more or fewer weights than samples, or one is negative or not finite.
+    pub fn with_weights(self, weights: Vec<T>) -> Result<Self, Error> {
+        if weights.len() != self.samples {
+            return Err(Error::Shape { what: "weights", got: weights.len(), rows: self.samples, cols: 1 });
+        }
+        if let Some(weight) = weights.iter().find(|w| !(w.is_finite() && **w >= T::ZERO)) {
+            let expected = "a finite number that is not negative";
+            return Err(Error::Setting { setting: "weight of a sample", value: weight.to_f64(), expected });
+        }
+        Ok(Self { weights: Some(weights), ..self })
+    }
+
+    /// Gives every sample the weight of its class, which is its target: Keras' `class_weight`.
+    ///
+    /// ```
+    /// use gmp_train::Dataset;
+    /// // The second class is rare, and counts for three.
+    /// let data = Dataset::new(vec![0.0, 1.0, 2.0, 3.0], 1, vec![0.0, 0.0, 1.0, 0.0], 1)?;
+    /// let data = data.with_class_weights(&[1.0, 3.0])?;
+    /// assert_eq!(data.weights(), Some(&[1.0, 1.0, 3.0, 1.0][..]));
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the targets are not one column of classes below `weights.len()`, or a weight is negative or not finite.
+    pub fn with_class_weights(self, weights: &[T]) -> Result<Self, Error> {
+        let user = "a list of class weights";
+        let place = Place { set: "data set", user: &user, first: 0 };
+        let targets = Mat::new(&self.targets, self.samples, self.target_cols);
+        Targets::Classes.check_shape(
+            place,
+            (self.samples, weights.len()),
+            (self.samples, self.target_cols),
+        )?;
+        Targets::Classes.check_values(place, weights.len(), targets)?;
+        let of_samples = self.targets.iter().map(|class| weights[class.to_f64() as usize]).collect();
+        self.with_weights(of_samples)
+    }
+
+    /// Weights of the samples, where they have any.
+    pub fn weights(&self) -> Option<&[T]> {
+        self.weights.as_deref()
+    }
+
+    /// Mini-batches in a new random order every epoch, as [`Trainer::fit`](crate::Trainer::fit) takes them: for own
+    /// training loops. The order depends on the seed and the epoch alone. A batch size of at least the number of samples
+    /// gives all of them in their own order.
+    ///
+    /// ```
+    /// use gmp_train::{Batches, Dataset};
+    /// let data = Dataset::new((0..10).map(f64::from).collect(), 1, vec![0.0; 10], 1)?;
+    /// let (mut batches, mut sizes) = (data.batches(4, 1), Vec::new());
+    /// for epoch in 0..2 {
+    ///     batches.start(epoch, 0);
+    ///     while let Some(batch) = batches.next_batch()? {
+    ///         sizes.push(batch.samples);
+    ///     }
+    /// }
+    /// assert_eq!(sizes, [4, 4, 2, 4, 4, 2]);
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    pub fn batches(&self, batch_size: usize, seed: u64) -> MiniBatches<'_, T> {
+        assert!(batch_size > 0, "a batch size of 0");
+        MiniBatches::new(self, batch_size, seed)
     }
 
     /// Number of samples.
@@ -78,8 +177,14 @@ impl<T: Scalar> Dataset<T> {
     pub fn targets(&self) -> &[T] {
         &self.targets
     }
+    pub(crate) fn inputs_mut(&mut self) -> &mut [T] {
+        &mut self.inputs
+    }
+    pub(crate) fn targets_mut(&mut self) -> &mut [T] {
+        &mut self.targets
+    }
 
-    /// The samples with the given numbers, in that order.
+    /// The samples with the given numbers, in that order. A number may occur more than once.
     ///
     /// # Errors
     /// If there are none.
@@ -87,24 +192,71 @@ impl<T: Scalar> Dataset<T> {
     /// # Panics
     /// If there is no such sample.
     pub fn subset(&self, rows: &[usize]) -> Result<Self, Error> {
-        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
-        self.gather(rows, &mut inputs, &mut targets);
-        Self::new(inputs, self.input_cols, targets, self.target_cols)
+        let mut gathered = Gathered::default();
+        self.gather(rows, &mut gathered);
+        let Gathered { inputs, targets, weights } = gathered;
+        let subset = Self::new(inputs, self.input_cols, targets, self.target_cols)?;
+        Ok(Self { weights: self.weights.is_some().then_some(weights), ..subset })
     }
 
     /// Writes the samples with the given numbers into reused memory.
-    pub(crate) fn gather(&self, rows: &[usize], inputs: &mut Vec<T>, targets: &mut Vec<T>) {
+    pub(crate) fn gather(&self, rows: &[usize], Gathered { inputs, targets, weights }: &mut Gathered<T>) {
         inputs.clear();
         targets.clear();
+        weights.clear();
         for &row in rows {
             inputs.extend_from_slice(&self.inputs[row * self.input_cols..][..self.input_cols]);
             targets.extend_from_slice(&self.targets[row * self.target_cols..][..self.target_cols]);
+            weights.extend(self.weights.iter().map(|weights| weights[row]));
         }
+    }
+
+    /// All samples.
+    pub(crate) fn whole(&self) -> Batch<'_, T> {
+        Batch {
+            index: 0,
+            samples: self.samples,
+            inputs: Mat::new(&self.inputs, self.samples, self.input_cols),
+            targets: Mat::new(&self.targets, self.samples, self.target_cols),
+            weights: self.weights(),
+        }
+    }
+}
+
+/// Samples that were copied together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gathered<T> {
+    pub(crate) inputs: Vec<T>,
+    pub(crate) targets: Vec<T>,
+    pub(crate) weights: Vec<T>,
+}
+
+/// All samples in one batch, in their order.
+impl<T: Scalar> Batches<T> for Dataset<T> {
+    fn samples(&self) -> usize {
+        self.samples
+    }
+    fn start(&mut self, _: usize, batch: usize) {
+        self.is_read = batch > 0;
+    }
+    fn next_batch(&mut self) -> Result<Option<Batch<'_, T>>, Error> {
+        let is_read = std::mem::replace(&mut self.is_read, true);
+        Ok((!is_read).then(|| self.whole()))
     }
 }
 
 /// Numbers of the samples in two parts, in random order: the second has `fraction` of them, rounded up, as in
 /// scikit-learn's `train_test_split`.
+///
+/// ```
+/// use gmp_nn::Rng;
+/// use gmp_train::{Dataset, split};
+/// let data = Dataset::new((0..10).map(f64::from).collect(), 1, vec![0.0; 10], 1)?;
+/// let (training, validation) = split(data.samples(), 0.2, &mut Rng::new(1, "split"))?;
+/// let (training, validation) = (data.subset(&training)?, data.subset(&validation)?);
+/// assert_eq!((training.samples(), validation.samples()), (8, 2));
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 ///
 /// # Errors
 /// If `fraction` is not in (0, 1) or a part would be empty.
@@ -126,90 +278,9 @@ pub fn split(samples: usize, fraction: f64, rng: &mut Rng) -> Result<(Vec<usize>
     Ok((rows, second))
 }
 
-/// Shifts and scales every input column to mean 0 and standard deviation 1 of the data it was fitted to.
-///
-/// The deviation is the population's (divisor n), as in scikit-learn and Keras. A constant column maps to 0.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standardizer<T> {
-    mean: Vec<T>,
-    /// 1/σ, or 0 for a constant column.
-    inverse: Vec<T>,
-}
-
-impl<T: Scalar> Standardizer<T> {
-    /// Measures the columns.
-    pub fn fit(data: &Dataset<T>) -> Self {
-        let cols = data.input_cols;
-        let count = T::from_usize(data.samples);
-        let mut mean = vec![T::ZERO; cols];
-        for x in data.inputs.chunks_exact(cols) {
-            mean.iter_mut().zip(x).for_each(|(mean, &x)| *mean += x);
-        }
-        mean.iter_mut().for_each(|mean| *mean /= count);
-        let mut inverse = vec![T::ZERO; cols];
-        for x in data.inputs.chunks_exact(cols) {
-            inverse
-                .iter_mut()
-                .zip(x)
-                .zip(&mean)
-                .for_each(|((square, &x), &mean)| *square += (x - mean) * (x - mean));
-        }
-        for (j, inverse) in inverse.iter_mut().enumerate() {
-            let deviation = (*inverse / count).sqrt();
-            // Rounding of the mean leaves a constant column with a deviation of the order of ε·|mean|.
-            let constant = deviation <= T::from_f64(10.0) * T::EPSILON * mean[j].abs();
-            *inverse = if constant { T::ZERO } else { T::ONE / deviation };
-        }
-        Self { mean, inverse }
-    }
-
-    /// Columns that are constant in the data it was fitted to, from 0.
-    pub fn constant_columns(&self) -> impl Iterator<Item = usize> + '_ {
-        self.inverse.iter().enumerate().filter(|(_, inverse)| **inverse == T::ZERO).map(|(j, _)| j)
-    }
-
-    /// Standardizes the inputs of `data` in place.
-    ///
-    /// # Panics
-    /// If `data` has another number of input columns.
-    pub fn apply(&self, data: &mut Dataset<T>) {
-        assert_eq!(
-            data.input_cols,
-            self.mean.len(),
-            "standardizer of {} columns on {}",
-            self.mean.len(),
-            data.input_cols
-        );
-        for x in data.inputs.chunks_exact_mut(self.mean.len()) {
-            for ((x, &mean), &inverse) in x.iter_mut().zip(&self.mean).zip(&self.inverse) {
-                *x = (*x - mean) * inverse;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn standardized_columns_have_mean_0_and_deviation_1_and_constants_are_0() {
-        let inputs = (0..50).flat_map(|i| [f64::from(i * i) * 1e3, 0.1, -f64::from(i)]).collect();
-        let mut data = Dataset::new(inputs, 3, vec![0.0; 50], 1).unwrap();
-        let standardizer = Standardizer::fit(&data);
-        assert_eq!(standardizer.constant_columns().collect::<Vec<_>>(), [1]);
-        standardizer.apply(&mut data);
-        for j in 0..3 {
-            let column: Vec<f64> = data.inputs().iter().skip(j).step_by(3).copied().collect();
-            let mean = column.iter().sum::<f64>() / 50.0;
-            let variance = column.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 50.0;
-            assert!(mean.abs() < 1e-12);
-            assert!(
-                (variance - if j == 1 { 0.0 } else { 1.0 }).abs() < 1e-12,
-                "column {j}: variance {variance}"
-            );
-        }
-    }
 
     #[test]
     fn a_split_is_a_partition_in_random_order() {

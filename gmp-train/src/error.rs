@@ -1,6 +1,9 @@
-//! What can go wrong between the data and a trained network.
+//! Errors of data, settings and runs.
 
-/// Data that no network can be trained on, settings that make no sense, or numbers that broke.
+use std::fmt;
+use std::sync::Arc;
+
+/// Data that no model can be trained on, settings that make no sense, or numbers that broke.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -28,6 +31,38 @@ pub enum Error {
         /// Column, from 0.
         col: usize,
     },
+    /// Data whose shape is not the one that the model or the loss takes.
+    #[error("{what}: {found}, expected {expected}")]
+    Misfit {
+        /// Which data: `"targets of the training data"`.
+        what: String,
+        /// Their shape.
+        found: String,
+        /// The shape that is expected, and by whom.
+        expected: String,
+    },
+    /// A target that the loss or a metric does not take.
+    #[error("{set}: target {value} at sample {sample}, column {column}; {expected}")]
+    Target {
+        /// Which data: `"training data"`.
+        set: &'static str,
+        /// The target.
+        value: f64,
+        /// Sample, from 0; where samples come in batches, its place in the epoch.
+        sample: usize,
+        /// Column, from 0.
+        column: usize,
+        /// What is expected, and by whom.
+        expected: String,
+    },
+    /// Weights of samples for an own loss that takes none.
+    #[error("{set}: the loss {loss} takes no weights of samples")]
+    Weights {
+        /// Which data.
+        set: &'static str,
+        /// The loss.
+        loss: String,
+    },
     /// Fewer samples than are needed.
     #[error("{what}: {got} samples, at least {needed} are needed")]
     TooFewSamples {
@@ -48,6 +83,12 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
+    /// An own loss or schedule of which a file has only kept the name.
+    #[error("an own {what} cannot be read from a file: put it into the trainer again")]
+    Placeholder {
+        /// The loss, or the schedule.
+        what: &'static str,
+    },
     /// A run that was interrupted and would go on as another.
     #[error("{setting} is {value}, expected {expected} as before the interruption")]
     Changed {
@@ -61,9 +102,15 @@ pub enum Error {
     /// The monitored quantity needs a validation set and there is none.
     #[error("the monitored metric needs a validation set, and none was given")]
     NoValidation,
-    /// Samples that cannot be had.
-    #[error("{0}")]
-    Batches(String),
+    /// A batch that cannot be read.
+    #[error(transparent)]
+    Batches(Cause),
+    /// A checkpoint that cannot be read or used.
+    #[error(transparent)]
+    Checkpoint(Cause),
+    /// A network that cannot be built.
+    #[error(transparent)]
+    Network(#[from] gmp_nn::Error),
     /// A number that is NaN or infinite.
     #[error("{what} is {value} at step {step} (epoch {epoch}); it began with {origin}")]
     Diverged {
@@ -87,4 +134,46 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl Error {
+    /// A batch that cannot be read, for an own [`Batches`](crate::Batches).
+    pub fn batches(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Batches(Cause(Arc::new(cause)))
+    }
+}
+
+impl From<crate::CheckpointError> for Error {
+    fn from(error: crate::CheckpointError) -> Self {
+        Self::Checkpoint(Cause(Arc::new(error)))
+    }
+}
+
+#[cfg(feature = "image")]
+impl From<crate::image::Error> for Error {
+    fn from(error: crate::image::Error) -> Self {
+        Self::batches(error)
+    }
+}
+
+/// An error below another one. Two are equal if they say the same.
+#[derive(Debug, Clone)]
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
 }

@@ -6,30 +6,48 @@ pub mod checkpoint;
 mod clip;
 mod dataset;
 mod error;
+mod history;
 #[cfg(feature = "image")]
 pub mod image;
 pub mod io;
 mod log;
+mod loss;
 mod metric;
+mod model;
+mod monitor;
 mod nonfinite;
 mod observer;
 pub mod optimizer;
 mod pass;
+mod run;
 pub mod safetensors;
 mod schedule;
+mod standardizer;
 mod state;
 mod trainer;
 
-pub use batches::{Batch, Batches};
+pub use batches::{Batch, Batches, MiniBatches};
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Every};
 pub use clip::Clip;
-pub use dataset::{Dataset, Standardizer, split};
-pub use error::Error;
+pub use dataset::{Dataset, split};
+pub use error::{Cause, Error};
+pub use history::EpochRecord;
 pub use log::{Log, LogError};
-pub use metric::{Loss, Metric};
-pub use observer::{BoundaryChanges, BoundarySnapshots, Change, Epoch, Observer, State};
-pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd};
+pub use loss::{CustomLoss, Loss, LossFunction, Targets};
+pub use metric::Metric;
+pub use model::Model;
+pub use monitor::Monitor;
+pub use observer::{BoundaryChanges, BoundarySnapshots, Change, Epoch, Observer, OnEpoch, State, Step};
+pub use optimizer::{Adam, AdamW, Optimizer, OptimizerState, ParamGroup, ParamGroups, RmsProp, Sgd};
 pub use pass::evaluate;
-pub use schedule::{EarlyStopping, Goal, ReduceOnPlateau, Restore, StepDecay};
-pub use state::{Measured, Record, TrainState};
-pub use trainer::{Check, End, Fit, Monitor, Trainer};
+pub use schedule::{
+    CustomSchedule, EarlyStopping, Goal, Moment, Phase, ReduceOnPlateau, Restore, Schedule, Span, StepDecay,
+};
+pub use standardizer::Standardizer;
+pub use state::TrainState;
+pub use trainer::{Check, End, Fit, Trainer};
+
+// One dependency is enough: the crates below, and what most programs need of them.
+pub use gmp_autograd::{self, Mat, Tape, Var, op};
+pub use gmp_math::{self, Scalar};
+pub use gmp_nn::{self, Element, Mlp, Network, NetworkSpec, ParamStore, Parameterization, Rng, Role};

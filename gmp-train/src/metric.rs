@@ -1,42 +1,13 @@
-//! What is minimized, and what is reported.
+//! Metrics: what is reported of predictions.
 
-use gmp_autograd::{Tape, Var, op};
+use crate::{Error, Goal, Loss, Targets};
+use gmp_autograd::Tape;
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What training minimizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loss {
-    /// Mean |prediction − target|.
-    MeanAbsoluteError,
-    /// Mean (prediction − target)².
-    MeanSquaredError,
-    /// Cross-entropy of sigmoid(prediction) against targets 0 and 1.
-    BinaryCrossEntropy,
-    /// Cross-entropy of softmax(logits) against the number of the class: samples×classes against samples×1.
-    SoftmaxCrossEntropy,
-}
-
-impl Loss {
-    /// Appends the loss to the tape.
-    ///
-    /// # Panics
-    /// If the shapes do not fit, or a class is not a whole number below the number of logits.
-    #[track_caller]
-    pub fn apply<T: Scalar>(self, tape: &mut Tape<T>, prediction: Var, target: Var) -> Var {
-        match self {
-            Self::MeanAbsoluteError => op::mean_absolute_error(tape, prediction, target),
-            Self::MeanSquaredError => op::mean_squared_error(tape, prediction, target),
-            Self::BinaryCrossEntropy => op::binary_cross_entropy_with_logits(tape, prediction, target),
-            Self::SoftmaxCrossEntropy => op::softmax_cross_entropy(tape, prediction, target),
-        }
-    }
-}
-
-/// What is reported of predictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What is reported of predictions, over all samples and all outputs at once.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Mean |prediction − target|.
@@ -47,53 +18,91 @@ pub enum Metric {
     RootMeanSquaredError,
     /// Share of samples whose logit is on the side (above 0 or not) of their target (1 or 0).
     BinaryAccuracy,
-    /// Share of samples whose class (the target, a number) is among so many with the largest logits. Of equal
+    /// Share of samples whose class (the target, a number) is among the k classes with the largest logits. Of equal
     /// logits, that of the lower class counts as larger.
     #[serde(rename = "top_accuracy")]
     TopK(usize),
+    /// A loss, as of the whole set in evaluation: `Metric::Loss(Loss::SoftmaxCrossEntropy)` is the cross-entropy. It is
+    /// the only metric that knows the weights of samples.
+    Loss(Loss),
 }
 
 impl Metric {
-    /// Computes it in double precision: of as many predictions as targets, or of samples×classes logits and a class a
-    /// sample.
+    /// Which way it improves.
+    pub fn goal(self) -> Goal {
+        match self {
+            Self::BinaryAccuracy | Self::TopK(_) => Goal::Maximize,
+            _ => Goal::Minimize,
+        }
+    }
+
+    /// Which targets it takes.
+    pub fn targets(self) -> Targets {
+        match self {
+            Self::TopK(_) => Targets::Classes,
+            Self::Loss(loss) => loss.targets(),
+            _ => Targets::Values,
+        }
+    }
+
+    /// Computes it in double precision from as many predictions as targets, or from samples×classes logits and one
+    /// class per sample. (An own loss is computed by a tape, in the precision of its numbers.)
     ///
     /// ```
-    /// use gmp_train::Metric;
+    /// use gmp_train::{Loss, Metric};
     /// let logits = [0.1, 2.0, 1.0, /* the next sample */ 3.0, 0.2, 0.5];
     /// assert_eq!(Metric::TopK(1).of(&logits, &[1.0, 2.0]), 0.5);
     /// assert_eq!(Metric::TopK(2).of(&logits, &[1.0, 2.0]), 1.0);
+    /// let cross_entropy = Metric::Loss(Loss::SoftmaxCrossEntropy).of(&logits, &[1.0, 2.0]);
+    /// assert!((cross_entropy - 1.526).abs() < 1e-3);
     /// ```
     ///
     /// # Panics
-    /// If the lengths do not fit, or a class is none.
+    /// If the lengths do not fit, or a class is not a whole number below the number of classes.
     #[track_caller]
     pub fn of<T: Scalar>(self, predictions: &[T], targets: &[T]) -> f64 {
-        self.mean(self.sum(predictions, targets), targets.len())
+        if let Self::Loss(loss @ Loss::Custom(_)) = self {
+            let (rows, cols) = (targets.len(), predictions.len() / targets.len().max(1));
+            let mut tape = Tape::new();
+            tape.begin(&[]);
+            let prediction = tape.input(predictions, rows, cols);
+            let target = tape.input(targets, rows, 1);
+            let loss = loss.apply(&mut tape, prediction, target);
+            return tape.value(loss).data()[0].to_f64();
+        }
+        self.mean(self.sum(predictions, targets, None).unwrap_or(f64::NAN), targets.len())
     }
 
-    /// What adds up from batch to batch.
+    /// What adds up from batch to batch; `None` for an own loss, which only a tape computes.
     #[track_caller]
-    pub(crate) fn sum<T: Scalar>(self, predictions: &[T], targets: &[T]) -> f64 {
-        if let Self::TopK(best) = self {
-            return top(best, predictions, targets) as f64;
+    pub(crate) fn sum<T: Scalar>(
+        self,
+        predictions: &[T],
+        targets: &[T],
+        weights: Option<&[T]>,
+    ) -> Option<f64> {
+        match self {
+            Self::TopK(best) => return Some(top(best, predictions, targets) as f64),
+            Self::Loss(loss) => return loss.sum(predictions, targets, weights),
+            _ => {}
         }
         assert_eq!(predictions.len(), targets.len(), "{self:?}: as many predictions as targets");
         let pairs = predictions.iter().zip(targets).map(|(p, t)| (p.to_f64(), t.to_f64()));
-        match self {
+        Some(match self {
             Self::MeanAbsoluteError => pairs.map(|(p, t)| (p - t).abs()).sum(),
-            Self::MeanSquaredError | Self::RootMeanSquaredError => {
-                pairs.map(|(p, t)| (p - t) * (p - t)).sum()
-            }
-            Self::BinaryAccuracy | Self::TopK(_) => {
-                pairs.filter(|(p, t)| (*p > 0.0) == (*t > 0.5)).count() as f64
-            }
-        }
+            Self::BinaryAccuracy => pairs.filter(|(p, t)| (*p > 0.0) == (*t > 0.5)).count() as f64,
+            _ => pairs.map(|(p, t)| (p - t) * (p - t)).sum(),
+        })
     }
 
-    /// The metric of so many targets with such a sum.
+    /// The metric of `targets` targets with this sum.
     pub(crate) fn mean(self, sum: f64, targets: usize) -> f64 {
         let mean = sum / targets as f64;
         if self == Self::RootMeanSquaredError { mean.sqrt() } else { mean }
+    }
+
+    pub(crate) fn check_settings(self) -> Result<(), Error> {
+        if let Self::Loss(loss) = self { loss.check_settings() } else { Ok(()) }
     }
 }
 
@@ -106,6 +115,7 @@ impl fmt::Display for Metric {
             Self::RootMeanSquaredError => "root_mean_squared_error",
             Self::BinaryAccuracy => "binary_accuracy",
             Self::TopK(best) => return write!(f, "top_{best}_accuracy"),
+            Self::Loss(loss) => return loss.fmt(f),
         })
     }
 }
@@ -153,7 +163,9 @@ mod tests {
     fn sums_of_batches_give_the_metric_of_all() {
         let (p, t) = ([1.0, -2.0, 0.5, 4.0], [1.0, 0.0, 1.0, 1.0]);
         for metric in [Metric::RootMeanSquaredError, Metric::MeanAbsoluteError, Metric::BinaryAccuracy] {
-            let sum = metric.sum(&p[..1], &t[..1]) + metric.sum(&p[1..], &t[1..]);
+            let sum =
+                |range: std::ops::RangeFrom<usize>| metric.sum(&p[range.clone()], &t[range], None).unwrap();
+            let sum = sum(1..) + metric.sum(&p[..1], &t[..1], None).unwrap();
             assert_eq!(metric.mean(sum, 4), metric.of(&p, &t));
         }
     }

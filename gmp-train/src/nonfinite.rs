@@ -1,9 +1,10 @@
 //! A number that is NaN or infinite: whether there is one, and where it came from.
 
-use crate::{Batch, Error};
+use crate::model::stores;
+use crate::{Batch, Error, Model};
 use gmp_autograd::{Operation, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
-use gmp_nn::{Element, Network, ParamStore};
+use gmp_nn::{Element, ParamStore};
 
 /// The first one that was found.
 #[derive(Debug)]
@@ -47,17 +48,12 @@ impl NonFinite {
         Some(Self { what: format!("the gradient of {name}"), value, origin })
     }
 
-    /// Looks at a network's parameters, which have the first origin, and at its buffers, which have the second.
-    pub(crate) fn number_of<T: Element>(
-        network: &Network<T>,
-        [parameters, buffers]: [&str; 2],
-    ) -> Option<Self> {
-        [(&network.parameters, parameters), (&network.buffers, buffers)].into_iter().find_map(
-            |(named, origin)| {
-                let (what, value) = first_non_finite(named, named.values())?;
-                Some(Self { what: what.to_owned(), value, origin: origin.to_owned() })
-            },
-        )
+    /// Looks at a model's parameters, which have the first origin, and at its buffers, which have the second.
+    pub(crate) fn number_of<T: Element>(model: &dyn Model<T>, origins: [&str; 2]) -> Option<Self> {
+        stores(model).zip(origins).find_map(|(store, origin)| {
+            let (what, value) = first_non_finite(store, store.values())?;
+            Some(Self { what: what.to_owned(), value, origin: origin.to_owned() })
+        })
     }
 }
 
@@ -96,10 +92,8 @@ fn place<T: Element>(operation: Operation, tape: &Tape<T>, parameters: &ParamSto
 }
 
 /// The first parameter or buffer that is not finite, by the name of its matrix.
-pub(crate) fn non_finite_of<T: Element>(network: &Network<T>) -> Option<(&str, f64)> {
-    [&network.parameters, &network.buffers]
-        .into_iter()
-        .find_map(|named| first_non_finite(named, named.values()))
+pub(crate) fn non_finite_of<T: Element>(model: &dyn Model<T>) -> Option<(&str, f64)> {
+    stores(model).find_map(|store| first_non_finite(store, store.values()))
 }
 
 /// The first number that is not finite, and the matrix whose place it has.
@@ -142,7 +136,7 @@ mod tests {
     use crate::{Adam, Check, Loss, Optimizer, Sgd, Trainer};
     use gmp_autograd::Mat;
     use gmp_nn::zoo::{Variant, vgg6};
-    use gmp_nn::{Mlp, Parameterization, Rng};
+    use gmp_nn::{Mlp, Network, Parameterization, Rng};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -188,12 +182,12 @@ mod tests {
         let inputs: Vec<T> = (0..rows * columns).map(|_| T::from_f64(rng.normal())).collect();
         let targets = vec![T::ONE; samples];
         let (inputs, targets) = (Mat::new(&inputs, rows, columns), Mat::new(&targets, samples, 1));
-        let batch = Batch { index: 0, samples, inputs, targets };
+        let batch = Batch { index: 0, samples, inputs, targets, weights: None };
         let trainer = Trainer { check: Check::LossOnly, ..Trainer::new(loss, samples, 1, 1e-4) };
         let (mut pass, mut step, mut check) = (Pass::default(), Duration::MAX, Duration::MAX);
         for _ in 0..rounds {
             let start = Instant::now();
-            pass.learn(&trainer, &mut network, &batch, &mut []).unwrap();
+            assert!(pass.learn(&trainer, &mut network, &batch, false, 0, &mut []).is_ok());
             optimizer.step(&mut network.parameters, pass.gradients(), 1e-4);
             step = step.min(start.elapsed());
             let start = Instant::now();

@@ -1,48 +1,25 @@
-//! How far a run is, and what it remembers besides the network and the optimizer.
+//! The state of a run besides the model and the optimizer.
 
+use crate::model::{buffer_values, buffer_values_mut};
 use crate::schedule::Patience;
-use crate::{End, Error, Fit, Trainer};
-use gmp_nn::{Element, Network};
-use serde::{Deserialize, Serialize};
+use crate::{End, EpochRecord, Error, Fit, Model, Trainer};
+use gmp_nn::Element;
 
-/// One epoch of a run in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Mean loss over the epoch's batches.
-    pub training_loss: f64,
-    /// The monitored validation metric, where one is monitored.
-    pub validation: Option<f64>,
-    /// Learning rate of the epoch.
-    pub learning_rate: f64,
-}
-
-/// One of [`Trainer::metrics`](crate::Trainer) at one epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// Over the epoch's batches, as they were predicted on the way.
-    pub training: f64,
-    /// Of the validation set after the epoch, where there is one.
-    pub validation: Option<f64>,
-}
-
-/// What is known of the metrics.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Metrics {
-    /// Samples of the current epoch's batches so far.
+/// The metrics of the epoch that is going on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Running {
+    /// Samples of its batches so far.
     pub(crate) seen: usize,
-    /// Numbers of their targets.
+    /// Numbers in their targets.
     pub(crate) targets: usize,
-    /// Sums over those batches, a metric each.
+    /// Sums over those batches, one per metric.
     pub(crate) sums: Vec<f64>,
-    /// Every finished epoch.
-    pub(crate) history: Vec<Vec<Measured>>,
 }
 
 /// Where a run is: its epoch and step, its schedules' memory, its best weights and its history.
 ///
 /// [`Trainer::fit_from`] goes on from it; a [`Checkpoint`](crate::Checkpoint) keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrainState<T> {
     pub(crate) fit: Fit,
     /// Learning rate of the next step.
@@ -53,16 +30,11 @@ pub struct TrainState<T> {
     pub(crate) batches: usize,
     pub(crate) loss_sum: f64,
     /// Samples of a batch; 0 before the start. A checkpoint has it in its trainer.
-    #[serde(skip)]
     pub(crate) batch_size: usize,
     pub(crate) plateau: Option<Patience>,
     pub(crate) stopping: Option<Patience>,
-    pub(crate) history: Vec<Record>,
-    /// A checkpoint keeps these beside: its version 1 has none.
-    #[serde(skip)]
-    pub(crate) metrics: Metrics,
-    /// A checkpoint keeps these with the other large numbers.
-    #[serde(skip)]
+    pub(crate) history: Vec<EpochRecord>,
+    pub(crate) running: Running,
     pub(crate) best: Best<T>,
 }
 
@@ -80,13 +52,13 @@ impl<T> Default for Best<T> {
 }
 
 impl<T: Element> Best<T> {
-    pub(crate) fn copy_from(&mut self, network: &Network<T>) {
-        self.parameters.copy_from_slice(network.parameters.values());
-        self.buffers.copy_from_slice(network.buffers.values());
+    pub(crate) fn copy_from(&mut self, model: &dyn Model<T>) {
+        self.parameters.copy_from_slice(model.parameters().values());
+        self.buffers.copy_from_slice(buffer_values(model));
     }
-    pub(crate) fn copy_to(&self, network: &mut Network<T>) {
-        network.parameters.values_mut().copy_from_slice(&self.parameters);
-        network.buffers.values_mut().copy_from_slice(&self.buffers);
+    pub(crate) fn copy_to(&self, model: &mut dyn Model<T>) {
+        model.parameters_mut().values_mut().copy_from_slice(&self.parameters);
+        buffer_values_mut(model).copy_from_slice(&self.buffers);
     }
 }
 
@@ -107,7 +79,7 @@ impl<T> TrainState<T> {
             plateau: None,
             stopping: None,
             history: Vec::new(),
-            metrics: Metrics::default(),
+            running: Running::default(),
             best: Best::default(),
         }
     }
@@ -120,12 +92,8 @@ impl<T> TrainState<T> {
         self.batches
     }
     /// Every finished epoch in numbers.
-    pub fn history(&self) -> &[Record] {
+    pub fn history(&self) -> &[EpochRecord] {
         &self.history
-    }
-    /// [`Trainer::metrics`](crate::Trainer) of every finished epoch, in their order.
-    pub fn metrics(&self) -> &[Vec<Measured>] {
-        &self.metrics.history
     }
 }
 
@@ -134,7 +102,7 @@ impl<T: Element> TrainState<T> {
     pub(crate) fn resume(
         &mut self,
         trainer: &Trainer,
-        network: &Network<T>,
+        model: &dyn Model<T>,
         samples: usize,
     ) -> Result<(), Error> {
         let changed = |setting, value, expected| Err(Error::Changed { setting, value, expected });
@@ -145,10 +113,10 @@ impl<T: Element> TrainState<T> {
             return changed("batch size inside an epoch", trainer.batch_size, self.batch_size);
         }
         (self.samples, self.batch_size) = (samples, trainer.batch_size);
-        if self.batches != 0 && self.metrics.seen == 0 {
-            self.metrics.seen = self.batches * trainer.batch_size;
+        if self.batches != 0 && self.running.seen == 0 {
+            self.running.seen = self.batches * trainer.batch_size;
         }
-        self.metrics.sums.resize(trainer.metrics.len(), 0.0);
+        self.running.sums.resize(trainer.metrics.len(), 0.0);
         if self.fit.end == End::Observer {
             self.fit.end = End::Epochs;
         }
@@ -159,13 +127,12 @@ impl<T: Element> TrainState<T> {
         if trainer.early_stopping.is_some() {
             self.stopping.get_or_insert(Patience::new(goal));
             if self.best.parameters.is_empty() {
-                self.best.parameters = network.parameters.values().to_vec();
-                self.best.buffers = network.buffers.values().to_vec();
+                self.best.parameters = model.parameters().values().to_vec();
+                self.best.buffers = buffer_values(model).to_vec();
             }
         }
         let left = trainer.epochs.saturating_sub(self.fit.epochs).min(RESERVED);
         self.history.reserve_exact(left);
-        self.metrics.history.reserve_exact(left);
         Ok(())
     }
 }

@@ -1,36 +1,12 @@
 //! The training loop.
 
-use crate::batches::Shuffled;
-use crate::nonfinite::NonFinite;
-use crate::pass::Pass;
+use crate::run::Run;
 use crate::{
-    Batches, Clip, Dataset, EarlyStopping, Epoch, Error, Goal, Loss, Measured, Metric, Observer, Optimizer,
-    Record, ReduceOnPlateau, Restore, State, StepDecay, TrainState,
+    Batches, Clip, Dataset, EarlyStopping, Error, Loss, Metric, Model, Monitor, Observer, Optimizer,
+    ReduceOnPlateau, Schedule, StepDecay, TrainState,
 };
-use gmp_nn::{Element, Network};
+use gmp_nn::Element;
 use serde::{Deserialize, Serialize};
-
-/// The quantity that schedules watch, after every epoch.
-///
-/// A value that is not finite never improves, so it counts towards every patience, and its epoch is never the best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Monitor {
-    /// The mean loss over the epoch's batches, as they were computed on the way.
-    TrainingLoss,
-    /// A metric of the whole validation set, with running statistics.
-    Validation(Metric, Goal),
-}
-
-impl Monitor {
-    /// Which way it improves.
-    pub fn goal(self) -> Goal {
-        match self {
-            Self::TrainingLoss => Goal::Minimize,
-            Self::Validation(_, goal) => goal,
-        }
-    }
-}
 
 /// Which numbers are looked at for a NaN or an infinity, which ends a run with [`Error::Diverged`].
 ///
@@ -51,37 +27,37 @@ pub enum Check {
     LossOnly,
 }
 
-/// Where a parameter, or a buffer, stopped being finite.
-const BEFORE_THE_RUN: [&str; 2] = ["the network that was given"; 2];
-const AFTER_A_STEP: [&str; 2] = ["the optimizer's step", "the statistics of the batch"];
-
-/// How to train: everything but the network, the data and the optimizer.
+/// How to train: everything but the model, the data and the optimizer.
 ///
 /// ```
-/// use gmp_train::{Loss, ReduceOnPlateau, Trainer};
+/// use gmp_train::{EarlyStopping, Loss, Trainer};
 /// let trainer = Trainer {
-///     plateau: Some(ReduceOnPlateau::new(5)),
-///     ..Trainer::new(Loss::SoftmaxCrossEntropy, 256, 100, 0.01)
+///     batch_size: 64,
+///     epochs: 100,
+///     learning_rate: 0.01,
+///     early_stopping: Some(EarlyStopping::new(10)),
+///     ..Trainer::of(Loss::SoftmaxCrossEntropy)
 /// };
-/// assert_eq!((trainer.batch_size, trainer.epochs, trainer.early_stopping), (256, 100, None));
+/// // In short, and without early stopping:
+/// assert_eq!(Trainer::new(Loss::SoftmaxCrossEntropy, 64, 100, 0.01).batch_size, trainer.batch_size);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trainer {
     /// What is minimized.
     pub loss: Loss,
-    /// Samples a step. The last batch of an epoch may be smaller.
+    /// Samples per step. The last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// Samples on the tape at a time, where memory does not hold a batch: the step is that of the whole batch (but for
-    /// rounding, and for layers with statistics of the batch, which see so many samples only).
+    /// Samples on the tape at a time, where memory does not hold a batch: the step is that of the whole batch (except
+    /// for rounding, and for layers with statistics of the batch, which only see this many samples).
     #[serde(default)]
     pub micro_batch: Option<usize>,
     /// Most epochs.
     pub epochs: usize,
-    /// Learning rate of the first epoch.
+    /// Learning rate at the start, before any [`Trainer::schedule`].
     pub learning_rate: f64,
-    /// What the two rules below watch.
+    /// What [`Trainer::plateau`] and [`Trainer::early_stopping`] watch.
     pub monitor: Monitor,
-    /// What is reported after every epoch beside it: of the epoch's batches as they were predicted on the way, and
+    /// What is reported after every epoch as well: of the epoch's batches, as they were predicted during training, and
     /// of the validation set.
     #[serde(default)]
     pub metrics: Vec<Metric>,
@@ -95,11 +71,14 @@ pub struct Trainer {
     /// What is done to long gradients.
     #[serde(default)]
     pub clip: Option<Clip>,
-    /// Which numbers are looked at on the way.
+    /// Which numbers are checked for NaN and infinity.
     #[serde(default)]
     pub check: Check,
     /// Names the stream of the shuffles.
     pub seed: u64,
+    /// What the learning rate of every step is multiplied by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
 }
 
 /// How a run went.
@@ -129,15 +108,16 @@ pub enum End {
 }
 
 impl Trainer {
-    /// Trains for so many epochs at one learning rate: no schedule, no metrics, seed 0.
-    pub fn new(loss: Loss, batch_size: usize, epochs: usize, learning_rate: f64) -> Self {
+    /// A trainer for a loss: batches of 32, one epoch, a learning rate of 0.001, [`Monitor::Auto`],
+    /// [`Check::All`], seed 0; no metrics, no schedules, no early stopping, no clipping.
+    pub fn of(loss: Loss) -> Self {
         Self {
             loss,
-            batch_size,
+            batch_size: 32,
             micro_batch: None,
-            epochs,
-            learning_rate,
-            monitor: Monitor::TrainingLoss,
+            epochs: 1,
+            learning_rate: 1e-3,
+            monitor: Monitor::Auto,
             metrics: Vec::new(),
             step_decay: None,
             plateau: None,
@@ -145,201 +125,101 @@ impl Trainer {
             clip: None,
             check: Check::default(),
             seed: 0,
+            schedule: None,
         }
     }
 
-    /// Trains a network, an epoch at a time: shuffled batches, then the metrics, the observer, and the schedules, in
-    /// the order of Keras' `fit`.
+    /// [`Trainer::of`] with the three settings that every run has.
+    pub fn new(loss: Loss, batch_size: usize, epochs: usize, learning_rate: f64) -> Self {
+        Self { batch_size, epochs, learning_rate, ..Self::of(loss) }
+    }
+
+    /// Trains a model, one epoch at a time: shuffled batches, then the metrics, the observer, and the schedules, in the
+    /// order of Keras' `fit`.
     ///
     /// A batch size of at least the number of samples takes them in their given order. The same inputs give
     /// the same bits, on every run and at any number of threads. No step allocates after the first epoch.
     ///
-    /// # Errors
-    /// A setting that makes no sense, a missing validation set, or a number that is not finite: see [`Check`].
+    /// With a validation set, [`Monitor::Auto`] watches its loss.
     ///
-    /// # Panics
-    /// If the data do not have the network's numbers of inputs and outputs.
+    /// # Errors
+    /// A setting that makes no sense, a missing validation set, or data that the model, the loss or a metric does not
+    /// take: these before the first step. A number that is not finite: see [`Check`].
     pub fn fit<T: Element>(
         &self,
-        network: &mut Network<T>,
+        model: &mut dyn Model<T>,
         optimizer: &mut dyn Optimizer<T>,
         train: &Dataset<T>,
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
-        self.fit_from(TrainState::start(self), network, optimizer, train, validation, observer)
+        self.fit_from(TrainState::start(self), model, optimizer, train, validation, observer)
     }
 
-    /// Trains on from where a run was: with the network and optimizer of that moment (as
+    /// Continues a run: with the model and the optimizer of that moment (as
     /// [`Checkpoint::restore`](crate::Checkpoint::restore) leaves them) and the same data, the result is that
     /// of the run that was never interrupted, to the last bit. More `epochs` than the run had prolong it.
     ///
-    /// Another number of samples is refused, and inside an epoch another batch size. All else may differ and counts
-    /// from here on, but for the learning rate, which is the run's. The `seed` and the `metrics` are better left as
-    /// they are inside an epoch: of its samples another seed would take some twice, and its training metrics would be
-    /// sums of different ones.
+    /// Another number of samples is refused, and inside an epoch another batch size. Everything else may differ and
+    /// counts from here on, except for the learning rate, which is the run's. The `seed` and the `metrics` are better left
+    /// as they are inside an epoch: with another seed some of its samples would be taken twice, and its training metrics
+    /// would be sums of different ones.
     ///
     /// # Errors
     /// As [`Trainer::fit`], and if the progress was made with another number of samples or, inside an epoch, another
     /// batch size.
     ///
     /// # Panics
-    /// As [`Trainer::fit`], and if the progress is that of a network with another number of parameters.
+    /// If the progress is that of a model with another number of parameters.
     pub fn fit_from<T: Element>(
         &self,
         progress: TrainState<T>,
-        network: &mut Network<T>,
+        model: &mut dyn Model<T>,
         optimizer: &mut dyn Optimizer<T>,
         train: &Dataset<T>,
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
-        let mut train = Shuffled::new(train, self.batch_size, self.seed);
-        let mut validation = validation.map(Shuffled::whole);
-        let validation = validation.as_mut().map(|data| data as &mut dyn Batches<T>);
-        self.fit_batches(progress, network, optimizer, &mut train, validation, observer)
+        let mut run =
+            Run::new(self, progress, model, optimizer, observer, train.samples(), validation.is_some())?;
+        run.check_data(train, validation)?;
+        let mut train = train.batches(self.batch_size, self.seed);
+        let mut validation = validation.map(|data| data.batches(data.samples(), 0));
+        run.train(&mut train, validation.as_mut().map(|data| data as &mut dyn Batches<T>))
     }
 
-    /// [`Trainer::fit_from`] on samples that come in batches, of [`Trainer::batch_size`] each.
+    /// [`Trainer::fit_from`] on samples that come in batches, of [`Trainer::batch_size`] each: their number is what the
+    /// epoch's length and the schedules are reckoned with.
     ///
     /// # Errors
-    /// As [`Trainer::fit_from`], and if a batch cannot be had.
+    /// As [`Trainer::fit_from`], and if a batch cannot be read. Data that the model or the loss does not take are an
+    /// error as their batch comes.
     ///
     /// # Panics
     /// As [`Trainer::fit_from`].
     pub fn fit_batches<T: Element>(
         &self,
-        mut progress: TrainState<T>,
-        network: &mut Network<T>,
+        progress: TrainState<T>,
+        model: &mut dyn Model<T>,
         optimizer: &mut dyn Optimizer<T>,
         train: &mut dyn Batches<T>,
-        mut validation: Option<&mut dyn Batches<T>>,
+        validation: Option<&mut dyn Batches<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
-        self.check_settings()?;
-        progress.resume(self, network, train.samples())?;
-        if let Some(broken) = NonFinite::number_of(network, BEFORE_THE_RUN) {
-            return Err(broken.at(progress.fit.steps, progress.fit.epochs));
-        }
-        let goal = self.monitor.goal();
-        let monitored = match self.monitor {
-            Monitor::TrainingLoss => None,
-            Monitor::Validation(..) if validation.is_none() => return Err(Error::NoValidation),
-            Monitor::Validation(metric, _) => Some(metric),
-        };
-        let validation_metrics: Vec<Metric> = monitored.into_iter().chain(self.metrics.clone()).collect();
-        let last = train.samples().div_ceil(self.batch_size);
-        let mut pass = Pass::until(observer.stop_flag());
-        'run: while progress.fit.end == End::Epochs && progress.fit.epochs < self.epochs {
-            let epoch = progress.fit.epochs;
-            train.start(epoch, progress.batches);
-            while let Some(batch) = train.next_batch()? {
-                let loss = pass.learn(self, network, &batch, &mut progress.metrics.sums);
-                let step = progress.fit.steps;
-                let Some(loss) = loss.map_err(|broken| broken.at(step, epoch))? else {
-                    progress.fit.end = End::Observer;
-                    break 'run;
-                };
-                optimizer.step(&mut network.parameters, pass.gradients(), progress.rate);
-                network.after_step();
-                if self.check == Check::All
-                    && let Some(broken) = NonFinite::number_of(network, AFTER_A_STEP)
-                {
-                    return Err(broken.at(step, epoch));
-                }
-                progress.loss_sum += loss * batch.samples as f64;
-                progress.metrics.seen = progress.metrics.seen.saturating_add(batch.samples);
-                progress.metrics.targets =
-                    progress.metrics.targets.saturating_add(batch.targets.data().len());
-                progress.fit.steps = progress.fit.steps.saturating_add(1);
-                progress.batches = batch.index + 1;
-                let state = State { trainer: self, network, optimizer, progress: &progress };
-                if progress.batches < last && observer.on_step(&state).is_break() {
-                    progress.fit.end = End::Observer;
-                    break 'run;
-                }
-            }
-            let seen = progress.metrics.seen;
-            let training_loss = progress.loss_sum / seen as f64;
-            let mut validated = match &mut validation {
-                Some(data) if !validation_metrics.is_empty() => {
-                    match pass.evaluate(network, *data, &validation_metrics, self.micro_batch)? {
-                        Some(validated) => validated,
-                        // All batches of the epoch are done, and what goes on from here begins with the validation.
-                        None => {
-                            progress.fit.end = End::Observer;
-                            break 'run;
-                        }
-                    }
-                }
-                _ => Vec::new(),
-            }
-            .into_iter();
-            let validation_metric = monitored.and_then(|_| validated.next());
-            let means = self.metrics.iter().zip(&mut progress.metrics.sums);
-            let measured = means.map(|(metric, sum)| Measured {
-                training: metric.mean(std::mem::take(sum), progress.metrics.targets),
-                validation: validated.next(),
-            });
-            progress.metrics.history.push(measured.collect());
-            let learning_rate = progress.rate;
-            (progress.batches, progress.loss_sum) = (0, 0.0);
-            (progress.metrics.seen, progress.metrics.targets) = (0, 0);
-            progress.fit.epochs = epoch + 1;
-            progress.fit.learning_rate = learning_rate;
-            progress.history.push(Record { training_loss, validation: validation_metric, learning_rate });
-            let seen = Epoch {
-                index: epoch,
-                training_loss,
-                validation: validation_metric,
-                metrics: &progress.metrics.history[epoch],
-                learning_rate,
-                network,
-            };
-            if observer.on_epoch(&seen).is_break() {
-                progress.fit.end = End::Observer;
-            }
-            if let Some(rule) = &self.step_decay
-                && rule.epochs.contains(&progress.fit.epochs)
-            {
-                progress.rate *= rule.factor;
-            }
-            let monitored = validation_metric.unwrap_or(training_loss);
-            if let (Some(rule), Some(patience)) = (&self.plateau, &mut progress.plateau)
-                && let (_, true) = patience.observe(monitored, goal, rule.min_delta, rule.patience)
-            {
-                progress.rate *= rule.factor;
-                patience.reset();
-            }
-            if let (Some(rule), Some(patience)) = (&self.early_stopping, &mut progress.stopping) {
-                let (is_best, exhausted) = patience.observe(monitored, goal, rule.min_delta, rule.patience);
-                if is_best {
-                    progress.fit.best_epoch = Some(epoch);
-                    progress.best.copy_from(network);
-                }
-                if exhausted && progress.fit.end == End::Epochs {
-                    progress.fit.end = End::EarlyStopping;
-                }
-            }
-            let state = State { trainer: self, network, optimizer, progress: &progress };
-            if observer.on_step(&state).is_break() && progress.fit.end == End::Epochs {
-                progress.fit.end = End::Observer;
-            }
-        }
-        observer.on_end(&State { trainer: self, network, optimizer, progress: &progress });
-        let fit = progress.fit;
-        let restore = match self.early_stopping.as_ref().map_or(Restore::Never, |rule| rule.restore) {
-            Restore::Never => false,
-            Restore::WhenStoppedEarly => fit.end == End::EarlyStopping,
-            Restore::Always => true,
-        };
-        if restore && fit.best_epoch.is_some() {
-            progress.best.copy_to(network);
-        }
-        Ok(fit)
+        let samples = train.samples();
+        Run::new(self, progress, model, optimizer, observer, samples, validation.is_some())?
+            .train(train, validation)
     }
 
-    fn check_settings(&self) -> Result<(), Error> {
+    pub(crate) fn check_settings(&self) -> Result<(), Error> {
+        self.loss.check_settings()?;
+        self.metrics.iter().try_for_each(|metric| metric.check_settings())?;
+        if let Monitor::Validation(metric) = self.monitor {
+            metric.check_settings()?;
+        }
+        if let Some(schedule) = &self.schedule {
+            schedule.check_settings()?;
+        }
         let setting = |setting, value, expected| Err(Error::Setting { setting, value, expected });
         for (name, size) in [("batch size", Some(self.batch_size)), ("micro-batch", self.micro_batch)] {
             if size == Some(0) {

@@ -50,7 +50,7 @@ impl Batches<f32> for Scaled {
         let factor = if index == self.scaled { self.factor } else { 1.0 };
         self.current = numbers.iter().map(|x| factor * x).collect();
         let (inputs, targets) = (Mat::new(&self.current, rows, cols), Mat::new(&self.targets, SAMPLES, 1));
-        Ok(Some(Batch { index, samples: SAMPLES, inputs, targets }))
+        Ok(Some(Batch { index, samples: SAMPLES, inputs, targets, weights: None }))
     }
 }
 

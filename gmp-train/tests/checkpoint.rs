@@ -7,12 +7,12 @@ use gmp_nn::{
 };
 use gmp_train::checkpoint::{Newest, Problem};
 use gmp_train::{
-    Adam, Checkpoint, Checkpoints, Clip, Dataset, EarlyStopping, End, Epoch, Every, Fit, Goal, Loss, Metric,
-    Monitor, Observer, Optimizer, OptimizerState, Record, ReduceOnPlateau, Restore, Sgd, State, StepDecay,
+    Adam, Checkpoint, Checkpoints, Clip, Dataset, EarlyStopping, End, EpochRecord, Every, Fit, Loss, Metric,
+    Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, State, Step, StepDecay,
     Trainer,
 };
-use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 fn plane<T: Element>(samples: usize, seed: u64) -> Dataset<T> {
     let mut rng = Rng::new(seed, "plane");
@@ -24,7 +24,7 @@ fn plane<T: Element>(samples: usize, seed: u64) -> Dataset<T> {
 /// All rules on; 5 batches an epoch, the last of them smaller, each in two parts.
 fn trainer(epochs: usize) -> Trainer {
     Trainer {
-        monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
+        monitor: Monitor::Validation(Metric::MeanAbsoluteError),
         step_decay: Some(StepDecay { factor: 0.5, epochs: vec![2] }),
         plateau: Some(ReduceOnPlateau { factor: 0.5, patience: 1, min_delta: 1e-2 }),
         early_stopping: Some(EarlyStopping { patience: 50, min_delta: 0.0, restore: Restore::Always }),
@@ -70,7 +70,7 @@ fn optimizer<T: Element>(adam: bool) -> Box<dyn Optimizer<T>> {
 struct Cut<T> {
     step: usize,
     bytes: Vec<u8>,
-    history: Vec<Record>,
+    history: Vec<EpochRecord>,
     last: Option<Checkpoint<T>>,
 }
 impl<T> Cut<T> {
@@ -79,10 +79,7 @@ impl<T> Cut<T> {
     }
 }
 impl<T: Element> Observer<T> for Cut<T> {
-    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Step, state: &State<'_, T>) -> ControlFlow<()> {
         if state.progress.fit().steps < self.step {
             return ControlFlow::Continue(());
         }
@@ -96,7 +93,7 @@ impl<T: Element> Observer<T> for Cut<T> {
 }
 
 /// All that is left of a run.
-type Left<T> = (Vec<T>, Vec<T>, OptimizerState<T>, Fit, Vec<Record>, Checkpoint<T>);
+type Left<T> = (Vec<T>, Vec<T>, OptimizerState<T>, Fit, Vec<EpochRecord>, Checkpoint<T>);
 
 fn left<T: Element>(network: Network<T>, optimizer: &dyn Optimizer<T>, fit: Fit, cut: Cut<T>) -> Left<T> {
     let (parameters, buffers) = (network.parameters.values().to_vec(), network.buffers.values().to_vec());
@@ -349,11 +346,11 @@ fn a_failed_write_is_reported_and_training_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let blocked = folder.path().join("blocked");
     std::fs::write(&blocked, b"").unwrap();
-    let warnings = RefCell::new(Vec::new());
-    let report = |error: &gmp_train::CheckpointError| warnings.borrow_mut().push(error.to_string());
+    let warnings = Mutex::new(Vec::new());
+    let report = |error: &gmp_train::CheckpointError| warnings.lock().unwrap().push(error.to_string());
     let network = run_with(&mut Checkpoints::new(&blocked, 1, Every::Epochs(1), report));
     assert_eq!(network.parameters, expected.parameters);
-    let warnings = warnings.into_inner();
+    let warnings = warnings.into_inner().unwrap();
     assert_eq!(warnings.len(), 5, "one an epoch and one at the end: {warnings:?}");
     assert!(warnings[0].contains("blocked: cannot create the folder"), "{}", warnings[0]);
 }

@@ -9,7 +9,7 @@ use gmp_autograd::op;
 use gmp_nn::{
     Activation, Dense, Element, LayerSpec, Network, NetworkSpec, Normalization, Parameterization, Rng,
 };
-use gmp_train::{Adam, Optimizer, Sgd};
+use gmp_train::{Adam, AdamW, Optimizer, RmsProp, Sgd};
 use std::time::{Duration, Instant};
 
 const INPUTS: usize = 13;
@@ -95,6 +95,18 @@ fn dead_units_leave_none_in_adam() {
 fn dead_units_leave_none_in_the_velocities_of_sgd() {
     for form in DENSE {
         dead_units_leave_none(form, &mut Sgd::new(0.9));
+    }
+}
+
+#[test]
+fn dead_units_leave_none_in_the_other_optimizers() {
+    let optimizers: [Box<dyn Optimizer<f32>>; 3] = [
+        Box::new(Sgd::new(0.9).with_nesterov()),
+        Box::new(RmsProp::new(0.9, 0.9, 1e-7)),
+        Box::new(AdamW::with(Adam::new(0.9, 0.95, 1e-7), 0.0)),
+    ];
+    for mut optimizer in optimizers {
+        dead_units_leave_none("GmP", &mut *optimizer);
     }
 }
 

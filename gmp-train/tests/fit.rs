@@ -3,8 +3,8 @@
 use crate::forms::{DENSE, mlp};
 use gmp_nn::{Mlp, Network, ParamStore, Parameterization, Rng};
 use gmp_train::{
-    Adam, BoundaryChanges, BoundarySnapshots, Clip, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss,
-    Metric, Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, Trainer,
+    Adam, BoundaryChanges, BoundarySnapshots, Clip, Dataset, EarlyStopping, End, Epoch, Error, Loss, Metric,
+    Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, Trainer,
 };
 use std::ops::ControlFlow;
 
@@ -51,9 +51,9 @@ fn the_same_seed_gives_the_same_bits_and_another_one_others() {
 struct Best(Vec<f64>, Vec<f64>);
 impl Observer<f64> for Best {
     fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
-        let value = epoch.validation.unwrap_or(epoch.training_loss);
+        let value = epoch.record.validation.unwrap_or(epoch.record.training_loss);
         if self.0.iter().all(|v| value < *v) {
-            self.1 = epoch.network.parameters.values().to_vec();
+            self.1 = epoch.model.parameters().values().to_vec();
         }
         self.0.push(value);
         ControlFlow::Continue(())
@@ -62,7 +62,7 @@ impl Observer<f64> for Best {
 
 #[test]
 fn early_stopping_ends_after_its_patience_and_restores_the_best_epoch() {
-    let monitor = Monitor::Validation(Metric::MeanSquaredError, Goal::Minimize);
+    let monitor = Monitor::Validation(Metric::MeanSquaredError);
     let stopping = |restore| Some(EarlyStopping { patience: 5, min_delta: 0.0, restore });
     let run = |epochs, restore| {
         let trainer =
@@ -97,8 +97,8 @@ fn the_plateau_rule_lowers_the_rate_tenfold() {
     struct Rates<'a>(&'a mut Vec<f64>);
     impl Observer<f64> for Rates<'_> {
         fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
-            self.0.push(epoch.learning_rate);
-            if epoch.index == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            self.0.push(epoch.record.learning_rate);
+            if epoch.record.epoch == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
     let mut network = Mlp::new(1, &[3], 1, Parameterization::Standard).build(1).unwrap();
@@ -166,7 +166,7 @@ fn a_validation_metric_that_is_not_finite_is_no_improvement_and_ends_no_run() {
     let far = Dataset::new(vec![1e300, -1e300], 1, vec![0.0; 2], 1).unwrap();
     let stopping = EarlyStopping { patience: 3, min_delta: 0.0, restore: Restore::Always };
     let trainer = Trainer {
-        monitor: Monitor::Validation(Metric::RootMeanSquaredError, Goal::Minimize),
+        monitor: Monitor::Validation(Metric::RootMeanSquaredError),
         metrics: vec![Metric::MeanSquaredError],
         early_stopping: Some(stopping),
         ..trainer()
@@ -201,7 +201,7 @@ fn errors_say_what_was_wrong() {
             );
         }
     }
-    let monitor = Monitor::Validation(Metric::MeanSquaredError, Goal::Minimize);
+    let monitor = Monitor::Validation(Metric::MeanSquaredError);
     assert_eq!(fit(Trainer { monitor, ..trainer() }, None), Error::NoValidation);
     let error = fit(Trainer { learning_rate: 1e300, loss: Loss::MeanSquaredError, ..trainer() }, None);
     let expected = "the loss is inf at step 1 (epoch 0); it began with affine in layer output";

@@ -3,7 +3,7 @@
 
 use gmp_nn::zoo::vgg6;
 use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
-use gmp_train::{Clip, Epoch, Loss, Metric, Observer, Sgd, State, TrainState, Trainer};
+use gmp_train::{Clip, Loss, Metric, Observer, Sgd, State, Step, TrainState, Trainer};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -43,11 +43,8 @@ fn loading_allocates_nothing() {
 
 /// Notes the training thread's allocations so far after every step, in memory of its own that never grows.
 struct Count(Vec<usize>);
-impl<T> Observer<T> for Count {
-    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+impl<T: gmp_nn::Element> Observer<T> for Count {
+    fn on_step(&mut self, _: &Step, state: &State<'_, T>) -> ControlFlow<()> {
         self.0[state.progress.fit().steps] = allocations_here();
         ControlFlow::Continue(())
     }

@@ -7,7 +7,7 @@ use gmp_nn::zoo::vgg6;
 use gmp_nn::{Element, Network};
 use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
 use gmp_train::{
-    Batch, Batches, Checkpoint, Epoch, Error, Goal, Loss, Metric, Monitor, Observer, Sgd, State, TrainState,
+    Batch, Batches, Checkpoint, Error, Loss, Metric, Monitor, Observer, Sgd, State, Step, TrainState,
     Trainer, evaluate,
 };
 use std::ops::ControlFlow;
@@ -25,7 +25,7 @@ fn loaders(batch_size: usize, threads: usize) -> (Loader, Loader) {
 
 fn trainer(epochs: usize) -> Trainer {
     Trainer {
-        monitor: Monitor::Validation(Metric::TopK(5), Goal::Maximize),
+        monitor: Monitor::Validation(Metric::TopK(5)),
         metrics: vec![Metric::TopK(1), Metric::TopK(5)],
         ..Trainer::new(Loss::SoftmaxCrossEntropy, 32, epochs, 0.01)
     }
@@ -39,10 +39,7 @@ fn build<T: Element>(name: &str, width: usize) -> Network<T> {
 /// Keeps a copy of the run as it was after so many steps.
 struct Keep(usize, Option<Checkpoint<f32>>);
 impl Observer<f32> for Keep {
-    fn on_epoch(&mut self, _: &Epoch<'_, f32>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-    fn on_step(&mut self, state: &State<'_, f32>) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Step, state: &State<'_, f32>) -> ControlFlow<()> {
         if state.progress.fit().steps == self.0 {
             self.1 = Some(Checkpoint::new(state, ""));
         }
@@ -122,10 +119,11 @@ fn the_metrics_of_an_epoch_are_those_of_its_network() {
     let (network, end, _) = Run { form: "SP", width: 2, epochs: 3 }.train(2, None, 0);
     let (_, mut validation) = loaders(7, 2);
     let values = evaluate(&network, &mut validation, &trainer(1).metrics).unwrap();
-    let last = &end.metrics()[2];
-    assert_eq!(last.iter().map(|m| m.validation.unwrap()).collect::<Vec<_>>(), values);
-    assert_eq!(end.history()[2].validation, Some(values[1]));
-    assert!(last[0].training <= last[1].training && last[1].training <= 1.0);
+    let last = &end.history()[2];
+    assert_eq!(last.validation_metrics, values);
+    assert_eq!(last.validation, Some(values[1]));
+    let training = &last.training_metrics;
+    assert!(training[0] <= training[1] && training[1] <= 1.0);
 }
 
 /// Three fixed batches of noise in double precision.
@@ -144,7 +142,13 @@ impl Batches<f64> for Noise {
         }
         self.2 += 1;
         let inputs = Mat::new(&self.0[index * 6 * size..][..6 * size], 6 * 32 * 32, 3);
-        Ok(Some(Batch { index, samples: 6, inputs, targets: Mat::new(&self.1[index * 6..][..6], 6, 1) }))
+        Ok(Some(Batch {
+            index,
+            samples: 6,
+            inputs,
+            targets: Mat::new(&self.1[index * 6..][..6], 6, 1),
+            weights: None,
+        }))
     }
 }
 

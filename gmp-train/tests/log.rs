@@ -3,15 +3,15 @@
 use gmp_nn::{Mlp, Network, Parameterization, Rng};
 use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Checkpoints, Dataset, Epoch, Every, Goal, Log, LogError, Loss, Metric, Monitor, Observer, State,
+    Adam, Checkpoints, Dataset, Epoch, Every, Log, LogError, Loss, Metric, Monitor, Observer, State, Step,
     TrainState, Trainer,
 };
 use serde_json::Value;
-use std::cell::RefCell;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
 fn plane(samples: usize, seed: u64) -> Dataset<f64> {
     let mut rng = Rng::new(seed, "plane");
@@ -23,7 +23,7 @@ fn plane(samples: usize, seed: u64) -> Dataset<f64> {
 /// Three steps an epoch.
 fn trainer(epochs: usize) -> Trainer {
     Trainer {
-        monitor: Monitor::Validation(Metric::RootMeanSquaredError, Goal::Minimize),
+        monitor: Monitor::Validation(Metric::RootMeanSquaredError),
         metrics: vec![Metric::MeanAbsoluteError, Metric::BinaryAccuracy],
         ..Trainer::new(Loss::MeanSquaredError, 16, epochs, 0.01)
     }
@@ -37,9 +37,6 @@ fn build() -> Network<f64> {
 #[derive(Default)]
 struct Keep(Option<TrainState<f64>>);
 impl Observer<f64> for Keep {
-    fn on_epoch(&mut self, _: &Epoch<'_, f64>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
     fn on_end(&mut self, state: &State<'_, f64>) {
         self.0 = Some(state.progress.clone());
     }
@@ -67,14 +64,15 @@ fn loud(error: &LogError) {
 
 /// What the logs must say of an epoch.
 fn expected(progress: &TrainState<f64>, epoch: usize) -> [(&'static str, f64); 7] {
-    let (record, measured) = (progress.history()[epoch], &progress.metrics()[epoch]);
+    let record = &progress.history()[epoch];
+    let (training, validation) = (&record.training_metrics, &record.validation_metrics);
     [
         ("learning_rate", record.learning_rate),
-        ("training/binary_accuracy", measured[1].training),
+        ("training/binary_accuracy", training[1]),
         ("training/loss", record.training_loss),
-        ("training/mean_absolute_error", measured[0].training),
-        ("validation/binary_accuracy", measured[1].validation.unwrap()),
-        ("validation/mean_absolute_error", measured[0].validation.unwrap()),
+        ("training/mean_absolute_error", training[0]),
+        ("validation/binary_accuracy", validation[1]),
+        ("validation/mean_absolute_error", validation[0]),
         ("validation/root_mean_squared_error", record.validation.unwrap()),
     ]
 }
@@ -175,10 +173,7 @@ fn a_resumed_run_has_every_epoch_once_whatever_became_of_its_lines() {
 /// Ends a run after so many epochs, once the last one's schedules are through.
 struct Stop(usize);
 impl Observer<f64> for Stop {
-    fn on_epoch(&mut self, _: &Epoch<'_, f64>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-    fn on_step(&mut self, state: &State<'_, f64>) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Step, state: &State<'_, f64>) -> ControlFlow<()> {
         let is_over = state.progress.fit().epochs == self.0;
         if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -218,8 +213,9 @@ fn a_number_that_is_not_finite_is_null() {
 fn failed_writes_are_reported_and_training_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let expected = train(3, None, &mut ());
-    let warnings = RefCell::new(Vec::new());
-    let report = |error: &LogError| warnings.borrow_mut().push(error.to_string());
+    let warnings = Mutex::new(Vec::<String>::new());
+    let report = |error: &LogError| warnings.lock().unwrap().push(error.to_string());
+    let take = || std::mem::take(&mut *warnings.lock().unwrap());
 
     // Somebody else's files, whole or without an end of line: not touched.
     let notes = folder.path().join("notes.txt");
@@ -227,7 +223,7 @@ fn failed_writes_are_reported_and_training_goes_on() {
         fs::write(&notes, text).unwrap();
         assert_eq!(train(3, None, &mut Log::json_lines(&notes, report)), expected);
         assert_eq!(fs::read_to_string(&notes).unwrap(), text);
-        let warnings = warnings.take();
+        let warnings = take();
         assert_eq!(warnings.len(), 3, "one an epoch: {warnings:?}");
         assert!(warnings[0].contains("notes.txt: cannot continue: line"), "{}", warnings[0]);
     }
@@ -237,7 +233,7 @@ fn failed_writes_are_reported_and_training_goes_on() {
     let mut logs = (Log::json_lines(blocked.join("a.jsonl"), report), Log::event_files(&blocked, report));
     assert_eq!(train(3, None, &mut logs), expected);
     drop(logs);
-    let warned = warnings.take();
+    let warned = take();
     assert_eq!(warned.len(), 6, "{warned:?}");
     assert!(warned[0].contains("a.jsonl: cannot create its folder: "), "{}", warned[0]);
     assert!(warned[1].contains("metrics: cannot create the folder: "), "{}", warned[1]);
@@ -246,7 +242,7 @@ fn failed_writes_are_reported_and_training_goes_on() {
     struct Unblock<'a>(&'a Path);
     impl Observer<f64> for Unblock<'_> {
         fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
-            if epoch.index == 1 {
+            if epoch.record.epoch == 1 {
                 fs::remove_file(self.0).unwrap();
             }
             ControlFlow::Continue(())
@@ -254,13 +250,13 @@ fn failed_writes_are_reported_and_training_goes_on() {
     }
     let file = blocked.join("a.jsonl");
     assert_eq!(train(3, None, &mut (Unblock(&notes), Log::json_lines(&file, report))), expected);
-    assert_eq!(warnings.take().len(), 1);
+    assert_eq!(take().len(), 1);
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3);
 
     // The device is full.
     if Path::new("/dev/full").exists() {
         assert_eq!(train(3, None, &mut Log::json_lines("/dev/full", report)), expected);
-        let warned = warnings.take();
+        let warned = take();
         assert_eq!(warned.len(), 3);
         assert!(warned[0].contains("/dev/full: cannot "), "{}", warned[0]);
     }

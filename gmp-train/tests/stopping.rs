@@ -3,7 +3,7 @@
 use gmp_nn::normalization::BatchMean;
 use gmp_nn::{Activation, Dense, LayerSpec, Network, NetworkSpec, Normalization, Parameterization, Rng};
 use gmp_train::{
-    Adam, Batch, Batches, Checkpoint, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss, Metric, Monitor,
+    Adam, Batch, Batches, Checkpoint, Dataset, EarlyStopping, End, Epoch, Error, Loss, Metric, Monitor,
     Observer, OptimizerState, Restore, State, TrainState, Trainer,
 };
 use std::ops::ControlFlow;
@@ -38,7 +38,7 @@ fn build() -> Network<f64> {
 /// Five steps an epoch, each in two parts.
 fn trainer() -> Trainer {
     Trainer {
-        monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
+        monitor: Monitor::Validation(Metric::MeanAbsoluteError),
         metrics: vec![Metric::RootMeanSquaredError],
         early_stopping: Some(EarlyStopping { patience: 50, min_delta: 0.0, restore: Restore::Always }),
         micro_batch: Some(5),
@@ -82,7 +82,7 @@ impl Batches<f64> for Flagging {
         let targets = &self.data.targets()[rows.start..][..samples];
         let (inputs, targets) =
             (gmp_autograd::Mat::new(inputs, samples, 3), gmp_autograd::Mat::new(targets, samples, 1));
-        Ok(Some(Batch { index: self.batch - 1, samples, inputs, targets }))
+        Ok(Some(Batch { index: self.batch - 1, samples, inputs, targets, weights: None }))
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod broken_numbers;
 mod checkpoint;
+mod data_errors;
 mod denormals;
+mod examples;
 mod fit;
 #[path = "../../gmp-nn/tests/forms.rs"]
 mod forms;
@@ -11,5 +13,11 @@ mod image_files;
 mod image_loader;
 mod images;
 mod log;
+mod monitors;
+mod observers;
+mod optimizers;
+mod own;
 mod safetensors;
+mod schedules;
+mod stability;
 mod stopping;

@@ -1,3 +1,5 @@
+//! Errors of checkpoints and other files of networks.
+
 use std::io;
 use std::path::PathBuf;
 
@@ -72,6 +74,9 @@ pub enum Problem {
         /// The network's type of numbers.
         scalar: &'static str,
     },
+    /// A network that is to be built from a checkpoint that does not say what it is.
+    #[error("it does not say what its network is built of: restore it to a model that you built")]
+    NoNetwork,
     /// A state that is not worth a checkpoint.
     #[error("not written: {what} is {value}; the checkpoints before it stay")]
     NotFinite {

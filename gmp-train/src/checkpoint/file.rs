@@ -2,7 +2,7 @@
 
 use super::{Checkpoint, CheckpointError, Problem};
 use crate::nonfinite::non_finite_of;
-use crate::{Epoch, Observer, State};
+use crate::{Observer, State, Step};
 use gmp_nn::Element;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -80,7 +80,7 @@ pub struct Checkpoints<'a> {
     keep: usize,
     every: Vec<Every>,
     description: String,
-    report: Box<dyn FnMut(&CheckpointError) + 'a>,
+    report: Box<dyn FnMut(&CheckpointError) + Send + 'a>,
 }
 
 impl<'a> Checkpoints<'a> {
@@ -93,7 +93,7 @@ impl<'a> Checkpoints<'a> {
         folder: impl Into<PathBuf>,
         keep: usize,
         every: Every,
-        report: impl FnMut(&CheckpointError) + 'a,
+        report: impl FnMut(&CheckpointError) + Send + 'a,
     ) -> Self {
         assert!(keep > 0, "at least one checkpoint must be kept");
         let description = String::new();
@@ -112,7 +112,8 @@ impl<'a> Checkpoints<'a> {
         self
     }
 
-    /// Puts a text of the caller's into every checkpoint: what the network is and what the data are.
+    /// Puts a text of the caller's into every checkpoint: what the run is and what the data are. (What a network is
+    /// built of is in it anyway.)
     pub fn describe(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
         self
@@ -128,7 +129,7 @@ impl<'a> Checkpoints<'a> {
             file: self.folder.clone(),
             problem: Problem::Io { action, source },
         };
-        if let Some((what, value)) = non_finite_of(state.network) {
+        if let Some((what, value)) = non_finite_of(state.model) {
             let problem = Problem::NotFinite { what: what.to_owned(), value };
             return Err(CheckpointError { file, problem });
         }
@@ -153,11 +154,7 @@ impl<'a> Checkpoints<'a> {
 }
 
 impl<T: Element> Observer<T> for Checkpoints<'_> {
-    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Step, state: &State<'_, T>) -> ControlFlow<()> {
         let fit = state.progress.fit();
         let due = |every: &Every| match *every {
             Every::Steps(steps) => fit.steps.is_multiple_of(steps),

@@ -10,17 +10,16 @@
 //! | … | metadata, laid out as `codec.rs` says |
 //! | … | tensors, one after the other as the metadata list them, row-major |
 //!
-//! Two things are not in it, since what is has them: the state of the random numbers, all of which come from streams
-//! that their purpose names and that begin anew from the seed, the epoch and the place (a shuffle, the crop of a
-//! picture), so that [`Trainer::seed`] and [`TrainState`] are their state; and the network's layers, of which the
-//! caller's `description` says what it needs to build them again (restoring compares names and shapes).
+//! The state of the random numbers is not in it: all of them come from streams that their purpose names and that begin
+//! anew from the seed, the epoch and the place (a shuffle, the crop of an image), so that [`Trainer::seed`] and
+//! [`TrainState`](crate::TrainState) are their state.
 //!
 //! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one. Version
-//! 2 has the metrics at the end of the metadata; version 1 had none.
+//! 2 added the metrics at the end of the metadata, and version 3 what the model can be built from behind them.
 
+use super::wire::{self, Metrics, Progress};
 use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};
-use crate::state::Metrics;
-use crate::{OptimizerState, TrainState, Trainer, io};
+use crate::{OptimizerState, Trainer, io};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -28,17 +27,17 @@ use std::path::Path;
 /// How a checkpoint begins.
 pub(super) const MAGIC: [u8; 8] = *b"gmpckpt\n";
 /// The version that is written, and the newest that is read.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 const HEADER: usize = 32;
 
 #[derive(Serialize, Deserialize)]
-struct Metadata<'a, P, M> {
+struct Metadata<'a, M, D> {
     /// "f32" or "f64", of all tensors.
     scalar: &'a str,
     description: &'a str,
     /// JSON: a later release may add a setting with a default.
     trainer: &'a str,
-    progress: P,
+    progress: Progress,
     optimizer: &'a str,
     optimizer_steps: u64,
     #[serde(borrow)]
@@ -48,12 +47,20 @@ struct Metadata<'a, P, M> {
     tensors: Vec<(&'a str, u64, u64)>,
     /// In version 1: nothing.
     metrics: M,
+    /// Before version 3: nothing. JSON, or empty where the model does not say.
+    model: D,
 }
 
-impl<'a, P> Metadata<'a, P, ()> {
-    fn with<M>(self, metrics: M) -> Metadata<'a, P, M> {
-        let Self { scalar, description, trainer, progress, optimizer, .. } = self;
-        let Self { optimizer_steps, optimizer_settings, tensors, .. } = self;
+impl<'a, M, D> Metadata<'a, M, D> {
+    /// That of the version that is written.
+    fn with(
+        self,
+        metrics: impl FnOnce(&Progress, M) -> Metrics,
+        model: &'a str,
+    ) -> Metadata<'a, Metrics, &'a str> {
+        let Self { scalar, description, trainer, progress, optimizer, optimizer_steps, .. } = self;
+        let Self { optimizer_settings, tensors, .. } = self;
+        let metrics = metrics(&progress, self.metrics);
         Metadata {
             scalar,
             description,
@@ -64,8 +71,23 @@ impl<'a, P> Metadata<'a, P, ()> {
             optimizer_settings,
             tensors,
             metrics,
+            model,
         }
     }
+}
+
+fn read_metadata(metadata: &[u8], version: u32) -> Result<Metadata<'_, Metrics, &str>, String> {
+    Ok(match version {
+        1 => {
+            let old: Metadata<'_, (), ()> = codec::decode(metadata)?;
+            old.with(|progress, ()| Metrics::none(progress.history.len()), "")
+        }
+        2 => {
+            let old: Metadata<'_, Metrics, ()> = codec::decode(metadata)?;
+            old.with(|_, metrics| metrics, "")
+        }
+        _ => codec::decode(metadata)?,
+    })
 }
 
 const PARAMETERS: &str = "parameters/";
@@ -75,7 +97,9 @@ const BEST_PARAMETERS: &str = "best/parameters";
 const BEST_BUFFERS: &str = "best/buffers";
 
 pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, Problem> {
-    let Checkpoint { description, trainer, progress, optimizer, parameters, buffers, .. } = checkpoint;
+    let Checkpoint { description, model, trainer, progress: state, optimizer, parameters, buffers, .. } =
+        checkpoint;
+    let (progress, metrics) = wire::split(state);
     let matrices = |prefix: &'static str, tensors: &'_ [Tensor<T>]| -> Vec<(String, u64, u64)> {
         let line = |t: &Tensor<T>| (format!("{prefix}{}", t.name), t.rows as u64, t.cols as u64);
         tensors.iter().map(line).collect()
@@ -87,9 +111,7 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
         names.push((format!("{OPTIMIZER}{name}"), 1, vector.len() as u64));
         numbers.push(vector);
     }
-    for (name, vector) in
-        [(BEST_PARAMETERS, &progress.best.parameters), (BEST_BUFFERS, &progress.best.buffers)]
-    {
+    for (name, vector) in [(BEST_PARAMETERS, &state.best.parameters), (BEST_BUFFERS, &state.best.buffers)] {
         names.push((name.to_owned(), 1, vector.len() as u64));
         numbers.push(vector);
     }
@@ -102,7 +124,8 @@ pub(super) fn encode<T: Scalar>(checkpoint: &Checkpoint<T>) -> Result<Vec<u8>, P
         optimizer_steps: optimizer.steps,
         optimizer_settings: optimizer.settings.iter().map(|(name, value)| (&name[..], *value)).collect(),
         tensors: names.iter().map(|(name, rows, cols)| (&name[..], *rows, *cols)).collect(),
-        metrics: &progress.metrics,
+        metrics,
+        model: model.as_deref().unwrap_or_default(),
     })
     .map_err(Problem::Metadata)?;
     let tensor_bytes = numbers.iter().map(|numbers| numbers.len()).sum::<usize>() * size_of::<T>();
@@ -164,26 +187,14 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
         return Err(Problem::Checksum { found, expected });
     }
     let (metadata, mut numbers) = bytes[HEADER..].split_at(metadata_bytes as usize);
-    let metadata: Metadata<'_, TrainState<T>, Metrics> = if u32_at(bytes, 8) == 1 {
-        let old: Metadata<'_, TrainState<T>, ()> = codec::decode(metadata).map_err(Problem::Metadata)?;
-        let history = vec![Vec::new(); old.progress.history().len()];
-        old.with(Metrics { history, ..Metrics::default() })
-    } else {
-        codec::decode(metadata).map_err(Problem::Metadata)?
-    };
+    let metadata = read_metadata(metadata, u32_at(bytes, 8)).map_err(Problem::Metadata)?;
     if metadata.scalar != T::NAME {
         let (found, expected) = (metadata.scalar.to_owned(), T::NAME.to_owned());
         return Err(Problem::Mismatch { what: "type of the numbers".to_owned(), found, expected });
     }
-    let epochs = metadata.progress.fit().epochs;
-    for history in [metadata.progress.history().len(), metadata.metrics.history.len()] {
-        if epochs != history {
-            return Err(Problem::Metadata(format!("{epochs} epochs with a history of {history}")));
-        }
-    }
     let trainer: Trainer =
         serde_json::from_str(metadata.trainer).map_err(|e| Problem::Metadata(format!("trainer: {e}")))?;
-    let TrainState { batches, samples, .. } = metadata.progress;
+    let Progress { batches, samples, .. } = metadata.progress;
     // All of them are, of an epoch that was left in its validation.
     if batches != 0 && (batches - 1).saturating_mul(trainer.batch_size) >= samples {
         let size = trainer.batch_size;
@@ -200,11 +211,9 @@ pub(super) fn decode<T: Scalar>(bytes: &[u8]) -> Result<Checkpoint<T>, Problem> 
     }
     let mut checkpoint = Checkpoint {
         description: metadata.description.to_owned(),
-        progress: TrainState {
-            batch_size: trainer.batch_size,
-            metrics: metadata.metrics,
-            ..metadata.progress
-        },
+        model: (!metadata.model.is_empty()).then(|| metadata.model.to_owned()),
+        progress: wire::join(metadata.progress, metadata.metrics, trainer.batch_size)
+            .map_err(Problem::Metadata)?,
         trainer,
         optimizer: OptimizerState {
             kind: metadata.optimizer.to_owned(),
@@ -272,7 +281,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Loss, Measured, Record};
+    use crate::{EpochRecord, Loss, TrainState};
 
     /// 1.2 million epochs, which are more than 64 MiB of history.
     #[test]
@@ -282,20 +291,23 @@ mod tests {
         let mut progress = TrainState::<f32>::start(&trainer);
         progress.fit.epochs = EPOCHS;
         progress.batch_size = 8;
-        let record = |i: usize| Record {
-            training_loss: i as f64,
+        let record = |epoch: usize| EpochRecord {
+            epoch,
+            training_loss: epoch as f64,
             validation: Some(0.25),
-            learning_rate: 1.0 / (i + 1) as f64,
+            learning_rate: 1.0 / (epoch + 1) as f64,
+            training_metrics: vec![epoch as f64; 2],
+            validation_metrics: vec![-1.0; 2],
         };
         progress.history = (0..EPOCHS).map(record).collect();
-        let measured = |i: usize| vec![Measured { training: i as f64, validation: Some(-1.0) }; 2];
-        progress.metrics.history = (0..EPOCHS).map(measured).collect();
         let optimizer =
             OptimizerState { kind: "sgd".to_owned(), steps: 0, settings: Vec::new(), vectors: Vec::new() };
         let description = String::new();
         let (parameters, buffers) = (Vec::new(), Vec::new());
         let file = IN_MEMORY.into();
-        let whole = Checkpoint { description, trainer, progress, optimizer, parameters, buffers, file };
+        let model = None;
+        let whole =
+            Checkpoint { description, model, trainer, progress, optimizer, parameters, buffers, file };
         let bytes = encode(&whole).unwrap();
         assert!(bytes.len() > 64 << 20, "{} bytes", bytes.len());
         assert!(decode::<f32>(&bytes).unwrap() == whole);

@@ -36,15 +36,17 @@ mod codec;
 mod error;
 mod file;
 mod format;
+mod wire;
 
 pub use error::{CheckpointError, Problem};
 pub use file::{Checkpoints, Every, Newest, write_atomic};
 
 pub(crate) use format::{read_numbers, write_numbers};
 
-use crate::{Optimizer, OptimizerState, State, TrainState, Trainer};
+use crate::model::buffer_values_mut;
+use crate::{Model, Optimizer, OptimizerState, State, TrainState, Trainer};
 use gmp_math::Scalar;
-use gmp_nn::{Element, Network, ParamStore};
+use gmp_nn::{Element, Network, NetworkSpec, ParamStore};
 use std::path::{Path, PathBuf};
 
 /// One matrix with its name.
@@ -66,8 +68,11 @@ const IN_MEMORY: &str = "checkpoint in memory";
 /// A run at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint<T> {
-    /// What the caller says of the network and the data.
+    /// What the caller says of the run and the data.
     pub description: String,
+    /// What the model can be built from again ([`Model::description`]), where it says so. A checkpoint of version 1 or 2
+    /// has none.
+    pub model: Option<String>,
     /// How it trained.
     pub trainer: Trainer,
     /// How far it was.
@@ -87,11 +92,12 @@ impl<T: Element> Checkpoint<T> {
     pub fn new(state: &State<'_, T>, description: &str) -> Self {
         Self {
             description: description.to_owned(),
+            model: state.model.description(),
             trainer: state.trainer.clone(),
             progress: state.progress.clone(),
             optimizer: state.optimizer.state(),
-            parameters: tensors(&state.network.parameters),
-            buffers: tensors(&state.network.buffers),
+            parameters: tensors(state.model.parameters()),
+            buffers: state.model.buffers().map_or_else(Vec::new, tensors),
             file: IN_MEMORY.into(),
         }
     }
@@ -133,27 +139,68 @@ impl<T: Element> Checkpoint<T> {
         format::decode(bytes)
     }
 
-    /// Gives the network and the optimizer their state back; [`Trainer::fit_from`] goes on from the result.
+    /// Gives the model and the optimizer their state back; [`Trainer::fit_from`] goes on from the result.
     ///
     /// # Errors
-    /// If the network's matrices are not those of the checkpoint, by name, shape and order, or the optimizer is
+    /// If the model's matrices are not those of the checkpoint, by name, shape and order, or the optimizer is
     /// of another kind. Both are then as before.
     pub fn restore(
         self,
-        network: &mut Network<T>,
+        model: &mut dyn Model<T>,
         optimizer: &mut dyn Optimizer<T>,
     ) -> Result<TrainState<T>, CheckpointError> {
         let file = self.file.clone();
-        self.restore_into(network, optimizer).map_err(|problem| CheckpointError { file, problem })
+        self.restore_into(model, optimizer).map_err(|problem| CheckpointError { file, problem })
+    }
+
+    /// The network as it was, built from what the file says of it: to predict with, without knowing its layers.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// use gmp_train::{Adam, Checkpoint, Dataset, Loss, Observer, State, Trainer};
+    ///
+    /// struct Keep(Option<Checkpoint<f64>>);
+    /// impl Observer<f64> for Keep {
+    ///     fn on_end(&mut self, state: &State<'_, f64>) {
+    ///         self.0 = Some(Checkpoint::new(state, "three points"));
+    ///     }
+    /// }
+    /// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+    /// let (mut network, mut keep) = (Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?, Keep(None));
+    /// let trainer = Trainer::new(Loss::MeanSquaredError, 3, 5, 0.01);
+    /// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut keep)?;
+    ///
+    /// let bytes = keep.0.unwrap().to_bytes()?; // what a file holds
+    /// let again = Checkpoint::<f64>::from_bytes(&bytes)?.network()?;
+    /// assert_eq!(again.parameters, network.parameters);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the model was no [`Network`], or the file is of version 1 or 2, which do not say what the network was.
+    pub fn network(&self) -> Result<Network<T>, CheckpointError> {
+        self.build().map_err(|problem| CheckpointError { file: self.file.clone(), problem })
+    }
+
+    fn build(&self) -> Result<Network<T>, Problem> {
+        let text = self.model.as_deref().ok_or(Problem::NoNetwork)?;
+        let spec: NetworkSpec =
+            serde_json::from_str(text).map_err(|error| Problem::Metadata(format!("network: {error}")))?;
+        let mut network = spec.build(0).map_err(|error| Problem::Metadata(format!("network: {error}")))?;
+        let parameters = flatten(&self.parameters, Some(&network.parameters))?;
+        let buffers = flatten(&self.buffers, Some(&network.buffers))?;
+        network.parameters.values_mut().copy_from_slice(&parameters);
+        network.buffers.values_mut().copy_from_slice(&buffers);
+        Ok(network)
     }
 
     fn restore_into(
         self,
-        network: &mut Network<T>,
+        model: &mut dyn Model<T>,
         optimizer: &mut dyn Optimizer<T>,
     ) -> Result<TrainState<T>, Problem> {
-        let parameters = flatten(&self.parameters, &network.parameters)?;
-        let buffers = flatten(&self.buffers, &network.buffers)?;
+        let parameters = flatten(&self.parameters, Some(model.parameters()))?;
+        let buffers = flatten(&self.buffers, model.buffers())?;
         let best = &self.progress.best;
         let has_best = !best.parameters.is_empty();
         let vectors =
@@ -168,8 +215,8 @@ impl<T: Element> Checkpoint<T> {
             }
         }
         optimizer.restore(self.optimizer)?;
-        network.parameters.values_mut().copy_from_slice(&parameters);
-        network.buffers.values_mut().copy_from_slice(&buffers);
+        model.parameters_mut().values_mut().copy_from_slice(&parameters);
+        buffer_values_mut(model).copy_from_slice(&buffers);
         Ok(self.progress)
     }
 }
@@ -188,13 +235,14 @@ fn tensors<T: Scalar>(named: &ParamStore<T>) -> Vec<Tensor<T>> {
     named.entries().iter().map(tensor).collect()
 }
 
-/// The tensors' numbers in a row, if they are the matrices of `named`.
-fn flatten<T: Scalar>(tensors: &[Tensor<T>], named: &ParamStore<T>) -> Result<Vec<T>, Problem> {
+/// The tensors' numbers in a row, if they are the matrices of `store`.
+fn flatten<T: Scalar>(tensors: &[Tensor<T>], store: Option<&ParamStore<T>>) -> Result<Vec<T>, Problem> {
     let shape = |name: &str, rows, cols| format!("{name} ({rows}×{cols})");
-    let mut numbers = Vec::with_capacity(named.values().len());
-    for i in 0..tensors.len().max(named.entries().len()) {
+    let entries = store.map_or(&[][..], ParamStore::entries);
+    let mut numbers = Vec::with_capacity(store.map_or(0, |store| store.values().len()));
+    for i in 0..tensors.len().max(entries.len()) {
         let found = tensors.get(i).map(|t| shape(&t.name, t.rows, t.cols));
-        let expected = named.entries().get(i).map(|e| shape(&e.name, e.slot.rows, e.slot.cols));
+        let expected = entries.get(i).map(|e| shape(&e.name, e.slot.rows, e.slot.cols));
         if found != expected {
             let text = |shape: Option<String>| shape.unwrap_or_else(|| "none".to_owned());
             return mismatch(&format!("matrix {}", i + 1), text(found), text(expected));

@@ -282,13 +282,13 @@ impl Batches<f32> for Loader {
     }
 
     fn next_batch(&mut self) -> Result<Option<crate::Batch<'_, f32>>, crate::Error> {
-        let batch = Self::next_batch(self).map_err(|error| crate::Error::Batches(error.to_string()))?;
+        let batch = Self::next_batch(self)?;
         let Some(Batch { index, .. }) = batch else { return Ok(None) };
         self.targets.clear();
         self.targets.extend(self.labels.iter().map(|&label| label as f32));
         let inputs = Mat::new(&self.images, self.images.len() / CHANNELS, CHANNELS);
         let targets = Mat::new(&self.targets, self.targets.len(), 1);
-        Ok(Some(crate::Batch { index, samples: self.samples.len(), inputs, targets }))
+        Ok(Some(crate::Batch { index, samples: self.samples.len(), inputs, targets, weights: None }))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Source: tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto, and "TFRecord and
 //! tf.train.Example" of the TensorFlow guide.
 
-use super::{LogError, Record, Sink};
+use super::{Line, LogError, Sink};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ impl EventFiles {
 }
 
 impl Sink for EventFiles {
-    fn write(&mut self, record: &Record, _: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
+    fn write(&mut self, line: &Line, _: &dyn Fn(usize) -> Line) -> Result<(), LogError> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut bytes = Vec::new();
         let (mut file, path) = match self.out.take() {
@@ -41,19 +41,19 @@ impl Sink for EventFiles {
                 let mut start = Vec::new();
                 integer(&mut start, SessionLog::STATUS, SessionLog::START);
                 append(&mut bytes, &event(now, 0, Event::FILE_VERSION, b"brain.Event:2"));
-                append(&mut bytes, &event(now, record.step, Event::SESSION_LOG, &start));
+                append(&mut bytes, &event(now, line.step, Event::SESSION_LOG, &start));
                 self.create(now)?
             }
         };
         let mut summary = Vec::new();
-        for (name, number) in &record.numbers {
+        for (name, number) in &line.numbers {
             let mut value = Vec::new();
             nested(&mut value, Value::TAG, name.as_bytes());
             key(&mut value, Value::SIMPLE_VALUE, 5);
             value.extend((*number as f32).to_le_bytes());
             nested(&mut summary, Summary::VALUE, &value);
         }
-        append(&mut bytes, &event(now, record.step, Event::SUMMARY, &summary));
+        append(&mut bytes, &event(now, line.step, Event::SUMMARY, &summary));
         file.write_all(&bytes).map_err(LogError::of(&path, "write"))?;
         self.out = Some((file, path));
         Ok(())

@@ -1,6 +1,6 @@
 //! JSON Lines: an object an epoch.
 
-use super::{LogError, Record, Sink};
+use super::{Line, LogError, Sink};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ impl JsonLines {
 
     /// Opens the file behind the epochs before `epoch` and cuts off what follows. Those that it lacks come from `past`:
     /// a process may be killed, or a disk be full, after the epoch and before its line.
-    fn open(&self, epoch: usize, past: &dyn Fn(usize) -> Record) -> Result<File, LogError> {
+    fn open(&self, epoch: usize, past: &dyn Fn(usize) -> Line) -> Result<File, LogError> {
         let failed = |action| LogError::of(&self.file, action);
         if let Some(folder) = self.file.parent() {
             fs::create_dir_all(folder).map_err(failed("create its folder"))?;
@@ -51,22 +51,22 @@ impl JsonLines {
 }
 
 impl Sink for JsonLines {
-    fn write(&mut self, record: &Record, past: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
+    fn write(&mut self, written: &Line, past: &dyn Fn(usize) -> Line) -> Result<(), LogError> {
         let mut out = match self.out.take() {
             Some(out) => out,
-            None => self.open(record.epoch, past)?,
+            None => self.open(written.epoch, past)?,
         };
-        out.write_all(line(record).as_bytes()).map_err(LogError::of(&self.file, "write"))?;
+        out.write_all(line(written).as_bytes()).map_err(LogError::of(&self.file, "write"))?;
         self.out = Some(out);
         Ok(())
     }
 
-    fn complete(&mut self, epochs: usize, past: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
+    fn complete(&mut self, epochs: usize, past: &dyn Fn(usize) -> Line) -> Result<(), LogError> {
         self.open(epochs, past).map(drop)
     }
 }
 
-fn line(record: &Record) -> String {
+fn line(record: &Line) -> String {
     let mut object: Map<String, Value> =
         record.numbers.iter().map(|(name, number)| (name.clone(), (*number).into())).collect();
     object.insert("epoch".to_owned(), record.epoch.into());

@@ -1,10 +1,11 @@
-//! The numbers of a run for other tools, epoch by epoch while it trains.
+//! Training logs for other tools: JSON Lines and TensorBoard.
 
 mod event_files;
 mod json_lines;
 
-use crate::{Epoch, Monitor, Observer, State, TrainState, Trainer};
+use crate::{EpochRecord, Monitor, Observer, State, Step, Trainer};
 use event_files::EventFiles;
+use gmp_nn::Element;
 use json_lines::JsonLines;
 use std::io;
 use std::ops::ControlFlow;
@@ -14,7 +15,7 @@ use std::time::Instant;
 /// Writes down every epoch: an [`Observer`].
 ///
 /// An epoch's numbers are `training/loss`, `training/` and `validation/` with the name of each of
-/// [`Trainer::metrics`] and of the monitored one, and `learning_rate`; with them go the epoch (from 0), the optimizer
+/// [`Trainer::metrics`](crate::Trainer) and of the monitored one (`validation/loss` for the loss), and `learning_rate`; with them go the epoch (from 0), the optimizer
 /// steps carried out, and the seconds since this observer was made. They reach the operating system before the next
 /// epoch begins.
 ///
@@ -50,22 +51,22 @@ pub struct Log<'a> {
     begin: Instant,
     /// Epochs of the run when the sink was called last.
     epochs: usize,
-    report: Box<dyn FnMut(&LogError) + 'a>,
+    report: Box<dyn FnMut(&LogError) + Send + 'a>,
 }
 
-/// Where records go.
-trait Sink {
-    /// Takes the record of an epoch; the first one says where a run goes on. `past` gives those of the epochs before.
-    fn write(&mut self, record: &Record, past: &dyn Fn(usize) -> Record) -> Result<(), LogError>;
+/// Where lines go.
+trait Sink: Send {
+    /// Takes the line of an epoch; the first one says where a run goes on. `past` gives those of the epochs before.
+    fn write(&mut self, line: &Line, past: &dyn Fn(usize) -> Line) -> Result<(), LogError>;
 
     /// Called in the end where no epoch was carried out since the run was resumed: the log may lack the last ones.
-    fn complete(&mut self, _epochs: usize, _past: &dyn Fn(usize) -> Record) -> Result<(), LogError> {
+    fn complete(&mut self, _epochs: usize, _past: &dyn Fn(usize) -> Line) -> Result<(), LogError> {
         Ok(())
     }
 }
 
-/// An epoch.
-struct Record {
+/// What is written of an epoch.
+struct Line {
     epoch: usize,
     step: usize,
     /// NaN where it is not known any more.
@@ -95,35 +96,31 @@ impl<'a> Log<'a> {
     /// A file of JSON Lines: an object an epoch, a line each. A number that is not finite is `null`.
     ///
     /// A file that is something else is reported and left alone.
-    pub fn json_lines(file: impl Into<PathBuf>, report: impl FnMut(&LogError) + 'a) -> Self {
+    pub fn json_lines(file: impl Into<PathBuf>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self::to(Box::new(JsonLines::new(file.into())), report)
     }
 
     /// Event files for TensorBoard (`tensorboard --logdir folder`): a new one in `folder` for every run, by optimizer
     /// steps.
-    pub fn event_files(folder: impl Into<PathBuf>, report: impl FnMut(&LogError) + 'a) -> Self {
+    pub fn event_files(folder: impl Into<PathBuf>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self::to(Box::new(EventFiles::new(folder.into())), report)
     }
 
-    fn to(sink: Box<dyn Sink>, report: impl FnMut(&LogError) + 'a) -> Self {
+    fn to(sink: Box<dyn Sink>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self { sink, begin: Instant::now(), epochs: 0, report: Box::new(report) }
     }
 }
 
-impl<T> Observer<T> for Log<'_> {
-    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
+impl<T: Element> Observer<T> for Log<'_> {
+    fn on_step(&mut self, _: &Step, state: &State<'_, T>) -> ControlFlow<()> {
         let fit = state.progress.fit();
         if state.progress.batches() == 0
             && let Some(epoch) = fit.epochs.checked_sub(1)
         {
             self.epochs = fit.epochs;
             let seconds = self.begin.elapsed().as_secs_f64();
-            let record = Record { seconds, ..past(state, epoch) };
-            if let Err(error) = self.sink.write(&record, &|epoch| past(state, epoch)) {
+            let line = Line { seconds, ..past(state, epoch) };
+            if let Err(error) = self.sink.write(&line, &|epoch| past(state, epoch)) {
                 (self.report)(&error);
             }
         }
@@ -140,32 +137,30 @@ impl<T> Observer<T> for Log<'_> {
     }
 }
 
-/// The record of a finished epoch, as far as the run's history has it: all its epochs had as many steps, but for
-/// batches that could not be read.
-fn past<T>(state: &State<'_, T>, epoch: usize) -> Record {
+/// The line of a finished epoch, as far as the run's history has it: all its epochs had as many steps, but for batches
+/// that could not be read.
+fn past<T: Element>(state: &State<'_, T>, epoch: usize) -> Line {
     let fit = state.progress.fit();
     let step = (fit.steps as u128 * (epoch as u128 + 1) / fit.epochs.max(1) as u128) as usize;
-    Record { epoch, step, seconds: f64::NAN, numbers: numbers(state.trainer, state.progress, epoch) }
+    let numbers = state.progress.history().get(epoch).map(|record| numbers(state.trainer, record));
+    Line { epoch, step, seconds: f64::NAN, numbers: numbers.unwrap_or_default() }
 }
 
-/// An epoch's, with the names that they have in every log.
-fn numbers<T>(trainer: &Trainer, progress: &TrainState<T>, epoch: usize) -> Vec<(String, f64)> {
-    let (Some(record), Some(measured)) = (progress.history().get(epoch), progress.metrics().get(epoch))
-    else {
-        return Vec::new();
-    };
+/// The epoch's, with the names that they have in every log.
+fn numbers(trainer: &Trainer, record: &EpochRecord) -> Vec<(String, f64)> {
     let mut numbers = vec![
         ("training/loss".to_owned(), record.training_loss),
         ("learning_rate".to_owned(), record.learning_rate),
     ];
-    for (metric, measured) in trainer.metrics.iter().zip(measured) {
-        numbers.push((format!("training/{metric}"), measured.training));
-        numbers.extend(measured.validation.map(|value| (format!("validation/{metric}"), value)));
+    for (metric, training, validation) in record.metrics(trainer) {
+        numbers.push((format!("training/{metric}"), training));
+        numbers.extend(validation.map(|value| (format!("validation/{metric}"), value)));
     }
-    if let Monitor::Validation(metric, _) = trainer.monitor
-        && !trainer.metrics.contains(&metric)
-    {
-        numbers.extend(record.validation.map(|value| (format!("validation/{metric}"), value)));
-    }
+    let name = match trainer.monitor {
+        Monitor::Validation(metric) if trainer.metrics.contains(&metric) => None,
+        Monitor::Validation(metric) => Some(format!("validation/{metric}")),
+        Monitor::Auto | Monitor::TrainingLoss => Some("validation/loss".to_owned()),
+    };
+    numbers.extend(name.zip(record.validation));
     numbers
 }

@@ -1,3 +1,5 @@
+//! Adam.
+
 use super::{Optimizer, OptimizerState};
 use crate::Error;
 use gmp_math::Scalar;
@@ -8,6 +10,18 @@ use gmp_nn::ParamStore;
 ///
 /// Moments below the smallest normal number are set to 0: those of units that no longer receive a gradient
 /// decay into denormals, which slow some processors down manyfold.
+///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization};
+/// use gmp_train::{Adam, Dataset, Loss, Trainer};
+///
+/// let data = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?;
+/// let mut adam = Adam::default();
+/// Trainer::new(Loss::MeanSquaredError, 2, 10, 0.01).fit(&mut network, &mut adam, &data, None, &mut ())?;
+/// assert_eq!(adam.steps(), 10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Source: Kingma & Ba, "Adam", ICLR 2015, Algorithm 1 with the efficiency note of its section 2.
 #[derive(Debug, Clone)]
@@ -37,6 +51,27 @@ impl<T: Scalar> Adam<T> {
             panic!("{problem}");
         }
         Self { beta1, beta2, epsilon, ..Self::default() }
+    }
+
+    /// Steps carried out.
+    pub fn steps(&self) -> u64 {
+        self.steps as u64
+    }
+
+    /// The Adam of the state of an optimizer that is one, or has one inside.
+    pub(super) fn from_state(
+        optimizer: &'static str,
+        steps: u64,
+        [beta1, beta2, epsilon]: [f64; 3],
+        [first, second]: [Vec<T>; 2],
+    ) -> Result<Self, Error> {
+        let problem = |problem| Error::OptimizerState { optimizer, problem };
+        let steps = i32::try_from(steps).map_err(|_| problem(format!("{steps} steps")))?;
+        Self::check(beta1, beta2, epsilon).map_err(problem)?;
+        if (steps == 0) != first.is_empty() {
+            return Err(problem(format!("{steps} steps and moments of {} parameters", first.len())));
+        }
+        Ok(Self { beta1, beta2, epsilon, steps, first, second })
     }
 
     fn check(beta1: f64, beta2: f64, epsilon: f64) -> Result<(), String> {
@@ -80,15 +115,10 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
     }
 
     fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
-        let problem = |problem| Error::OptimizerState { optimizer: "adam", problem };
-        let steps = i32::try_from(state.steps).map_err(|_| problem(format!("{} steps", state.steps)))?;
-        let ([beta1, beta2, epsilon], [first, second]) =
+        let steps = state.steps;
+        let (constants, moments) =
             state.expect("adam", ["beta1", "beta2", "epsilon"], ["first", "second"])?;
-        Self::check(beta1, beta2, epsilon).map_err(problem)?;
-        if (steps == 0) != first.is_empty() {
-            return Err(problem(format!("{steps} steps and moments of {} parameters", first.len())));
-        }
-        *self = Self { beta1, beta2, epsilon, steps, first, second };
+        *self = Self::from_state("adam", steps, constants, moments)?;
         Ok(())
     }
 }

@@ -1,9 +1,22 @@
-//! Optimizers: one flat loop each over the parameters of a network.
+//! Optimizers: one flat loop each over the parameters of a model.
+//!
+//! | | step |
+//! |---|---|
+//! | [`Sgd`] | with momentum, Nesterov's too, and weight decay |
+//! | [`Adam`], [`AdamW`] | of moments; with decoupled weight decay |
+//! | [`RmsProp`] | of the mean square |
+//! | [`ParamGroups`] | of any of them, with other rates for some parameters |
 
 mod adam;
+mod adamw;
+mod groups;
+mod rmsprop;
 mod sgd;
 
 pub use adam::Adam;
+pub use adamw::AdamW;
+pub use groups::{ParamGroup, ParamGroups};
+pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
 use crate::Error;
@@ -11,6 +24,27 @@ use gmp_math::Scalar;
 use gmp_nn::ParamStore;
 
 /// Changes parameters along their gradients.
+///
+/// ```
+/// use gmp_nn::ParamStore;
+/// use gmp_train::{Error, Optimizer, OptimizerState};
+///
+/// /// p ← p − lr · sign(g), with nothing to remember.
+/// struct SignDescent;
+/// impl Optimizer<f64> for SignDescent {
+///     fn step(&mut self, parameters: &mut ParamStore<f64>, gradients: &[f64], learning_rate: f64) {
+///         for (p, g) in parameters.values_mut().iter_mut().zip(gradients) {
+///             *p -= learning_rate * if *g == 0.0 { 0.0 } else { g.signum() };
+///         }
+///     }
+///     fn state(&self) -> OptimizerState<f64> {
+///         OptimizerState::new("sign_descent", 0, &[], &[])
+///     }
+///     fn restore(&mut self, state: OptimizerState<f64>) -> Result<(), Error> {
+///         state.expect("sign_descent", [], []).map(drop)
+///     }
+/// }
+/// ```
 pub trait Optimizer<T: Scalar> {
     /// One step at `learning_rate`. State is allocated at the first step and reused from then on.
     ///
@@ -28,6 +62,18 @@ pub trait Optimizer<T: Scalar> {
     fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error>;
 }
 
+impl<T: Scalar, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
+        (**self).step(parameters, gradients, learning_rate);
+    }
+    fn state(&self) -> OptimizerState<T> {
+        (**self).state()
+    }
+    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
+        (**self).restore(state)
+    }
+}
+
 /// An optimizer's settings and memory, as a checkpoint keeps them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState<T> {
@@ -37,12 +83,13 @@ pub struct OptimizerState<T> {
     pub steps: u64,
     /// Its constants by name.
     pub settings: Vec<(String, f64)>,
-    /// Its memory by name: every vector has one number a parameter, or none before the first step.
+    /// Its memory by name: every vector has one number per parameter, or none before the first step.
     pub vectors: Vec<(String, Vec<T>)>,
 }
 
 impl<T: Scalar> OptimizerState<T> {
-    fn new(kind: &str, steps: u64, settings: &[(&str, f64)], vectors: &[(&str, &[T])]) -> Self {
+    /// A state of these constants and vectors.
+    pub fn new(kind: &str, steps: u64, settings: &[(&str, f64)], vectors: &[(&str, &[T])]) -> Self {
         Self {
             kind: kind.to_owned(),
             steps,
@@ -51,8 +98,12 @@ impl<T: Scalar> OptimizerState<T> {
         }
     }
 
-    /// The settings and vectors of these names, if that is what the state holds and the vectors have one length.
-    fn expect<const S: usize, const V: usize>(
+    /// The settings and vectors of these names, in this order.
+    ///
+    /// # Errors
+    /// If the state is that of another kind of optimizer, has other settings or vectors, or vectors of different
+    /// lengths.
+    pub fn expect<const S: usize, const V: usize>(
         self,
         kind: &'static str,
         settings: [&str; S],

@@ -1,3 +1,5 @@
+//! Stochastic gradient descent.
+
 use super::{Optimizer, OptimizerState};
 use crate::Error;
 use gmp_math::Scalar;
@@ -11,11 +13,23 @@ use gmp_nn::{Entry, ParamStore, Role};
 ///
 /// Velocities below the smallest normal number are set to 0, as [`Adam`](super::Adam) does with its moments.
 ///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization};
+/// use gmp_train::{Dataset, Loss, Sgd, Trainer};
+///
+/// let data = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?;
+/// let mut sgd = Sgd::new(0.9).with_nesterov().with_weight_decay(1e-4);
+/// Trainer::new(Loss::MeanSquaredError, 2, 10, 0.01).fit(&mut network, &mut sgd, &data, None, &mut ())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, Eq. 1.
 #[derive(Debug, Clone)]
 pub struct Sgd<T> {
     momentum: f64,
     weight_decay: f64,
+    nesterov: bool,
     velocity: Vec<T>,
 }
 
@@ -34,7 +48,14 @@ impl<T: Scalar> Sgd<T> {
     /// If it is negative or not finite.
     #[must_use]
     pub fn with_weight_decay(self, weight_decay: f64) -> Self {
-        Self::checked(self.momentum, weight_decay).unwrap_or_else(|problem| panic!("{problem}"))
+        let checked = Self::checked(self.momentum, weight_decay);
+        Self { nesterov: self.nesterov, ..checked.unwrap_or_else(|problem| panic!("{problem}")) }
+    }
+
+    /// The same with Nesterov's momentum, as Keras has it: `v ← μ v − lr g`, `p ← p + μ v − lr g`.
+    #[must_use]
+    pub fn with_nesterov(self) -> Self {
+        Self { nesterov: true, ..self }
     }
 
     fn checked(momentum: f64, weight_decay: f64) -> Result<Self, String> {
@@ -44,7 +65,7 @@ impl<T: Scalar> Sgd<T> {
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
             return Err(format!("weight decay must be at least 0 and finite, got {weight_decay}"));
         }
-        Ok(Self { momentum, weight_decay, velocity: Vec::new() })
+        Ok(Self { momentum, weight_decay, nesterov: false, velocity: Vec::new() })
     }
 }
 
@@ -59,36 +80,44 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         for i in 0..parameters.entries().len() {
             let Entry { role, slot, .. } = parameters.entries()[i];
             let decay = T::from_f64(if role == Role::Angle { 0.0 } else { self.weight_decay });
-            dispatch(Step {
+            let step = Step {
                 parameters: &mut parameters.values_mut()[slot.range()],
                 gradients: &gradients[slot.range()],
                 velocity: &mut self.velocity[slot.range()],
                 momentum,
                 rate,
                 decay,
-            });
+            };
+            if self.nesterov {
+                dispatch(Nesterov(step));
+            } else {
+                dispatch(step);
+            }
         }
     }
 
     fn state(&self) -> OptimizerState<T> {
-        OptimizerState::new(
-            "sgd",
-            0,
-            &[("momentum", self.momentum), ("weight_decay", self.weight_decay)],
-            &[("velocity", &self.velocity)],
-        )
+        let settings = [("momentum", self.momentum), ("weight_decay", self.weight_decay), ("nesterov", 1.0)];
+        let settings = &settings[..if self.nesterov { 3 } else { 2 }];
+        OptimizerState::new("sgd", 0, settings, &[("velocity", &self.velocity)])
     }
 
     fn restore(&mut self, mut state: OptimizerState<T>) -> Result<(), Error> {
-        // Checkpoints of version 1 were written before there was weight decay.
-        if state.settings.len() == 1 {
-            state.settings.push(("weight_decay".to_owned(), 0.0));
+        // Checkpoints of version 1 were written before there was weight decay, and where it is not Nesterov's momentum the
+        // state says nothing of it.
+        for (settings, name) in [(1, "weight_decay"), (2, "nesterov")] {
+            if state.settings.len() == settings {
+                state.settings.push((name.to_owned(), 0.0));
+            }
         }
-        let ([momentum, weight_decay], [velocity]) =
-            state.expect("sgd", ["momentum", "weight_decay"], ["velocity"])?;
-        let checked = Self::checked(momentum, weight_decay);
-        *self = checked.map_err(|problem| Error::OptimizerState { optimizer: "sgd", problem })?;
-        self.velocity = velocity;
+        let ([momentum, weight_decay, nesterov], [velocity]) =
+            state.expect("sgd", ["momentum", "weight_decay", "nesterov"], ["velocity"])?;
+        let problem = |problem| Error::OptimizerState { optimizer: "sgd", problem };
+        if nesterov != 0.0 && nesterov != 1.0 {
+            return Err(problem(format!("nesterov is {nesterov}, expected 0 or 1")));
+        }
+        let checked = Self::checked(momentum, weight_decay).map_err(problem)?;
+        *self = Self { nesterov: nesterov == 1.0, velocity, ..checked };
         Ok(())
     }
 }
@@ -114,9 +143,49 @@ impl<T: Scalar> Kernel for Step<'_, T> {
     }
 }
 
+struct Nesterov<'a, T>(Step<'a, T>);
+
+impl<T: Scalar> Kernel for Nesterov<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Step { parameters, gradients, velocity, momentum, rate, decay } = self.0;
+        for ((p, &g), v) in parameters.iter_mut().zip(gradients).zip(velocity) {
+            let descent = rate * (g + decay * *p);
+            let next = momentum * *v - descent;
+            *v = if next.abs() < T::MIN_POSITIVE { T::ZERO } else { next };
+            *p += momentum * *v - descent;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Keras' `update_step` with `nesterov=True`.
+    #[test]
+    fn nesterov_follows_the_published_formula() {
+        let mut parameters = ParamStore::default();
+        parameters.push("p".to_owned(), Role::Weight, &[1.0], 1, 1);
+        let mut sgd = Sgd::new(0.9).with_nesterov().with_weight_decay(0.01);
+        let (mut p, mut v) = (1.0_f64, 0.0_f64);
+        for t in 1..=50 {
+            let g = f64::from(t).sin() + p;
+            sgd.step(&mut parameters, &[g], 0.01);
+            let g = g + 0.01 * p;
+            v = 0.9 * v - 0.01 * g;
+            p += 0.9 * v - 0.01 * g;
+            assert!((parameters.values()[0] - p).abs() < 1e-12, "step {t}");
+        }
+        assert_eq!(sgd.state().settings[2], ("nesterov".to_owned(), 1.0));
+        let mut again = Sgd::new(0.0);
+        again.restore(sgd.state()).unwrap();
+        assert_eq!(again.state(), sgd.state());
+        let mut wrong = sgd.state();
+        wrong.settings[2].1 = 0.5;
+        assert!(again.restore(wrong).is_err());
+    }
 
     #[test]
     fn two_steps_by_hand() {

@@ -7,9 +7,7 @@ use gmp_nn::{
     Activation, Convolution, Dense, DirectionInit, GeometricOptions, LayerSpec, Mlp, NetworkSpec,
     Normalization, Parameterization,
 };
-use gmp_train::{
-    Clip, EarlyStopping, Goal, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer,
-};
+use gmp_train::{Clip, EarlyStopping, Loss, Metric, Monitor, ReduceOnPlateau, Restore, StepDecay, Trainer};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -35,7 +33,7 @@ pub(crate) fn good() -> [Vec<u8>; 3] {
         .layer("layer7", Dense::new(2, Parameterization::WeightNorm).activation(Activation::HardTanh));
     let trainer = Trainer {
         micro_batch: Some(4),
-        monitor: Monitor::Validation(Metric::MeanAbsoluteError, Goal::Minimize),
+        monitor: Monitor::Validation(Metric::MeanAbsoluteError),
         metrics: vec![Metric::MeanAbsoluteError],
         step_decay: Some(StepDecay { factor: 0.1, epochs: vec![20, 20] }),
         plateau: Some(ReduceOnPlateau { factor: 0.9, patience: 2, min_delta: 1e-2 }),

@@ -85,7 +85,7 @@ pub(super) struct Stopwatch {
     epochs: u32,
 }
 
-impl<T> Observer<T> for Stopwatch {
+impl<T: gmp_nn::Element> Observer<T> for Stopwatch {
     fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
         self.epochs += 1;
         let elapsed = self.start.elapsed();

@@ -19,7 +19,7 @@ use crate::run::stop::Stop;
 use crate::run::trace::Trace;
 use crate::run::{Method, Protocol, Record, Run, fingerprint};
 use anyhow::Result;
-use gmp_train::{Dataset, Goal, Loss, Metric};
+use gmp_train::{Dataset, Loss, Metric};
 
 /// Figure 2.
 pub struct Fig2;
@@ -28,7 +28,7 @@ const SETUP: Setup = Setup {
     units: 100,
     loss: Loss::MeanAbsoluteError,
     metric: Metric::RootMeanSquaredError,
-    monitor: (Metric::MeanAbsoluteError, Goal::Minimize),
+    monitor: Metric::MeanAbsoluteError,
     watched: Watched::TrainingLoss,
     batch_size: 50,
     patience: (500, 1000),

@@ -17,7 +17,7 @@ use crate::run::trace::Trace;
 use crate::run::{Method, Protocol, Record, Run, fingerprint};
 use anyhow::{Result, bail};
 use gmp_nn::Rng;
-use gmp_train::{Dataset, Goal, Loss, Metric, Standardizer, split};
+use gmp_train::{Dataset, Loss, Metric, Standardizer, split};
 use std::path::PathBuf;
 
 /// Figure 3.
@@ -27,7 +27,7 @@ pub(super) const SETUP: Setup = Setup {
     units: 10,
     loss: Loss::BinaryCrossEntropy,
     metric: Metric::BinaryAccuracy,
-    monitor: (Metric::BinaryAccuracy, Goal::Maximize),
+    monitor: Metric::BinaryAccuracy,
     watched: Watched::TestSet,
     batch_size: 128,
     patience: (50, 100),

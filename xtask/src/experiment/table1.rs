@@ -14,7 +14,7 @@ use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::{Method, Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result, bail};
-use gmp_train::{Dataset, Goal, Loss, Metric};
+use gmp_train::{Dataset, Loss, Metric};
 
 /// Table 1.
 pub struct Table1;
@@ -23,7 +23,7 @@ pub(super) const SETUP: Setup = Setup {
     units: 100,
     loss: Loss::MeanAbsoluteError,
     metric: Metric::RootMeanSquaredError,
-    monitor: (Metric::MeanSquaredError, Goal::Minimize),
+    monitor: Metric::MeanSquaredError,
     watched: Watched::TestSet,
     batch_size: 1024,
     patience: (50, 100),

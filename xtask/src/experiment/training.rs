@@ -7,7 +7,7 @@ use crate::run::{Origin, Protocol, Record, Run};
 use gmp_autograd::Tape;
 use gmp_nn::{Network, Rng};
 use gmp_train::{
-    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Goal, Loss, Metric,
+    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Loss, Metric,
     Monitor, Observer, ReduceOnPlateau, Restore, Standardizer, Trainer, split,
 };
 use std::ops::ControlFlow;
@@ -24,8 +24,8 @@ pub struct Setup {
     pub loss: Loss,
     /// What is reported of the test set.
     pub metric: Metric,
-    /// What the deciding samples are watched by, and whether larger is better.
-    pub monitor: (Metric, Goal),
+    /// What the deciding samples are watched by.
+    pub monitor: Metric,
     /// What the authors' protocol watches.
     pub watched: Watched,
     /// Samples a step.
@@ -112,6 +112,7 @@ pub fn metric_name(metric: Metric) -> String {
         Metric::RootMeanSquaredError => "rmse",
         Metric::MeanSquaredError => "mse",
         Metric::MeanAbsoluteError => "mae",
+        Metric::Loss(loss) => return loss.to_string(),
     };
     name.to_owned()
 }
@@ -139,12 +140,7 @@ fn train(
         validation.iter_mut().for_each(|data| standardizer.apply(data));
     }
     let spec = run.method.mlp(train.input_cols(), &[setup.units], 1);
-    // Data sets that a network cannot be built for were refused when they were read.
-    let mut network: Network<f64> = spec.build(run.seed).map_err(|_| Error::TooFewSamples {
-        what: "inputs",
-        got: train.input_cols(),
-        needed: 1,
-    })?;
+    let mut network: Network<f64> = spec.build(run.seed)?;
     before(&mut network);
     let (decide, restore) = match (run.protocol, &validation) {
         (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),
@@ -153,8 +149,7 @@ fn train(
         }
     };
     let trainer = Trainer {
-        monitor: decide
-            .map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor.0, setup.monitor.1)),
+        monitor: decide.map_or(Monitor::TrainingLoss, |_| Monitor::Validation(setup.monitor)),
         plateau: Some(ReduceOnPlateau::new(setup.patience.0)),
         early_stopping: Some(EarlyStopping { patience: setup.patience.1, min_delta: 0.0, restore }),
         seed: run.seed,
@@ -232,7 +227,7 @@ struct Watch {
 
 impl Observer<f64> for Watch {
     fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
-        self.losses.push(epoch.training_loss);
+        self.losses.push(epoch.record.training_loss);
         if let Some(changes) = &mut self.changes {
             changes.on_epoch(epoch)?;
         }

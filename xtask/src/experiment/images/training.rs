@@ -10,8 +10,8 @@ use gmp_nn::{Network, NetworkSpec};
 use gmp_train::checkpoint::Newest;
 use gmp_train::image::{Loader, Loading, Order, Preparation, Skipped};
 use gmp_train::{
-    Checkpoints, EarlyStopping, End, Epoch, Error, Every, Goal, Log, Loss, Metric, Monitor, Observer,
-    ReduceOnPlateau, Restore, Sgd, State, StepDecay, TrainState, Trainer,
+    Checkpoints, EarlyStopping, End, Epoch, EpochRecord, Error, Every, Log, Loss, Metric, Monitor, Observer,
+    ReduceOnPlateau, Restore, Sgd, State, Step, StepDecay, TrainState, Trainer,
 };
 use indicatif::HumanDuration;
 use std::ops::ControlFlow;
@@ -124,7 +124,6 @@ fn train(
     threads: usize,
     live: &mut Live,
 ) -> Result<End, Error> {
-    let broken = |error: &dyn std::fmt::Display| Error::Batches(error.to_string());
     let loading = Loading { batch_size: recipe.batch_size, order: Order::Shuffled, seed: run.seed, threads };
     let load = |half: &'static str, source: &Arc<_>, preparation, loading| {
         let (name, mut named) = (live.name.clone(), 0);
@@ -136,16 +135,16 @@ fn train(
                 _ => {}
             }
         };
-        let loader = Loader::new(Arc::clone(source), preparation, loading).map_err(|error| broken(&error))?;
+        let loader = Loader::new(Arc::clone(source), preparation, loading)?;
         Ok::<_, Error>(loader.on_skipped(report))
     };
     let mut training = load("training", &recipe.set.training, recipe.augmented, loading)?;
     let in_order = Loading { order: Order::AsStored, ..loading };
     let mut validation = load("validation", &recipe.set.validation, recipe.plain, in_order)?;
-    let mut network: Network<f32> = recipe.network.build(run.seed).map_err(|error| broken(&error))?;
+    let mut network: Network<f32> = recipe.network.build(run.seed)?;
     let trainer = Trainer {
         micro_batch: recipe.micro_batch,
-        monitor: Monitor::Validation(METRICS[1], Goal::Maximize),
+        monitor: Monitor::Validation(METRICS[1]),
         metrics: METRICS.to_vec(),
         step_decay: recipe.step_decay.clone(),
         plateau: recipe.patience.map(|(slower, _)| ReduceOnPlateau::new(slower)),
@@ -261,8 +260,7 @@ impl Live {
 
     /// The epochs that an earlier call carried out.
     fn take_up(&mut self, progress: &TrainState<f32>) {
-        let pairs = progress.metrics().iter().zip(progress.history());
-        self.epochs = pairs.map(|(metrics, r)| accuracy(metrics, r.training_loss, r.learning_rate)).collect();
+        self.epochs = progress.history().iter().map(accuracy).collect();
         self.earlier = self.seen(progress);
         self.start = Instant::now();
     }
@@ -283,19 +281,23 @@ impl Live {
     }
 }
 
-fn accuracy(metrics: &[gmp_train::Measured], loss: f64, lr: f64) -> EpochAccuracy {
-    let of = |k: usize| metrics.get(k).map_or((0.0, 0.0), |m| (m.training, m.validation.unwrap_or(0.0)));
-    let ((training1, validation1), (training5, validation5)) = (of(0), of(1));
-    EpochAccuracy { training: [training1, training5], validation: [validation1, validation5], loss, lr }
+fn accuracy(record: &EpochRecord) -> EpochAccuracy {
+    let both = |values: &[f64]| [0, 1].map(|k| values.get(k).copied().unwrap_or(0.0));
+    EpochAccuracy {
+        training: both(&record.training_metrics),
+        validation: both(&record.validation_metrics),
+        loss: record.training_loss,
+        lr: record.learning_rate,
+    }
 }
 
 impl Observer<f32> for Live {
     fn on_epoch(&mut self, epoch: &Epoch<'_, f32>) -> ControlFlow<()> {
-        let accuracy = accuracy(epoch.metrics, epoch.training_loss, epoch.learning_rate);
+        let accuracy = accuracy(epoch.record);
         self.epochs.push(accuracy);
         let percent = |[top1, top5]: [f64; 2]| format!("{:.1}%/{:.1}%", 100.0 * top1, 100.0 * top5);
         let (training, validation) = (percent(accuracy.training), percent(accuracy.validation));
-        let (name, done) = (&self.name, epoch.index + 1);
+        let (name, done) = (&self.name, epoch.record.epoch + 1);
         say(&format!(
             "{name}: epoch {done} of {}: loss {:.3}, top 1/5 in training {training}, validation {validation} · {}",
             self.epoch_limit,
@@ -306,7 +308,7 @@ impl Observer<f32> for Live {
         ControlFlow::Continue(())
     }
 
-    fn on_step(&mut self, state: &State<'_, f32>) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Step, state: &State<'_, f32>) -> ControlFlow<()> {
         let batches = state.progress.batches();
         if self.spoken.elapsed() >= PATIENCE && batches > 0 {
             self.spoken = Instant::now();

@@ -1,133 +1,10 @@
-//! Watching a run without touching it: what every unit's activation boundary does.
+//! What the activation boundaries of a layer's units do during a run.
 
-use crate::{Measured, Optimizer, TrainState, Trainer};
+use super::{Epoch, Observer};
+use crate::Model;
 use gmp_math::boundary::angle_between;
-use gmp_nn::{Boundaries, Element, Network};
+use gmp_nn::{Boundaries, Element};
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-/// What an observer sees after an epoch.
-#[derive(Debug)]
-pub struct Epoch<'a, T> {
-    /// Epoch, from 0.
-    pub index: usize,
-    /// Mean loss over the epoch's batches.
-    pub training_loss: f64,
-    /// The monitored validation metric, where one is monitored.
-    pub validation: Option<f64>,
-    /// [`Trainer::metrics`], in their order.
-    pub metrics: &'a [Measured],
-    /// Learning rate of this epoch.
-    pub learning_rate: f64,
-    /// The network after the epoch.
-    pub network: &'a Network<T>,
-}
-
-/// A run at a moment from which it can be continued: all that its future depends on, but for the data.
-pub struct State<'a, T> {
-    /// How it trains.
-    pub trainer: &'a Trainer,
-    /// What it trains.
-    pub network: &'a Network<T>,
-    /// What trains it.
-    pub optimizer: &'a dyn Optimizer<T>,
-    /// How far it is.
-    pub progress: &'a TrainState<T>,
-}
-
-/// Sees every epoch of a run. `()` is the observer that looks away; a pair is two observers, and ends the run where one
-/// of them does.
-pub trait Observer<T> {
-    /// Called after every epoch; `Break` ends the run.
-    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()>;
-
-    /// Called after every step; after the last one of an epoch once `on_epoch` and the schedules are through.
-    /// `Break` ends the run.
-    fn on_step(&mut self, _: &State<'_, T>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    /// Called when the run ends, unless by an error: before the weights of the best epoch come back.
-    fn on_end(&mut self, _: &State<'_, T>) {}
-
-    /// A flag that ends the run at whatever moment it is set, by a handler of Ctrl-C say: in the middle of a step or of
-    /// a validation, which may take minutes. What the step had begun is undone, so that `on_end` sees the state after
-    /// the step before it, from which the run can be continued to the same last bit. Asked for once, when the run
-    /// begins; of a pair, the first observer's flag counts, or else the second's.
-    ///
-    /// ```
-    /// use gmp_nn::{Mlp, Parameterization};
-    /// use gmp_train::{Adam, Dataset, End, Epoch, Loss, Observer, Trainer};
-    /// use std::ops::ControlFlow;
-    /// use std::sync::Arc;
-    /// use std::sync::atomic::{AtomicBool, Ordering};
-    ///
-    /// struct UntilCtrlC(Arc<AtomicBool>);
-    /// impl<T> Observer<T> for UntilCtrlC {
-    ///     fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
-    ///         ControlFlow::Continue(())
-    ///     }
-    ///     fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
-    ///         Some(Arc::clone(&self.0))
-    ///     }
-    /// }
-    ///
-    /// let flag = Arc::new(AtomicBool::new(false));
-    /// flag.store(true, Ordering::Relaxed); // another thread does this at any moment
-    /// let data = Dataset::new((0..20).map(f64::from).collect(), 1, vec![1.0; 20], 1)?;
-    /// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?;
-    /// let trainer = Trainer::new(Loss::MeanSquaredError, 8, 4, 0.01);
-    /// let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut UntilCtrlC(flag))?;
-    /// assert_eq!((fit.end, fit.steps), (End::Observer, 0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
-        None
-    }
-}
-
-impl<T> Observer<T> for () {
-    fn on_epoch(&mut self, _: &Epoch<'_, T>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-}
-
-/// Both see everything, even where the first ends the run: what the second writes down has no hole.
-impl<T, A: Observer<T>, B: Observer<T>> Observer<T> for (A, B) {
-    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        let (first, second) = (self.0.on_epoch(epoch), self.1.on_epoch(epoch));
-        first?;
-        second
-    }
-    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
-        let (first, second) = (self.0.on_step(state), self.1.on_step(state));
-        first?;
-        second
-    }
-    fn on_end(&mut self, state: &State<'_, T>) {
-        self.0.on_end(state);
-        self.1.on_end(state);
-    }
-    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
-        self.0.stop_flag().or_else(|| self.1.stop_flag())
-    }
-}
-
-impl<T, O: Observer<T> + ?Sized> Observer<T> for &mut O {
-    fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        (**self).on_epoch(epoch)
-    }
-    fn on_step(&mut self, state: &State<'_, T>) -> ControlFlow<()> {
-        (**self).on_step(state)
-    }
-    fn on_end(&mut self, state: &State<'_, T>) {
-        (**self).on_end(state);
-    }
-    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
-        (**self).stop_flag()
-    }
-}
 
 /// Mean, median and maximum over the units of one quantity at one epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -179,22 +56,25 @@ struct Snapshot<T> {
 }
 
 impl<T: Element> Snapshot<T> {
-    fn take(&mut self, network: &Network<T>, layer: &str) {
-        network.boundaries(layer, &mut self.boundaries);
+    fn take(&mut self, model: &dyn Model<T>, layer: &str) {
+        assert!(
+            model.boundaries(layer, &mut self.boundaries),
+            "{layer:?}: this model has no layers of units"
+        );
         self.locations.resize(self.boundaries.normals.len(), T::ZERO);
         self.boundaries.spatial_locations(&mut self.locations);
     }
 }
 
 impl<T: Element> BoundaryChanges<T> {
-    /// Watches the layer of units called `layer` ([`Network::unit_layers`]) of a network that has not been trained
+    /// Watches the layer of units called `layer` ([`Network::unit_layers`](gmp_nn::Network::unit_layers)) of a network that has not been trained
     /// yet: for a convolution, its filters' boundaries in the space of what is under their window.
     ///
     /// # Panics
     /// If there is no such layer.
-    pub fn new(network: &Network<T>, layer: &str) -> Self {
+    pub fn new(model: &dyn Model<T>, layer: &str) -> Self {
         let mut before = Snapshot::default();
-        before.take(network, layer);
+        before.take(model, layer);
         let (location, direction) = (Vec::new(), Vec::new());
         Self {
             layer: layer.to_owned(),
@@ -210,7 +90,7 @@ impl<T: Element> BoundaryChanges<T> {
 
 impl<T: Element> Observer<T> for BoundaryChanges<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        self.after.take(epoch.network, &self.layer);
+        self.after.take(epoch.model, &self.layer);
         let (before, after) = (&self.before, &self.after);
         let (units, inputs) = (after.boundaries.units(), after.boundaries.inputs());
         let column = |numbers: &[T], j: usize, i: usize| numbers[i * units + j].to_f64();
@@ -262,15 +142,15 @@ pub struct BoundarySnapshots<T> {
 }
 
 impl<T: Element> BoundarySnapshots<T> {
-    /// Watches the layer of units called `layer` ([`Network::unit_layers`]) of a network that has not been trained
+    /// Watches the layer of units called `layer` ([`Network::unit_layers`](gmp_nn::Network::unit_layers)) of a network that has not been trained
     /// yet; keeps between `wanted` and 2·`wanted` epochs.
     ///
     /// # Panics
     /// If there is no such layer or `wanted` is 0.
-    pub fn new(network: &Network<T>, layer: &str, wanted: usize) -> Self {
+    pub fn new(model: &dyn Model<T>, layer: &str, wanted: usize) -> Self {
         assert!(wanted > 0, "at least one snapshot");
         let mut latest = Snapshot::default();
-        latest.take(network, layer);
+        latest.take(model, layer);
         let locations = vec![(0, latest.locations.clone())];
         Self { layer: layer.to_owned(), wanted, spacing: 1, locations, latest, latest_epoch: 0 }
     }
@@ -286,8 +166,8 @@ impl<T: Element> BoundarySnapshots<T> {
 
 impl<T: Element> Observer<T> for BoundarySnapshots<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        self.latest_epoch = epoch.index + 1;
-        self.latest.take(epoch.network, &self.layer);
+        self.latest_epoch = epoch.record.epoch + 1;
+        self.latest.take(epoch.model, &self.layer);
         if self.latest_epoch.is_multiple_of(self.spacing) {
             self.locations.push((self.latest_epoch, self.latest.locations.clone()));
         }

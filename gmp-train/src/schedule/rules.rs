@@ -1,4 +1,4 @@
-//! When to lower the learning rate, and when to stop: the rules of Keras' callbacks.
+//! Lowering the learning rate and stopping early: the rules of Keras' callbacks.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,14 @@ impl Goal {
 ///
 /// As Keras' `ReduceLROnPlateau`. Its min_delta is *absolute*: where the quantity itself is smaller, no
 /// improvement ever registers and the rate falls at every patience.
+///
+/// ```
+/// use gmp_train::{Loss, ReduceOnPlateau, Trainer};
+/// let trainer = Trainer {
+///     plateau: Some(ReduceOnPlateau { factor: 0.5, ..ReduceOnPlateau::new(5) }),
+///     ..Trainer::new(Loss::MeanSquaredError, 32, 100, 0.01)
+/// };
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReduceOnPlateau {
     /// What the rate is multiplied by.
@@ -52,15 +60,32 @@ impl ReduceOnPlateau {
 }
 
 /// Multiplies the learning rate by a factor after each of the given epochs. As PyTorch's `MultiStepLR`.
+///
+/// ```
+/// use gmp_train::{Loss, StepDecay, Trainer};
+/// let trainer = Trainer {
+///     step_decay: Some(StepDecay { factor: 0.1, epochs: vec![30, 60] }),
+///     ..Trainer::new(Loss::SoftmaxCrossEntropy, 256, 90, 0.1)
+/// };
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepDecay {
     /// What the rate is multiplied by.
     pub factor: f64,
-    /// So many epochs at the rate before.
+    /// Numbers of epochs after which it happens.
     pub epochs: Vec<usize>,
 }
 
 /// Stops training when the monitored quantity has not improved for a while. As Keras' `EarlyStopping`.
+///
+/// ```
+/// use gmp_train::{EarlyStopping, Loss, Restore, Trainer};
+/// let trainer = Trainer {
+///     early_stopping: Some(EarlyStopping::new(10)),
+///     ..Trainer::new(Loss::MeanSquaredError, 32, 1000, 0.01)
+/// };
+/// assert_eq!(trainer.early_stopping.unwrap().restore, Restore::Always);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {
     /// Epochs without improvement before that.
@@ -68,19 +93,27 @@ pub struct EarlyStopping {
     /// Smallest change that counts as an improvement, in the unit of the monitored quantity.
     #[serde(rename = "margin")]
     pub min_delta: f64,
-    /// Whether the weights of the best epoch come back.
+    /// Whether the weights of the best epoch are restored.
     pub restore: Restore,
 }
 
-/// When the weights of the best epoch are put back.
+impl EarlyStopping {
+    /// Stops after `patience` epochs without any improvement and restores the weights of the best epoch, as Keras does
+    /// with `restore_best_weights`.
+    pub fn new(patience: usize) -> Self {
+        Self { patience, min_delta: 0.0, restore: Restore::Always }
+    }
+}
+
+/// When the weights of the best epoch are restored at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restore {
-    /// Never.
+    /// Never: the network keeps the weights of its last step.
     Never,
     /// Only where early stopping ended the run: TensorFlow before November 2023, which the paper's authors used.
     WhenStoppedEarly,
-    /// Always.
+    /// However the run ended.
     Always,
 }
 

@@ -1,0 +1,179 @@
+//! Loss functions.
+
+mod custom;
+mod elementwise;
+mod softmax;
+mod targets;
+
+pub use custom::{CustomLoss, LossFunction};
+pub(crate) use targets::Place;
+pub use targets::Targets;
+
+use crate::Error;
+use elementwise::{AbsoluteError, BinaryCrossEntropy, Huber, Quantile, SquaredError};
+use gmp_autograd::{Tape, Var, op};
+use gmp_math::Scalar;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What training minimizes: a mean over the samples of a batch.
+///
+/// | | one prediction p against its target t | targets |
+/// |---|---|---|
+/// | `MeanAbsoluteError` | \|p − t\| | one per output |
+/// | `MeanSquaredError` | (p − t)² | one per output |
+/// | `Huber` | (p − t)²/2 up to δ, δ(\|p − t\| − δ/2) beyond | one per output |
+/// | `Quantile` | q(t − p) where p < t, (1 − q)(p − t) elsewhere | one per output |
+/// | `BinaryCrossEntropy` | −t ln σ(p) − (1 − t) ln(1 − σ(p)) | one per output, 0 to 1 |
+/// | `SoftmaxCrossEntropy` | −ln softmax(p)\[t\] of all outputs p | one column: the class 0, 1, … |
+///
+/// The network's last layer has no activation: the cross-entropies take logits.
+///
+/// An own loss is a type with [`LossFunction`], as [`Loss::Custom`].
+///
+/// # Weights of samples and classes
+/// Where the data have weights ([`Dataset::with_weights`](crate::Dataset::with_weights),
+/// [`Dataset::with_class_weights`](crate::Dataset::with_class_weights)), the loss of every sample is multiplied by its
+/// weight; the sum is still divided by the number of samples, as in Keras.
+///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_train::Loss;
+///
+/// let mut tape = Tape::<f64>::new();
+/// tape.begin(&[]);
+/// let (prediction, target) = (tape.input(&[0.0, 5.0], 2, 1), tape.input(&[0.5, 1.0], 2, 1));
+/// let loss = Loss::Huber { delta: 1.0 }.apply(&mut tape, prediction, target);
+/// assert_eq!(tape.value(loss).data(), [(0.125 + 3.5) / 2.0]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Mean |prediction − target|.
+    MeanAbsoluteError,
+    /// Mean (prediction − target)².
+    MeanSquaredError,
+    /// Cross-entropy of sigmoid(prediction) against targets from 0 to 1.
+    BinaryCrossEntropy,
+    /// Cross-entropy of softmax(logits) against the number of the class: samples×classes against samples×1.
+    SoftmaxCrossEntropy,
+    /// Quadratic for errors up to δ and linear beyond. As Keras' and PyTorch's `Huber`.
+    Huber {
+        /// The error δ where the two meet, positive.
+        delta: f64,
+    },
+    /// The pinball loss, whose minimizer is a quantile. At level ½ it is half the absolute error.
+    Quantile {
+        /// Share q of the targets below the prediction, between 0 and 1.
+        level: f64,
+    },
+    /// An own loss. A file keeps its name alone: whoever reads a trainer from one puts the loss in its place.
+    #[serde(with = "custom::by_name")]
+    Custom(&'static dyn CustomLoss),
+}
+
+impl Loss {
+    /// Appends the loss to the tape, as a 1×1 matrix.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or a class is not a whole number below the number of logits.
+    #[track_caller]
+    pub fn apply<T: Scalar>(self, tape: &mut Tape<T>, prediction: Var, target: Var) -> Var {
+        match self {
+            Self::MeanAbsoluteError => op::mean_absolute_error(tape, prediction, target),
+            Self::MeanSquaredError => op::mean_squared_error(tape, prediction, target),
+            Self::BinaryCrossEntropy => op::binary_cross_entropy_with_logits(tape, prediction, target),
+            Self::SoftmaxCrossEntropy => op::softmax_cross_entropy(tape, prediction, target),
+            Self::Huber { delta } => elementwise::mean::<T, Huber>(tape, [prediction, target], delta),
+            Self::Quantile { level } => elementwise::mean::<T, Quantile>(tape, [prediction, target], level),
+            Self::Custom(loss) => custom::apply(loss, tape, prediction, target),
+        }
+    }
+
+    /// Appends the loss with the loss of every sample multiplied by its weight, samples×1; `None` for an own loss that
+    /// does not take weights.
+    ///
+    /// # Panics
+    /// As [`Loss::apply`].
+    #[track_caller]
+    pub fn apply_weighted<T: Scalar>(
+        self,
+        tape: &mut Tape<T>,
+        prediction: Var,
+        target: Var,
+        weights: Var,
+    ) -> Option<Var> {
+        let inputs = [prediction, target, weights];
+        Some(match self {
+            Self::MeanAbsoluteError => elementwise::mean::<T, AbsoluteError>(tape, inputs, 0.0),
+            Self::MeanSquaredError => elementwise::mean::<T, SquaredError>(tape, inputs, 0.0),
+            Self::BinaryCrossEntropy => elementwise::mean::<T, BinaryCrossEntropy>(tape, inputs, 0.0),
+            Self::SoftmaxCrossEntropy => softmax::weighted(tape, inputs),
+            Self::Huber { delta } => elementwise::mean::<T, Huber>(tape, inputs, delta),
+            Self::Quantile { level } => elementwise::mean::<T, Quantile>(tape, inputs, level),
+            Self::Custom(loss) => return custom::apply_weighted(loss, tape, inputs),
+        })
+    }
+
+    /// Which targets it takes.
+    pub fn targets(self) -> Targets {
+        match self {
+            Self::BinaryCrossEntropy => Targets::Probabilities,
+            Self::SoftmaxCrossEntropy => Targets::Classes,
+            Self::Custom(loss) => loss.targets(),
+            _ => Targets::Values,
+        }
+    }
+
+    /// The sum over all targets in double precision, each weighted as its sample; divided by the number of targets it
+    /// is the loss. `None` for an own loss, which only a tape computes.
+    pub(crate) fn sum<T: Scalar>(
+        self,
+        predictions: &[T],
+        targets: &[T],
+        weights: Option<&[T]>,
+    ) -> Option<f64> {
+        let numbers = (predictions, targets, weights);
+        Some(match self {
+            Self::MeanAbsoluteError => elementwise::sum::<T, AbsoluteError>(numbers, 0.0),
+            Self::MeanSquaredError => elementwise::sum::<T, SquaredError>(numbers, 0.0),
+            Self::BinaryCrossEntropy => elementwise::sum::<T, BinaryCrossEntropy>(numbers, 0.0),
+            Self::SoftmaxCrossEntropy => softmax::sum(numbers),
+            Self::Huber { delta } => elementwise::sum::<T, Huber>(numbers, delta),
+            Self::Quantile { level } => elementwise::sum::<T, Quantile>(numbers, level),
+            Self::Custom(_) => return None,
+        })
+    }
+
+    pub(crate) fn check_settings(self) -> Result<(), Error> {
+        let setting = |setting, value, expected| Err(Error::Setting { setting, value, expected });
+        match self {
+            Self::Huber { delta } if !(delta > 0.0 && delta.is_finite()) => {
+                setting("Huber delta", delta, "a finite positive number")
+            }
+            Self::Quantile { level } if !(level > 0.0 && level < 1.0) => {
+                setting("quantile level", level, "between 0 and 1")
+            }
+            Self::Custom(loss) if loss.is_placeholder() => Err(Error::Placeholder { what: "loss" }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The name that a loss has in logs: `mean_squared_error`.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MeanAbsoluteError => "mean_absolute_error",
+            Self::MeanSquaredError => "mean_squared_error",
+            Self::BinaryCrossEntropy => "binary_cross_entropy",
+            Self::SoftmaxCrossEntropy => "softmax_cross_entropy",
+            Self::Huber { .. } => "huber",
+            Self::Quantile { level } => return write!(f, "quantile_{level}"),
+            Self::Custom(loss) => loss.name(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Models: what a [`Trainer`](crate::Trainer) trains.
+
+use gmp_autograd::{Tape, Var};
+use gmp_nn::{Boundaries, Element, Features, Network, ParamStore};
+
+/// Anything with parameters that maps a batch of inputs to predictions on a [`Tape`].
+///
+/// [`Network`] is a model. For an own one, two methods suffice beside [`forward`](Model::forward): those that hand out
+/// its parameters. The trainer, checkpoints, observers and metrics then work with it as they do with a network.
+///
+/// ```
+/// use gmp_autograd::{Tape, Var, op};
+/// use gmp_nn::{ParamStore, Role};
+/// use gmp_train::{Adam, Dataset, Loss, Model, Trainer};
+///
+/// /// y = a·x
+/// struct Line(ParamStore<f64>);
+/// impl Model<f64> for Line {
+///     fn forward(&self, tape: &mut Tape<f64>, x: Var) -> Var {
+///         let slope = tape.parameter(0, 1, 1);
+///         op::mul_row(tape, x, slope)
+///     }
+///     fn parameters(&self) -> &ParamStore<f64> {
+///         &self.0
+///     }
+///     fn parameters_mut(&mut self) -> &mut ParamStore<f64> {
+///         &mut self.0
+///     }
+/// }
+///
+/// let mut line = Line(ParamStore::default());
+/// line.0.push("slope".to_owned(), Role::Weight, &[0.0], 1, 1);
+/// let data = Dataset::new(vec![1.0, 2.0, 3.0], 1, vec![2.0, 4.0, 6.0], 1)?;
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 3, 200, 0.1);
+/// trainer.fit(&mut line, &mut Adam::default(), &data, None, &mut ())?;
+/// assert!((line.0.values()[0] - 2.0).abs() < 1e-3);
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
+pub trait Model<T: Element> {
+    /// Appends the predictions for the batch `x` to a tape that was begun with [`Model::parameters`]: evaluation, with
+    /// running statistics where the model has any.
+    ///
+    /// `x` has one row per sample, or, for images, one row per pixel.
+    fn forward(&self, tape: &mut Tape<T>, x: Var) -> Var;
+
+    /// The same in training, where a model may use the batch's own statistics and update its [`Model::buffers`].
+    fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
+        self.forward(tape, x)
+    }
+
+    /// What the optimizer changes. Names, shapes and order must stay the same.
+    fn parameters(&self) -> &ParamStore<T>;
+
+    /// The same for writing.
+    fn parameters_mut(&mut self) -> &mut ParamStore<T>;
+
+    /// Numbers that belong to the model and are not trained, such as running statistics; `None` if there are none.
+    fn buffers(&self) -> Option<&ParamStore<T>> {
+        None
+    }
+
+    /// The same for writing; `None` exactly where [`Model::buffers`] is.
+    fn buffers_mut(&mut self) -> Option<&mut ParamStore<T>> {
+        None
+    }
+
+    /// Called after every step of the optimizer: the place for a retraction, such as normalizing a direction.
+    fn after_step(&mut self) {}
+
+    /// What one sample looks like, where the model knows: [`Trainer::fit`](crate::Trainer::fit) then refuses other data
+    /// with an error before [`Model::forward`] sees it.
+    fn input(&self) -> Option<Features> {
+        None
+    }
+
+    /// What the model can be built from again, as JSON: for a [`Network`] its
+    /// [`NetworkSpec`](gmp_nn::NetworkSpec). Checkpoints keep it.
+    fn description(&self) -> Option<String> {
+        None
+    }
+
+    /// Writes the activation boundaries of the units of `layer`; `false` for a model that has none.
+    ///
+    /// # Panics
+    /// A [`Network`] panics if no layer of units has that name.
+    fn boundaries(&self, _layer: &str, _boundaries: &mut Boundaries<T>) -> bool {
+        false
+    }
+}
+
+impl<T: Element> Model<T> for Network<T> {
+    fn forward(&self, tape: &mut Tape<T>, x: Var) -> Var {
+        Self::forward(self, tape, x)
+    }
+    fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
+        Self::forward_training(self, tape, x)
+    }
+    fn parameters(&self) -> &ParamStore<T> {
+        &self.parameters
+    }
+    fn parameters_mut(&mut self) -> &mut ParamStore<T> {
+        &mut self.parameters
+    }
+    fn buffers(&self) -> Option<&ParamStore<T>> {
+        Some(&self.buffers)
+    }
+    fn buffers_mut(&mut self) -> Option<&mut ParamStore<T>> {
+        Some(&mut self.buffers)
+    }
+    fn after_step(&mut self) {
+        Self::after_step(self);
+    }
+    fn input(&self) -> Option<Features> {
+        Some(Self::input(self))
+    }
+    fn description(&self) -> Option<String> {
+        serde_json::to_string(self.spec()?).ok()
+    }
+    fn boundaries(&self, layer: &str, boundaries: &mut Boundaries<T>) -> bool {
+        Self::boundaries(self, layer, boundaries);
+        true
+    }
+}
+
+/// The parameters and, where there are any, the buffers.
+pub(crate) fn stores<T: Element>(model: &dyn Model<T>) -> impl Iterator<Item = &ParamStore<T>> {
+    [Some(model.parameters()), model.buffers()].into_iter().flatten()
+}
+
+/// The numbers of the buffers, none where there are no buffers.
+pub(crate) fn buffer_values<T: Element>(model: &dyn Model<T>) -> &[T] {
+    model.buffers().map_or(&[], |buffers| buffers.values())
+}
+
+/// The same for writing.
+pub(crate) fn buffer_values_mut<T: Element>(model: &mut dyn Model<T>) -> &mut [T] {
+    model.buffers_mut().map_or(&mut [], |buffers| buffers.values_mut())
+}

@@ -1,0 +1,94 @@
+//! What the schedules and early stopping watch.
+
+use crate::{Goal, Metric};
+use serde::{Deserialize, Serialize};
+
+/// The quantity that [`ReduceOnPlateau`](crate::ReduceOnPlateau) and [`EarlyStopping`](crate::EarlyStopping) watch,
+/// after every epoch. Which way it improves, the quantity itself says.
+///
+/// A value that is not finite never improves, so it counts towards every patience, and its epoch is never the best.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Wire", into = "Wire")]
+pub enum Monitor {
+    /// The loss of the validation set, in evaluation, where there is a validation set; the training loss where there is
+    /// none. Keras' `val_loss` and `loss`.
+    #[default]
+    Auto,
+    /// The mean loss over the epoch's batches, as it was computed during training, even where there is a validation set.
+    TrainingLoss,
+    /// A metric of the validation set, in evaluation. Training without a validation set is then an error.
+    Validation(Metric),
+}
+
+impl Monitor {
+    /// Which way it improves.
+    pub fn goal(self) -> Goal {
+        match self {
+            Self::Auto | Self::TrainingLoss => Goal::Minimize,
+            Self::Validation(metric) => metric.goal(),
+        }
+    }
+}
+
+/// As it is written in files: a metric with its goal, which was a setting once.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Wire {
+    Auto,
+    TrainingLoss,
+    Validation(Watched),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Watched {
+    WithGoal(Metric, Goal),
+    Metric(Metric),
+}
+
+impl From<Monitor> for Wire {
+    fn from(monitor: Monitor) -> Self {
+        match monitor {
+            Monitor::Auto => Self::Auto,
+            Monitor::TrainingLoss => Self::TrainingLoss,
+            Monitor::Validation(metric) => Self::Validation(Watched::WithGoal(metric, metric.goal())),
+        }
+    }
+}
+
+impl From<Wire> for Monitor {
+    fn from(wire: Wire) -> Self {
+        match wire {
+            Wire::Auto => Self::Auto,
+            Wire::TrainingLoss => Self::TrainingLoss,
+            Wire::Validation(Watched::WithGoal(metric, _) | Watched::Metric(metric)) => {
+                Self::Validation(metric)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Loss;
+
+    #[test]
+    fn what_old_files_say_is_read_and_a_wrong_goal_does_no_harm() {
+        let read = |text: &str| serde_json::from_str::<Monitor>(text).unwrap();
+        assert_eq!(read("\"training_loss\""), Monitor::TrainingLoss);
+        let old = "{\"validation\":[\"mean_absolute_error\",\"minimize\"]}";
+        assert_eq!(read(old), Monitor::Validation(Metric::MeanAbsoluteError));
+        assert_eq!(serde_json::to_string(&read(old)).unwrap(), old);
+        let wrong = read("{\"validation\":[{\"top_accuracy\":5},\"minimize\"]}");
+        assert_eq!((wrong, wrong.goal()), (Monitor::Validation(Metric::TopK(5)), Goal::Maximize));
+        assert_eq!(read("{\"validation\":\"binary_accuracy\"}").goal(), Goal::Maximize);
+        for monitor in [
+            Monitor::Auto,
+            Monitor::Validation(Metric::Loss(Loss::Quantile { level: 0.9 })),
+            Monitor::TrainingLoss,
+        ] {
+            assert_eq!(read(&serde_json::to_string(&monitor).unwrap()), monitor);
+        }
+    }
+}
