@@ -7,3 +7,8 @@ pub mod report;
 pub mod repro;
 pub mod run;
 pub mod terminal;
+
+/// The examples of the repository's front page are tested.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct FrontPage;
