@@ -32,6 +32,34 @@ pub struct NetworkBuilder<'w, T> {
     buffers: ParamStore<T>,
 }
 
+/// What makes a described layer of one type of numbers. The code of a layer, kernels and all, is compiled where this is
+/// implemented for a type that is known, which is here: not again in every crate that builds a network.
+pub trait MakeLayer: Sized {
+    #[doc(hidden)]
+    fn layer(
+        builder: &mut NetworkBuilder<'_, Self>,
+        name: &str,
+        spec: &LayerSpec,
+    ) -> Result<Box<dyn Layer<Self>>, Error>
+    where
+        Self: Element;
+}
+
+macro_rules! make_layers {
+    ($($scalar:ty)*) => {
+        $(impl MakeLayer for $scalar {
+            fn layer(
+                builder: &mut NetworkBuilder<'_, Self>,
+                name: &str,
+                spec: &LayerSpec,
+            ) -> Result<Box<dyn Layer<Self>>, Error> {
+                builder.make(name, spec)
+            }
+        })*
+    };
+}
+make_layers! { f32 f64 }
+
 /// Given a layer's name, its fan in and fan out, and the matrix to fill.
 type InitialWeights<'w, T> = Box<dyn FnMut(&str, [usize; 2], &mut [T]) + 'w>;
 
@@ -134,7 +162,7 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
     }
 
     fn described(&mut self, name: &str, spec: &LayerSpec) -> Result<NamedLayer<T>, Error> {
-        self.named(name, |builder, name| builder.make(name, spec))
+        self.named(name, |builder, name| T::layer(builder, name, spec))
     }
 
     fn make(&mut self, name: &str, spec: &LayerSpec) -> Result<Box<dyn Layer<T>>, Error> {

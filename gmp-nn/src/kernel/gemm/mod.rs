@@ -100,7 +100,7 @@ pub(crate) fn wants_transposed_copy(k: usize, n: usize) -> bool {
 }
 
 /// A scalar that `matrixmultiply` multiplies: `f32` and `f64`.
-pub trait Element: Scalar + panel::External {}
+pub trait Element: Scalar + panel::External + crate::builder::MakeLayer {}
 impl Element for f32 {}
 impl Element for f64 {}
 
