@@ -2,14 +2,15 @@
 
 use crate::data::check_folder;
 use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY, Study, images};
+use crate::method::{self, MethodId};
 use crate::report::html::{Block, Report, Section};
+use crate::run::Protocol;
 use crate::run::execute::{Done, attempt, execute, say};
 use crate::run::lock::Lock;
 use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::run::results::Results;
 use crate::run::stop::{Requests, STOPPED, Stop};
 use crate::run::store::Store;
-use crate::run::{Method, Protocol};
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -54,7 +55,7 @@ pub struct ReproCommand {
     /// WN+IMN and LN (the last two are not in the paper); of table3 WN+MBN, BN, GmP+IMN and those two. The paper's if none is
     /// named; several with commas
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
-    methods: Vec<Method>,
+    methods: Vec<MethodId>,
     /// Learning rates, in place of the profile's grid; several with commas
     #[arg(long = "lr", value_name = "X", value_parser = learning_rate, value_delimiter = ',')]
     rates: Vec<f64>,
@@ -196,7 +197,7 @@ fn carry_out(
     let (id, threads) = (experiment.id(), context.threads);
     let runs = study.runs();
     if runs.is_empty() && !experiment.methods().is_empty() {
-        let known = Method::names(experiment.methods());
+        let known = method::names(&experiment.methods());
         say(&format!("{id}: nothing to run: its methods are {known}"));
         return Ok(Outcome::Nothing);
     }
@@ -320,8 +321,8 @@ fn check_methods(context: &Context, chosen: &[&dyn Experiment], are_all: bool) -
         Some(experiment) if !are_all => bail!(
             "{}: --method {}: it has none of them; its methods are {}",
             experiment.id(),
-            Method::names(named),
-            Method::names(experiment.methods())
+            method::names(named),
+            method::names(&experiment.methods())
         ),
         _ => Ok(()),
     }

@@ -1,5 +1,6 @@
 //! The convolutions of VGG-6 and ResNet-18, a pass at a time.
 
+use crate::method;
 use std::time::Instant;
 
 use gmp_autograd::{Tape, op as basic};
@@ -9,13 +10,12 @@ use gmp_nn::{Rng, op};
 use super::networks::{convolutions, flops, network};
 use super::timing::{Rounds, Timing};
 use super::{Case, Work, Workload};
-use crate::run::Method;
 
 /// Measures every size of convolution that occurs.
 pub(super) fn measure(rounds: Rounds, report: &mut dyn FnMut(Case)) {
     let mut seen = Vec::new();
     for workload in [Workload::Vgg6, Workload::Resnet18] {
-        let (spec, batch) = network(workload, Method::Standard);
+        let (spec, batch) = network(workload, method::SP);
         for (i, g) in convolutions(&spec, batch).iter().enumerate() {
             if seen.contains(g) {
                 continue;

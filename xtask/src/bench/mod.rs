@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::method::MethodId;
 use crate::terminal::print;
 use machine::Machine;
 use timing::{Rounds, Timing};
@@ -57,10 +58,9 @@ pub struct BenchArguments {
     /// Shortest round, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20, hide = true)]
     round_milliseconds: u64,
-    /// Measure a network of this form (its place among the paper's) here, and print what a parent process reads
-    #[arg(long, value_name = "N", hide = true, requires = "workloads",
-        value_parser = clap::value_parser!(u16).range(..networks::METHODS.len() as i64))]
-    form: Option<u16>,
+    /// Measure a network under this method in this process, and print what a parent process reads
+    #[arg(long, value_name = "METHOD", hide = true, requires = "workloads")]
+    method: Option<MethodId>,
 }
 
 /// What is timed.
@@ -69,7 +69,7 @@ pub struct BenchArguments {
 enum Workload {
     /// Matrix products, f32
     Gemm,
-    /// One training step: 13→100→1, mean absolute error, Adam; all four parameterizations
+    /// One training step: 13→100→1, mean absolute error, Adam; all four methods
     Mlp,
     /// A run of 10,000 epochs: 1→100→1 on 50 points, f64
     Levy,
@@ -77,7 +77,7 @@ enum Workload {
     Transform,
     /// Passes of the convolutions of both networks, f32
     Conv,
-    /// One training step of VGG-6: batch 32, softmax cross-entropy, SGD with momentum; all six forms, f32
+    /// One training step of VGG-6: batch 32, softmax cross-entropy, SGD with momentum; all six methods, f32
     Vgg6,
     /// One training step of ResNet-18: batch 8, the same
     Resnet18,
@@ -147,9 +147,8 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         .build()
         .with_context(|| format!("cannot start {threads} threads"))?;
     let rounds = Rounds::new(arguments.rounds, arguments.round_milliseconds);
-    if let (Some(form), Some(&workload)) = (arguments.form, arguments.workloads.first()) {
-        let form = networks::METHODS[usize::from(form)];
-        pool.install(|| networks::measure_here(workload, form, rounds))?;
+    if let (Some(method), Some(&workload)) = (arguments.method, arguments.workloads.first()) {
+        pool.install(|| networks::measure_here(workload, method, rounds))?;
         return Ok(ExitCode::SUCCESS);
     }
     let chosen =

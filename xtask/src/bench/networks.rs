@@ -12,21 +12,15 @@ use gmp_train::{Optimizer, Sgd};
 use serde::{Deserialize, Serialize};
 
 use super::timing::{Rounds, Timing};
+use crate::method::{self, Architecture, MethodId};
 use crate::terminal::print;
 
 use super::{BenchArguments, Case, Work, Workload};
-use crate::run::Method;
 
 const CLASSES: usize = 1000;
 
-/// Those of the paper's VGG-6.
-pub(super) const METHODS: [Method; 6] = {
-    let [a, b, c, d, e, f, ..] = Method::VGG;
-    [a, b, c, d, e, f]
-};
-
 /// The network of a workload and the pictures of a step.
-pub(super) fn network(workload: Workload, method: Method) -> (NetworkSpec, usize) {
+pub(super) fn network(workload: Workload, method: MethodId) -> (NetworkSpec, usize) {
     match workload {
         Workload::Resnet18 => (zoo::resnet18(&method.variant(), CLASSES), 8),
         _ => (zoo::vgg6(&method.variant(), 128, CLASSES), 32),
@@ -81,18 +75,18 @@ struct Measured {
     peak_memory: Option<f64>,
 }
 
-/// Measures every form of a network, a process each.
+/// Measures a network under every method of the paper, each in a process of its own.
 pub(super) fn measure(
     workload: Workload,
     arguments: &BenchArguments,
     report: &mut dyn FnMut(Case),
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    for (index, method) in METHODS.into_iter().enumerate() {
-        let name = method.name();
+    for method in method::in_paper(Architecture::Vgg) {
+        let name = method.name;
         let output = Command::new(&program)
             .args(["bench", if workload == Workload::Vgg6 { "vgg6" } else { "resnet18" }])
-            .args(["--form", &index.to_string(), "--threads", &arguments.threads.to_string()])
+            .args(["--method", name, "--threads", &arguments.threads.to_string()])
             .args(["--rounds", &arguments.rounds.to_string()])
             .args(["--round-milliseconds", &arguments.round_milliseconds.to_string()])
             .output()
@@ -115,8 +109,8 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// Measures one form in this process and prints the result for [`measure`].
-pub(super) fn measure_here(workload: Workload, method: Method, rounds: Rounds) -> anyhow::Result<()> {
+/// Measures one method in this process and prints the result for [`measure`].
+pub(super) fn measure_here(workload: Workload, method: MethodId, rounds: Rounds) -> anyhow::Result<()> {
     let (spec, batch) = network(workload, method);
     let mut network = spec.build::<f32>(0)?;
     let Features::Image { height, width, channels } = spec.input else { unreachable!("pictures go in") };
@@ -151,12 +145,12 @@ mod tests {
     /// VGG-6 needs 3.64 GFLOP a picture and step, as the paper's layer sizes say.
     #[test]
     fn operations_of_a_step() {
-        let (spec, batch) = network(Workload::Vgg6, Method::Standard);
+        let (spec, batch) = network(Workload::Vgg6, method::SP);
         let convolutions = convolutions(&spec, batch);
         assert_eq!(convolutions.len(), 6);
         let a_picture = flops_of_a_step(&convolutions, batch) / batch as f64;
         assert!((a_picture / 3.64e9 - 1.0).abs() < 0.01, "{a_picture}");
-        let (spec, batch) = network(Workload::Resnet18, Method::Standard);
+        let (spec, batch) = network(Workload::Resnet18, method::SP);
         assert_eq!(super::convolutions(&spec, batch).len(), 20);
     }
 }

@@ -1,11 +1,12 @@
 //! Figure 3: classification of the banana set in the plane with 10 ReLU units.
 
 use super::fig2::{curve, push_claim};
-use super::tables::{Quantity, Rate, color, comparisons, methods_table, movement_table};
+use super::tables::{Quantity, Rate, comparisons, methods_table, movement_table};
 use super::training::{Problem, Setup, Watched, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Rates, Study};
 use crate::data::table::Table;
 use crate::data::{banana, notebook};
+use crate::method::{self, Architecture, MethodId};
 use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::html::{Block, Section, mark_generated};
@@ -14,7 +15,7 @@ use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::Trace;
-use crate::run::{Method, Protocol, Record, Run, fingerprint};
+use crate::run::{Protocol, Record, Run, fingerprint};
 use anyhow::{Result, bail};
 use gmp_nn::Rng;
 use gmp_train::{Dataset, Loss, Metric, Standardizer, split};
@@ -51,8 +52,8 @@ impl Experiment for Fig3 {
     fn title(&self) -> &'static str {
         "Figure 3: classification of the banana set"
     }
-    fn methods(&self) -> &'static [Method] {
-        &Method::DENSE
+    fn methods(&self) -> Vec<MethodId> {
+        method::of(Architecture::Dense)
     }
     fn options(&self) -> &'static [&'static str] {
         &["--seeds", "--protocol", "--method", "--lr"]
@@ -78,7 +79,7 @@ impl Experiment for Fig3 {
         }
         let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
-        let methods = context.methods(self.methods(), self.methods());
+        let methods = context.methods(&self.methods(), &self.methods());
         let grid = |dataset| Grid {
             experiment: self.id(),
             methods: &methods,
@@ -152,8 +153,8 @@ impl Study for Banana {
     }
 
     fn report(&self, results: &Results<'_>) -> Section {
-        let methods: Vec<Method> =
-            Method::ALL.into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
+        let methods: Vec<MethodId> =
+            method::all().into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
         let mut blocks = vec![Block::Paragraph(
             "10 units and a logistic output on 1000 points of the set, 800 to train and 200 to test, standardized; \
              cross-entropy, Adam, batches of 128, at most 5000 epochs; the rate falls tenfold after 50 epochs without \
@@ -229,8 +230,8 @@ impl Study for Banana {
                 let compared = comparisons(
                     results,
                     &sets,
-                    Method::Geometric,
-                    &Method::BASELINES,
+                    method::GMP,
+                    &method::baselines(),
                     Protocol::Paper,
                     rate,
                     quantity,
@@ -240,8 +241,8 @@ impl Study for Banana {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 Protocol::Paper,
                 Rate::Paper,
                 Quantity::ACCURACY,
@@ -253,8 +254,8 @@ impl Study for Banana {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 Protocol::HeldOut,
                 Rate::Chosen,
                 Quantity::ACCURACY,
@@ -292,7 +293,7 @@ fn plane() -> Vec<f64> {
 }
 
 impl Banana {
-    fn figure(&self, results: &Results<'_>, methods: &[Method]) -> Option<Figure> {
+    fn figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Option<Figure> {
         let sets = self.sets();
         let (first, seeded) = (sets[0], sets[sets.len() - 1]);
         let dataset = first.name;
@@ -302,7 +303,7 @@ impl Banana {
             Axis::log2("mean over units, radians"),
         );
         let (mut own, mut others, mut regions) = (Vec::new(), Vec::new(), Vec::new());
-        let methods = methods.iter().filter(|m| **m != Method::GeometricHalfSphere);
+        let methods = methods.iter().filter(|m| m.in_paper);
         for (k, &method) in methods.enumerate() {
             let Some(lr) = results.pictured_rate(first, method) else { continue };
             let cell = |set| Cell { set, method, lr, protocol: Protocol::Paper };
@@ -310,8 +311,12 @@ impl Banana {
                 let Some(trace) = results.trace(record) else { continue };
                 let is_first = record.run.seed == 0;
                 let line = curve(&trace.epochs, &trace.direction.mean);
-                let layer = Layer::line(line, color(method)).sized(if is_first { 1.8 } else { 0.8 });
-                turn = turn.with(if is_first { layer.labelled(method.name()) } else { layer.faded(0.35) });
+                let layer = Layer::line(line, method.color).sized(if is_first { 1.8 } else { 0.8 });
+                turn = turn.with(if is_first {
+                    layer.stroked(method.dash).labelled(method.name)
+                } else {
+                    layer.faded(0.35)
+                });
             }
             let Some(record) = results.of(cell(first)).find(|record| record.run.seed == 0) else {
                 continue;
@@ -320,7 +325,7 @@ impl Banana {
             let letter = |row: u8| format!("({})", char::from(b'a' + 4 * row + k as u8));
             own.push(trajectories(format!("{} {method}, lr {}", letter(0), rate(record.run.lr)), &trace));
             // The other's rate: 0.1 for the baselines, 0.01 for GmP.
-            let lr = if method.paper_rate() == 0.1 { 0.01 } else { 0.1 };
+            let lr = if method.paper_rate == 0.1 { 0.01 } else { 0.1 };
             let swapped = results.of(Cell { lr, ..cell(first) }).find(|record| record.run.seed == 0);
             if let Some(trace) = swapped.and_then(|record| results.trace(record)) {
                 others.push(trajectories(format!("{} {method}, lr {}", letter(1), rate(lr)), &trace));
@@ -365,8 +370,8 @@ impl Banana {
         let (x, y) = axes();
         let panel = Panel::new(format!("{letter} {}: {accuracy}", record.run.method), x, y)
             .with(Layer::Heat { grid: grid.clone(), range: (0.0, 1.0), map: ColorMap::Diverging })
-            .with(Layer::points(class(0.0), Color::SP, Marker::Dot).sized(3.0))
-            .with(Layer::points(class(1.0), Color::BN, Marker::Dot).sized(3.0))
+            .with(Layer::points(class(0.0), Color::BLUE, Marker::Dot).sized(3.0))
+            .with(Layer::points(class(1.0), Color::PURPLE, Marker::Dot).sized(3.0))
             .with(Layer::Contour { grid, level: 0.5, color: Color::INK, width: 2.4 })
             .with(Layer::points(stars, Color::INACTIVE, Marker::Star));
         Some(panel.aspect_equal())

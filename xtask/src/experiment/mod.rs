@@ -17,11 +17,12 @@ pub mod tables;
 pub mod theory;
 pub mod training;
 
+use crate::method::{self, MethodId};
 use crate::report::html::Section;
 use crate::run::execute::Finished;
 use crate::run::results::Results;
 use crate::run::stop::Stop;
-use crate::run::{Method, Protocol, Record, Run};
+use crate::run::{Protocol, Record, Run};
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
@@ -48,8 +49,8 @@ pub trait Experiment: Sync {
     /// What it is, in a few words.
     fn title(&self) -> &'static str;
     /// The methods that it can run; none where there is nothing to choose.
-    fn methods(&self) -> &'static [Method] {
-        &[]
+    fn methods(&self) -> Vec<MethodId> {
+        Vec::new()
     }
     /// The options that it heeds, of those that not every experiment does.
     fn options(&self) -> &'static [&'static str];
@@ -129,7 +130,7 @@ pub struct Context {
     /// Which data sets, by name or path, where the user said.
     pub datasets: Vec<String>,
     /// Which methods, where the user said.
-    pub methods: Option<Vec<Method>>,
+    pub methods: Option<Vec<MethodId>>,
     /// Which learning rates, where the user said.
     pub rates: Option<Vec<f64>>,
     /// Where data sets are.
@@ -156,8 +157,8 @@ impl Context {
 
     /// The user's choice among the methods that an experiment can run; `default` where there was none.
     #[must_use]
-    pub fn methods(&self, all: &[Method], default: &[Method]) -> Vec<Method> {
-        let chosen = |named: &Vec<Method>| all.iter().copied().filter(|m| named.contains(m)).collect();
+    pub fn methods(&self, all: &[MethodId], default: &[MethodId]) -> Vec<MethodId> {
+        let chosen = |named: &Vec<MethodId>| all.iter().copied().filter(|m| named.contains(m)).collect();
         self.methods.as_ref().map_or_else(|| default.to_vec(), chosen)
     }
 
@@ -184,8 +185,8 @@ impl Context {
                     let rates = match (&self.rates, grid.rates) {
                         (Some(rates), _) => rates.clone(),
                         (None, Rates::Equal(lr)) => vec![lr],
-                        (None, Rates::Grid) if method != Method::GeometricHalfSphere => self.rates(),
-                        (None, _) => vec![method.paper_rate()],
+                        (None, Rates::Grid) if method != method::GMP_HALF_SPHERE => self.rates(),
+                        (None, _) => vec![method.paper_rate],
                     };
                     runs.extend(rates.into_iter().map(|lr| Run {
                         experiment: grid.experiment.to_owned(),
@@ -225,7 +226,7 @@ pub struct Grid<'a> {
     /// The data's fingerprint.
     pub data: &'a str,
     /// Which methods.
-    pub methods: &'a [Method],
+    pub methods: &'a [MethodId],
     /// Which seeds.
     pub seeds: std::ops::Range<u64>,
     /// Most epochs.
@@ -255,7 +256,7 @@ mod tests {
             pictures: images::Options::default(),
             small_sets: OnceLock::new(),
         };
-        let methods = [Method::BatchNorm, Method::Geometric, Method::GeometricHalfSphere];
+        let methods = [method::BN, method::GMP, method::GMP_HALF_SPHERE];
         let planned = |context: &Context, rates| {
             let runs = context.plan(Grid {
                 experiment: "",

@@ -7,12 +7,13 @@ use super::training::{Problem, Setup, Watched, carry_out, hold_out};
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, names};
 use crate::data::numpy::train_test_split;
 use crate::data::table::Table as Data;
+use crate::method::{self, Architecture, MethodId};
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Claim, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
-use crate::run::{Method, Protocol, Run, fingerprint};
+use crate::run::{Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result, bail};
 use gmp_train::{Dataset, Loss, Metric};
 
@@ -43,8 +44,8 @@ impl Experiment for Table1 {
     fn title(&self) -> &'static str {
         "Table 1: test RMSE on the UCI regression sets"
     }
-    fn methods(&self) -> &'static [Method] {
-        &Method::DENSE
+    fn methods(&self) -> Vec<MethodId> {
+        method::of(Architecture::Dense)
     }
     fn options(&self) -> &'static [&'static str] {
         &["--seeds", "--protocol", "--dataset", "--method", "--lr"]
@@ -80,7 +81,7 @@ impl Experiment for Table1 {
             sets.push(Set { name, data, constant, fingerprint });
         }
         let mut study = Uci { sets, runs: Vec::new(), profile: context.profile };
-        let methods = context.methods(self.methods(), self.methods());
+        let methods = context.methods(&self.methods(), &self.methods());
         for set in &study.sets {
             let quick = context.profile == Profile::Quick && set.data.samples() >= LARGE;
             let (seeds, epoch_limit) =
@@ -151,7 +152,7 @@ impl Study for Uci {
     fn cost(&self, run: &Run) -> f64 {
         let samples = self.set(run).map_or(0, |set| set.data.samples());
         // Slow rates take more epochs until they stop; normalization takes half as much again a step.
-        let factor = if run.method == Method::BatchNorm { 1.5 } else { 1.0 };
+        let factor = if run.method == method::BN { 1.5 } else { 1.0 };
         (samples as f64 + 300.0) * factor * (0.02 / run.lr).max(1.0).sqrt() * (run.epoch_limit as f64).sqrt()
     }
 
@@ -175,8 +176,8 @@ impl Study for Uci {
                 .to_owned(),
         )];
         self.notes(&mut blocks);
-        let methods: Vec<Method> =
-            Method::ALL.into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
+        let methods: Vec<MethodId> =
+            method::all().into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
         let sets: Vec<SetId<'_>> = self.sets.iter().map(Set::id).collect();
         let shown: Vec<(SetId<'_>, usize)> = sets.iter().map(|&set| (set, decimals(results, set))).collect();
         let table = |protocol, rate: Rate, what: &str| {
@@ -189,8 +190,8 @@ impl Study for Uci {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 protocol,
                 rate,
                 Quantity::RMSE,
@@ -223,16 +224,9 @@ impl Study for Uci {
             claim(&mut blocks, Protocol::HeldOut, Rate::Chosen, statement);
         }
         for protocol in [Protocol::Paper, Protocol::HeldOut] {
-            let against = &[Method::GeometricHalfSphere];
-            let compared = comparisons(
-                results,
-                &sets,
-                Method::Geometric,
-                against,
-                protocol,
-                Rate::Paper,
-                Quantity::RMSE,
-            );
+            let against = &[method::GMP_HALF_SPHERE];
+            let compared =
+                comparisons(results, &sets, method::GMP, against, protocol, Rate::Paper, Quantity::RMSE);
             if !compared.is_empty() {
                 let caption = format!(
                     "What the authors' initialization changes: paired differences of test RMSE between exact initial \
@@ -243,7 +237,12 @@ impl Study for Uci {
         }
         blocks.push(Block::Figure(self.rates_figure(results, &methods)));
         let names: Vec<&str> = sets.iter().map(|set| set.name).collect();
-        blocks.push(Block::Table(published("table1", "test RMSE", &names, &Method::PAPER)));
+        blocks.push(Block::Table(published(
+            "table1",
+            "test RMSE",
+            &names,
+            &method::in_paper(Architecture::Dense),
+        )));
         Table1.section(blocks)
     }
 }
@@ -277,7 +276,7 @@ impl Uci {
         }
     }
 
-    fn rates_figure(&self, results: &Results<'_>, methods: &[Method]) -> Figure {
+    fn rates_figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Figure {
         let protocol = self.runs.last().map_or(Protocol::HeldOut, |run| run.protocol);
         let caption = format!(
             "Test RMSE over the learning rate ({protocol} protocol), mean and 95% interval over seeds. The released code has \
@@ -285,8 +284,8 @@ impl Uci {
         );
         let mut figure =
             Figure::new("table1-learning-rates", "Test RMSE at each learning rate").caption(caption);
-        let methods: Vec<Method> =
-            methods.iter().copied().filter(|m| *m != Method::GeometricHalfSphere).collect();
+        let methods: Vec<MethodId> =
+            methods.iter().copied().filter(|m| *m != method::GMP_HALF_SPHERE).collect();
         for row in self.sets.chunks(4) {
             let panel = |set: &Set| rates_panel(results, set.id(), &methods, protocol, "test RMSE");
             figure = figure.row(180.0, row.iter().map(panel).collect());
@@ -301,7 +300,7 @@ fn lowest(results: &Results<'_>, sets: &[SetId<'_>], protocol: Protocol, rate: R
     for &set in sets {
         let mean =
             |method| rate.cell(results, set, method, protocol, false).and_then(|c| results.summary(c).mean);
-        let means: Option<Vec<f64>> = Method::PAPER.into_iter().map(mean).collect();
+        let means: Option<Vec<f64>> = method::in_paper(Architecture::Dense).into_iter().map(mean).collect();
         if let Some(means) = means {
             count.1 += 1;
             count.0 += usize::from(means[..3].iter().all(|other| means[3] < *other));

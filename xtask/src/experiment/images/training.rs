@@ -328,7 +328,8 @@ impl Observer<f32> for Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Method, Protocol};
+    use crate::method;
+    use crate::run::Protocol;
     use gmp_nn::zoo::vgg6;
 
     /// A process that is killed between the end of a run and its record comes back to the end, not to the start.
@@ -337,7 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let set = Set::generated(32, 8);
         let recipe = Recipe {
-            network: vgg6(&Method::GeometricInputNorm.variant(), 2, set.training.classes()),
+            network: vgg6(&method::GMP_IMN.variant(), 2, set.training.classes()),
             set: &set,
             augmented: Preparation::small(true),
             plain: Preparation::small(false),
@@ -350,7 +351,7 @@ mod tests {
         let run = Run {
             experiment: "test".to_owned(),
             dataset: "generated".to_owned(),
-            method: Method::GeometricInputNorm,
+            method: method::GMP_IMN,
             lr: 0.1,
             protocol: Protocol::Paper,
             seed: 0,

@@ -7,11 +7,12 @@ use super::training::{self, Recipe, carry_out};
 use crate::experiment::names::Names;
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
+use crate::method::{self, Architecture, MethodId};
 use crate::report::html::{Block, Section, mark_generated};
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
-use crate::run::{Method, Protocol, Record, Run};
+use crate::run::{Protocol, Record, Run};
 use anyhow::{Context as _, Result};
 use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
@@ -33,9 +34,6 @@ pub const OPTIONS: &[&str] = &[
 
 /// The folder of the runs.
 pub const STORE: &str = "vgg6";
-/// The six of the paper.
-pub const METHODS: &[Method] = Method::VGG.split_at(6).0;
-
 /// What is shown of the runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -102,7 +100,7 @@ impl Vgg {
         if shown == Shown::Curves {
             batches.drain(..batches.len() - 1);
         }
-        let methods = context.methods(&Method::VGG, METHODS);
+        let methods = context.methods(&method::of(Architecture::Vgg), &method::in_paper(Architecture::Vgg));
         let (mut rows, mut runs, mut seen) = (Vec::new(), Vec::new(), Names::default());
         for set in sets::small(context)? {
             if set.is_generated() {
@@ -214,8 +212,10 @@ impl Study for Vgg {
             )));
         }
         blocks.extend(images::micro_batch_note(self.micro_batch));
-        let methods: Vec<Method> =
-            Method::VGG.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
+        let methods: Vec<MethodId> = method::of(Architecture::Vgg)
+            .into_iter()
+            .filter(|m| self.runs.iter().any(|run| run.method == *m))
+            .collect();
         let rows: Vec<Row<'_>> = self.rows.iter().map(Planned::row).collect();
         match self.shown {
             Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods, Rate::Paper)),

@@ -7,12 +7,13 @@ use crate::data::table::Table as Data;
 use crate::experiment::fig3::{self, Banana};
 use crate::experiment::training::{Problem, Setup, carry_out_between, metric_name};
 use crate::experiment::{Context, Profile, names, table1};
+use crate::method::{self, MethodId};
 use crate::report::statistics::pair_by_seed;
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::{Numbers, Trace};
-use crate::run::{Method, Protocol, Run, fingerprint};
+use crate::run::{Protocol, Run, fingerprint};
 use anyhow::{Context as _, Result};
 use gmp_math::sphere::{to_cartesian, to_spherical};
 use gmp_nn::{Mlp, Network, Parameterization};
@@ -21,7 +22,7 @@ use gmp_train::Dataset;
 /// The learning rate of all these networks: the authors' for GmP, and the same for SP so that only the parameterization
 /// differs.
 pub const RATE: f64 = 0.1;
-pub(super) const METHODS: [Method; 2] = [Method::Standard, Method::Geometric];
+pub(super) const METHODS: [MethodId; 2] = [method::SP, method::GMP];
 /// What a data set is called whose inputs, and the rows of whose initial weights, are in the opposite order.
 pub const REVERSED: &str = "-reversed";
 
@@ -140,7 +141,7 @@ impl Networks {
             for order in ["", REVERSED] {
                 for method in context.methods(&METHODS, &METHODS) {
                     // A large set takes too long for more than the count of its dead angles.
-                    if large && (!order.is_empty() || method == Method::Standard) {
+                    if large && (!order.is_empty() || method == method::SP) {
                         continue;
                     }
                     self.runs.push(Run {
@@ -198,7 +199,7 @@ impl Networks {
     pub fn metrics(&self, results: &Results<'_>) -> Vec<Metric> {
         let mut found = Vec::new();
         for set in &self.sets {
-            let cell = cell(set.id(), Method::Geometric);
+            let cell = cell(set.id(), method::GMP);
             let mut layers: [Vec<Vec<f64>>; 2] = [Vec::new(), Vec::new()];
             for record in results.of(cell) {
                 let spec = Mlp::new(set.inputs, &[set.setup().units], 1, Parameterization::Geometric);
@@ -244,7 +245,7 @@ impl Networks {
     }
 }
 
-fn cell(set: SetId<'_>, method: Method) -> Cell<'_> {
+fn cell(set: SetId<'_>, method: MethodId) -> Cell<'_> {
     Cell { set, method, lr: RATE, protocol: Protocol::Paper }
 }
 
