@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use crate::experiment::levy;
 use crate::method::{self, Architecture, MethodId};
+use crate::problem::levy;
 use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;

@@ -1,12 +1,14 @@
 //! Figure 2: one-dimensional regression of the Levy function with 100 ReLU units.
 
-use super::fig5::fig2_panels;
-use super::levy;
-use super::tables::{Quantity, Rate, comparisons, comparisons_table, methods_table, movement_table, verdict};
-use super::training::{Problem, Setup, Watched, carry_out};
+use super::one_input::unit_panel;
+use super::tables::{
+    FEWEST_SEEDS, Quantity, Rate, comparisons, curve, methods_table, movement_table, push_claim,
+};
+use super::training::{Problem, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Rates, Study};
 use crate::data::notebook;
 use crate::method::{self, Architecture, MethodId};
+use crate::problem::levy::{self, EPOCHS, NOTEBOOK, SEEDED, SETUP, points};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Claim, Section};
@@ -18,27 +20,10 @@ use crate::run::stop::Stop;
 use crate::run::trace::Trace;
 use crate::run::{Protocol, Record, Run, fingerprint};
 use anyhow::Result;
-use gmp_train::{Dataset, Loss, Metric};
+use gmp_train::Dataset;
 
 /// Figure 2.
 pub struct Fig2;
-
-const SETUP: Setup = Setup {
-    units: 100,
-    loss: Loss::MeanAbsoluteError,
-    metric: Metric::RootMeanSquaredError,
-    monitor: Metric::MeanAbsoluteError,
-    watched: Watched::TrainingLoss,
-    batch_size: 50,
-    patience: (500, 1000),
-    standardize: false,
-};
-const EPOCHS: usize = 10_000;
-
-/// New points for every seed.
-const SEEDED: SetId<'static> = SetId { name: "levy", fingerprint: "seeded" };
-/// The authors' fifty points; the seed draws the initial weights only.
-const NOTEBOOK: &str = "levy-notebook";
 
 impl Experiment for Fig2 {
     fn id(&self) -> &'static str {
@@ -87,10 +72,6 @@ struct Levy {
     runs: Vec<Run>,
     /// Fingerprint of the authors' points.
     notebook: String,
-}
-
-fn points(run: &Run) -> (Vec<f64>, Vec<f64>) {
-    if run.dataset == NOTEBOOK { notebook::levy_draw() } else { levy::draw(run.seed) }
 }
 
 impl Study for Levy {
@@ -217,23 +198,6 @@ impl Study for Levy {
     }
 }
 
-/// A claim with its test and the table behind it.
-pub(super) fn push_claim(
-    blocks: &mut Vec<Block>,
-    statement: &str,
-    compared: &[super::tables::Comparison],
-    quantity: &str,
-    rate: Rate,
-) {
-    if compared.is_empty() {
-        return;
-    }
-    let (verdict, evidence) = verdict(compared);
-    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
-    let caption = format!("Paired differences of {quantity}, {}.", rate.words());
-    blocks.push(Block::Table(comparisons_table(compared, |_| 3, caption)));
-}
-
 /// "The optimal learning rate for SP, WN and BN is lower than that for GmP."
 fn chosen_rates_claim(results: &Results<'_>) -> Claim {
     let statement = "The best learning rate of SP, WN and BN is lower than that of GmP.".to_owned();
@@ -241,7 +205,7 @@ fn chosen_rates_claim(results: &Results<'_>) -> Claim {
     let rates: Option<Vec<f64>> = method::in_paper(Architecture::Dense).into_iter().map(chosen).collect();
     let grid: Vec<f64> = results.rates(SEEDED, method::GMP);
     let seeds = results.records.iter().map(|r| r.run.seed).max().map_or(0, |s| s + 1);
-    let Some(rates) = rates.filter(|_| grid.len() >= 2 && seeds >= super::tables::FEWEST_SEEDS as u64) else {
+    let Some(rates) = rates.filter(|_| grid.len() >= 2 && seeds >= FEWEST_SEEDS as u64) else {
         let evidence =
             "Needs all four methods, held-out runs, several learning rates and five seeds.".to_owned();
         return Claim { statement, verdict: Verdict::NotTested, evidence };
@@ -294,7 +258,7 @@ impl Levy {
             fits.push(fit_panel(letter, record, &trace));
             strips.push(strips_panel(&trace, method));
         }
-        let [a, b] = fig2_panels();
+        let [a, b] = [unit_panel("(a)", 1.0, -0.8), unit_panel("(b)", -1.0, -0.8)];
         let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) Mean over the 100 units of |φ_t − φ_{t−1}| at each \
                        step, averaged in bins of epochs; our reading of the caption, since no code was released for it. \
                        (d)–(g) The authors' fifty points, seed 0, with the test RMSE: the function, the points, the network before (dashed) \
@@ -308,11 +272,6 @@ impl Levy {
                 .row(200.0, strips)
         })
     }
-}
-
-/// A binned curve as points.
-pub(super) fn curve(x: &[f32], y: &[f32]) -> Vec<(f64, f64)> {
-    x.iter().zip(y).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect()
 }
 
 fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {

@@ -1,12 +1,11 @@
 //! Figure 3: classification of the banana set in the plane with 10 ReLU units.
 
-use super::fig2::{curve, push_claim};
-use super::tables::{Quantity, Rate, comparisons, methods_table, movement_table};
-use super::training::{Problem, Setup, Watched, carry_out};
+use super::tables::{Quantity, Rate, comparisons, curve, methods_table, movement_table, push_claim};
+use super::training::{Problem, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Rates, Study};
-use crate::data::table::Table;
-use crate::data::{banana, notebook};
+use crate::data::notebook;
 use crate::method::{self, Architecture, MethodId};
+use crate::problem::banana::{self, Banana, EPOCHS, GENERATED, NOTEBOOK, SEEDED, SETUP};
 use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::html::{Block, Section, mark_generated};
@@ -15,35 +14,12 @@ use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::Trace;
-use crate::run::{Protocol, Record, Run, fingerprint};
+use crate::run::{Protocol, Record, Run};
 use anyhow::{Result, bail};
-use gmp_nn::Rng;
-use gmp_train::{Dataset, Loss, Metric, Standardizer, split};
-use std::path::PathBuf;
+use gmp_train::Standardizer;
 
 /// Figure 3.
 pub struct Fig3;
-
-pub(super) const SETUP: Setup = Setup {
-    units: 10,
-    loss: Loss::BinaryCrossEntropy,
-    metric: Metric::BinaryAccuracy,
-    monitor: Metric::BinaryAccuracy,
-    watched: Watched::TestSet,
-    batch_size: 128,
-    patience: (50, 100),
-    standardize: true,
-};
-pub(super) const EPOCHS: usize = 5000;
-/// Points taken of the whole set.
-const SUBSET: usize = 1000;
-
-/// Another subset and split for every seed.
-pub(super) const SEEDED: &str = "banana";
-/// The set that is drawn where the real one is not at hand.
-pub(super) const GENERATED: &str = "banana-generated";
-/// The authors' subset and split; the seed draws the initial weights and shuffles only.
-pub(super) const NOTEBOOK: &str = "banana-notebook";
 
 impl Experiment for Fig3 {
     fn id(&self) -> &'static str {
@@ -66,87 +42,56 @@ impl Experiment for Fig3 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let (table, is_real) = table(context)?;
+        let (data, is_real) = Banana::load(&context.data_dir)?;
         let (train, test) = notebook::banana_split();
         let needed = train.into_iter().chain(test).max().map_or(0, |last| last + 1);
         if !is_real {
-            say(&format!("fig3: on generated data: there is no {}", path(context).display()));
-        } else if table.rows < needed {
-            let (path, rows) = (table.path.display(), table.rows);
+            say(&format!(
+                "fig3: on generated data: there is no {}",
+                banana::path(&context.data_dir).display()
+            ));
+        } else if data.table.rows < needed {
+            let (path, rows) = (data.table.path.display(), data.table.rows);
             bail!(
                 "{path}: {rows} rows; the authors' split is of the first {needed}, and more, of KEEL's set"
             );
         }
-        let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
         let methods = context.methods(&self.methods(), &self.methods());
         let grid = |dataset| Grid {
             experiment: self.id(),
             methods: &methods,
             dataset,
-            data: &data,
+            data: &data.fingerprint,
             seeds: context.seeds(10, 20),
             epoch_limit: EPOCHS,
             protocols: &context.protocols,
             rates: Rates::Grid,
         };
-        let runs = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
-        Ok(Prepared::Ready(Box::new(Banana { table, fingerprint: data, datasets, runs })))
+        let runs: Vec<Run> = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
+        Ok(Prepared::Ready(Box::new(Classification { data, datasets, runs })))
     }
 }
 
-/// Where the real set is looked for.
-pub(super) fn path(context: &Context) -> PathBuf {
-    context.data_dir.join("banana.csv")
+struct Classification {
+    data: Banana,
+    datasets: Vec<&'static str>,
+    runs: Vec<Run>,
 }
 
-/// The whole set, or a generated one where it is not in the data folder, and whether it is the real one.
-pub(super) fn table(context: &Context) -> Result<(Table, bool)> {
-    let found = banana::load(&context.data_dir)?;
-    let is_real = found.is_some();
-    let generated = || {
-        let mut rng = Rng::new(0, "generated banana set");
-        banana::synthetic(5300, &mut || rng.uniform())
-    };
-    Ok((found.unwrap_or_else(generated), is_real))
-}
-
-pub(super) struct Banana {
-    pub(super) table: Table,
-    pub(super) fingerprint: String,
-    pub(super) datasets: Vec<&'static str>,
-    pub(super) runs: Vec<Run>,
-}
-
-impl Banana {
+impl Classification {
     fn sets(&self) -> Vec<SetId<'_>> {
-        self.datasets.iter().map(|name| SetId { name, fingerprint: &self.fingerprint }).collect()
-    }
-
-    /// Training and test samples of a run, classes as 0 and 1.
-    pub(super) fn samples(&self, run: &Run) -> Result<(Dataset<f64>, Dataset<f64>)> {
-        let (train, test) = if run.dataset == NOTEBOOK {
-            notebook::banana_split()
-        } else {
-            let mut rows: Vec<usize> = (0..self.table.rows).collect();
-            Rng::new(run.seed, "banana subset").shuffle(&mut rows);
-            rows.truncate(SUBSET);
-            let (train, test) = split(rows.len(), 0.2, &mut Rng::new(run.seed, "test split"))?;
-            (train.iter().map(|&i| rows[i]).collect(), test.iter().map(|&i| rows[i]).collect())
-        };
-        let targets = self.table.target().iter().map(|&class| f64::from(class > 0.0)).collect();
-        let all = Dataset::new(self.table.inputs(), 2, targets, 1)?;
-        Ok((all.subset(&train)?, all.subset(&test)?))
+        self.datasets.iter().map(|name| SetId { name, fingerprint: &self.data.fingerprint }).collect()
     }
 }
 
-impl Study for Banana {
+impl Study for Classification {
     fn runs(&self) -> Vec<Run> {
         self.runs.clone()
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
-        let (train, test) = self.samples(run)?;
+        let (train, test) = self.data.samples(run)?;
         let picture = run.seed == 0 && run.protocol == Protocol::Paper;
         let problem = Problem { train, test, grid: plane(), watch: true, picture };
         carry_out(&SETUP, problem, run, stop)
@@ -292,7 +237,7 @@ fn plane() -> Vec<f64> {
     axis().iter().flat_map(|&y| axis().into_iter().flat_map(move |x| [x, y])).collect()
 }
 
-impl Banana {
+impl Classification {
     fn figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Option<Figure> {
         let sets = self.sets();
         let (first, seeded) = (sets[0], sets[sets.len() - 1]);
@@ -353,7 +298,7 @@ impl Banana {
     }
 
     fn region(&self, letter: &str, record: &Record, trace: &Trace) -> Option<Panel> {
-        let (train, mut test) = self.samples(&record.run).ok()?;
+        let (train, mut test) = self.data.samples(&record.run).ok()?;
         Standardizer::fit(&train).apply(&mut test);
         let probability = |z: &f32| 1.0 / (1.0 + (-f64::from(*z)).exp());
         let grid =

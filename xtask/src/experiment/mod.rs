@@ -8,8 +8,7 @@ pub mod fig3;
 pub mod fig4;
 pub mod fig5;
 pub mod images;
-pub mod levy;
-pub mod names;
+pub mod one_input;
 pub mod table1;
 pub mod table2;
 pub mod table3;
@@ -18,6 +17,7 @@ pub mod theory;
 pub mod training;
 
 use crate::method::{self, MethodId};
+use crate::problem::images::{Set, small};
 use crate::report::html::Section;
 use crate::run::execute::Finished;
 use crate::run::results::Results;
@@ -141,8 +141,8 @@ pub struct Context {
     pub threads: usize,
     /// What was said of networks for pictures.
     pub pictures: images::Options,
-    /// The sets of 32×32 pictures, once they are read.
-    pub small_sets: OnceLock<Vec<images::sets::Set>>,
+    /// The sets of 32×32 images, once they are read.
+    pub small_sets: OnceLock<Vec<Set>>,
 }
 
 impl Context {
@@ -170,6 +170,19 @@ impl Context {
             Profile::Quick => vec![0.01, 0.1],
             Profile::Full => vec![0.003, 0.01, 0.03, 0.1, 0.3],
         })
+    }
+
+    /// The sets of 32×32 images that the user asked for. They are read once, whatever the number of experiments and batch
+    /// sizes: ImageNet32 is 3.7 GiB in memory.
+    ///
+    /// # Errors
+    /// An unknown name, or files that cannot be read.
+    pub fn small_sets(&self) -> Result<Vec<Set>> {
+        if let Some(sets) = self.small_sets.get() {
+            return Ok(sets.clone());
+        }
+        let sets = small(&self.data_dir, &self.datasets, self.profile == Profile::Full)?;
+        Ok(self.small_sets.get_or_init(|| sets).clone())
     }
 
     /// The runs of one data set: every seed under every protocol, method and learning rate.

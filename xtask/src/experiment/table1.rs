@@ -3,39 +3,21 @@
 use super::tables::{
     Quantity, Rate, comparisons, comparisons_table, methods_table, published, rates_panel, verdict,
 };
-use super::training::{Problem, Setup, Watched, carry_out, hold_out};
-use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, names};
-use crate::data::numpy::train_test_split;
-use crate::data::table::Table as Data;
+use super::training::{Problem, carry_out};
+use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study};
 use crate::method::{self, Architecture, MethodId};
+use crate::problem::names;
+use crate::problem::uci::{EPOCHS, LARGE, QUICK_EPOCHS, SETUP, Set, check_rows};
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Claim, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
-use crate::run::{Protocol, Run, fingerprint};
-use anyhow::{Context as _, Result, bail};
-use gmp_train::{Dataset, Loss, Metric};
+use crate::run::{Protocol, Run};
+use anyhow::{Context as _, Result};
 
 /// Table 1.
 pub struct Table1;
-
-pub(super) const SETUP: Setup = Setup {
-    units: 100,
-    loss: Loss::MeanAbsoluteError,
-    metric: Metric::RootMeanSquaredError,
-    monitor: Metric::MeanSquaredError,
-    watched: Watched::TestSet,
-    batch_size: 1024,
-    patience: (50, 100),
-    standardize: true,
-};
-pub(super) const EPOCHS: usize = 5000;
-
-/// A set with so many samples takes half a minute a run; the quick profile gives it one seed, the authors' rates and
-/// fewer epochs.
-pub(super) const LARGE: usize = 5000;
-pub(super) const QUICK_EPOCHS: usize = 300;
 
 impl Experiment for Table1 {
     fn id(&self) -> &'static str {
@@ -58,7 +40,7 @@ impl Experiment for Table1 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let files = names::csv_files(context)?;
+        let files = names::csv_files(&context.data_dir, &context.datasets)?;
         if files.is_empty() {
             let folder = context.data_dir.join("uci");
             let how = format!(
@@ -71,14 +53,9 @@ impl Experiment for Table1 {
         }
         let mut sets = Vec::new();
         for (name, path) in files {
-            let table = Data::read_csv(&path)?;
-            let (inputs, target) = (table.inputs(), table.target());
-            let constant = table.constant_columns().into_iter().map(|j| table.columns[j].clone()).collect();
-            let fingerprint = fingerprint(table.values.iter());
-            let data = Dataset::new(inputs, table.cols - 1, target, 1)
-                .with_context(|| path.display().to_string())?;
-            check_rows(data.samples(), &context.protocols).with_context(|| path.display().to_string())?;
-            sets.push(Set { name, data, constant, fingerprint });
+            let set = Set::read(name, &path)?;
+            check_rows(set.data.samples(), &context.protocols).with_context(|| path.display().to_string())?;
+            sets.push(set);
         }
         let mut study = Uci { sets, runs: Vec::new(), profile: context.profile };
         let methods = context.methods(&self.methods(), &self.methods());
@@ -114,30 +91,6 @@ impl Table1 {
     }
 }
 
-/// Makes sure that every part of a run's split has samples, of which a seed changes nothing.
-fn check_rows(rows: usize, protocols: &[Protocol]) -> Result<()> {
-    let (train, _) = train_test_split(rows, 0.2, 0)?;
-    if protocols.contains(&Protocol::HeldOut) && hold_out(train.len(), 0).is_err() {
-        bail!(
-            "{rows} rows are too few to hold out some of the training samples; --protocol paper needs no more than 2"
-        );
-    }
-    Ok(())
-}
-
-struct Set {
-    name: String,
-    data: Dataset<f64>,
-    constant: Vec<String>,
-    fingerprint: String,
-}
-
-impl Set {
-    fn id(&self) -> SetId<'_> {
-        SetId { name: &self.name, fingerprint: &self.fingerprint }
-    }
-}
-
 struct Uci {
     sets: Vec<Set>,
     runs: Vec<Run>,
@@ -158,9 +111,7 @@ impl Study for Uci {
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
-        // The authors' split of this seed: every method of a seed sees the same samples.
-        let (train, test) = train_test_split(set.data.samples(), 0.2, run.seed)?;
-        let (train, test) = (set.data.subset(&train)?, set.data.subset(&test)?);
+        let (train, test) = set.split(run.seed)?;
         let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
         carry_out(&SETUP, problem, run, stop)
     }

@@ -1,11 +1,11 @@
 //! Table 3: validation accuracy of ResNet-18.
 
 use super::images::report::{self, Row};
-use super::images::sets::{self, Set};
 use super::images::training::{self, Recipe, carry_out};
 use super::tables::Rate;
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, images};
 use crate::method::{self, Architecture, MethodId};
+use crate::problem;
 use crate::report::html::{Block, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
@@ -74,7 +74,7 @@ impl Experiment for Table3 {
             );
             return Ok(Prepared::Skipped(self.section(vec![Block::Note(how)])));
         }
-        let set = sets::of(&folder, Ilsvrc::open(&folder)?)?;
+        let set = problem::images::of(&folder, Ilsvrc::open(&folder)?)?;
         let set = match context.pictures.pictures {
             Some(pictures) => set.some(pictures),
             None => set,
@@ -91,7 +91,7 @@ impl Experiment for Table3 {
             _ => bail!("table3 takes one --batch; {} were named", options.batches.len()),
         };
         let name = format!("{}, {}", set.name, options.batch_name(batch_size));
-        let fingerprint = set.fingerprint(context)?;
+        let fingerprint = set.fingerprint(&context.out, context.threads)?;
         let runs = context.plan(Grid {
             experiment: self.id(),
             dataset: &name,
@@ -133,7 +133,7 @@ const USUAL: Rate = Rate::Equal(RATE);
 
 struct ResNet {
     name: String,
-    set: Set,
+    set: problem::images::Set,
     fingerprint: String,
     batch_size: usize,
     runs: Vec<Run>,

@@ -2,7 +2,7 @@
 
 use crate::method::MethodId;
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
-use crate::report::html::Table;
+use crate::report::html::{Block, Claim, Table};
 use crate::report::number::{number, rate, signed};
 use crate::report::statistics::{PairedTest, Summary, Verdict, holm, pair_by_seed, paired_t_test};
 use crate::run::results::{Cell, Results, SetId};
@@ -293,6 +293,29 @@ pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
         all - better - worse
     );
     (verdict, evidence)
+}
+
+/// A claim with its test and the table behind it.
+pub fn push_claim(
+    blocks: &mut Vec<Block>,
+    statement: &str,
+    compared: &[Comparison],
+    quantity: &str,
+    rate: Rate,
+) {
+    if compared.is_empty() {
+        return;
+    }
+    let (verdict, evidence) = verdict(compared);
+    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
+    let caption = format!("Paired differences of {quantity}, {}.", rate.words());
+    blocks.push(Block::Table(comparisons_table(compared, |_| 3, caption)));
+}
+
+/// A binned curve as points.
+#[must_use]
+pub fn curve(x: &[f32], y: &[f32]) -> Vec<(f64, f64)> {
+    x.iter().zip(y).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect()
 }
 
 /// One data set's metric over the learning rates: a line a method through its means, with 95% intervals as bars.

@@ -1,8 +1,8 @@
 //! Curves, tables and verdicts of networks for pictures.
 
-use super::sets::Set;
 use crate::experiment::tables::{Quantity, Rate, comparisons, comparisons_table, published, verdict};
 use crate::method::{self, MethodId};
+use crate::problem::images::Set;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel};
 use crate::report::html::{Block, Claim, Table};
 use crate::report::statistics::Summary;

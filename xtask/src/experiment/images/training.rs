@@ -1,6 +1,6 @@
 //! How a network for pictures is trained: with progress, a checkpoint every epoch, and from where it was left.
 
-use super::sets::Set;
+use crate::problem::images::Set;
 use crate::run::execute::{Finished, say, status};
 use crate::run::stop::Stop;
 use crate::run::trace::{EpochAccuracy, Trace};

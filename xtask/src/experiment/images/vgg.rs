@@ -2,12 +2,12 @@
 
 use super::options::Width;
 use super::report::{self, Row};
-use super::sets::{self, Set};
 use super::training::{self, Recipe, carry_out};
-use crate::experiment::names::Names;
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
 use crate::method::{self, Architecture, MethodId};
+use crate::problem::images::Set;
+use crate::problem::names::Names;
 use crate::report::html::{Block, Section, mark_generated};
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Results, SetId};
@@ -102,7 +102,7 @@ impl Vgg {
         }
         let methods = context.methods(&method::of(Architecture::Vgg), &method::in_paper(Architecture::Vgg));
         let (mut rows, mut runs, mut seen) = (Vec::new(), Vec::new(), Names::default());
-        for set in sets::small(context)? {
+        for set in context.small_sets()? {
             if set.is_generated() {
                 say(&format!("{}: on generated data, pictures of our own", section.id));
             }
@@ -112,7 +112,7 @@ impl Vgg {
                 Some(pictures) => set.some(pictures),
                 None => set,
             };
-            let fingerprint = set.fingerprint(context)?;
+            let fingerprint = set.fingerprint(&context.out, context.threads)?;
             if !seen.is_new(&set.name, &fingerprint, &set.place())? {
                 continue;
             }
