@@ -1,4 +1,4 @@
-//! The theory as something to look at: PAPER §3's propositions, each measured, drawn and judged.
+//! The theory, measured: each proposition of `gmp-math/docs/THEORY.md` is tested, drawn and judged.
 //!
 //! | file | question |
 //! |---|---|
