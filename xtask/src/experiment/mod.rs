@@ -1,6 +1,7 @@
 //! The figures and tables of the paper, one file each: what is run, and what the reader is shown.
 //!
-//! A new experiment is a file with an [`Experiment`] and a line in [`REGISTRY`].
+//! A new experiment is a file with an [`Experiment`] and one line in [`REGISTRY`]. The data are in [`crate::problem`], the
+//! methods in [`mod@crate::method`]; `xtask/docs/EXPERIMENTS.md` describes the set-ups.
 
 pub mod fig1;
 pub mod fig2;
@@ -52,7 +53,7 @@ pub trait Experiment: Sync {
     fn methods(&self) -> Vec<MethodId> {
         Vec::new()
     }
-    /// The options that it heeds, of those that not every experiment does.
+    /// The options that it takes, of those that not every experiment takes.
     fn options(&self) -> &'static [&'static str];
     /// The folder of its runs: experiments that show the same runs share one.
     fn store(&self) -> &'static str {
@@ -62,7 +63,7 @@ pub trait Experiment: Sync {
     fn needs(&self) -> &'static str;
     /// About how long it takes on two cores, in the quick and in the full profile.
     fn duration(&self) -> [&'static str; 2];
-    /// Reads and checks what it needs and plans its runs; nothing where there is nothing to run on, said in a line.
+    /// Reads and checks its data and plans its runs. Without data, the result is a section that says so.
     ///
     /// # Errors
     /// Data that cannot be read or make no sense.
@@ -83,11 +84,11 @@ pub trait Study: Sync {
     fn runs(&self) -> Vec<Run> {
         Vec::new()
     }
-    /// What a run costs, in any unit: for the order and the time left.
+    /// The cost of a run in any unit, for the order of runs and the remaining time.
     fn cost(&self, _run: &Run) -> f64 {
         1.0
     }
-    /// How many runs go at a time: fewer than there are threads where a run uses several itself.
+    /// The number of simultaneous runs: fewer than `threads` where a run uses several threads itself.
     fn at_a_time(&self, threads: usize) -> usize {
         threads
     }
@@ -98,9 +99,9 @@ pub trait Study: Sync {
     fn carry_out(&self, _run: &Run, _stop: &Stop) -> Finished {
         Ok(None)
     }
-    /// Removes what a run needed on the way: its record is on the disk.
+    /// Removes the temporary files of a run whose record is on the disk.
     fn kept(&self, _record: &Record) {}
-    /// What is measured rather than trained, once all runs are done: lines of `<experiment>/measurements.jsonl`, which
+    /// Measurements that need no training, once all runs are done: lines of `<experiment>/measurements.jsonl`, which
     /// the report finds in `results.measurements`. `None` where it was stopped.
     fn measure(&self, _results: &Results<'_>, _threads: usize, _stop: &Stop) -> Option<Vec<Value>> {
         Some(Vec::new())
@@ -112,10 +113,9 @@ pub trait Study: Sync {
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Ten seeds and the two learning rates of the released code, networks on pictures in small: minutes on two cores.
+    /// Ten seeds, the two learning rates of the released code, small networks on images: minutes on two cores
     Quick,
-    /// The paper's set-up over ten seeds and more, at five learning rates: an hour or two on two cores, but for fig4, table2
-    /// and table3, which are months of two cores (see --list).
+    /// The paper's set-up over ten seeds and more, at five learning rates: hours, and months for networks on images
     Full,
 }
 
@@ -139,7 +139,7 @@ pub struct Context {
     pub out: PathBuf,
     /// Threads for everything together.
     pub threads: usize,
-    /// What was said of networks for pictures.
+    /// The options of the experiments on images.
     pub pictures: images::Options,
     /// The sets of 32×32 images, once they are read.
     pub small_sets: OnceLock<Vec<Set>>,
@@ -242,7 +242,7 @@ pub struct Grid<'a> {
     pub methods: &'a [MethodId],
     /// Which seeds.
     pub seeds: std::ops::Range<u64>,
-    /// Most epochs.
+    /// The maximum number of epochs.
     pub epoch_limit: usize,
     /// Under which protocols.
     pub protocols: &'a [Protocol],

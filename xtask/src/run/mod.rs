@@ -1,4 +1,4 @@
-//! Runs: what is trained, what came of it, and where that is kept.
+//! Runs: training tasks, their results, and the files that keep both.
 //!
 //! An experiment plans [`Run`]s; [`execute`] carries them out over the cores; each ends as a [`Record`], one line of
 //! `<experiment>/runs.jsonl`, with its curves in `<experiment>/traces/`. A record whose run is asked for again is not
@@ -56,7 +56,7 @@ pub struct Run {
     pub protocol: Protocol,
     /// Names the streams of the split, the noise, the initial weights and the shuffles.
     pub seed: u64,
-    /// Most epochs.
+    /// The maximum number of epochs.
     pub epoch_limit: usize,
     /// Fingerprint of the data, so that results of other data are not taken for these.
     pub data: String,
@@ -144,17 +144,17 @@ impl Record {
     }
 }
 
-/// How well a network classified, in shares of the pictures.
+/// The accuracy of a classifier, in shares of the images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Top-5 accuracy of the test set, of the network that `value` is the top-1 accuracy of.
     pub top5: f64,
-    /// Top-1 accuracy on the training pictures in the last epoch, as they were predicted on the way.
+    /// Top-1 accuracy on the training images in the last epoch, as predicted during training.
     pub training: f64,
-    /// Mean over the first 25 epochs, or as many as there were, of the top-1 accuracy of the test set: how fast it
-    /// learned.
+    /// Mean of the top-1 accuracy of the test set over the first 25 epochs, or fewer if there were fewer: the speed of
+    /// learning.
     pub mean: f64,
-    /// Pictures that could not be read and were left out, of both sets.
+    /// Unreadable images of both sets, which were left out.
     #[serde(default)]
     pub skipped: usize,
 }

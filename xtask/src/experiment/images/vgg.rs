@@ -49,7 +49,7 @@ pub struct Vgg {
     shown: Shown,
     rows: Vec<Planned>,
     runs: Vec<Run>,
-    is_glance: bool,
+    is_quick: bool,
     width: Width,
     micro_batch: Option<usize>,
     threads: usize,
@@ -106,7 +106,7 @@ impl Vgg {
             if set.is_generated() {
                 say(&format!("{}: on generated data, pictures of our own", section.id));
             }
-            // The quick profile is, unless the user has an opinion.
+            // Quick runs use a subset unless --epochs is given.
             let few = (quick && options.epochs.is_none()).then_some(QUICK.3);
             let set = match options.pictures.or(few) {
                 Some(pictures) => set.some(pictures),
@@ -136,7 +136,7 @@ impl Vgg {
             shown,
             rows,
             runs,
-            is_glance: quick && options.epochs.is_none(),
+            is_quick: quick && options.epochs.is_none(),
             width,
             micro_batch: options.micro_batch,
             threads: context.threads,
@@ -197,7 +197,7 @@ impl Study for Vgg {
             PATIENCE.0,
             PATIENCE.1
         ))];
-        if self.is_glance {
+        if self.is_quick {
             blocks.push(Block::Note(
                 "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not \
                  which method is best. For ten epochs of all pictures and a verdict: --epochs 10 --seeds 5; for the paper's \
