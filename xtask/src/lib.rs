@@ -3,6 +3,8 @@
 pub mod bench;
 pub mod data;
 pub mod experiment;
+pub mod method;
+pub mod problem;
 pub mod report;
 pub mod repro;
 pub mod run;

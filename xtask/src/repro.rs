@@ -2,14 +2,15 @@
 
 use crate::data::check_folder;
 use crate::experiment::{Context, Experiment, Prepared, Profile, REGISTRY, Study, images};
+use crate::method::{self, Architecture, MethodId};
 use crate::report::html::{Block, Report, Section};
+use crate::run::Protocol;
 use crate::run::execute::{Done, attempt, execute, say};
 use crate::run::lock::Lock;
 use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::run::results::Results;
 use crate::run::stop::{Requests, STOPPED, Stop};
 use crate::run::store::Store;
-use crate::run::{Method, Protocol};
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -23,62 +24,78 @@ use std::time::{Instant, SystemTime};
 
 /// Run experiments and write figures, tables and report.html
 #[derive(Debug, Args)]
-#[command(
-    allow_negative_numbers = true,
-    after_help = "Finished runs are kept in the output folder: after Ctrl-C (or SIGTERM, SIGHUP) the same command goes on from them.\n\
-                  Networks on pictures are logged epoch by epoch: OUT/vgg6/logs and OUT/table3/logs hold a folder a run, with\n\
-                  epochs.jsonl and a TensorBoard event file (tensorboard --logdir OUT/vgg6/logs).\n\
-                  `cargo xtask repro --list` says what each experiment needs and about how long it takes."
-)]
+#[command(allow_negative_numbers = true, after_help = after_help())]
 pub struct ReproCommand {
-    /// Experiments to run; all of them if none is named
+    /// Experiments to run [default: all]
     experiments: Vec<String>,
-    /// Say what each experiment is, needs and takes, and stop
+    /// List experiments with their inputs and estimated run time, then exit
     #[arg(long)]
     list: bool,
-    /// How much to run: minutes, or the paper's set-up over ten seeds and more
+    /// Choose the scale of the runs
     #[arg(long, value_enum, default_value_t = Profile::Quick)]
     profile: Profile,
-    /// Number of seeds, from 0, in place of the profile's
+    /// Set the number of seeds, counted from 0 [default: the profile's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     seeds: Option<u16>,
-    /// Which samples decide when to slow down and stop: the test set as in the paper, a held-out fifth of the
-    /// training samples, or each in turn, as without this option. fig4, table2 and table3 have the paper's alone
+    /// Choose the samples that decide the learning-rate schedule and early stopping [default: both]
     #[arg(long, value_enum)]
     protocol: Option<Protocols>,
-    /// Data sets. Of table1: names of files in DATA-DIR/uci, or paths of CSV files (header, last column the target).
-    /// Of fig4 and table2: cifar10, imagenet32, pictures (generated), or the folder of one; of table3: the folder
+    /// Select data sets by name or path (see below); may be repeated
     #[arg(long = "dataset", value_name = "NAME|PATH")]
     datasets: Vec<String>,
-    /// Methods: SP, WN, BN, GmP, GmP-half-sphere (the authors' initialization); of fig4 and table2 also WN+MBN, GmP+IMN,
-    /// WN+IMN and LN (the last two are not in the paper); of table3 WN+MBN, BN, GmP+IMN and those two. The paper's if none is
-    /// named; several with commas
+    /// Select methods, separated by commas (see below) [default: those of the paper]
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
-    methods: Vec<Method>,
-    /// Learning rates, in place of the profile's grid; several with commas
+    methods: Vec<MethodId>,
+    /// Set the learning rates, separated by commas [default: the profile's grid]
     #[arg(long = "lr", value_name = "X", value_parser = learning_rate, value_delimiter = ',')]
     rates: Vec<f64>,
     #[command(flatten)]
     pictures: images::Options,
-    /// Where the data sets are [default: data]
+    /// Read data sets from this folder [default: data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Where results go
+    /// Write results to this folder
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Threads: runs at a time, or threads of one run where it is large; all cores by default, and four for each core at most
+    /// Set the number of threads, of which at most four per core are used [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 
-/// More threads than this for each core only look for each other's work: a run at 1,024 threads took 28 times as long on two
-/// cores. No result depends on their number.
+/// What the options take, from the tables that they are read by.
+fn after_help() -> String {
+    let known = |architecture| method::names(&method::of(architecture));
+    format!(
+        "Data sets:\n  \
+         table1, theory  a file name in DATA-DIR/uci, or the path of a CSV file (header, last column the target)\n  \
+         fig4, table2    cifar10, imagenet32, pictures (generated images), or the folder of a set\n  \
+         table3          the folder of ILSVRC\n\n\
+         Methods:\n  \
+         fig2            {}\n  \
+         fig3, table1    {}\n  \
+         fig4, table2    {}\n  \
+         table3          {}\n\n\
+         Finished runs are kept in the output folder: after Ctrl-C (or SIGTERM, SIGHUP) the same command continues from them.\n\
+         Networks on images write one folder of logs per run, OUT/vgg6/logs and OUT/table3/logs: epochs.jsonl and a TensorBoard\n\
+         event file (tensorboard --logdir OUT/vgg6/logs). xtask/docs/EXPERIMENTS.md describes every set-up.",
+        method::names(&method::in_paper(Architecture::Dense)),
+        known(Architecture::Dense),
+        known(Architecture::Vgg),
+        known(Architecture::ResNet),
+    )
+}
+
+/// More threads than this per core only wait for each other: a run at 1,024 threads took 28 times as long on two cores. No
+/// result depends on the number of threads.
 const MOST_THREADS_A_CORE: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Protocols {
+    /// The test set, as in the paper
     Paper,
+    /// A fifth of the training samples; the test set is read once
     HeldOut,
+    /// Each in turn (fig4, table2 and table3 have the paper's alone)
     Both,
 }
 
@@ -196,7 +213,7 @@ fn carry_out(
     let (id, threads) = (experiment.id(), context.threads);
     let runs = study.runs();
     if runs.is_empty() && !experiment.methods().is_empty() {
-        let known = Method::names(experiment.methods());
+        let known = method::names(&experiment.methods());
         say(&format!("{id}: nothing to run: its methods are {known}"));
         return Ok(Outcome::Nothing);
     }
@@ -320,8 +337,8 @@ fn check_methods(context: &Context, chosen: &[&dyn Experiment], are_all: bool) -
         Some(experiment) if !are_all => bail!(
             "{}: --method {}: it has none of them; its methods are {}",
             experiment.id(),
-            Method::names(named),
-            Method::names(experiment.methods())
+            method::names(named),
+            method::names(&experiment.methods())
         ),
         _ => Ok(()),
     }

@@ -104,7 +104,7 @@ fn arguments_that_make_no_sense_are_named() {
         (&["mpl"][..], "'mpl'"),
         (&["--threads", "0"], "'0' for '--threads"),
         (&["--rounds", "none"], "'none' for '--rounds"),
-        (&["vgg6", "--form", "6"], "'6' for '--form"),
+        (&["vgg6", "--method", "GMPP"], "'GMPP' for '--method"),
     ] {
         let output = bench(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

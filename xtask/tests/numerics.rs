@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use xtask::experiment::images::Options;
 use xtask::experiment::{Context, Prepared, Profile, REGISTRY};
+use xtask::method;
+use xtask::run::Protocol;
 use xtask::run::origin::{NUMERICS, NUMERICS_DIGEST};
 use xtask::run::stop::Stop;
-use xtask::run::{Method, Protocol};
 
 /// As little as can be asked for: every experiment under every method, both protocols, a few epochs, one seed.
 fn context(folder: PathBuf) -> Context {
@@ -30,7 +31,7 @@ fn context(folder: PathBuf) -> Context {
         seeds: Some(1),
         protocols: vec![Protocol::Paper, Protocol::HeldOut],
         datasets: Vec::new(),
-        methods: Some(Method::ALL.to_vec()),
+        methods: Some(method::all().to_vec()),
         rates: Some(vec![0.1]),
         data_dir: folder.join("data"),
         out: folder.join("out"),
@@ -65,7 +66,7 @@ fn numerics_are_those_that_the_program_says() {
         };
         for mut run in study.runs() {
             // ResNet-18 takes a second a step: one method shows it.
-            if run.experiment == "table3" && run.method != Method::GeometricInputNorm {
+            if run.experiment == "table3" && run.method != method::GMP_IMN {
                 continue;
             }
             run.epoch_limit = run.epoch_limit.min(EPOCHS);

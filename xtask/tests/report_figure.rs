@@ -23,22 +23,25 @@ fn layers(values: &[f64]) -> Vec<Layer> {
     let heat = grid();
     let contour = Grid { values: heat.values.clone(), x: values.to_vec(), y: values.to_vec() };
     let mut layers = vec![
-        Layer::line(points(), Color::SP).labelled("line"),
-        Layer::line(points(), Color::SP).stroked(Stroke::Dashed),
-        Layer::line(points(), Color::SP).stroked(Stroke::Dotted).faded(NAN).sized(1.0),
-        Layer::Band { x: values.to_vec(), low: values.to_vec(), high: values.to_vec(), color: Color::WN },
-        Layer::Arrow { from: (first, first), to: (last, last), color: Color::BN },
+        Layer::line(points(), Color::BLUE).labelled("line"),
+        Layer::line(points(), Color::BLUE).stroked(Stroke::Dashed),
+        Layer::line(points(), Color::BLUE).stroked(Stroke::Dotted).faded(NAN).sized(1.0),
+        Layer::Band { x: values.to_vec(), low: values.to_vec(), high: values.to_vec(), color: Color::ORANGE },
+        Layer::Arrow { from: (first, first), to: (last, last), color: Color::PURPLE },
         Layer::Bars {
             categories: values.iter().map(|v| format!("category {v}")).collect(),
-            series: vec![BarSeries { label: "bars".into(), color: Color::GMP, values: points().collect() }],
+            series: vec![BarSeries { label: "bars".into(), color: Color::GREEN, values: points().collect() }],
         },
         Layer::Heat { grid: heat, range: (first, last), map: ColorMap::Diverging },
         Layer::Contour { grid: contour, level: 0.5, color: Color::INK, width: 2.0 },
-        Layer::Strips { strips: vec![("0".into(), values.to_vec()), ("1".into(), vec![])], color: Color::SP },
+        Layer::Strips {
+            strips: vec![("0".into(), values.to_vec()), ("1".into(), vec![])],
+            color: Color::BLUE,
+        },
         Layer::Text { at: (first, last), string: "text".into(), anchor: Anchor::Middle, color: Color::INK },
     ];
     for marker in [Marker::Dot, Marker::Star, Marker::Cross, Marker::Diamond] {
-        layers.push(Layer::points(points(), Color::WN, marker).labelled("points"));
+        layers.push(Layer::points(points(), Color::ORANGE, marker).labelled("points"));
     }
     layers
 }
@@ -112,11 +115,11 @@ fn share(pixels: &Pixmap, color: Color) -> f64 {
 fn a_line_leaves_its_colour_where_it_runs() {
     let panel = || Panel::new("", Axis::linear(""), Axis::linear("").between(0.0, 1.0));
     let figure = |panel| Figure::new("line", "").row(100.0, vec![panel]);
-    let line = Layer::line((0..5000).map(|k| (k as f64, 0.5 + 0.4 * (k as f64 / 300.0).sin())), Color::GMP)
+    let line = Layer::line((0..5000).map(|k| (k as f64, 0.5 + 0.4 * (k as f64 / 300.0).sin())), Color::GREEN)
         .sized(3.0);
     let (empty, full) = (pixels(&figure(panel())), pixels(&figure(panel().with(line))));
-    assert_eq!(share(&empty, Color::GMP), 0.0);
-    assert!(share(&full, Color::GMP) > 0.01, "{}", share(&full, Color::GMP));
+    assert_eq!(share(&empty, Color::GREEN), 0.0);
+    assert!(share(&full, Color::GREEN) > 0.01, "{}", share(&full, Color::GREEN));
     assert_eq!((full.width(), f64::from(full.height()).round()), (1920, f64::from(empty.height())));
 }
 
@@ -160,11 +163,11 @@ fn the_same_figure_is_the_same_bytes() {
 
 #[test]
 fn values_without_a_place_are_counted() {
-    let line = Layer::line([(1.0, 0.0), (2.0, 1.0), (3.0, -1.0), (4.0, NAN), (5.0, 2.0)], Color::SP);
+    let line = Layer::line([(1.0, 0.0), (2.0, 1.0), (3.0, -1.0), (4.0, NAN), (5.0, 2.0)], Color::BLUE);
     let panel = Panel::new("", Axis::linear("x"), Axis::log2("y")).with(line);
     let svg = Figure::new("n", "").row(100.0, vec![panel]).svg();
     assert!(svg.contains("2 values at or below 0 not shown"), "{svg}");
-    let strips = Layer::Strips { strips: vec![("0".into(), vec![-20.0, 0.0, NAN])], color: Color::SP };
+    let strips = Layer::Strips { strips: vec![("0".into(), vec![-20.0, 0.0, NAN])], color: Color::BLUE };
     let panel = Panel::new("", Axis::linear("φ").between(-10.0, 10.0), Axis::linear("")).with(strips);
     let svg = Figure::new("n", "").row(100.0, vec![panel]).svg();
     assert!(svg.contains("2 values outside not shown"), "{svg}");
@@ -173,7 +176,7 @@ fn values_without_a_place_are_counted() {
 #[test]
 fn thousands_of_points_stay_small() {
     let noisy = (0..100_000).map(|k| (f64::from(k), (f64::from(k) * 12.9898).sin() * 2.0 * PI));
-    let panel = Panel::new("", Axis::linear("x"), Axis::linear("y")).with(Layer::line(noisy, Color::SP));
+    let panel = Panel::new("", Axis::linear("x"), Axis::linear("y")).with(Layer::line(noisy, Color::BLUE));
     let svg = Figure::new("many", "").row(200.0, vec![panel]).svg();
     assert!(svg.len() < 60_000, "{} bytes", svg.len());
 }

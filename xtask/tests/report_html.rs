@@ -10,7 +10,7 @@ const HOSTILE: &str = "<script>alert('x')</script> & \"quoted\"";
 fn hostile() -> Report {
     let claim = Claim { statement: HOSTILE.into(), verdict: Verdict::Partly, evidence: HOSTILE.into() };
     let panel = Panel::new(HOSTILE, Axis::linear(HOSTILE), Axis::linear(HOSTILE))
-        .with(Layer::line([(0.0, 1.0), (1.0, 2.0)], Color::SP).labelled(HOSTILE));
+        .with(Layer::line([(0.0, 1.0), (1.0, 2.0)], Color::BLUE).labelled(HOSTILE));
     let table = Table {
         caption: HOSTILE.into(),
         header: vec![HOSTILE.into(), "a".into()],

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use crate::experiment::levy;
-use crate::run::Method;
+use crate::method::{self, Architecture, MethodId};
+use crate::problem::levy;
 use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;
@@ -18,16 +18,16 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
     match workload {
         Workload::Gemm => GEMM_SHAPES.into_iter().for_each(|shape| report(product(shape, rounds))),
         Workload::Mlp => {
-            for (batch, form) in steps() {
-                report(step::<f64>(form, batch, rounds));
+            for (batch, method) in steps() {
+                report(step::<f64>(method, batch, rounds));
             }
-            for (batch, form) in steps() {
-                report(step::<f32>(form, batch, rounds));
+            for (batch, method) in steps() {
+                report(step::<f32>(method, batch, rounds));
             }
         }
         Workload::Levy => {
-            for form in [Method::Standard, Method::Geometric] {
-                report(levy_run(form, rounds));
+            for method in [method::SP, method::GMP] {
+                report(levy_run(method, rounds));
             }
         }
         Workload::Transform => {
@@ -85,8 +85,10 @@ fn product([m, k, n]: [usize; 3], rounds: Rounds) -> Case {
     }
 }
 
-fn steps() -> impl Iterator<Item = (usize, Method)> {
-    [404, 1024].into_iter().flat_map(|batch| Method::PAPER.map(|form| (batch, form)))
+fn steps() -> impl Iterator<Item = (usize, MethodId)> {
+    [404, 1024].into_iter().flat_map(|batch| {
+        method::in_paper(Architecture::Dense).into_iter().map(move |method| (batch, method))
+    })
 }
 
 /// Multiplications and additions of the matrix products of one step: forward, weight gradients, and the gradient
@@ -96,11 +98,11 @@ fn products_of_a_step(samples: usize, inputs: usize, hidden: usize) -> usize {
 }
 
 /// One epoch of [`Trainer::fit`] on a single batch, as every training run has it.
-fn step<T: Element>(form: Method, batch: usize, rounds: Rounds) -> Case {
+fn step<T: Element>(method: MethodId, batch: usize, rounds: Rounds) -> Case {
     let (inputs, hidden) = (13, 100);
     let data = Dataset::new(draw::<T>("inputs", batch * inputs), inputs, draw("targets", batch), 1)
         .expect("normal numbers are finite");
-    let mut network = form.mlp(inputs, &[hidden], 1).build::<T>(0).expect("the layers are not empty");
+    let mut network = method.mlp(inputs, &[hidden], 1).build::<T>(0).expect("the layers are not empty");
     let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
     let timing = rounds.time_epochs(|watch| {
         trainer
@@ -109,7 +111,7 @@ fn step<T: Element>(form: Method, batch: usize, rounds: Rounds) -> Case {
     });
     Case {
         workload: Workload::Mlp,
-        name: format!("{form}-b{batch}-{}", type_name::<T>()),
+        name: format!("{method}-b{batch}-{}", type_name::<T>()),
         metric: "us/step",
         unit: "us",
         timing,
@@ -120,7 +122,7 @@ fn step<T: Element>(form: Method, batch: usize, rounds: Rounds) -> Case {
 }
 
 /// The paper's one-dimensional run, its schedules on, with a patience that lets it reach the last epoch.
-fn levy_run(form: Method, rounds: Rounds) -> Case {
+fn levy_run(method: MethodId, rounds: Rounds) -> Case {
     const EPOCHS: usize = 10_000;
     let (x, y) = levy::draw(0);
     let samples = x.len();
@@ -132,21 +134,16 @@ fn levy_run(form: Method, rounds: Rounds) -> Case {
             min_delta: 0.0,
             restore: Restore::WhenStoppedEarly,
         }),
-        ..Trainer::new(
-            Loss::MeanAbsoluteError,
-            samples,
-            EPOCHS,
-            if form == Method::Geometric { 0.1 } else { 0.01 },
-        )
+        ..Trainer::new(Loss::MeanAbsoluteError, samples, EPOCHS, method.paper_rate)
     };
     let timing = rounds.time(|| {
-        let mut network = form.mlp(1, &[100], 1).build::<f64>(0).expect("the layers are not empty");
+        let mut network = method.mlp(1, &[100], 1).build::<f64>(0).expect("the layers are not empty");
         let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ());
         assert_eq!(fit.expect("the paper's rates do not diverge").epochs, EPOCHS);
     });
     Case {
         workload: Workload::Levy,
-        name: format!("{form}-float64"),
+        name: format!("{method}-float64"),
         metric: "s/10000 steps",
         unit: "s",
         timing,

@@ -1,5 +1,6 @@
 //! The convolutions of VGG-6 and ResNet-18, a pass at a time.
 
+use crate::method;
 use std::time::Instant;
 
 use gmp_autograd::{Tape, op as basic};
@@ -9,20 +10,19 @@ use gmp_nn::{Rng, op};
 use super::networks::{convolutions, flops, network};
 use super::timing::{Rounds, Timing};
 use super::{Case, Work, Workload};
-use crate::run::Method;
 
 /// Measures every size of convolution that occurs.
 pub(super) fn measure(rounds: Rounds, report: &mut dyn FnMut(Case)) {
     let mut seen = Vec::new();
     for workload in [Workload::Vgg6, Workload::Resnet18] {
-        let (spec, batch) = network(workload, Method::Standard);
+        let (spec, batch) = network(workload, method::SP);
         for (i, g) in convolutions(&spec, batch).iter().enumerate() {
             if seen.contains(g) {
                 continue;
             }
             seen.push(*g);
             for pass in [Pass::Forward, Pass::DataGradient, Pass::WeightGradient] {
-                // Nobody wants the gradient of pictures.
+                // Nobody wants the gradient of the images.
                 if i > 0 || pass != Pass::DataGradient {
                     report(case(g, pass, rounds));
                 }

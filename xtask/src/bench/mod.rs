@@ -1,14 +1,14 @@
-//! `cargo xtask bench`: how fast the engine is, beside what the machine could do.
+//! `cargo xtask bench`: the speed of the engine beside the limits of the machine.
 //!
 //! | workload | a case is |
 //! |---|---|
 //! | `gemm` | a matrix product in f32 |
 //! | `mlp` | one training step of a 13→100→1 network: forward, backward, Adam |
 //! | `levy` | a whole run of 10,000 epochs on 50 points |
-//! | `transform` | angles to directions, without and with the way back |
+//! | `transform` | angles to directions, without and with the backward pass |
 //! | `conv` | a pass of a convolution in f32, counted as a direct one |
-//! | `vgg6` | one training step of the paper's VGG-6 on 32 pictures: forward, backward, SGD with momentum |
-//! | `resnet18` | the same of ResNet-18 on 8 pictures |
+//! | `vgg6` | one training step of the paper's VGG-6 on 32 images: forward, backward, SGD with momentum |
+//! | `resnet18` | the same of ResNet-18 on 8 images |
 //!
 //! Every figure is the median of several rounds after a warm-up, and is shown beside the limit that binds it:
 //! the multiply-adds or the memory bandwidth that the same machine reached a moment before. A convolution by fewer
@@ -26,41 +26,41 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::method::MethodId;
 use crate::terminal::print;
 use machine::Machine;
 use timing::{Rounds, Timing};
 
-/// How fast the engine is, beside what the machine could do.
+/// Time the engine beside the limits of this machine
 #[derive(Debug, clap::Args)]
 #[command(
     allow_negative_numbers = true,
     after_help = "Examples:\n  \
     cargo xtask bench                     every case on one thread, as a table\n  \
-    cargo xtask bench mlp levy --json     one JSON line a case\n  \
+    cargo xtask bench mlp levy --json     one JSON line per case\n  \
     cargo xtask bench gemm --threads 2    matrix products on two threads\n  \
     cargo xtask bench vgg6 --threads 2    training steps of VGG-6, with their peak memory\n\n\
     The machine should be idle. Figures are medians; `spread` is the range of the rounds around it."
 )]
 pub struct BenchArguments {
-    /// Which workloads; all of them where none is named
+    /// Workloads to time [default: all]
     #[arg(value_enum)]
     workloads: Vec<Workload>,
-    /// Threads to compute on
+    /// Set the number of threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
-    /// Print one JSON object a case and nothing else
+    /// Print one JSON object per case and nothing else
     #[arg(long)]
     json: bool,
-    /// Rounds a case is timed for
+    /// Set the number of timed rounds per case
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
-    /// Shortest round, in milliseconds
+    /// Set the shortest round in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20, hide = true)]
     round_milliseconds: u64,
-    /// Measure a network of this form (its place among the paper's) here, and print what a parent process reads
-    #[arg(long, value_name = "N", hide = true, requires = "workloads",
-        value_parser = clap::value_parser!(u16).range(..networks::METHODS.len() as i64))]
-    form: Option<u16>,
+    /// Measure a network under this method in this process, and print what a parent process reads
+    #[arg(long, value_name = "METHOD", hide = true, requires = "workloads")]
+    method: Option<MethodId>,
 }
 
 /// What is timed.
@@ -69,7 +69,7 @@ pub struct BenchArguments {
 enum Workload {
     /// Matrix products, f32
     Gemm,
-    /// One training step: 13→100→1, mean absolute error, Adam; all four parameterizations
+    /// One training step: 13→100→1, mean absolute error, Adam; all four methods
     Mlp,
     /// A run of 10,000 epochs: 1→100→1 on 50 points, f64
     Levy,
@@ -77,7 +77,7 @@ enum Workload {
     Transform,
     /// Passes of the convolutions of both networks, f32
     Conv,
-    /// One training step of VGG-6: batch 32, softmax cross-entropy, SGD with momentum; all six forms, f32
+    /// One training step of VGG-6: batch 32, softmax cross-entropy, SGD with momentum; all six methods, f32
     Vgg6,
     /// One training step of ResNet-18: batch 8, the same
     Resnet18,
@@ -136,7 +136,7 @@ struct Line<'a> {
     rss_mb: Option<f64>,
 }
 
-/// Runs the command: one line a case on standard output, as soon as it is measured.
+/// Runs the command: one line per case on standard output, as soon as it is measured.
 ///
 /// # Errors
 /// If the threads cannot be started or the output cannot be written.
@@ -147,9 +147,8 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         .build()
         .with_context(|| format!("cannot start {threads} threads"))?;
     let rounds = Rounds::new(arguments.rounds, arguments.round_milliseconds);
-    if let (Some(form), Some(&workload)) = (arguments.form, arguments.workloads.first()) {
-        let form = networks::METHODS[usize::from(form)];
-        pool.install(|| networks::measure_here(workload, form, rounds))?;
+    if let (Some(method), Some(&workload)) = (arguments.method, arguments.workloads.first()) {
+        pool.install(|| networks::measure_here(workload, method, rounds))?;
         return Ok(ExitCode::SUCCESS);
     }
     let chosen =

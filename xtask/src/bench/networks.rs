@@ -12,28 +12,22 @@ use gmp_train::{Optimizer, Sgd};
 use serde::{Deserialize, Serialize};
 
 use super::timing::{Rounds, Timing};
+use crate::method::{self, Architecture, MethodId};
 use crate::terminal::print;
 
 use super::{BenchArguments, Case, Work, Workload};
-use crate::run::Method;
 
 const CLASSES: usize = 1000;
 
-/// Those of the paper's VGG-6.
-pub(super) const METHODS: [Method; 6] = {
-    let [a, b, c, d, e, f, ..] = Method::VGG;
-    [a, b, c, d, e, f]
-};
-
-/// The network of a workload and the pictures of a step.
-pub(super) fn network(workload: Workload, method: Method) -> (NetworkSpec, usize) {
+/// The network of a workload and the batch size of a step.
+pub(super) fn network(workload: Workload, method: MethodId) -> (NetworkSpec, usize) {
     match workload {
         Workload::Resnet18 => (zoo::resnet18(&method.variant(), CLASSES), 8),
         _ => (zoo::vgg6(&method.variant(), 128, CLASSES), 32),
     }
 }
 
-/// The convolutions of a network in order, on so many pictures.
+/// The convolutions of a network in order, at this batch size.
 pub(super) fn convolutions(spec: &NetworkSpec, batch: usize) -> Vec<Geometry> {
     let mut found = Vec::new();
     let Features::Image { height, width, channels } = spec.input else { return found };
@@ -67,7 +61,7 @@ pub(super) fn flops(g: &Geometry) -> f64 {
     2.0 * (g.output().rows() * g.output().channels * g.weight_rows()) as f64
 }
 
-/// Of a step: every convolution and its two gradients, but for the gradient of the pictures, and the dense layer.
+/// Of a step: every convolution and its two gradients, but for the gradient of the images, and the dense layer.
 fn flops_of_a_step(convolutions: &[Geometry], batch: usize) -> f64 {
     let passes: f64 = convolutions.iter().map(|g| 3.0 * flops(g)).sum();
     let features = convolutions.last().map_or(0, |g| g.output().channels);
@@ -81,18 +75,18 @@ struct Measured {
     peak_memory: Option<f64>,
 }
 
-/// Measures every form of a network, a process each.
+/// Measures a network under every method of the paper, each in a process of its own.
 pub(super) fn measure(
     workload: Workload,
     arguments: &BenchArguments,
     report: &mut dyn FnMut(Case),
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    for (index, method) in METHODS.into_iter().enumerate() {
-        let name = method.name();
+    for method in method::in_paper(Architecture::Vgg) {
+        let name = method.name;
         let output = Command::new(&program)
             .args(["bench", if workload == Workload::Vgg6 { "vgg6" } else { "resnet18" }])
-            .args(["--form", &index.to_string(), "--threads", &arguments.threads.to_string()])
+            .args(["--method", name, "--threads", &arguments.threads.to_string()])
             .args(["--rounds", &arguments.rounds.to_string()])
             .args(["--round-milliseconds", &arguments.round_milliseconds.to_string()])
             .output()
@@ -115,19 +109,21 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// Measures one form in this process and prints the result for [`measure`].
-pub(super) fn measure_here(workload: Workload, method: Method, rounds: Rounds) -> anyhow::Result<()> {
+/// Measures one method in this process and prints the result for [`measure`].
+pub(super) fn measure_here(workload: Workload, method: MethodId, rounds: Rounds) -> anyhow::Result<()> {
     let (spec, batch) = network(workload, method);
     let mut network = spec.build::<f32>(0)?;
-    let Features::Image { height, width, channels } = spec.input else { unreachable!("pictures go in") };
+    let Features::Image { height, width, channels } = spec.input else {
+        unreachable!("the input is an image")
+    };
     let pixels = batch * height * width;
     let mut rng = Rng::new(0, "pictures");
-    let pictures: Vec<f32> = (0..pixels * channels).map(|_| rng.normal() as f32).collect();
+    let images: Vec<f32> = (0..pixels * channels).map(|_| rng.normal() as f32).collect();
     let classes: Vec<f32> = (0..batch).map(|_| rng.below(CLASSES) as f32).collect();
     let (mut tape, mut optimizer) = (Tape::new(), Sgd::new(0.9));
     let timing = rounds.time(|| {
         tape.begin(network.parameters.values());
-        let x = tape.input(black_box(&pictures), pixels, channels);
+        let x = tape.input(black_box(&images), pixels, channels);
         let classes = tape.input(&classes, batch, 1);
         let logits = network.forward_training(&mut tape, x);
         let loss = op::softmax_cross_entropy(&mut tape, logits, classes);
@@ -148,15 +144,15 @@ fn peak_memory() -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// VGG-6 needs 3.64 GFLOP a picture and step, as the paper's layer sizes say.
+    /// VGG-6 needs 3.64 GFLOP per image and step, as the paper's layer sizes say.
     #[test]
     fn operations_of_a_step() {
-        let (spec, batch) = network(Workload::Vgg6, Method::Standard);
+        let (spec, batch) = network(Workload::Vgg6, method::SP);
         let convolutions = convolutions(&spec, batch);
         assert_eq!(convolutions.len(), 6);
-        let a_picture = flops_of_a_step(&convolutions, batch) / batch as f64;
-        assert!((a_picture / 3.64e9 - 1.0).abs() < 0.01, "{a_picture}");
-        let (spec, batch) = network(Workload::Resnet18, Method::Standard);
+        let per_image = flops_of_a_step(&convolutions, batch) / batch as f64;
+        assert!((per_image / 3.64e9 - 1.0).abs() < 0.01, "{per_image}");
+        let (spec, batch) = network(Workload::Resnet18, method::SP);
         assert_eq!(super::convolutions(&spec, batch).len(), 20);
     }
 }

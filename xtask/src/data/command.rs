@@ -23,28 +23,28 @@ const DEFAULT: &str = "data";
 /// The data sets of the paper.
 #[derive(Debug, clap::Subcommand)]
 pub enum DataCommand {
-    /// List the data sets, where they are published, which are in place, and whether they are as published
+    /// List the data sets with their publishers and their state in the data folder
     List {
-        /// Data directory [default: data]
+        /// Look into this folder [default: data]
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Download data sets and convert them to CSV files with a header line, the target in the last column
+    /// Download data sets and convert them to CSV files (header line, target in the last column)
     Fetch {
-        /// Which group to fetch
+        /// Group of data sets to fetch
         group: Group,
-        /// Only these data sets of the group, e.g. `boston yacht`
+        /// Data sets of the group, e.g. `boston yacht` [default: all]
         names: Vec<String>,
-        /// Data directory: writes DIR/uci/NAME.csv and DIR/banana.csv
+        /// Write DIR/uci/NAME.csv and DIR/banana.csv
         #[arg(long, value_name = "DIR", default_value = DEFAULT)]
         to: PathBuf,
-        /// Folder or web address that holds the originals under their published names, instead of the publishers
+        /// Read the originals from a folder or web address instead of their publishers
         #[arg(long, value_name = "FOLDER|URL")]
         from: Option<OsString>,
-        /// Fetch again what is already there
+        /// Fetch data sets again that are already there
         #[arg(long)]
         force: bool,
-        /// Take tables of the right rows and columns even if their values are not the published ones
+        /// Accept tables of the right shape with values other than the published ones
         #[arg(long)]
         accept: bool,
     },

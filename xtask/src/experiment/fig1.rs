@@ -5,12 +5,12 @@
 //! nearest the origin, is φ = −λ u(θ).
 
 use std::f64::consts::PI;
-use std::fmt;
 
 use anyhow::Result;
-use gmp_nn::Rng;
+use gmp_nn::{Parameterization, Rng};
 
 use super::{Context, Experiment, Prepared, Study};
+use crate::method::{self, MethodId};
 use crate::report::color::Color;
 use crate::report::figure::{Anchor, Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Claim, Section, Table};
@@ -75,12 +75,12 @@ impl Study for Fig1 {
             table.rows.push(row);
         }
         // The smallest turn of a step is GmP's, in how many draws?
-        let per_step = Method::ALL.len();
+        let per_step = METHODS.len();
         let wins = STEPS.iter().enumerate().map(|(step, _)| {
             let is_least = |changes: &&Vec<Change>| {
                 let step = &changes[step * per_step..][..per_step];
-                let geometric = step.iter().find(|c| c.method == Method::Gmp).map_or(f64::NAN, |c| c.angle);
-                step.iter().all(|c| c.method == Method::Gmp || geometric < c.angle)
+                let geometric = step.iter().find(|c| c.method == method::GMP).map_or(f64::NAN, |c| c.angle);
+                step.iter().all(|c| c.method == method::GMP || geometric < c.angle)
             };
             all.iter().filter(is_least).count()
         });
@@ -149,57 +149,25 @@ impl Boundary {
     }
 }
 
-/// A parameterization that the figure compares. Batch normalization is not among them, as in the paper: its boundary
-/// also depends on the batch, so it has none before there are data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// w and b move.
-    Sp,
-    /// v, ℓ = ‖w‖ and b move, where w = ℓ v/‖v‖.
-    Wn,
-    /// θ and λ move.
-    Gmp,
-}
+/// The methods that the figure compares, in the order of the paper. Batch normalization is not among them, as in the
+/// paper: its boundary also depends on the batch, so it has none before there are data.
+const METHODS: [MethodId; 3] = [method::SP, method::WN, method::GMP];
 
-impl Method {
-    /// All of them, in the order of the paper.
-    pub const ALL: [Self; 3] = [Self::Sp, Self::Wn, Self::Gmp];
-
-    /// The boundary after `epsilon` was added to every parameter of the unit with these weights and bias.
-    #[must_use]
-    pub fn perturbed(self, weights: [f64; 2], bias: f64, epsilon: f64) -> Boundary {
-        let moved = weights.map(|w| w + epsilon);
-        match self {
-            Self::Sp => Boundary::of(moved, bias + epsilon),
-            Self::Wn => {
-                let length = weights[0].hypot(weights[1]) + epsilon;
-                Boundary { theta: moved[1].atan2(moved[0]), lambda: (bias + epsilon) / length }
-            }
-            Self::Gmp => {
-                let Boundary { theta, lambda } = Boundary::of(weights, bias);
-                Boundary { theta: theta + epsilon, lambda: lambda + epsilon }
-            }
+/// The boundary after `epsilon` was added to every parameter of the unit with these weights and bias: to θ and λ of a
+/// geometric unit; to v, ℓ = ‖w‖ and b of a weight-normalized one, where w = ℓ v/‖v‖; else to w and b.
+#[must_use]
+pub fn perturbed(method: MethodId, weights: [f64; 2], bias: f64, epsilon: f64) -> Boundary {
+    let moved = weights.map(|w| w + epsilon);
+    match method.parameterization {
+        Parameterization::Geometric => {
+            let Boundary { theta, lambda } = Boundary::of(weights, bias);
+            Boundary { theta: theta + epsilon, lambda: lambda + epsilon }
         }
-    }
-
-    /// Its colour in every figure.
-    #[must_use]
-    pub fn color(self) -> Color {
-        match self {
-            Self::Sp => Color::SP,
-            Self::Wn => Color::WN,
-            Self::Gmp => Color::GMP,
+        Parameterization::WeightNorm => {
+            let length = weights[0].hypot(weights[1]) + epsilon;
+            Boundary { theta: moved[1].atan2(moved[0]), lambda: (bias + epsilon) / length }
         }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Sp => "SP",
-            Self::Wn => "WN",
-            Self::Gmp => "GmP",
-        })
+        _ => Boundary::of(moved, bias + epsilon),
     }
 }
 
@@ -209,7 +177,7 @@ pub struct Change {
     /// What was added to every parameter.
     pub epsilon: f64,
     /// Under which parameterization.
-    pub method: Method,
+    pub method: MethodId,
     /// The angle between the directions before and after, in radians from 0 to π.
     pub angle: f64,
     /// How far the spatial location moved.
@@ -221,13 +189,13 @@ pub struct Change {
 pub fn changes(weights: [f64; 2], bias: f64) -> Vec<Change> {
     let before = Boundary::of(weights, bias);
     let (u, p) = (before.direction(), before.spatial_location());
-    let change = |epsilon, method: Method| {
-        let after = method.perturbed(weights, bias, epsilon);
+    let change = |epsilon, method: MethodId| {
+        let after = perturbed(method, weights, bias, epsilon);
         let (v, q) = (after.direction(), after.spatial_location());
         let angle = (u.0 * v.1 - u.1 * v.0).abs().atan2(u.0 * v.0 + u.1 * v.1);
         Change { epsilon, method, angle, distance: (q.0 - p.0).hypot(q.1 - p.1) }
     };
-    STEPS.into_iter().flat_map(|epsilon| Method::ALL.map(|method| change(epsilon, method))).collect()
+    STEPS.into_iter().flat_map(|epsilon| METHODS.map(|method| change(epsilon, method))).collect()
 }
 
 /// The whole figure for a unit with the given weights and bias, both of the order of 10⁻³ in the paper's set-up.
@@ -290,19 +258,19 @@ pub fn perturbation_panel(letter: &str, weights: [f64; 2], bias: f64, epsilon: f
     let mut panel = Panel::new(title, axis("x_{1}"), axis("x_{2}")).aspect_equal().legend(Legend::Above);
     // Wide and at the back, so that a boundary that did not move can still be seen.
     let grey = Color::INK.mix(Color(0xff, 0xff, 0xff), 0.55);
-    let mut lines = vec![("before".to_owned(), Boundary::of(weights, bias), grey, 6.0)];
-    let after = |method: Method| method.perturbed(weights, bias, epsilon);
-    lines.extend(Method::ALL.map(|method| (method.to_string(), after(method), method.color(), 2.0)));
+    let mut lines = vec![("before", Boundary::of(weights, bias), grey, Stroke::Solid, 6.0)];
+    let after = |method: MethodId| perturbed(method, weights, bias, epsilon);
+    lines.extend(METHODS.map(|m| (m.name, after(m), m.color, m.dash, 2.0)));
     // Names first, since the order of drawing depends on the numbers and the legend should not.
-    for (name, _, color, width) in &lines {
-        panel = panel.with(Layer::line([], *color).sized(*width).labelled(name));
+    for (name, _, color, dash, width) in &lines {
+        panel = panel.with(Layer::line([], *color).stroked(*dash).sized(*width).labelled(*name));
     }
     // SP turns as WN does, so its dotted line lies on the other's; the shorter of the two goes in front.
     lines[1..].sort_by(|a, b| b.1.lambda.abs().total_cmp(&a.1.lambda.abs()));
-    for (_, boundary, color, width) in lines {
+    for (_, boundary, color, dash, width) in lines {
         let location = boundary.spatial_location();
         panel = panel
-            .with(Layer::line(boundary.ends(4.0 * reach), color).sized(width))
+            .with(Layer::line(boundary.ends(4.0 * reach), color).stroked(dash).sized(width))
             .with(Layer::line([(0.0, 0.0), location], color).stroked(Stroke::Dotted))
             .with(Layer::points([location], color, Marker::Dot));
     }
@@ -316,11 +284,11 @@ fn changes_panel(weights: [f64; 2], bias: f64) -> Panel {
     let mut panel =
         Panel::new("(f) Change of direction", Axis::log10("ε"), Axis::log10("angle (radians)")).with(bound);
     // SP and WN turn by the same angle: the wider line shows behind the narrower.
-    for (method, width) in Method::ALL.into_iter().zip([4.5, 2.0, 2.0]) {
+    for (method, width) in METHODS.into_iter().zip([4.5, 2.0, 2.0]) {
         let points = || changes.iter().filter(|c| c.method == method).map(|c| (c.epsilon, c.angle));
         panel = panel
-            .with(Layer::line(points(), method.color()).sized(width).labelled(method.to_string()))
-            .with(Layer::points(points(), method.color(), Marker::Dot).labelled(method.to_string()));
+            .with(Layer::line(points(), method.color).stroked(method.dash).sized(width).labelled(method.name))
+            .with(Layer::points(points(), method.color, Marker::Dot).labelled(method.name));
     }
     panel.legend(Legend::Above)
 }
@@ -328,7 +296,7 @@ fn changes_panel(weights: [f64; 2], bias: f64) -> Panel {
 /// Half the side of a square that shows all locations before and after.
 fn view(weights: [f64; 2], bias: f64) -> f64 {
     let before = Boundary::of(weights, bias);
-    let after = STEPS.into_iter().flat_map(|e| Method::ALL.map(|m| m.perturbed(weights, bias, e)));
+    let after = STEPS.into_iter().flat_map(|e| METHODS.map(|m| perturbed(m, weights, bias, e)));
     let farthest =
         after.chain([before]).map(|b| b.lambda.abs()).filter(|l| l.is_finite()).fold(0.5, f64::max);
     1.6 * farthest
@@ -358,7 +326,7 @@ mod tests {
         let changes = changes(WEIGHTS, BIAS);
         assert_eq!(changes.len(), 12);
         for change in &changes {
-            if change.method == Method::Gmp {
+            if change.method == method::GMP {
                 assert!((change.angle - change.epsilon).abs() < 1e-12, "{change:?}");
                 assert!(change.distance <= change.epsilon * (1.0 + lambda) + 1e-12, "{change:?}");
             } else {
@@ -370,8 +338,8 @@ mod tests {
     #[test]
     fn no_step_is_no_change() {
         let before = Boundary::of(WEIGHTS, BIAS);
-        for method in Method::ALL {
-            let after = method.perturbed(WEIGHTS, BIAS, 0.0);
+        for method in METHODS {
+            let after = perturbed(method, WEIGHTS, BIAS, 0.0);
             assert!(
                 (after.theta - before.theta).abs() < 1e-15 && (after.lambda - before.lambda).abs() < 1e-15
             );

@@ -1,13 +1,14 @@
 //! Figure 2: one-dimensional regression of the Levy function with 100 ReLU units.
 
-use super::fig5::fig2_panels;
-use super::levy;
+use super::one_input::unit_panel;
 use super::tables::{
-    Quantity, Rate, color, comparisons, comparisons_table, methods_table, movement_table, verdict,
+    FEWEST_SEEDS, Quantity, Rate, comparisons, curve, methods_table, movement_table, push_claim,
 };
-use super::training::{Problem, Setup, Watched, carry_out};
+use super::training::{Problem, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Rates, Study};
 use crate::data::notebook;
+use crate::method::{self, Architecture, MethodId};
+use crate::problem::levy::{self, EPOCHS, NOTEBOOK, SEEDED, SETUP, points};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Claim, Section};
@@ -17,29 +18,12 @@ use crate::run::execute::Finished;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::Trace;
-use crate::run::{Method, Protocol, Record, Run, fingerprint};
+use crate::run::{Protocol, Record, Run, fingerprint};
 use anyhow::Result;
-use gmp_train::{Dataset, Loss, Metric};
+use gmp_train::Dataset;
 
 /// Figure 2.
 pub struct Fig2;
-
-const SETUP: Setup = Setup {
-    units: 100,
-    loss: Loss::MeanAbsoluteError,
-    metric: Metric::RootMeanSquaredError,
-    monitor: Metric::MeanAbsoluteError,
-    watched: Watched::TrainingLoss,
-    batch_size: 50,
-    patience: (500, 1000),
-    standardize: false,
-};
-const EPOCHS: usize = 10_000;
-
-/// New points for every seed.
-const SEEDED: SetId<'static> = SetId { name: "levy", fingerprint: "seeded" };
-/// The authors' fifty points; the seed draws the initial weights only.
-const NOTEBOOK: &str = "levy-notebook";
 
 impl Experiment for Fig2 {
     fn id(&self) -> &'static str {
@@ -49,8 +33,8 @@ impl Experiment for Fig2 {
         "Figure 2: regression of the Levy function"
     }
     /// One input has no angles: the two initializations of GmP are one.
-    fn methods(&self) -> &'static [Method] {
-        &Method::PAPER
+    fn methods(&self) -> Vec<MethodId> {
+        method::in_paper(Architecture::Dense)
     }
     fn options(&self) -> &'static [&'static str] {
         &["--seeds", "--protocol", "--method", "--lr"]
@@ -65,7 +49,7 @@ impl Experiment for Fig2 {
     fn prepare(&self, context: &Context) -> Result<Prepared> {
         let (x, y) = notebook::levy_draw();
         let notebook = fingerprint(x.iter().chain(&y));
-        let methods = context.methods(self.methods(), self.methods());
+        let methods = context.methods(&self.methods(), &self.methods());
         let grid = |set: SetId<'_>| {
             context.plan(Grid {
                 experiment: self.id(),
@@ -90,10 +74,6 @@ struct Levy {
     notebook: String,
 }
 
-fn points(run: &Run) -> (Vec<f64>, Vec<f64>) {
-    if run.dataset == NOTEBOOK { notebook::levy_draw() } else { levy::draw(run.seed) }
-}
-
 impl Study for Levy {
     fn runs(&self) -> Vec<Run> {
         self.runs.clone()
@@ -113,8 +93,10 @@ impl Study for Levy {
     }
 
     fn report(&self, results: &Results<'_>) -> Section {
-        let methods: Vec<Method> =
-            Method::PAPER.into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
+        let methods: Vec<MethodId> = method::in_paper(Architecture::Dense)
+            .into_iter()
+            .filter(|m| self.runs.iter().any(|r| r.method == *m))
+            .collect();
         let mut blocks = vec![Block::Paragraph(
             "100 units on 50 points with noise of deviation 0.1, MAE loss, full batch, Adam, at most 10,000 epochs; the \
              rate falls tenfold after 500 epochs without improvement, training stops after 1000. RMSE is that of the \
@@ -164,8 +146,8 @@ impl Study for Levy {
                 let compared = comparisons(
                     results,
                     &sets,
-                    Method::Geometric,
-                    &Method::BASELINES,
+                    method::GMP,
+                    &method::baselines(),
                     Protocol::Paper,
                     rate,
                     stability,
@@ -182,8 +164,8 @@ impl Study for Levy {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 Protocol::Paper,
                 Rate::Paper,
                 Quantity::RMSE,
@@ -195,8 +177,8 @@ impl Study for Levy {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 Protocol::HeldOut,
                 Rate::Chosen,
                 Quantity::RMSE,
@@ -216,31 +198,14 @@ impl Study for Levy {
     }
 }
 
-/// A claim with its test and the table behind it.
-pub(super) fn push_claim(
-    blocks: &mut Vec<Block>,
-    statement: &str,
-    compared: &[super::tables::Comparison],
-    quantity: &str,
-    rate: Rate,
-) {
-    if compared.is_empty() {
-        return;
-    }
-    let (verdict, evidence) = verdict(compared);
-    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
-    let caption = format!("Paired differences of {quantity}, {}.", rate.words());
-    blocks.push(Block::Table(comparisons_table(compared, |_| 3, caption)));
-}
-
 /// "The optimal learning rate for SP, WN and BN is lower than that for GmP."
 fn chosen_rates_claim(results: &Results<'_>) -> Claim {
     let statement = "The best learning rate of SP, WN and BN is lower than that of GmP.".to_owned();
     let chosen = |method| results.chosen_rate(SEEDED, method, false);
-    let rates: Option<Vec<f64>> = Method::PAPER.into_iter().map(chosen).collect();
-    let grid: Vec<f64> = results.rates(SEEDED, Method::Geometric);
+    let rates: Option<Vec<f64>> = method::in_paper(Architecture::Dense).into_iter().map(chosen).collect();
+    let grid: Vec<f64> = results.rates(SEEDED, method::GMP);
     let seeds = results.records.iter().map(|r| r.run.seed).max().map_or(0, |s| s + 1);
-    let Some(rates) = rates.filter(|_| grid.len() >= 2 && seeds >= super::tables::FEWEST_SEEDS as u64) else {
+    let Some(rates) = rates.filter(|_| grid.len() >= 2 && seeds >= FEWEST_SEEDS as u64) else {
         let evidence =
             "Needs all four methods, held-out runs, several learning rates and five seeds.".to_owned();
         return Claim { statement, verdict: Verdict::NotTested, evidence };
@@ -263,7 +228,7 @@ impl Levy {
         SetId { name: NOTEBOOK, fingerprint: &self.notebook }
     }
 
-    fn figure(&self, results: &Results<'_>, methods: &[Method]) -> Option<Figure> {
+    fn figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Option<Figure> {
         let mut change = Panel::new(
             "(c) Mean movement of φ per step, a line a seed",
             Axis::linear("epoch (= step)"),
@@ -279,8 +244,12 @@ impl Levy {
                 let Some(trace) = results.trace(record) else { continue };
                 let line = curve(&trace.epochs, &trace.location.mean);
                 let first = record.run.seed == 0;
-                let layer = Layer::line(line, color(method)).sized(if first { 1.8 } else { 0.8 });
-                change = change.with(if first { layer.labelled(method.name()) } else { layer.faded(0.35) });
+                let layer = Layer::line(line, method.color).sized(if first { 1.8 } else { 0.8 });
+                change = change.with(if first {
+                    layer.stroked(method.dash).labelled(method.name)
+                } else {
+                    layer.faded(0.35)
+                });
             }
             let Some(record) = results.of(cell(self.notebook())).find(|record| record.run.seed == 0) else {
                 continue;
@@ -289,7 +258,7 @@ impl Levy {
             fits.push(fit_panel(letter, record, &trace));
             strips.push(strips_panel(&trace, method));
         }
-        let [a, b] = fig2_panels();
+        let [a, b] = [unit_panel("(a)", 1.0, -0.8), unit_panel("(b)", -1.0, -0.8)];
         let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) Mean over the 100 units of |φ_t − φ_{t−1}| at each \
                        step, averaged in bins of epochs; our reading of the caption, since no code was released for it. \
                        (d)–(g) The authors' fifty points, seed 0, with the test RMSE: the function, the points, the network before (dashed) \
@@ -305,11 +274,6 @@ impl Levy {
     }
 }
 
-/// A binned curve as points.
-pub(super) fn curve(x: &[f32], y: &[f32]) -> Vec<(f64, f64)> {
-    x.iter().zip(y).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect()
-}
-
 fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
     let (grid, truth) = levy::grid();
     let (x, y) = points(&record.run);
@@ -323,13 +287,13 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
         Axis::linear("y").between(-3.0, 11.0),
     )
     .with(Layer::line(grid.iter().copied().zip(truth), Color::GREY).sized(1.4).labelled("Levy"))
-    .with(Layer::line(function(&trace.initial.0), color(method)).stroked(Stroke::Dashed).faded(0.6))
-    .with(Layer::line(function(&trace.trained.0), color(method)).sized(2.0).labelled(method.name()))
+    .with(Layer::line(function(&trace.initial.0), method.color).stroked(Stroke::Dashed).faded(0.6))
+    .with(Layer::line(function(&trace.trained.0), method.color).sized(2.0).labelled(method.name))
     .with(Layer::points(x.into_iter().zip(y), Color::INK, Marker::Dot).sized(3.5))
 }
 
 /// Eleven strips, evenly spaced over training.
-fn strips_panel(trace: &Trace, method: Method) -> Panel {
+fn strips_panel(trace: &Trace, method: MethodId) -> Panel {
     const STRIPS: usize = 11;
     let last = trace.snapshots.len().saturating_sub(1);
     let strips = (0..STRIPS)
@@ -337,5 +301,5 @@ fn strips_panel(trace: &Trace, method: Method) -> Panel {
         .map(|(epoch, phi)| (epoch.to_string(), phi.0.iter().map(|&p| f64::from(p)).collect()))
         .collect();
     Panel::new("", Axis::linear("φ of 100 units").between(-10.0, 10.0), Axis::linear("epoch"))
-        .with(Layer::Strips { strips, color: color(method) })
+        .with(Layer::Strips { strips, color: method.color })
 }

@@ -1,11 +1,11 @@
 //! Figure 3: classification of the banana set in the plane with 10 ReLU units.
 
-use super::fig2::{curve, push_claim};
-use super::tables::{Quantity, Rate, color, comparisons, methods_table, movement_table};
-use super::training::{Problem, Setup, Watched, carry_out};
+use super::tables::{Quantity, Rate, comparisons, curve, methods_table, movement_table, push_claim};
+use super::training::{Problem, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Rates, Study};
-use crate::data::table::Table;
-use crate::data::{banana, notebook};
+use crate::data::notebook;
+use crate::method::{self, Architecture, MethodId};
+use crate::problem::banana::{self, Banana, EPOCHS, GENERATED, NOTEBOOK, SEEDED, SETUP};
 use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::html::{Block, Section, mark_generated};
@@ -14,35 +14,12 @@ use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::Trace;
-use crate::run::{Method, Protocol, Record, Run, fingerprint};
+use crate::run::{Protocol, Record, Run};
 use anyhow::{Result, bail};
-use gmp_nn::Rng;
-use gmp_train::{Dataset, Loss, Metric, Standardizer, split};
-use std::path::PathBuf;
+use gmp_train::Standardizer;
 
 /// Figure 3.
 pub struct Fig3;
-
-pub(super) const SETUP: Setup = Setup {
-    units: 10,
-    loss: Loss::BinaryCrossEntropy,
-    metric: Metric::BinaryAccuracy,
-    monitor: Metric::BinaryAccuracy,
-    watched: Watched::TestSet,
-    batch_size: 128,
-    patience: (50, 100),
-    standardize: true,
-};
-pub(super) const EPOCHS: usize = 5000;
-/// Points taken of the whole set.
-const SUBSET: usize = 1000;
-
-/// Another subset and split for every seed.
-pub(super) const SEEDED: &str = "banana";
-/// The set that is drawn where the real one is not at hand.
-pub(super) const GENERATED: &str = "banana-generated";
-/// The authors' subset and split; the seed draws the initial weights and shuffles only.
-pub(super) const NOTEBOOK: &str = "banana-notebook";
 
 impl Experiment for Fig3 {
     fn id(&self) -> &'static str {
@@ -51,8 +28,8 @@ impl Experiment for Fig3 {
     fn title(&self) -> &'static str {
         "Figure 3: classification of the banana set"
     }
-    fn methods(&self) -> &'static [Method] {
-        &Method::DENSE
+    fn methods(&self) -> Vec<MethodId> {
+        method::of(Architecture::Dense)
     }
     fn options(&self) -> &'static [&'static str] {
         &["--seeds", "--protocol", "--method", "--lr"]
@@ -65,95 +42,64 @@ impl Experiment for Fig3 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let (table, is_real) = table(context)?;
+        let (data, is_real) = Banana::load(&context.data_dir)?;
         let (train, test) = notebook::banana_split();
         let needed = train.into_iter().chain(test).max().map_or(0, |last| last + 1);
         if !is_real {
-            say(&format!("fig3: on generated data: there is no {}", path(context).display()));
-        } else if table.rows < needed {
-            let (path, rows) = (table.path.display(), table.rows);
+            say(&format!(
+                "fig3: on generated data: there is no {}",
+                banana::path(&context.data_dir).display()
+            ));
+        } else if data.table.rows < needed {
+            let (path, rows) = (data.table.path.display(), data.table.rows);
             bail!(
                 "{path}: {rows} rows; the authors' split is of the first {needed}, and more, of KEEL's set"
             );
         }
-        let data = fingerprint(table.values.iter());
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
-        let methods = context.methods(self.methods(), self.methods());
+        let methods = context.methods(&self.methods(), &self.methods());
         let grid = |dataset| Grid {
             experiment: self.id(),
             methods: &methods,
             dataset,
-            data: &data,
+            data: &data.fingerprint,
             seeds: context.seeds(10, 20),
             epoch_limit: EPOCHS,
             protocols: &context.protocols,
             rates: Rates::Grid,
         };
-        let runs = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
-        Ok(Prepared::Ready(Box::new(Banana { table, fingerprint: data, datasets, runs })))
+        let runs: Vec<Run> = datasets.iter().flat_map(|dataset| context.plan(grid(dataset))).collect();
+        Ok(Prepared::Ready(Box::new(Classification { data, datasets, runs })))
     }
 }
 
-/// Where the real set is looked for.
-pub(super) fn path(context: &Context) -> PathBuf {
-    context.data_dir.join("banana.csv")
+struct Classification {
+    data: Banana,
+    datasets: Vec<&'static str>,
+    runs: Vec<Run>,
 }
 
-/// The whole set, or a generated one where it is not in the data folder, and whether it is the real one.
-pub(super) fn table(context: &Context) -> Result<(Table, bool)> {
-    let found = banana::load(&context.data_dir)?;
-    let is_real = found.is_some();
-    let generated = || {
-        let mut rng = Rng::new(0, "generated banana set");
-        banana::synthetic(5300, &mut || rng.uniform())
-    };
-    Ok((found.unwrap_or_else(generated), is_real))
-}
-
-pub(super) struct Banana {
-    pub(super) table: Table,
-    pub(super) fingerprint: String,
-    pub(super) datasets: Vec<&'static str>,
-    pub(super) runs: Vec<Run>,
-}
-
-impl Banana {
+impl Classification {
     fn sets(&self) -> Vec<SetId<'_>> {
-        self.datasets.iter().map(|name| SetId { name, fingerprint: &self.fingerprint }).collect()
-    }
-
-    /// Training and test samples of a run, classes as 0 and 1.
-    pub(super) fn samples(&self, run: &Run) -> Result<(Dataset<f64>, Dataset<f64>)> {
-        let (train, test) = if run.dataset == NOTEBOOK {
-            notebook::banana_split()
-        } else {
-            let mut rows: Vec<usize> = (0..self.table.rows).collect();
-            Rng::new(run.seed, "banana subset").shuffle(&mut rows);
-            rows.truncate(SUBSET);
-            let (train, test) = split(rows.len(), 0.2, &mut Rng::new(run.seed, "test split"))?;
-            (train.iter().map(|&i| rows[i]).collect(), test.iter().map(|&i| rows[i]).collect())
-        };
-        let targets = self.table.target().iter().map(|&class| f64::from(class > 0.0)).collect();
-        let all = Dataset::new(self.table.inputs(), 2, targets, 1)?;
-        Ok((all.subset(&train)?, all.subset(&test)?))
+        self.datasets.iter().map(|name| SetId { name, fingerprint: &self.data.fingerprint }).collect()
     }
 }
 
-impl Study for Banana {
+impl Study for Classification {
     fn runs(&self) -> Vec<Run> {
         self.runs.clone()
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
-        let (train, test) = self.samples(run)?;
+        let (train, test) = self.data.samples(run)?;
         let picture = run.seed == 0 && run.protocol == Protocol::Paper;
         let problem = Problem { train, test, grid: plane(), watch: true, picture };
         carry_out(&SETUP, problem, run, stop)
     }
 
     fn report(&self, results: &Results<'_>) -> Section {
-        let methods: Vec<Method> =
-            Method::ALL.into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
+        let methods: Vec<MethodId> =
+            method::all().into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
         let mut blocks = vec![Block::Paragraph(
             "10 units and a logistic output on 1000 points of the set, 800 to train and 200 to test, standardized; \
              cross-entropy, Adam, batches of 128, at most 5000 epochs; the rate falls tenfold after 50 epochs without \
@@ -229,8 +175,8 @@ impl Study for Banana {
                 let compared = comparisons(
                     results,
                     &sets,
-                    Method::Geometric,
-                    &Method::BASELINES,
+                    method::GMP,
+                    &method::baselines(),
                     Protocol::Paper,
                     rate,
                     quantity,
@@ -240,8 +186,8 @@ impl Study for Banana {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 Protocol::Paper,
                 Rate::Paper,
                 Quantity::ACCURACY,
@@ -253,8 +199,8 @@ impl Study for Banana {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 Protocol::HeldOut,
                 Rate::Chosen,
                 Quantity::ACCURACY,
@@ -291,8 +237,8 @@ fn plane() -> Vec<f64> {
     axis().iter().flat_map(|&y| axis().into_iter().flat_map(move |x| [x, y])).collect()
 }
 
-impl Banana {
-    fn figure(&self, results: &Results<'_>, methods: &[Method]) -> Option<Figure> {
+impl Classification {
+    fn figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Option<Figure> {
         let sets = self.sets();
         let (first, seeded) = (sets[0], sets[sets.len() - 1]);
         let dataset = first.name;
@@ -302,7 +248,7 @@ impl Banana {
             Axis::log2("mean over units, radians"),
         );
         let (mut own, mut others, mut regions) = (Vec::new(), Vec::new(), Vec::new());
-        let methods = methods.iter().filter(|m| **m != Method::GeometricHalfSphere);
+        let methods = methods.iter().filter(|m| m.in_paper);
         for (k, &method) in methods.enumerate() {
             let Some(lr) = results.pictured_rate(first, method) else { continue };
             let cell = |set| Cell { set, method, lr, protocol: Protocol::Paper };
@@ -310,8 +256,12 @@ impl Banana {
                 let Some(trace) = results.trace(record) else { continue };
                 let is_first = record.run.seed == 0;
                 let line = curve(&trace.epochs, &trace.direction.mean);
-                let layer = Layer::line(line, color(method)).sized(if is_first { 1.8 } else { 0.8 });
-                turn = turn.with(if is_first { layer.labelled(method.name()) } else { layer.faded(0.35) });
+                let layer = Layer::line(line, method.color).sized(if is_first { 1.8 } else { 0.8 });
+                turn = turn.with(if is_first {
+                    layer.stroked(method.dash).labelled(method.name)
+                } else {
+                    layer.faded(0.35)
+                });
             }
             let Some(record) = results.of(cell(first)).find(|record| record.run.seed == 0) else {
                 continue;
@@ -320,7 +270,7 @@ impl Banana {
             let letter = |row: u8| format!("({})", char::from(b'a' + 4 * row + k as u8));
             own.push(trajectories(format!("{} {method}, lr {}", letter(0), rate(record.run.lr)), &trace));
             // The other's rate: 0.1 for the baselines, 0.01 for GmP.
-            let lr = if method.paper_rate() == 0.1 { 0.01 } else { 0.1 };
+            let lr = if method.paper_rate == 0.1 { 0.01 } else { 0.1 };
             let swapped = results.of(Cell { lr, ..cell(first) }).find(|record| record.run.seed == 0);
             if let Some(trace) = swapped.and_then(|record| results.trace(record)) {
                 others.push(trajectories(format!("{} {method}, lr {}", letter(1), rate(lr)), &trace));
@@ -348,7 +298,7 @@ impl Banana {
     }
 
     fn region(&self, letter: &str, record: &Record, trace: &Trace) -> Option<Panel> {
-        let (train, mut test) = self.samples(&record.run).ok()?;
+        let (train, mut test) = self.data.samples(&record.run).ok()?;
         Standardizer::fit(&train).apply(&mut test);
         let probability = |z: &f32| 1.0 / (1.0 + (-f64::from(*z)).exp());
         let grid =
@@ -365,8 +315,8 @@ impl Banana {
         let (x, y) = axes();
         let panel = Panel::new(format!("{letter} {}: {accuracy}", record.run.method), x, y)
             .with(Layer::Heat { grid: grid.clone(), range: (0.0, 1.0), map: ColorMap::Diverging })
-            .with(Layer::points(class(0.0), Color::SP, Marker::Dot).sized(3.0))
-            .with(Layer::points(class(1.0), Color::BN, Marker::Dot).sized(3.0))
+            .with(Layer::points(class(0.0), Color::BLUE, Marker::Dot).sized(3.0))
+            .with(Layer::points(class(1.0), Color::PURPLE, Marker::Dot).sized(3.0))
             .with(Layer::Contour { grid, level: 0.5, color: Color::INK, width: 2.4 })
             .with(Layer::points(stars, Color::INACTIVE, Marker::Star));
         Some(panel.aspect_equal())

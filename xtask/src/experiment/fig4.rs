@@ -2,8 +2,8 @@
 
 use super::images::vgg::{self, STORE, Shown, Vgg};
 use super::{Context, Experiment, Prepared};
+use crate::method::{self, Architecture, MethodId};
 use crate::report::html::Section;
-use crate::run::Method;
 use anyhow::Result;
 
 /// Figure 4.
@@ -16,8 +16,8 @@ impl Experiment for Fig4 {
     fn title(&self) -> &'static str {
         "Figure 4: VGG-6 epoch by epoch"
     }
-    fn methods(&self) -> &'static [Method] {
-        &Method::VGG
+    fn methods(&self) -> Vec<MethodId> {
+        method::of(Architecture::Vgg)
     }
     fn store(&self) -> &'static str {
         STORE

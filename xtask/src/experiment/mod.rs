@@ -1,6 +1,7 @@
 //! The figures and tables of the paper, one file each: what is run, and what the reader is shown.
 //!
-//! A new experiment is a file with an [`Experiment`] and a line in [`REGISTRY`].
+//! A new experiment is a file with an [`Experiment`] and one line in [`REGISTRY`]. The data are in [`crate::problem`], the
+//! methods in [`mod@crate::method`]; `xtask/docs/EXPERIMENTS.md` describes the set-ups.
 
 pub mod fig1;
 pub mod fig2;
@@ -8,8 +9,7 @@ pub mod fig3;
 pub mod fig4;
 pub mod fig5;
 pub mod images;
-pub mod levy;
-pub mod names;
+pub mod one_input;
 pub mod table1;
 pub mod table2;
 pub mod table3;
@@ -17,11 +17,13 @@ pub mod tables;
 pub mod theory;
 pub mod training;
 
+use crate::method::{self, MethodId};
+use crate::problem::images::{Set, small};
 use crate::report::html::Section;
 use crate::run::execute::Finished;
 use crate::run::results::Results;
 use crate::run::stop::Stop;
-use crate::run::{Method, Protocol, Record, Run};
+use crate::run::{Protocol, Record, Run};
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
@@ -48,10 +50,10 @@ pub trait Experiment: Sync {
     /// What it is, in a few words.
     fn title(&self) -> &'static str;
     /// The methods that it can run; none where there is nothing to choose.
-    fn methods(&self) -> &'static [Method] {
-        &[]
+    fn methods(&self) -> Vec<MethodId> {
+        Vec::new()
     }
-    /// The options that it heeds, of those that not every experiment does.
+    /// The options that it takes, of those that not every experiment takes.
     fn options(&self) -> &'static [&'static str];
     /// The folder of its runs: experiments that show the same runs share one.
     fn store(&self) -> &'static str {
@@ -61,7 +63,7 @@ pub trait Experiment: Sync {
     fn needs(&self) -> &'static str;
     /// About how long it takes on two cores, in the quick and in the full profile.
     fn duration(&self) -> [&'static str; 2];
-    /// Reads and checks what it needs and plans its runs; nothing where there is nothing to run on, said in a line.
+    /// Reads and checks its data and plans its runs. Without data, the result is a section that says so.
     ///
     /// # Errors
     /// Data that cannot be read or make no sense.
@@ -82,11 +84,11 @@ pub trait Study: Sync {
     fn runs(&self) -> Vec<Run> {
         Vec::new()
     }
-    /// What a run costs, in any unit: for the order and the time left.
+    /// The cost of a run in any unit, for the order of runs and the remaining time.
     fn cost(&self, _run: &Run) -> f64 {
         1.0
     }
-    /// How many runs go at a time: fewer than there are threads where a run uses several itself.
+    /// The number of simultaneous runs: fewer than `threads` where a run uses several threads itself.
     fn at_a_time(&self, threads: usize) -> usize {
         threads
     }
@@ -97,9 +99,9 @@ pub trait Study: Sync {
     fn carry_out(&self, _run: &Run, _stop: &Stop) -> Finished {
         Ok(None)
     }
-    /// Removes what a run needed on the way: its record is on the disk.
+    /// Removes the temporary files of a run whose record is on the disk.
     fn kept(&self, _record: &Record) {}
-    /// What is measured rather than trained, once all runs are done: lines of `<experiment>/measurements.jsonl`, which
+    /// Measurements that need no training, once all runs are done: lines of `<experiment>/measurements.jsonl`, which
     /// the report finds in `results.measurements`. `None` where it was stopped.
     fn measure(&self, _results: &Results<'_>, _threads: usize, _stop: &Stop) -> Option<Vec<Value>> {
         Some(Vec::new())
@@ -111,10 +113,9 @@ pub trait Study: Sync {
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Ten seeds and the two learning rates of the released code, networks on pictures in small: minutes on two cores.
+    /// Ten seeds, the two learning rates of the released code, small networks on images: minutes on two cores
     Quick,
-    /// The paper's set-up over ten seeds and more, at five learning rates: an hour or two on two cores, but for fig4, table2
-    /// and table3, which are months of two cores (see --list).
+    /// The paper's set-up over ten seeds and more, at five learning rates: hours, and months for networks on images
     Full,
 }
 
@@ -129,7 +130,7 @@ pub struct Context {
     /// Which data sets, by name or path, where the user said.
     pub datasets: Vec<String>,
     /// Which methods, where the user said.
-    pub methods: Option<Vec<Method>>,
+    pub methods: Option<Vec<MethodId>>,
     /// Which learning rates, where the user said.
     pub rates: Option<Vec<f64>>,
     /// Where data sets are.
@@ -138,10 +139,10 @@ pub struct Context {
     pub out: PathBuf,
     /// Threads for everything together.
     pub threads: usize,
-    /// What was said of networks for pictures.
+    /// The options of the experiments on images.
     pub pictures: images::Options,
-    /// The sets of 32×32 pictures, once they are read.
-    pub small_sets: OnceLock<Vec<images::sets::Set>>,
+    /// The sets of 32×32 images, once they are read.
+    pub small_sets: OnceLock<Vec<Set>>,
 }
 
 impl Context {
@@ -156,8 +157,8 @@ impl Context {
 
     /// The user's choice among the methods that an experiment can run; `default` where there was none.
     #[must_use]
-    pub fn methods(&self, all: &[Method], default: &[Method]) -> Vec<Method> {
-        let chosen = |named: &Vec<Method>| all.iter().copied().filter(|m| named.contains(m)).collect();
+    pub fn methods(&self, all: &[MethodId], default: &[MethodId]) -> Vec<MethodId> {
+        let chosen = |named: &Vec<MethodId>| all.iter().copied().filter(|m| named.contains(m)).collect();
         self.methods.as_ref().map_or_else(|| default.to_vec(), chosen)
     }
 
@@ -169,6 +170,19 @@ impl Context {
             Profile::Quick => vec![0.01, 0.1],
             Profile::Full => vec![0.003, 0.01, 0.03, 0.1, 0.3],
         })
+    }
+
+    /// The sets of 32×32 images that the user asked for. They are read once, whatever the number of experiments and batch
+    /// sizes: ImageNet32 is 3.7 GiB in memory.
+    ///
+    /// # Errors
+    /// An unknown name, or files that cannot be read.
+    pub fn small_sets(&self) -> Result<Vec<Set>> {
+        if let Some(sets) = self.small_sets.get() {
+            return Ok(sets.clone());
+        }
+        let sets = small(&self.data_dir, &self.datasets, self.profile == Profile::Full)?;
+        Ok(self.small_sets.get_or_init(|| sets).clone())
     }
 
     /// The runs of one data set: every seed under every protocol, method and learning rate.
@@ -184,8 +198,8 @@ impl Context {
                     let rates = match (&self.rates, grid.rates) {
                         (Some(rates), _) => rates.clone(),
                         (None, Rates::Equal(lr)) => vec![lr],
-                        (None, Rates::Grid) if method != Method::GeometricHalfSphere => self.rates(),
-                        (None, _) => vec![method.paper_rate()],
+                        (None, Rates::Grid) if method != method::GMP_HALF_SPHERE => self.rates(),
+                        (None, _) => vec![method.paper_rate],
                     };
                     runs.extend(rates.into_iter().map(|lr| Run {
                         experiment: grid.experiment.to_owned(),
@@ -225,10 +239,10 @@ pub struct Grid<'a> {
     /// The data's fingerprint.
     pub data: &'a str,
     /// Which methods.
-    pub methods: &'a [Method],
+    pub methods: &'a [MethodId],
     /// Which seeds.
     pub seeds: std::ops::Range<u64>,
-    /// Most epochs.
+    /// The maximum number of epochs.
     pub epoch_limit: usize,
     /// Under which protocols.
     pub protocols: &'a [Protocol],
@@ -255,7 +269,7 @@ mod tests {
             pictures: images::Options::default(),
             small_sets: OnceLock::new(),
         };
-        let methods = [Method::BatchNorm, Method::Geometric, Method::GeometricHalfSphere];
+        let methods = [method::BN, method::GMP, method::GMP_HALF_SPHERE];
         let planned = |context: &Context, rates| {
             let runs = context.plan(Grid {
                 experiment: "",

@@ -3,38 +3,21 @@
 use super::tables::{
     Quantity, Rate, comparisons, comparisons_table, methods_table, published, rates_panel, verdict,
 };
-use super::training::{Problem, Setup, Watched, carry_out, hold_out};
-use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, names};
-use crate::data::numpy::train_test_split;
-use crate::data::table::Table as Data;
+use super::training::{Problem, carry_out};
+use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study};
+use crate::method::{self, Architecture, MethodId};
+use crate::problem::names;
+use crate::problem::uci::{EPOCHS, LARGE, QUICK_EPOCHS, SETUP, Set, check_rows};
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Claim, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
-use crate::run::{Method, Protocol, Run, fingerprint};
-use anyhow::{Context as _, Result, bail};
-use gmp_train::{Dataset, Loss, Metric};
+use crate::run::{Protocol, Run};
+use anyhow::{Context as _, Result};
 
 /// Table 1.
 pub struct Table1;
-
-pub(super) const SETUP: Setup = Setup {
-    units: 100,
-    loss: Loss::MeanAbsoluteError,
-    metric: Metric::RootMeanSquaredError,
-    monitor: Metric::MeanSquaredError,
-    watched: Watched::TestSet,
-    batch_size: 1024,
-    patience: (50, 100),
-    standardize: true,
-};
-pub(super) const EPOCHS: usize = 5000;
-
-/// A set with so many samples takes half a minute a run; the quick profile gives it one seed, the authors' rates and
-/// fewer epochs.
-pub(super) const LARGE: usize = 5000;
-pub(super) const QUICK_EPOCHS: usize = 300;
 
 impl Experiment for Table1 {
     fn id(&self) -> &'static str {
@@ -43,8 +26,8 @@ impl Experiment for Table1 {
     fn title(&self) -> &'static str {
         "Table 1: test RMSE on the UCI regression sets"
     }
-    fn methods(&self) -> &'static [Method] {
-        &Method::DENSE
+    fn methods(&self) -> Vec<MethodId> {
+        method::of(Architecture::Dense)
     }
     fn options(&self) -> &'static [&'static str] {
         &["--seeds", "--protocol", "--dataset", "--method", "--lr"]
@@ -57,7 +40,7 @@ impl Experiment for Table1 {
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let files = names::csv_files(context)?;
+        let files = names::csv_files(&context.data_dir, &context.datasets)?;
         if files.is_empty() {
             let folder = context.data_dir.join("uci");
             let how = format!(
@@ -70,17 +53,12 @@ impl Experiment for Table1 {
         }
         let mut sets = Vec::new();
         for (name, path) in files {
-            let table = Data::read_csv(&path)?;
-            let (inputs, target) = (table.inputs(), table.target());
-            let constant = table.constant_columns().into_iter().map(|j| table.columns[j].clone()).collect();
-            let fingerprint = fingerprint(table.values.iter());
-            let data = Dataset::new(inputs, table.cols - 1, target, 1)
-                .with_context(|| path.display().to_string())?;
-            check_rows(data.samples(), &context.protocols).with_context(|| path.display().to_string())?;
-            sets.push(Set { name, data, constant, fingerprint });
+            let set = Set::read(name, &path)?;
+            check_rows(set.data.samples(), &context.protocols).with_context(|| path.display().to_string())?;
+            sets.push(set);
         }
         let mut study = Uci { sets, runs: Vec::new(), profile: context.profile };
-        let methods = context.methods(self.methods(), self.methods());
+        let methods = context.methods(&self.methods(), &self.methods());
         for set in &study.sets {
             let quick = context.profile == Profile::Quick && set.data.samples() >= LARGE;
             let (seeds, epoch_limit) =
@@ -113,30 +91,6 @@ impl Table1 {
     }
 }
 
-/// Makes sure that every part of a run's split has samples, of which a seed changes nothing.
-fn check_rows(rows: usize, protocols: &[Protocol]) -> Result<()> {
-    let (train, _) = train_test_split(rows, 0.2, 0)?;
-    if protocols.contains(&Protocol::HeldOut) && hold_out(train.len(), 0).is_err() {
-        bail!(
-            "{rows} rows are too few to hold out some of the training samples; --protocol paper needs no more than 2"
-        );
-    }
-    Ok(())
-}
-
-struct Set {
-    name: String,
-    data: Dataset<f64>,
-    constant: Vec<String>,
-    fingerprint: String,
-}
-
-impl Set {
-    fn id(&self) -> SetId<'_> {
-        SetId { name: &self.name, fingerprint: &self.fingerprint }
-    }
-}
-
 struct Uci {
     sets: Vec<Set>,
     runs: Vec<Run>,
@@ -151,15 +105,13 @@ impl Study for Uci {
     fn cost(&self, run: &Run) -> f64 {
         let samples = self.set(run).map_or(0, |set| set.data.samples());
         // Slow rates take more epochs until they stop; normalization takes half as much again a step.
-        let factor = if run.method == Method::BatchNorm { 1.5 } else { 1.0 };
+        let factor = if run.method == method::BN { 1.5 } else { 1.0 };
         (samples as f64 + 300.0) * factor * (0.02 / run.lr).max(1.0).sqrt() * (run.epoch_limit as f64).sqrt()
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
-        // The authors' split of this seed: every method of a seed sees the same samples.
-        let (train, test) = train_test_split(set.data.samples(), 0.2, run.seed)?;
-        let (train, test) = (set.data.subset(&train)?, set.data.subset(&test)?);
+        let (train, test) = set.split(run.seed)?;
         let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
         carry_out(&SETUP, problem, run, stop)
     }
@@ -175,8 +127,8 @@ impl Study for Uci {
                 .to_owned(),
         )];
         self.notes(&mut blocks);
-        let methods: Vec<Method> =
-            Method::ALL.into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
+        let methods: Vec<MethodId> =
+            method::all().into_iter().filter(|m| self.runs.iter().any(|r| r.method == *m)).collect();
         let sets: Vec<SetId<'_>> = self.sets.iter().map(Set::id).collect();
         let shown: Vec<(SetId<'_>, usize)> = sets.iter().map(|&set| (set, decimals(results, set))).collect();
         let table = |protocol, rate: Rate, what: &str| {
@@ -189,8 +141,8 @@ impl Study for Uci {
             let compared = comparisons(
                 results,
                 &sets,
-                Method::Geometric,
-                &Method::BASELINES,
+                method::GMP,
+                &method::baselines(),
                 protocol,
                 rate,
                 Quantity::RMSE,
@@ -223,16 +175,9 @@ impl Study for Uci {
             claim(&mut blocks, Protocol::HeldOut, Rate::Chosen, statement);
         }
         for protocol in [Protocol::Paper, Protocol::HeldOut] {
-            let against = &[Method::GeometricHalfSphere];
-            let compared = comparisons(
-                results,
-                &sets,
-                Method::Geometric,
-                against,
-                protocol,
-                Rate::Paper,
-                Quantity::RMSE,
-            );
+            let against = &[method::GMP_HALF_SPHERE];
+            let compared =
+                comparisons(results, &sets, method::GMP, against, protocol, Rate::Paper, Quantity::RMSE);
             if !compared.is_empty() {
                 let caption = format!(
                     "What the authors' initialization changes: paired differences of test RMSE between exact initial \
@@ -243,7 +188,12 @@ impl Study for Uci {
         }
         blocks.push(Block::Figure(self.rates_figure(results, &methods)));
         let names: Vec<&str> = sets.iter().map(|set| set.name).collect();
-        blocks.push(Block::Table(published("table1", "test RMSE", &names, &Method::PAPER)));
+        blocks.push(Block::Table(published(
+            "table1",
+            "test RMSE",
+            &names,
+            &method::in_paper(Architecture::Dense),
+        )));
         Table1.section(blocks)
     }
 }
@@ -277,7 +227,7 @@ impl Uci {
         }
     }
 
-    fn rates_figure(&self, results: &Results<'_>, methods: &[Method]) -> Figure {
+    fn rates_figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Figure {
         let protocol = self.runs.last().map_or(Protocol::HeldOut, |run| run.protocol);
         let caption = format!(
             "Test RMSE over the learning rate ({protocol} protocol), mean and 95% interval over seeds. The released code has \
@@ -285,8 +235,8 @@ impl Uci {
         );
         let mut figure =
             Figure::new("table1-learning-rates", "Test RMSE at each learning rate").caption(caption);
-        let methods: Vec<Method> =
-            methods.iter().copied().filter(|m| *m != Method::GeometricHalfSphere).collect();
+        let methods: Vec<MethodId> =
+            methods.iter().copied().filter(|m| *m != method::GMP_HALF_SPHERE).collect();
         for row in self.sets.chunks(4) {
             let panel = |set: &Set| rates_panel(results, set.id(), &methods, protocol, "test RMSE");
             figure = figure.row(180.0, row.iter().map(panel).collect());
@@ -301,7 +251,7 @@ fn lowest(results: &Results<'_>, sets: &[SetId<'_>], protocol: Protocol, rate: R
     for &set in sets {
         let mean =
             |method| rate.cell(results, set, method, protocol, false).and_then(|c| results.summary(c).mean);
-        let means: Option<Vec<f64>> = Method::PAPER.into_iter().map(mean).collect();
+        let means: Option<Vec<f64>> = method::in_paper(Architecture::Dense).into_iter().map(mean).collect();
         if let Some(means) = means {
             count.1 += 1;
             count.0 += usize::from(means[..3].iter().all(|other| means[3] < *other));

@@ -1,15 +1,16 @@
 //! Table 3: validation accuracy of ResNet-18.
 
 use super::images::report::{self, Row};
-use super::images::sets::{self, Set};
 use super::images::training::{self, Recipe, carry_out};
 use super::tables::Rate;
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, images};
+use crate::method::{self, Architecture, MethodId};
+use crate::problem;
 use crate::report::html::{Block, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
-use crate::run::{Method, Protocol, Record, Run};
+use crate::run::{Protocol, Record, Run};
 use anyhow::{Result, bail};
 use gmp_nn::zoo::resnet18;
 use gmp_train::StepDecay;
@@ -18,9 +19,6 @@ use std::path::PathBuf;
 
 /// Table 3.
 pub struct Table3;
-
-/// The three of the paper.
-const METHODS: &[Method] = Method::RESNET.split_at(3).0;
 
 const EPOCHS: usize = 90;
 /// The field's for batches of 256, for every method: the authors' tenfold rate for GmP is of VGG-6, and would be a
@@ -41,8 +39,8 @@ impl Experiment for Table3 {
     fn title(&self) -> &'static str {
         "Table 3: validation accuracy of ResNet-18"
     }
-    fn methods(&self) -> &'static [Method] {
-        &Method::RESNET
+    fn methods(&self) -> Vec<MethodId> {
+        method::of(Architecture::ResNet)
     }
     fn options(&self) -> &'static [&'static str] {
         images::OPTIONS
@@ -76,7 +74,7 @@ impl Experiment for Table3 {
             );
             return Ok(Prepared::Skipped(self.section(vec![Block::Note(how)])));
         }
-        let set = sets::of(&folder, Ilsvrc::open(&folder)?)?;
+        let set = problem::images::of(&folder, Ilsvrc::open(&folder)?)?;
         let set = match context.pictures.pictures {
             Some(pictures) => set.some(pictures),
             None => set,
@@ -93,12 +91,13 @@ impl Experiment for Table3 {
             _ => bail!("table3 takes one --batch; {} were named", options.batches.len()),
         };
         let name = format!("{}, {}", set.name, options.batch_name(batch_size));
-        let fingerprint = set.fingerprint(context)?;
+        let fingerprint = set.fingerprint(&context.out, context.threads)?;
         let runs = context.plan(Grid {
             experiment: self.id(),
             dataset: &name,
             data: &fingerprint,
-            methods: &context.methods(&Method::RESNET, METHODS),
+            methods: &context
+                .methods(&method::of(Architecture::ResNet), &method::in_paper(Architecture::ResNet)),
             seeds: context.seeds(1, 1),
             epoch_limit: epochs,
             protocols: &[Protocol::Paper],
@@ -134,7 +133,7 @@ const USUAL: Rate = Rate::Equal(RATE);
 
 struct ResNet {
     name: String,
-    set: Set,
+    set: problem::images::Set,
     fingerprint: String,
     batch_size: usize,
     runs: Vec<Run>,
@@ -186,8 +185,10 @@ impl Study for ResNet {
                 self.set.training.classes()
             )));
         }
-        let methods: Vec<Method> =
-            Method::RESNET.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
+        let methods: Vec<MethodId> = method::of(Architecture::ResNet)
+            .into_iter()
+            .filter(|m| self.runs.iter().any(|run| run.method == *m))
+            .collect();
         let id = SetId { name: &self.name, fingerprint: &self.fingerprint };
         let rows = [Row { id, set: &self.set }];
         blocks.extend(images::micro_batch_note(self.micro_batch));

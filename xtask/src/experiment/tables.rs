@@ -1,28 +1,13 @@
 //! What several sections show in the same way: tables of methods, learning-rate figures, comparisons and verdicts.
 
-use crate::report::color::Color;
+use crate::method::MethodId;
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
-use crate::report::html::Table;
+use crate::report::html::{Block, Claim, Table};
 use crate::report::number::{number, rate, signed};
 use crate::report::statistics::{PairedTest, Summary, Verdict, holm, pair_by_seed, paired_t_test};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::Movement;
-use crate::run::{Method, Protocol, Record};
-
-/// The fixed colour of a method.
-#[must_use]
-pub fn color(method: Method) -> Color {
-    match method {
-        Method::Standard => Color::SP,
-        Method::WeightNorm => Color::WN,
-        Method::BatchNorm => Color::BN,
-        Method::Geometric => Color::GMP,
-        Method::GeometricHalfSphere | Method::GeometricInputNorm => Color::GMP_IMN,
-        Method::WeightNormMeanNorm => Color::WN_MBN,
-        Method::WeightNormInputNorm => Color::INK,
-        Method::LayerNorm => Color::GREY,
-    }
-}
+use crate::run::{Protocol, Record};
 
 /// At which learning rate a method is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,12 +27,12 @@ impl Rate {
         self,
         results: &Results<'_>,
         set: SetId<'a>,
-        method: Method,
+        method: MethodId,
         protocol: Protocol,
         larger_is_better: bool,
     ) -> Option<Cell<'a>> {
         let lr = match self {
-            Self::Paper => method.paper_rate(),
+            Self::Paper => method.paper_rate,
             Self::Chosen => results.chosen_rate(set, method, larger_is_better)?,
             Self::Equal(lr) => lr,
         };
@@ -71,7 +56,7 @@ impl Rate {
 pub fn methods_table(
     results: &Results<'_>,
     sets: &[(SetId<'_>, usize)],
-    methods: &[Method],
+    methods: &[MethodId],
     protocol: Protocol,
     rate: Rate,
     larger_is_better: bool,
@@ -113,9 +98,9 @@ pub struct Comparison {
     /// Which data.
     pub dataset: String,
     /// Which method.
-    pub subject: Method,
+    pub subject: MethodId,
     /// Against which.
-    pub baseline: Method,
+    pub baseline: MethodId,
     /// Mean difference subject − baseline, in the metric, paired by seed.
     pub test: PairedTest,
     /// p-value corrected (Holm) over all comparisons made together.
@@ -142,7 +127,7 @@ impl Comparison {
 pub fn movement_table(
     results: &Results<'_>,
     set: SetId<'_>,
-    methods: &[Method],
+    methods: &[MethodId],
     protocol: Protocol,
     what: &str,
     of: fn(&Movement) -> [f64; 3],
@@ -208,8 +193,8 @@ impl Quantity {
 pub fn comparisons(
     results: &Results<'_>,
     sets: &[SetId<'_>],
-    subject: Method,
-    against: &[Method],
+    subject: MethodId,
+    against: &[MethodId],
     protocol: Protocol,
     rate: Rate,
     quantity: Quantity,
@@ -296,8 +281,8 @@ pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
     };
     let mut others: Vec<&str> = Vec::new();
     for comparison in &tested {
-        if !others.contains(&comparison.baseline.name()) {
-            others.push(comparison.baseline.name());
+        if !others.contains(&comparison.baseline.name) {
+            others.push(comparison.baseline.name);
         }
     }
     let (subject, others) = (tested[0].subject, others.join(", "));
@@ -310,12 +295,35 @@ pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
     (verdict, evidence)
 }
 
+/// A claim with its test and the table behind it.
+pub fn push_claim(
+    blocks: &mut Vec<Block>,
+    statement: &str,
+    compared: &[Comparison],
+    quantity: &str,
+    rate: Rate,
+) {
+    if compared.is_empty() {
+        return;
+    }
+    let (verdict, evidence) = verdict(compared);
+    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
+    let caption = format!("Paired differences of {quantity}, {}.", rate.words());
+    blocks.push(Block::Table(comparisons_table(compared, |_| 3, caption)));
+}
+
+/// A binned curve as points.
+#[must_use]
+pub fn curve(x: &[f32], y: &[f32]) -> Vec<(f64, f64)> {
+    x.iter().zip(y).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect()
+}
+
 /// One data set's metric over the learning rates: a line a method through its means, with 95% intervals as bars.
 #[must_use]
 pub fn rates_panel(
     results: &Results<'_>,
     set: SetId<'_>,
-    methods: &[Method],
+    methods: &[MethodId],
     protocol: Protocol,
     metric: &str,
 ) -> Panel {
@@ -330,23 +338,23 @@ pub fn rates_panel(
             line.extend(summary.mean.map(|mean| (lr * shift, mean)));
             if let Some(interval) = summary.interval {
                 let bar = [(lr * shift, interval.low), (lr * shift, interval.high)];
-                panel = panel.with(Layer::line(bar, color(method)).sized(1.2).faded(0.7));
+                panel = panel.with(Layer::line(bar, method.color).sized(1.2).faded(0.7));
             }
         }
         panel = panel
-            .with(Layer::line(line.clone(), color(method)).labelled(method.name()))
-            .with(Layer::points(line, color(method), Marker::Dot));
+            .with(Layer::line(line.clone(), method.color).stroked(method.dash).labelled(method.name))
+            .with(Layer::points(line, method.color, Marker::Dot));
     }
     panel
 }
 
 /// The published values, where somebody has filled them in.
 #[must_use]
-pub fn published(table: &str, what: &str, names: &[&str], methods: &[Method]) -> Table {
+pub fn published(table: &str, what: &str, names: &[&str], methods: &[MethodId]) -> Table {
     let mut reader = csv::Reader::from_reader(include_str!("../../data/published.csv").as_bytes());
     let rows: Vec<[String; 4]> = reader.deserialize().filter_map(Result::ok).collect();
-    let value = |dataset: &str, method: Method| {
-        let found = rows.iter().find(|[t, d, m, _]| t == table && d == dataset && m == method.name());
+    let value = |dataset: &str, method: MethodId| {
+        let found = rows.iter().find(|[t, d, m, _]| t == table && d == dataset && m == method.name);
         found.map_or("–".to_owned(), |[.., value]| value.clone())
     };
     Table {

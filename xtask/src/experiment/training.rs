@@ -1,49 +1,20 @@
 //! What the three small experiments share: splitting, standardizing, training and scoring one run.
 
+use crate::problem::{Setup, Watched, hold_out};
 use crate::run::execute::Finished;
 use crate::run::stop::Stop;
 use crate::run::trace::{Movement, Numbers, Trace};
 use crate::run::{Origin, Protocol, Record, Run};
 use gmp_autograd::Tape;
-use gmp_nn::{Network, Rng};
+use gmp_nn::Network;
 use gmp_train::{
-    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Loss, Metric,
-    Monitor, Observer, ReduceOnPlateau, Restore, Standardizer, Trainer, split,
+    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Metric, Monitor,
+    Observer, ReduceOnPlateau, Restore, Standardizer, Trainer,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-
-/// The settings of one experiment, from PAPER §4.
-#[derive(Debug, Clone, Copy)]
-pub struct Setup {
-    /// Units of the hidden layer.
-    pub units: usize,
-    /// What is minimized.
-    pub loss: Loss,
-    /// What is reported of the test set.
-    pub metric: Metric,
-    /// What the deciding samples are watched by.
-    pub monitor: Metric,
-    /// What the authors' protocol watches.
-    pub watched: Watched,
-    /// Samples a step.
-    pub batch_size: usize,
-    /// Epochs without improvement until the rate falls tenfold, and until training stops.
-    pub patience: (usize, usize),
-    /// Whether inputs are standardized by the training samples' statistics.
-    pub standardize: bool,
-}
-
-/// What the authors' protocol watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watched {
-    /// The monitored metric of the test set.
-    TestSet,
-    /// The training loss.
-    TrainingLoss,
-}
 
 /// The data of one run, before its protocol takes a part of the training samples away.
 pub struct Problem {
@@ -196,14 +167,6 @@ fn train(
         curves: None,
     };
     Ok(Some((record, trace)))
-}
-
-/// Numbers of the training samples that remain, and of the fifth that is held out.
-///
-/// # Errors
-/// If a part would be empty.
-pub fn hold_out(samples: usize, seed: u64) -> Result<(Vec<usize>, Vec<usize>), Error> {
-    split(samples, 0.2, &mut Rng::new(seed, "held-out split"))
 }
 
 /// Snapshots of a picture: between so many and twice as many.

@@ -9,7 +9,7 @@ const LARGEST: f64 = 1e300;
 /// Share of the data's range left free at either end of an automatic range.
 const MARGIN: f64 = 0.04;
 
-/// An axis with its range settled, in the coordinate in which it is even: the value or its logarithm.
+/// An axis with its range settled, in the coordinate of its scale: the value or its logarithm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Span {
     pub(super) scale: Scale,
@@ -18,21 +18,21 @@ pub(super) struct Span {
 }
 
 impl Scale {
-    /// The even coordinate of a value; `None` where the scale has no place for it.
-    pub(super) fn even(self, value: f64) -> Option<f64> {
-        let even = match self {
+    /// Maps a value to its coordinate on the axis, the value or its logarithm; `None` outside the domain of the scale.
+    pub(super) fn to_axis(self, value: f64) -> Option<f64> {
+        let coordinate = match self {
             Self::Linear => value.clamp(-LARGEST, LARGEST),
             Self::Log10 => value.log10(),
             Self::Log2 => value.log2(),
         };
-        (value.is_finite() && even.is_finite()).then_some(even)
+        (value.is_finite() && coordinate.is_finite()).then_some(coordinate)
     }
 
-    fn value(self, even: f64) -> f64 {
+    fn value(self, coordinate: f64) -> f64 {
         match self {
-            Self::Linear => even,
-            Self::Log10 => 10f64.powf(even),
-            Self::Log2 => even.exp2(),
+            Self::Linear => coordinate,
+            Self::Log10 => 10f64.powf(coordinate),
+            Self::Log2 => coordinate.exp2(),
         }
     }
 }
@@ -45,7 +45,7 @@ impl Span {
             return Self { scale, low: first, high: last };
         }
         let (low, high) = values
-            .filter_map(|v| scale.even(v))
+            .filter_map(|v| scale.to_axis(v))
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
         let margin = match high - low {
@@ -60,18 +60,18 @@ impl Span {
         Self { scale, low: low - margin, high: high + margin }
     }
 
-    /// The even coordinates of the range that `axis` asks for, where it is a range.
+    /// The coordinates of the range that `axis` asks for, where it is a range.
     pub(super) fn given(axis: &Axis) -> Option<(f64, f64)> {
         let (first, last) = axis.range?;
-        let (first, last) = (axis.scale.even(first)?, axis.scale.even(last)?);
+        let (first, last) = (axis.scale.to_axis(first)?, axis.scale.to_axis(last)?);
         (first < last).then_some((first, last))
     }
 
     /// Where `value` lies: 0 at the first end, 1 at the last.
     pub(super) fn fraction(&self, value: f64) -> Option<f64> {
         // Halves, so that the span of the largest range is finite.
-        let even = self.scale.even(value)?;
-        Some((0.5 * even - 0.5 * self.low) / (0.5 * self.high - 0.5 * self.low))
+        let coordinate = self.scale.to_axis(value)?;
+        Some((0.5 * coordinate - 0.5 * self.low) / (0.5 * self.high - 0.5 * self.low))
     }
 
     /// Widens the range about its middle by `factor` ≥ 1.

@@ -1,4 +1,4 @@
-//! Colours that most colour-blind readers can tell apart, one for each method in every figure.
+//! Colours that most colour-blind readers can tell apart.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use std::fmt;
 pub struct Color(pub u8, pub u8, pub u8);
 
 impl Color {
-    /// Standard parameterization.
-    pub const SP: Self = Self(0x00, 0x72, 0xb2);
-    /// Weight normalization.
-    pub const WN: Self = Self(0xe6, 0x9f, 0x00);
-    /// Batch normalization.
-    pub const BN: Self = Self(0xcc, 0x79, 0xa7);
-    /// Geometric parameterization.
-    pub const GMP: Self = Self(0x00, 0x9e, 0x73);
-    /// Weight normalization with mean-only batch normalization.
-    pub const WN_MBN: Self = Self(0x56, 0xb4, 0xe9);
-    /// Geometric parameterization with input mean normalization.
-    pub const GMP_IMN: Self = Self(0xd5, 0x5e, 0x00);
+    /// Blue, the first of Okabe and Ito's colours ("Color Universal Design", 2008), like the five that follow.
+    pub const BLUE: Self = Self(0x00, 0x72, 0xb2);
+    /// Orange.
+    pub const ORANGE: Self = Self(0xe6, 0x9f, 0x00);
+    /// Reddish purple.
+    pub const PURPLE: Self = Self(0xcc, 0x79, 0xa7);
+    /// Bluish green.
+    pub const GREEN: Self = Self(0x00, 0x9e, 0x73);
+    /// Sky blue.
+    pub const SKY: Self = Self(0x56, 0xb4, 0xe9);
+    /// Vermilion.
+    pub const VERMILION: Self = Self(0xd5, 0x5e, 0x00);
     /// Text, frames, and whatever belongs to no method.
     pub const INK: Self = Self(0x22, 0x22, 0x22);
     /// Notes and data in the background.

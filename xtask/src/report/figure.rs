@@ -3,7 +3,7 @@
 //! ```
 //! use xtask::report::color::Color;
 //! use xtask::report::figure::{Axis, Figure, Layer, Legend, Panel};
-//! let loss = Layer::line([(0.0, 1.0), (1.0, 0.5), (2.0, 0.25)], Color::GMP).labelled("GmP");
+//! let loss = Layer::line([(0.0, 1.0), (1.0, 0.5), (2.0, 0.25)], Color::GREEN).labelled("GmP");
 //! let axes = (Axis::linear("epoch"), Axis::log2("loss"));
 //! let panel = Panel::new("(a) Loss", axes.0, axes.1).with(loss).legend(Legend::TopRight);
 //! let svg = Figure::new("loss", "A falling loss").row(220.0, vec![panel]).svg();
@@ -112,6 +112,8 @@ pub enum Stroke {
     Dashed,
     /// Dots.
     Dotted,
+    /// Dashes and gaps in turn, of these lengths in multiples of the line's width.
+    Dashes(&'static [u8]),
 }
 
 /// The shape of a point.
@@ -173,7 +175,7 @@ pub enum Layer {
         color: Color,
         /// Width in pixels.
         width: f64,
-        /// Solid, dashed or dotted.
+        /// How it is broken.
         stroke: Stroke,
         /// Opacity from 0 to 1.
         opacity: f64,

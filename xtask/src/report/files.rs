@@ -45,7 +45,7 @@ mod tests {
     fn figures_of_an_earlier_report_are_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let figure = |name: &str| {
-            let line = Layer::line([(0.0, 0.0), (1.0, 1.0)], Color::GMP);
+            let line = Layer::line([(0.0, 0.0), (1.0, 1.0)], Color::GREEN);
             let panel = Panel::new("", Axis::linear("x"), Axis::linear("y")).with(line);
             Block::Figure(Figure::new(name, "").row(50.0, vec![panel]))
         };

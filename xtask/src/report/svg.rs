@@ -113,8 +113,12 @@ impl Svg {
                 format!(" stroke-dasharray=\"{} {}\"", number(4.0 * width), number(2.5 * width))
             }
             Stroke::Dotted => format!(" stroke-dasharray=\"0.01 {}\"", number(2.4 * width)),
+            Stroke::Dashes(lengths) => {
+                let lengths: Vec<String> = lengths.iter().map(|&l| number(f64::from(l) * width)).collect();
+                format!(" stroke-dasharray=\"{}\"", lengths.join(" "))
+            }
         };
-        let cap = if stroke == Stroke::Dashed { "butt" } else { "round" };
+        let cap = if matches!(stroke, Stroke::Solid | Stroke::Dotted) { "round" } else { "butt" };
         let _ = writeln!(
             self.out,
             "<path d=\"{data}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{}\" stroke-linejoin=\"round\" \

@@ -236,14 +236,15 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Method, Origin, Protocol};
+    use crate::method;
+    use crate::run::{Origin, Protocol};
     use std::cell::RefCell;
 
     fn runs(count: u64) -> Vec<Run> {
         let run = |seed| Run {
             experiment: "test".to_owned(),
             dataset: "none".to_owned(),
-            method: Method::Standard,
+            method: method::SP,
             lr: 0.1,
             protocol: Protocol::Paper,
             seed,

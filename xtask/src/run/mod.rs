@@ -1,4 +1,4 @@
-//! Runs: what is trained, what came of it, and where that is kept.
+//! Runs: training tasks, their results, and the files that keep both.
 //!
 //! An experiment plans [`Run`]s; [`execute`] carries them out over the cores; each ends as a [`Record`], one line of
 //! `<experiment>/runs.jsonl`, with its curves in `<experiment>/traces/`. A record whose run is asked for again is not
@@ -16,166 +16,11 @@ pub mod trace;
 
 pub use origin::{NUMERICS, Origin, VERSION};
 
-use gmp_nn::zoo::Variant;
-use gmp_nn::{DirectionInit, GeometricOptions, Mlp, Normalization, Parameterization};
+use crate::method::{self, MethodId};
 use gmp_train::image::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-
-/// A row of the paper's tables: a parameterization, and for geometric units how they start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Method {
-    /// Standard parameterization.
-    #[serde(rename = "SP")]
-    Standard,
-    /// Weight normalization.
-    #[serde(rename = "WN")]
-    WeightNorm,
-    /// Batch normalization.
-    #[serde(rename = "BN")]
-    BatchNorm,
-    /// Geometric parameterization, started from the directions of the sampled weights.
-    #[serde(rename = "GmP")]
-    Geometric,
-    /// Geometric parameterization, started as the authors' code does: directions in half of the sphere.
-    #[serde(rename = "GmP-half-sphere")]
-    GeometricHalfSphere,
-    /// Weight normalization with mean-only batch normalization before the rectifier: convolutional networks.
-    #[serde(rename = "WN+MBN")]
-    WeightNormMeanNorm,
-    /// Geometric parameterization with input mean normalization: convolutional networks.
-    #[serde(rename = "GmP+IMN")]
-    GeometricInputNorm,
-    /// Weight normalization with input mean normalization, which is not in the paper: convolutional networks.
-    #[serde(rename = "WN+IMN")]
-    WeightNormInputNorm,
-    /// Standard parameterization with layer normalization, which is not in the paper: convolutional networks.
-    #[serde(rename = "LN")]
-    LayerNorm,
-}
-
-impl Method {
-    /// The four of the paper's dense networks, in its order.
-    pub const PAPER: [Self; 4] = [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric];
-    /// The paper's dense networks, and the authors' initialization beside them.
-    pub const DENSE: [Self; 5] =
-        [Self::Standard, Self::WeightNorm, Self::BatchNorm, Self::Geometric, Self::GeometricHalfSphere];
-    /// The six of the paper's VGG-6, in its order, and two that are not in the paper.
-    pub const VGG: [Self; 8] = [
-        Self::Standard,
-        Self::WeightNorm,
-        Self::WeightNormMeanNorm,
-        Self::BatchNorm,
-        Self::Geometric,
-        Self::GeometricInputNorm,
-        Self::WeightNormInputNorm,
-        Self::LayerNorm,
-    ];
-    /// The three of the paper's ResNet-18, in its order, and two that are not in the paper.
-    pub const RESNET: [Self; 5] = [
-        Self::WeightNormMeanNorm,
-        Self::BatchNorm,
-        Self::GeometricInputNorm,
-        Self::WeightNormInputNorm,
-        Self::LayerNorm,
-    ];
-    /// All there are.
-    pub const ALL: [Self; 9] = [
-        Self::Standard,
-        Self::WeightNorm,
-        Self::WeightNormMeanNorm,
-        Self::BatchNorm,
-        Self::Geometric,
-        Self::GeometricInputNorm,
-        Self::GeometricHalfSphere,
-        Self::WeightNormInputNorm,
-        Self::LayerNorm,
-    ];
-    /// Those that the paper compares GmP with.
-    pub const BASELINES: [Self; 3] = [Self::Standard, Self::WeightNorm, Self::BatchNorm];
-
-    /// The name in records, tables and options.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Standard => "SP",
-            Self::WeightNorm => "WN",
-            Self::BatchNorm => "BN",
-            Self::Geometric => "GmP",
-            Self::GeometricHalfSphere => "GmP-half-sphere",
-            Self::WeightNormMeanNorm => "WN+MBN",
-            Self::GeometricInputNorm => "GmP+IMN",
-            Self::WeightNormInputNorm => "WN+IMN",
-            Self::LayerNorm => "LN",
-        }
-    }
-    /// Names with commas between them.
-    #[must_use]
-    pub fn names(methods: &[Self]) -> String {
-        methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
-    }
-    /// Whether the paper has it; the others are what its reviewers asked for, and the authors' initialization.
-    #[must_use]
-    pub const fn is_in_paper(self) -> bool {
-        !matches!(self, Self::WeightNormInputNorm | Self::LayerNorm | Self::GeometricHalfSphere)
-    }
-    /// What the units of a network are made of.
-    #[must_use]
-    pub fn variant(self) -> Variant {
-        let (parameterization, normalization) = match self {
-            Self::Standard => (Parameterization::Standard, Normalization::None),
-            Self::WeightNorm => (Parameterization::WeightNorm, Normalization::None),
-            Self::BatchNorm => (Parameterization::Standard, Normalization::batch()),
-            Self::Geometric | Self::GeometricHalfSphere => (Parameterization::Geometric, Normalization::None),
-            Self::WeightNormMeanNorm => (Parameterization::WeightNorm, Normalization::batch_mean()),
-            Self::GeometricInputNorm => (Parameterization::Geometric, Normalization::input_mean()),
-            Self::WeightNormInputNorm => (Parameterization::WeightNorm, Normalization::input_mean()),
-            Self::LayerNorm => (Parameterization::Standard, Normalization::layer()),
-        };
-        let geometric = GeometricOptions { directions: self.directions(), ..Default::default() };
-        Variant { geometric, ..Variant::new(parameterization).normalization(normalization) }
-    }
-    /// The dense network with hidden layers of so many units.
-    #[must_use]
-    pub fn mlp(self, inputs: usize, hidden: &[usize], outputs: usize) -> Mlp {
-        let Variant { parameterization, normalization, .. } = self.variant();
-        let mlp = Mlp::new(inputs, hidden, outputs, parameterization).normalization(normalization);
-        Mlp { directions: self.directions(), ..mlp }
-    }
-    /// How geometric units start.
-    #[must_use]
-    pub const fn directions(self) -> DirectionInit {
-        match self {
-            Self::GeometricHalfSphere => DirectionInit::HalfSphere,
-            _ => DirectionInit::Exact,
-        }
-    }
-    /// The learning rate that the authors fixed: 0.1 for GmP, 0.01 for the rest.
-    #[must_use]
-    pub const fn paper_rate(self) -> f64 {
-        match self {
-            Self::Geometric | Self::GeometricHalfSphere | Self::GeometricInputNorm => 0.1,
-            _ => 0.01,
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl std::str::FromStr for Method {
-    type Err = String;
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|m| m.name().eq_ignore_ascii_case(name))
-            .ok_or_else(|| format!("unknown method; expected one of {}", Self::names(&Self::ALL)))
-    }
-}
 
 /// Which samples decide when the learning rate falls and when training stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -204,14 +49,14 @@ pub struct Run {
     /// Which data: `"boston"`.
     pub dataset: String,
     /// How the units are parameterized.
-    pub method: Method,
+    pub method: MethodId,
     /// Learning rate of the first epoch.
     pub lr: f64,
     /// Which samples decide.
     pub protocol: Protocol,
     /// Names the streams of the split, the noise, the initial weights and the shuffles.
     pub seed: u64,
-    /// Most epochs.
+    /// The maximum number of epochs.
     pub epoch_limit: usize,
     /// Fingerprint of the data, so that results of other data are not taken for these.
     pub data: String,
@@ -292,24 +137,24 @@ impl Record {
     pub fn has_curves(&self) -> bool {
         let left_by_0_2_0 = || {
             let Run { experiment, method, .. } = &self.run;
-            let kept_angles = experiment == "theory" && *method == Method::Geometric && self.value.is_some();
+            let kept_angles = experiment == "theory" && *method == method::GMP && self.value.is_some();
             self.movement.is_some() || self.metric == "top-1" || kept_angles
         };
         self.curves.is_some() || self.origin.numerics.is_none() && left_by_0_2_0()
     }
 }
 
-/// How well a network classified, in shares of the pictures.
+/// The accuracy of a classifier, in shares of the images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Top-5 accuracy of the test set, of the network that `value` is the top-1 accuracy of.
     pub top5: f64,
-    /// Top-1 accuracy on the training pictures in the last epoch, as they were predicted on the way.
+    /// Top-1 accuracy on the training images in the last epoch, as predicted during training.
     pub training: f64,
-    /// Mean over the first 25 epochs, or as many as there were, of the top-1 accuracy of the test set: how fast it
-    /// learned.
+    /// Mean of the top-1 accuracy of the test set over the first 25 epochs, or fewer if there were fewer: the speed of
+    /// learning.
     pub mean: f64,
-    /// Pictures that could not be read and were left out, of both sets.
+    /// Unreadable images of both sets, which were left out.
     #[serde(default)]
     pub skipped: usize,
 }
@@ -335,7 +180,7 @@ mod tests {
         Run {
             experiment: "table2".to_owned(),
             dataset: dataset.to_owned(),
-            method: Method::GeometricHalfSphere,
+            method: method::GMP_HALF_SPHERE,
             lr,
             protocol: Protocol::HeldOut,
             seed: 7,

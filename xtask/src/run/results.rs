@@ -2,7 +2,8 @@
 
 use super::store::Store;
 use super::trace::Trace;
-use super::{Method, Protocol, Record};
+use super::{Protocol, Record};
+use crate::method::MethodId;
 use crate::report::statistics::{Summary, mean};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -35,7 +36,7 @@ pub struct Cell<'a> {
     /// Which data.
     pub set: SetId<'a>,
     /// Which parameterization.
-    pub method: Method,
+    pub method: MethodId,
     /// Which learning rate.
     pub lr: f64,
     /// Which samples decided.
@@ -43,7 +44,7 @@ pub struct Cell<'a> {
 }
 
 /// A cell to look up, its learning rate by its bits.
-type Key<'a> = (SetId<'a>, Method, u64, Protocol);
+type Key<'a> = (SetId<'a>, MethodId, u64, Protocol);
 
 impl<'a> Cell<'a> {
     fn key(self) -> Key<'a> {
@@ -111,7 +112,7 @@ impl<'a> Results<'a> {
     /// The learning rate at which a method's mean metric of the held-out validation samples is best; the test set has
     /// no say. None where no held-out runs were asked for, or all of them diverged.
     #[must_use]
-    pub fn chosen_rate(&self, set: SetId<'_>, method: Method, larger_is_better: bool) -> Option<f64> {
+    pub fn chosen_rate(&self, set: SetId<'_>, method: MethodId, larger_is_better: bool) -> Option<f64> {
         let scored = self.rates(set, method).into_iter().filter_map(|lr| {
             let cell = Cell { set, method, lr, protocol: Protocol::HeldOut };
             let scores: Vec<f64> = self.by_seed(cell, |record| record.validation).into_values().collect();
@@ -122,7 +123,7 @@ impl<'a> Results<'a> {
 
     /// The learning rates that a method was run at, ascending.
     #[must_use]
-    pub fn rates(&self, set: SetId<'_>, method: Method) -> Vec<f64> {
+    pub fn rates(&self, set: SetId<'_>, method: MethodId) -> Vec<f64> {
         let of_method = self.cells.keys().filter(|(s, m, ..)| *s == set && *m == method);
         let mut rates: Vec<f64> = of_method.map(|(_, _, lr, _)| f64::from_bits(*lr)).collect();
         rates.sort_by(f64::total_cmp);
@@ -132,9 +133,9 @@ impl<'a> Results<'a> {
 
     /// The learning rate at which a method is pictured: the authors' where it was run, else the largest.
     #[must_use]
-    pub fn pictured_rate(&self, set: SetId<'_>, method: Method) -> Option<f64> {
+    pub fn pictured_rate(&self, set: SetId<'_>, method: MethodId) -> Option<f64> {
         let rates = self.rates(set, method);
-        rates.iter().copied().find(|lr| *lr == method.paper_rate()).or(rates.last().copied())
+        rates.iter().copied().find(|lr| *lr == method.paper_rate).or(rates.last().copied())
     }
 
     /// The curves of a record, where it left any. Where they cannot be had, [`Results::problems`] says so.

@@ -306,15 +306,16 @@ fn append(path: &Path) -> Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method;
     use crate::run::results::Results;
-    use crate::run::{Method, Origin, Protocol};
+    use crate::run::{Origin, Protocol};
 
     fn record(seed: u64, value: Option<f64>) -> Record {
         Record {
             run: Run {
                 experiment: "table1".to_owned(),
                 dataset: "boston".to_owned(),
-                method: Method::Geometric,
+                method: method::GMP,
                 lr: 0.1,
                 protocol: Protocol::Paper,
                 seed,

@@ -1,34 +1,32 @@
-//! What the user can say of networks for pictures.
+//! Command-line options of the experiments on images.
 
 use clap::Args;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// Options of the experiments with pictures: fig4, table2 and table3.
+/// Options of the experiments on images: fig4, table2 and table3.
 #[derive(Debug, Clone, Default, Args, Serialize)]
 pub struct Options {
-    /// Filters of fig4's and table2's VGG-6: 1 for the paper's, 1/2, 1/4, … 1/64 for so many times fewer
+    /// Set the width of VGG-6 as a share of the paper's: 1, 1/2, 1/4, … 1/64 (fig4, table2)
     #[arg(long, value_name = "W", allow_hyphen_values = true)]
     pub width: Option<Width>,
-    /// Pictures a step in fig4, table2 and table3; several with commas: a row of table2 for each
+    /// Set the batch size; several, separated by commas, are rows of table2 (fig4, table2, table3)
     #[arg(long = "batch", value_name = "N", value_parser = at_least_1, value_delimiter = ',')]
     pub batches: Vec<usize>,
-    /// Most epochs in fig4, table2 and table3
+    /// Set the maximum number of epochs (fig4, table2, table3)
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub epochs: Option<usize>,
-    /// Learn from N pictures alone, drawn from all of them, the same ones each time, and validate on a quarter as many, in
-    /// fig4, table2 and table3
+    /// Train on a fixed random subset of N images and validate on a quarter as many (fig4, table2, table3)
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub pictures: Option<usize>,
-    /// Pictures in memory at a time in fig4, table2 and table3, where a batch is too large for it. The step is that
-    /// of the whole batch, but statistics of a batch (BN, MBN, IMN) are then those of so many pictures
+    /// Split batches into parts of N images to save memory; BN, MBN and IMN then see one part at a time
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub micro_batch: Option<usize>,
 }
 
 impl Options {
-    /// Those that the user gave a value for, as they are written on the command line.
+    /// The options that the user gave a value for, as they are written on the command line.
     #[must_use]
     pub fn given(&self) -> Vec<&'static str> {
         let Self { width, batches, epochs, pictures, micro_batch } = self;
@@ -42,8 +40,8 @@ impl Options {
         given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
     }
 
-    /// How records, tables and titles call a batch size: parts that a batch goes through in are part of the name, since
-    /// the statistics of a batch depend on them.
+    /// The name of a batch size in records, tables and titles. It includes the size of the parts of a split batch, since
+    /// batch statistics depend on it.
     #[must_use]
     pub fn batch_name(&self, batch_size: usize) -> String {
         match self.micro_batch {
@@ -60,7 +58,7 @@ fn at_least_1(text: &str) -> Result<usize, String> {
     }
 }
 
-/// A share of the paper's filters: one over a power of two.
+/// The width of a network as a share of the paper's: one over a power of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Width(usize);
 

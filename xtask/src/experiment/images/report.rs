@@ -1,13 +1,14 @@
 //! Curves, tables and verdicts of networks for pictures.
 
-use super::sets::Set;
-use crate::experiment::tables::{Quantity, Rate, color, comparisons, comparisons_table, published, verdict};
+use crate::experiment::tables::{Quantity, Rate, comparisons, comparisons_table, published, verdict};
+use crate::method::{self, MethodId};
+use crate::problem::images::Set;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel};
 use crate::report::html::{Block, Claim, Table};
 use crate::report::statistics::Summary;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::EpochAccuracy;
-use crate::run::{Method, Protocol, Record};
+use crate::run::{Protocol, Record};
 
 /// One row of a table: a set of pictures at one batch size.
 pub struct Row<'a> {
@@ -18,7 +19,7 @@ pub struct Row<'a> {
 }
 
 /// The method that the paper's claims are about.
-const SUBJECT: Method = Method::GeometricInputNorm;
+const SUBJECT: MethodId = method::GMP_IMN;
 
 const TOP1: Quantity = Quantity::ACCURACY;
 const TOP5: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.top5), larger_is_better: true };
@@ -26,7 +27,7 @@ const SPEED: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.me
 
 /// At which learning rates there is something to show: the `usual` ones where every method was run at them, and every
 /// one that the subject shares with a method whose usual one is another.
-fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[Method], usual: Rate) -> Vec<Rate> {
+fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[MethodId], usual: Rate) -> Vec<Rate> {
     let has = |rate: Rate, method| {
         rows.iter().any(|row| rate.cell(results, row.id, method, Protocol::Paper, true).is_some())
     };
@@ -36,8 +37,8 @@ fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[Method], usual: Rat
     equal.sort_by(f64::total_cmp);
     equal.dedup();
     // At the authors' rates the subject meets methods of its own rate already.
-    let is_news = |method: Method| usual != Rate::Paper || method.paper_rate() != SUBJECT.paper_rate();
-    let others: Vec<Method> = methods.iter().copied().filter(|&m| m != SUBJECT && is_news(m)).collect();
+    let is_news = |method: MethodId| usual != Rate::Paper || method.paper_rate != SUBJECT.paper_rate;
+    let others: Vec<MethodId> = methods.iter().copied().filter(|&m| m != SUBJECT && is_news(m)).collect();
     shown.extend(equal.into_iter().map(Rate::Equal).filter(|&rate| {
         rate != usual && has(rate, SUBJECT) && others.iter().any(|&method| has(rate, method))
     }));
@@ -52,7 +53,7 @@ pub fn curves(
     name: &str,
     results: &Results<'_>,
     rows: &[Row<'_>],
-    methods: &[Method],
+    methods: &[MethodId],
     usual: Rate,
 ) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -81,7 +82,7 @@ fn figure(
     name: &str,
     results: &Results<'_>,
     row: &Row<'_>,
-    methods: &[Method],
+    methods: &[MethodId],
     rate: Rate,
 ) -> Option<Figure> {
     // Half and rank: training or validation, top 1 or top 5.
@@ -112,10 +113,11 @@ fn figure(
             if seeds.len() > 1 {
                 for epochs in &seeds {
                     let line = epochs.iter().enumerate().map(|(k, epoch)| ((k + 1) as f64, percent(epoch)));
-                    panel.layers.push(Layer::line(line, color(method)).sized(0.8).faded(0.35));
+                    panel.layers.push(Layer::line(line, method.color).sized(0.8).faded(0.35));
                 }
             }
-            panel.layers.push(Layer::line(mean, color(method)).sized(2.0).labelled(method.name()));
+            let line = Layer::line(mean, method.color).stroked(method.dash).sized(2.0);
+            panel.layers.push(line.labelled(method.name));
         }
     }
     let caption = format!(
@@ -138,7 +140,7 @@ pub fn table(
     name: &str,
     results: &Results<'_>,
     rows: &[Row<'_>],
-    methods: &[Method],
+    methods: &[MethodId],
     usual: Rate,
 ) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -196,7 +198,7 @@ pub fn table(
 fn accuracies(
     results: &Results<'_>,
     rows: &[Row<'_>],
-    methods: &[Method],
+    methods: &[MethodId],
     rate: Rate,
     number: impl Fn(&Record) -> Option<f64>,
     caption: String,
@@ -241,16 +243,16 @@ fn claim(
     blocks: &mut Vec<Block>,
     results: &Results<'_>,
     rows: &[Row<'_>],
-    methods: &[Method],
+    methods: &[MethodId],
     rate: Rate,
     quantity: Quantity,
     statement: &str,
     what: &str,
 ) {
     let sets: Vec<SetId<'_>> = rows.iter().map(|row| row.id).collect();
-    let (paper, beyond): (Vec<Method>, Vec<Method>) =
-        methods.iter().filter(|method| **method != SUBJECT).partition(|method| method.is_in_paper());
-    let beyond_statement = format!("Beyond the paper, against {}: {statement}", Method::names(&beyond));
+    let (paper, beyond): (Vec<MethodId>, Vec<MethodId>) =
+        methods.iter().filter(|method| **method != SUBJECT).partition(|method| method.in_paper);
+    let beyond_statement = format!("Beyond the paper, against {}: {statement}", method::names(&beyond));
     for (others, statement) in [(paper, statement), (beyond, &beyond_statement)] {
         if others.is_empty() {
             continue;

@@ -1,6 +1,6 @@
 //! How a network for pictures is trained: with progress, a checkpoint every epoch, and from where it was left.
 
-use super::sets::Set;
+use crate::problem::images::Set;
 use crate::run::execute::{Finished, say, status};
 use crate::run::stop::Stop;
 use crate::run::trace::{EpochAccuracy, Trace};
@@ -30,7 +30,7 @@ pub struct Recipe<'a> {
     pub augmented: Preparation,
     /// What is done to validation pictures.
     pub plain: Preparation,
-    /// Pictures a step.
+    /// The batch size.
     pub batch_size: usize,
     /// Pictures in memory at a time.
     pub micro_batch: Option<usize>,
@@ -45,14 +45,13 @@ pub struct Recipe<'a> {
 /// What is measured: top-1 and top-5.
 pub const METRICS: [Metric; 2] = [Metric::TopK(1), Metric::TopK(5)];
 const MOMENTUM: f64 = 0.9;
-/// How fast a network learns is judged by its first epochs, so that runs which stop at different ones can be compared: the
-/// paper's fastest has converged after so many.
-const EPOCHS_OF_SPEED: usize = 25;
-/// Steps between checkpoints inside an epoch: what a killed process loses at most. An epoch of ImageNet takes hours.
-const STEPS_AT_RISK: usize = 200;
-/// Pictures that cannot be read are named, but no more than so many.
-const NAMED: usize = 5;
-const MORE: usize = NAMED + 1;
+/// The speed of learning is judged by this many first epochs, so that runs of different lengths can be compared: the
+/// paper's fastest method has converged after them.
+const SPEED_EPOCHS: usize = 25;
+/// Steps between the checkpoints inside an epoch. A killed process loses at most these; an epoch of ImageNet takes hours.
+const CHECKPOINT_EVERY: usize = 200;
+/// At most this many unreadable images are reported by name.
+const MAX_REPORTED: usize = 5;
 
 /// Trains on `threads` threads; `None` where it was stopped. Its last state is in `folder`/checkpoints, until
 /// [`remove_checkpoints`]: the next call goes on from it to the same result. Every epoch goes into `folder`/logs, for other
@@ -82,7 +81,7 @@ pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, 
     let accuracy = live.best.map(|best| Accuracy {
         top5: live.epochs[best].validation[1],
         training: live.epochs.last().map_or(0.0, |epoch| epoch.training[0]),
-        mean: mean_validation(&live.epochs[..live.epochs.len().min(EPOCHS_OF_SPEED)]),
+        mean: mean_validation(&live.epochs[..live.epochs.len().min(SPEED_EPOCHS)]),
         skipped: live.skipped,
     });
     let record = Record {
@@ -126,13 +125,13 @@ fn train(
 ) -> Result<End, Error> {
     let loading = Loading { batch_size: recipe.batch_size, order: Order::Shuffled, seed: run.seed, threads };
     let load = |half: &'static str, source: &Arc<_>, preparation, loading| {
-        let (name, mut named) = (live.name.clone(), 0);
+        let (name, mut reported) = (live.name.clone(), 0);
         let report = move |skipped: &Skipped| {
-            named += 1;
-            match named {
-                ..=NAMED => say(&format!("{name}: a {half} picture is left out: {}", skipped.problem)),
-                MORE => say(&format!("{name}: more {half} pictures are left out")),
-                _ => {}
+            reported += 1;
+            if reported <= MAX_REPORTED {
+                say(&format!("{name}: a {half} picture is left out: {}", skipped.problem));
+            } else if reported == MAX_REPORTED + 1 {
+                say(&format!("{name}: more {half} pictures are left out"));
             }
         };
         let loader = Loader::new(Arc::clone(source), preparation, loading)?;
@@ -193,7 +192,7 @@ fn train(
     let loud =
         |error: &gmp_train::CheckpointError| say(&format!("WARNING: {error}: training goes on without"));
     let checkpoints = Checkpoints::new(&checkpoints, 2, Every::Epochs(1), loud).describe(identity);
-    let checkpoints = checkpoints.and(Every::Steps(STEPS_AT_RISK));
+    let checkpoints = checkpoints.and(Every::Steps(CHECKPOINT_EVERY));
     let loud = |error: &gmp_train::LogError| say(&format!("WARNING: {error}: training goes on without"));
     let logs = folder.join("logs").join(run.slug());
     let logs = (Log::json_lines(logs.join("epochs.jsonl"), loud), Log::event_files(logs, loud));
@@ -328,7 +327,8 @@ impl Observer<f32> for Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Method, Protocol};
+    use crate::method;
+    use crate::run::Protocol;
     use gmp_nn::zoo::vgg6;
 
     /// A process that is killed between the end of a run and its record comes back to the end, not to the start.
@@ -337,7 +337,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let set = Set::generated(32, 8);
         let recipe = Recipe {
-            network: vgg6(&Method::GeometricInputNorm.variant(), 2, set.training.classes()),
+            network: vgg6(&method::GMP_IMN.variant(), 2, set.training.classes()),
             set: &set,
             augmented: Preparation::small(true),
             plain: Preparation::small(false),
@@ -350,7 +350,7 @@ mod tests {
         let run = Run {
             experiment: "test".to_owned(),
             dataset: "generated".to_owned(),
-            method: Method::GeometricInputNorm,
+            method: method::GMP_IMN,
             lr: 0.1,
             protocol: Protocol::Paper,
             seed: 0,

@@ -2,16 +2,17 @@
 
 use super::options::Width;
 use super::report::{self, Row};
-use super::sets::{self, Set};
 use super::training::{self, Recipe, carry_out};
-use crate::experiment::names::Names;
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
+use crate::method::{self, Architecture, MethodId};
+use crate::problem::images::Set;
+use crate::problem::names::Names;
 use crate::report::html::{Block, Section, mark_generated};
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
-use crate::run::{Method, Protocol, Record, Run};
+use crate::run::{Protocol, Record, Run};
 use anyhow::{Context as _, Result};
 use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
@@ -33,9 +34,6 @@ pub const OPTIONS: &[&str] = &[
 
 /// The folder of the runs.
 pub const STORE: &str = "vgg6";
-/// The six of the paper.
-pub const METHODS: &[Method] = Method::VGG.split_at(6).0;
-
 /// What is shown of the runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -51,7 +49,7 @@ pub struct Vgg {
     shown: Shown,
     rows: Vec<Planned>,
     runs: Vec<Run>,
-    is_glance: bool,
+    is_quick: bool,
     width: Width,
     micro_batch: Option<usize>,
     threads: usize,
@@ -102,19 +100,19 @@ impl Vgg {
         if shown == Shown::Curves {
             batches.drain(..batches.len() - 1);
         }
-        let methods = context.methods(&Method::VGG, METHODS);
+        let methods = context.methods(&method::of(Architecture::Vgg), &method::in_paper(Architecture::Vgg));
         let (mut rows, mut runs, mut seen) = (Vec::new(), Vec::new(), Names::default());
-        for set in sets::small(context)? {
+        for set in context.small_sets()? {
             if set.is_generated() {
                 say(&format!("{}: on generated data, pictures of our own", section.id));
             }
-            // The quick profile is, unless the user has an opinion.
+            // Quick runs use a subset unless --epochs is given.
             let few = (quick && options.epochs.is_none()).then_some(QUICK.3);
             let set = match options.pictures.or(few) {
                 Some(pictures) => set.some(pictures),
                 None => set,
             };
-            let fingerprint = set.fingerprint(context)?;
+            let fingerprint = set.fingerprint(&context.out, context.threads)?;
             if !seen.is_new(&set.name, &fingerprint, &set.place())? {
                 continue;
             }
@@ -138,7 +136,7 @@ impl Vgg {
             shown,
             rows,
             runs,
-            is_glance: quick && options.epochs.is_none(),
+            is_quick: quick && options.epochs.is_none(),
             width,
             micro_batch: options.micro_batch,
             threads: context.threads,
@@ -199,7 +197,7 @@ impl Study for Vgg {
             PATIENCE.0,
             PATIENCE.1
         ))];
-        if self.is_glance {
+        if self.is_quick {
             blocks.push(Block::Note(
                 "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not \
                  which method is best. For ten epochs of all pictures and a verdict: --epochs 10 --seeds 5; for the paper's \
@@ -214,8 +212,10 @@ impl Study for Vgg {
             )));
         }
         blocks.extend(images::micro_batch_note(self.micro_batch));
-        let methods: Vec<Method> =
-            Method::VGG.into_iter().filter(|m| self.runs.iter().any(|run| run.method == *m)).collect();
+        let methods: Vec<MethodId> = method::of(Architecture::Vgg)
+            .into_iter()
+            .filter(|m| self.runs.iter().any(|run| run.method == *m))
+            .collect();
         let rows: Vec<Row<'_>> = self.rows.iter().map(Planned::row).collect();
         match self.shown {
             Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods, Rate::Paper)),

@@ -9,9 +9,9 @@ use super::search::{Bound, total};
 use super::singularity::{DEAD, Metric, Stage, expected_root};
 use super::turns::Turn;
 use super::unit::{INPUTS, ROUNDING};
+use crate::method::{self, MethodId};
 use crate::report::html::{Block, Claim};
 use crate::report::statistics::Verdict;
-use crate::run::Method;
 
 fn claim(statement: &str, verdict: Verdict, evidence: String) -> Block {
     Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence })
@@ -30,7 +30,7 @@ fn verdict(parts: &[bool]) -> Verdict {
 /// Propositions 1 and 2: SP, WN, BN.
 #[must_use]
 pub fn cartesian(measured: &Measured) -> Vec<Block> {
-    let one = |methods: &[Method], statement: &str| {
+    let one = |methods: &[MethodId], statement: &str| {
         let of = |t: &&Turn| methods.contains(&t.method);
         let violations: usize = measured.turns.iter().filter(of).map(|t| t.violations).sum();
         let draws: usize = measured.turns.iter().filter(of).map(|t| t.draws).sum();
@@ -57,14 +57,11 @@ pub fn cartesian(measured: &Measured) -> Vec<Block> {
     };
     vec![
         one(
-            &[Method::Standard],
+            &[method::SP],
             "1. SP: a step shorter than ‖w‖ turns the direction by at most arcsin(‖ε‖/‖w‖), which is attained; a small weight is turned \
              around by a step however short.",
         ),
-        one(
-            &[Method::WeightNorm, Method::BatchNorm],
-            "2. WN and BN inherit this: their directions are those of v and w.",
-        ),
+        one(&[method::WN, method::BN], "2. WN and BN inherit this: their directions are those of v and w."),
     ]
 }
 
@@ -103,10 +100,10 @@ pub fn geometric(measured: &Measured) -> Vec<Block> {
         );
         claim(statement, verdict(&[found.violations == 0]), evidence)
     };
-    let gmp = |t: &&Turn| t.method == Method::Geometric && (t.step / 0.1 - 1.0).abs() < 1e-9;
+    let gmp = |t: &&Turn| t.method == method::GMP && (t.step / 0.1 - 1.0).abs() < 1e-9;
     let tightness = |n: usize| measured.turns.iter().filter(gmp).find(|t| t.inputs == n).map(|t| t.tightness);
-    let (first, count) = miss(&measured.extremes, Construction::First, &[Method::Geometric]);
-    let (pole, poles) = miss(&measured.extremes, Construction::Pole, &[Method::Geometric]);
+    let (first, count) = miss(&measured.extremes, Construction::First, &[method::GMP]);
+    let (pole, poles) = miss(&measured.extremes, Construction::Pole, &[method::GMP]);
     let least = measured
         .extremes
         .iter()
@@ -114,8 +111,8 @@ pub fn geometric(measured: &Measured) -> Vec<Block> {
         .map(|e| e.turn / e.step)
         .fold(f64::INFINITY, f64::min);
     let parts = [
-        holds(&measured.extremes, Construction::First, &[Method::Geometric]),
-        holds(&measured.extremes, Construction::Pole, &[Method::Geometric]),
+        holds(&measured.extremes, Construction::First, &[method::GMP]),
+        holds(&measured.extremes, Construction::Pole, &[method::GMP]),
     ];
     let show = |n| tightness(n).map_or("–".to_owned(), |t| format!("{t:.3}"));
     let tight = claim(
@@ -199,17 +196,14 @@ pub fn singularity(measured: &Measured) -> Vec<Block> {
 /// Proposition 7: what one step does.
 #[must_use]
 pub fn optimizers(measured: &Measured) -> Vec<Block> {
-    let adam = |method: Method, inputs: usize, lr: f64| {
+    let adam = |method: MethodId, inputs: usize, lr: f64| {
         let same = |s: &&super::optimizers::Step| {
             s.rule == Rule::Adam && s.method == method && s.inputs == inputs && s.lr == lr
         };
         measured.steps.iter().find(same).map(|s| s.turn.median)
     };
     let small = measured.steps.iter().filter(|s| {
-        s.rule == Rule::Adam
-            && s.method == Method::Geometric
-            && s.inputs >= 8
-            && predicted(s.inputs, s.lr) <= 0.5
+        s.rule == Rule::Adam && s.method == method::GMP && s.inputs >= 8 && predicted(s.inputs, s.lr) <= 0.5
     });
     let ratios: Vec<f64> = small.map(|s| s.turn.median / predicted(s.inputs, s.lr)).collect();
     let parts: Vec<bool> = ratios.iter().map(|r| (r - 1.0).abs() <= 0.15).collect();
@@ -223,13 +217,13 @@ pub fn optimizers(measured: &Measured) -> Vec<Block> {
              n = 1152. There the formula says {:.1}, but so long a step scrambles the direction, and a random direction is at π/2. SP at lr 0.1 turns \
              by {} and {}, at 0.01 by {} and {}: in many dimensions a step of Adam turns GmP no less than SP. Rule: replicated if all those ratios \
              are 1 ± 0.15; partly if some are.",
-            show(Method::Geometric, 8, 0.1),
-            show(Method::Geometric, 1152, 0.1),
+            show(method::GMP, 8, 0.1),
+            show(method::GMP, 1152, 0.1),
             predicted(1152, 0.1),
-            show(Method::Standard, 8, 0.1),
-            show(Method::Standard, 1152, 0.1),
-            show(Method::Standard, 8, 0.01),
-            show(Method::Standard, 1152, 0.01),
+            show(method::SP, 8, 0.1),
+            show(method::SP, 1152, 0.1),
+            show(method::SP, 8, 0.01),
+            show(method::SP, 1152, 0.01),
         ),
     );
     vec![grows]
@@ -238,7 +232,7 @@ pub fn optimizers(measured: &Measured) -> Vec<Block> {
 /// Proposition 7: what the order of the inputs changes.
 #[must_use]
 pub fn order(measured: &Measured) -> Vec<Block> {
-    let depends = |s: &super::optimizers::Step| s.method == Method::Geometric && s.inputs > 2;
+    let depends = |s: &super::optimizers::Step| s.method == method::GMP && s.inputs > 2;
     let parts: Vec<bool> = measured
         .steps
         .iter()
@@ -255,7 +249,7 @@ pub fn order(measured: &Measured) -> Vec<Block> {
              under SP, and under GmP in the plane, by at most {still:.0e}. Rule: replicated if the first is always above 0.01 and the second below 10⁻⁶."
         ),
     );
-    let typical = |dataset: &str, method: Method| {
+    let typical = |dataset: &str, method: MethodId| {
         measured
             .orders
             .iter()
@@ -265,9 +259,9 @@ pub fn order(measured: &Measured) -> Vec<Block> {
     let compared: Vec<(&str, f64, f64)> = measured
         .orders
         .iter()
-        .filter(|o| o.method == Method::Geometric && o.inputs > 2)
+        .filter(|o| o.method == method::GMP && o.inputs > 2)
         .filter_map(|o| {
-            let (gmp, sp) = (typical(&o.dataset, Method::Geometric)?, typical(&o.dataset, Method::Standard)?);
+            let (gmp, sp) = (typical(&o.dataset, method::GMP)?, typical(&o.dataset, method::SP)?);
             Some((o.dataset.as_str(), gmp.typical(), sp.typical()))
         })
         .collect();

@@ -5,10 +5,9 @@ use super::unit::{
     ROUNDING, Weights, angles_of, cartesian_boundary, geometric_turn, norm, normals, scaled, sum,
 };
 use super::{Job, Measurement};
-use crate::experiment::tables::color;
+use crate::method::{self, Architecture, MethodId};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
-use crate::run::Method;
 use gmp_math::boundary::angle_between;
 use gmp_math::stability::{cartesian_step_to, cartesian_worst_case, cartesian_worst_step};
 use gmp_nn::Rng;
@@ -36,7 +35,7 @@ pub struct Extreme {
     /// What was constructed.
     pub construction: Construction,
     /// For which parameterization.
-    pub method: Method,
+    pub method: MethodId,
     /// Dimension n.
     pub inputs: usize,
     /// ‖w‖; for a pole the distance of θ₁ from it in radians.
@@ -51,7 +50,7 @@ pub struct Extreme {
 
 /// Dimensions of the constructions.
 pub const INPUTS: [usize; 4] = [2, 8, 512, 4096];
-const CARTESIAN: [Method; 3] = [Method::Standard, Method::WeightNorm, Method::BatchNorm];
+const CARTESIAN: [MethodId; 3] = [method::SP, method::WN, method::BN];
 
 /// Lengths of the steps that turn weights around: 0.1 down to 10⁻¹².
 fn lengths() -> impl Iterator<Item = f64> {
@@ -90,7 +89,7 @@ fn measure(inputs: usize) -> Vec<Extreme> {
             push(Construction::Flip, w, step, PI);
         }
     }
-    let (method, count) = (Method::Geometric, inputs - 1);
+    let (method, count) = (method::GMP, inputs - 1);
     let w = Weights::Glorot.draw(inputs, &mut rng);
     let angles = angles_of(&w).unwrap_or_else(|| vec![FRAC_PI_2; count]);
     let mut along_first = vec![0.0; count];
@@ -125,12 +124,12 @@ fn measure(inputs: usize) -> Vec<Extreme> {
 /// The largest |turn − expected| of a construction for a method, and how many there were; for geometric flips what the
 /// turn is beyond the expected.
 #[must_use]
-pub fn miss(extremes: &[Extreme], construction: Construction, methods: &[Method]) -> (f64, usize) {
+pub fn miss(extremes: &[Extreme], construction: Construction, methods: &[MethodId]) -> (f64, usize) {
     let rows = extremes.iter().filter(|e| e.construction == construction && methods.contains(&e.method));
     let bounded = construction == Construction::Flip;
     rows.fold((0.0, 0), |(largest, count), e| {
         let beyond = e.turn - e.expected;
-        let miss = if bounded && e.method == Method::Geometric { beyond.max(0.0) } else { beyond.abs() };
+        let miss = if bounded && e.method == method::GMP { beyond.max(0.0) } else { beyond.abs() };
         // NaN must not pass for a hit.
         (if miss.is_nan() { f64::INFINITY } else { largest.max(miss) }, count + 1)
     })
@@ -138,7 +137,7 @@ pub fn miss(extremes: &[Extreme], construction: Construction, methods: &[Method]
 
 /// Whether a construction did what it had to, for all of the methods.
 #[must_use]
-pub fn holds(extremes: &[Extreme], construction: Construction, methods: &[Method]) -> bool {
+pub fn holds(extremes: &[Extreme], construction: Construction, methods: &[MethodId]) -> bool {
     let (miss, count) = miss(extremes, construction, methods);
     // Near a turn of π/2 the arc sine loses half of the digits of ‖ε‖/‖w‖.
     let tolerance = if construction == Construction::Worst { 1e-7 } else { ROUNDING };
@@ -153,15 +152,18 @@ pub fn figure(extremes: &[Extreme]) -> Figure {
         bound ‖ε‖ (dashed). (b) The worst step shorter than ‖w‖ of SP, WN and BN (dots) on arcsin(‖ε‖/‖w‖) (line), and \
         of GmP, θ₁ alone, on ‖ε‖, n = 512. (c) The coordinate singularity, n = 8: moving θ₂ by 1 radian turns the direction less and less as θ₁ \
         nears its pole; dots measured, line 2 arcsin(sin θ₁ sin ½).";
-    let select = move |c: Construction, m: Method, n: usize| {
+    let select = move |c: Construction, m: MethodId, n: usize| {
         extremes.iter().filter(move |e| e.construction == c && e.method == m && e.inputs == n)
     };
     let flips = Panel::new("(a) Turned around", Axis::log10("‖ε‖"), Axis::log10("turn (radians)"));
-    let flips = Method::PAPER.into_iter().zip([7.0, 4.0, 1.6, 2.0]).fold(flips, |panel, (method, width)| {
-        let points = select(Construction::Flip, method, 512).map(|e| (e.step, e.turn));
-        panel.with(Layer::line(points, color(method)).sized(width).labelled(method.name()))
-    });
-    let bound = select(Construction::Flip, Method::Geometric, 512).map(|e| (e.step, e.expected));
+    let flips = method::in_paper(Architecture::Dense).into_iter().zip([7.0, 4.0, 1.6, 2.0]).fold(
+        flips,
+        |panel, (method, width)| {
+            let points = select(Construction::Flip, method, 512).map(|e| (e.step, e.turn));
+            panel.with(Layer::line(points, method.color).sized(width).labelled(method.name))
+        },
+    );
+    let bound = select(Construction::Flip, method::GMP, 512).map(|e| (e.step, e.expected));
     let flips = flips.with(Layer::line(bound, Color::INK).stroked(Stroke::Dashed).sized(1.0).labelled("‖ε‖"));
 
     let mut worst = Panel::new(
@@ -171,21 +173,21 @@ pub fn figure(extremes: &[Extreme]) -> Figure {
     );
     let curve = |of: fn(f64) -> f64| (0..=200).map(move |k| f64::from(k) / 200.0).map(move |x| (x, of(x)));
     worst = worst
-        .with(Layer::line(curve(f64::asin), Color::SP).sized(1.0))
-        .with(Layer::line(curve(|x| x), Color::GMP).sized(1.0));
+        .with(Layer::line(curve(f64::asin), method::SP.color).sized(1.0))
+        .with(Layer::line(curve(|x| x), method::GMP.color).sized(1.0));
     for (method, size) in CARTESIAN.into_iter().zip([10.0, 7.0, 4.0]) {
         let points = select(Construction::Worst, method, 512).map(|e| (e.step / e.size, e.turn));
         worst =
-            worst.with(Layer::points(points, color(method), Marker::Dot).sized(size).labelled(method.name()));
+            worst.with(Layer::points(points, method.color, Marker::Dot).sized(size).labelled(method.name));
     }
-    let first = select(Construction::First, Method::Geometric, 512).filter(|e| e.step <= 1.0);
+    let first = select(Construction::First, method::GMP, 512).filter(|e| e.step <= 1.0);
     let first = first.map(|e| (e.step, e.turn));
-    worst = worst.with(Layer::points(first, Color::GMP, Marker::Diamond).sized(8.0).labelled("GmP"));
+    worst = worst.with(Layer::points(first, method::GMP.color, Marker::Diamond).sized(8.0).labelled("GmP"));
 
-    let poles = || select(Construction::Pole, Method::Geometric, 8);
+    let poles = || select(Construction::Pole, method::GMP, 8);
     let singular = Panel::new("(c) At a pole", Axis::log10("θ₁"), Axis::log10("turn by ε₂ = 1 (radians)"))
         .with(Layer::line(poles().map(|e| (e.size, e.expected)), Color::GREY).sized(1.0))
-        .with(Layer::points(poles().map(|e| (e.size, e.turn)), Color::GMP, Marker::Dot));
+        .with(Layer::points(poles().map(|e| (e.size, e.turn)), method::GMP.color, Marker::Dot));
     let panels = vec![flips.legend(Legend::Above), worst.legend(Legend::Above), singular];
     Figure::new("theory-extremes", "The worst and the least that a step can do")
         .caption(caption)
@@ -208,9 +210,9 @@ mod tests {
                 );
             }
             for construction in [Construction::Flip, Construction::First] {
-                assert!(holds(&found, construction, &[Method::Geometric]), "{construction:?}, n = {inputs}");
+                assert!(holds(&found, construction, &[method::GMP]), "{construction:?}, n = {inputs}");
             }
-            assert_eq!(holds(&found, Construction::Pole, &[Method::Geometric]), inputs > 2);
+            assert_eq!(holds(&found, Construction::Pole, &[method::GMP]), inputs > 2);
         }
     }
 

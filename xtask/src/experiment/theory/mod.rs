@@ -1,4 +1,4 @@
-//! The theory as something to look at: PAPER §3's propositions, each measured, drawn and judged.
+//! The theory, measured: each proposition of `gmp-math/docs/THEORY.md` is tested, drawn and judged.
 //!
 //! | file | question |
 //! |---|---|
@@ -248,6 +248,7 @@ fn order_figure(measured: &Measured) -> Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method;
     use crate::report::statistics::Verdict;
 
     #[test]
@@ -318,7 +319,7 @@ mod tests {
             assert_ne!(verdict(&mutated, number), Verdict::Replicated, "{number}");
         }
         let mut wrong = Measured::of(&values);
-        let is_wn = |t: &&mut turns::Turn| t.method == crate::run::Method::WeightNorm;
+        let is_wn = |t: &&mut turns::Turn| t.method == method::WN;
         wrong.turns.iter_mut().filter(is_wn).for_each(|t| t.violations = 1);
         assert_eq!((verdict(&wrong, "1."), verdict(&wrong, "2.")), (Verdict::Replicated, Verdict::Partly));
 
@@ -328,7 +329,7 @@ mod tests {
             let layers = [vec![angle, 1.0, 1.0]];
             networks.metrics.extend(singularity::Metric::of("yacht", stage, 4, &layers));
         }
-        for (method, change) in [(crate::run::Method::Geometric, 0.2), (crate::run::Method::Standard, 1e-9)] {
+        for (method, change) in [(method::GMP, 0.2), (method::SP, 1e-9)] {
             let given = vec![1.0, 2.0, 3.0];
             let reversed = given.iter().map(|x| x + change).collect();
             let (dataset, metric) = ("yacht".to_owned(), "rmse".to_owned());

@@ -2,17 +2,18 @@
 
 use super::order::Order;
 use super::singularity::{Metric, Stage};
-use crate::data::numpy::train_test_split;
-use crate::data::table::Table as Data;
-use crate::experiment::fig3::{self, Banana};
-use crate::experiment::training::{Problem, Setup, carry_out_between, metric_name};
-use crate::experiment::{Context, Profile, names, table1};
+use crate::experiment::training::{Problem, carry_out_between, metric_name};
+use crate::experiment::{Context, Profile};
+use crate::method::{self, MethodId};
+use crate::problem::banana::{self, Banana};
+use crate::problem::names::{self, REVERSED};
+use crate::problem::{Setup, uci};
 use crate::report::statistics::pair_by_seed;
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::{Numbers, Trace};
-use crate::run::{Method, Protocol, Run, fingerprint};
+use crate::run::{Protocol, Run};
 use anyhow::{Context as _, Result};
 use gmp_math::sphere::{to_cartesian, to_spherical};
 use gmp_nn::{Mlp, Network, Parameterization};
@@ -21,9 +22,7 @@ use gmp_train::Dataset;
 /// The learning rate of all these networks: the authors' for GmP, and the same for SP so that only the parameterization
 /// differs.
 pub const RATE: f64 = 0.1;
-pub(super) const METHODS: [Method; 2] = [Method::Standard, Method::Geometric];
-/// What a data set is called whose inputs, and the rows of whose initial weights, are in the opposite order.
-pub const REVERSED: &str = "-reversed";
+pub(super) const METHODS: [MethodId; 2] = [method::SP, method::GMP];
 
 /// The data sets and what is to be trained on them.
 pub struct Networks {
@@ -43,7 +42,7 @@ struct Set {
 
 enum Samples {
     Banana(Banana),
-    Uci(Dataset<f64>),
+    Uci(uci::Set),
 }
 
 impl Set {
@@ -53,8 +52,8 @@ impl Set {
 
     fn setup(&self) -> &'static Setup {
         match self.samples {
-            Samples::Banana(_) => &fig3::SETUP,
-            Samples::Uci(_) => &table1::SETUP,
+            Samples::Banana(_) => &banana::SETUP,
+            Samples::Uci(_) => &uci::SETUP,
         }
     }
 
@@ -62,10 +61,7 @@ impl Set {
     fn samples(&self, run: &Run) -> Result<(Dataset<f64>, Dataset<f64>)> {
         let (train, test) = match &self.samples {
             Samples::Banana(banana) => banana.samples(run)?,
-            Samples::Uci(data) => {
-                let (train, test) = train_test_split(data.samples(), 0.2, run.seed)?;
-                (data.subset(&train)?, data.subset(&test)?)
-            }
+            Samples::Uci(set) => set.split(run.seed)?,
         };
         if !run.dataset.ends_with(REVERSED) {
             return Ok((train, test));
@@ -86,21 +82,20 @@ impl Networks {
     /// A data set that is there and cannot be read.
     pub fn prepare(context: &Context) -> Result<Self> {
         let mut networks = Self { sets: Vec::new(), runs: Vec::new(), notes: Vec::new() };
-        let (table, is_real) = fig3::table(context)?;
-        let print = fingerprint(table.values.iter());
-        let name = if is_real { fig3::SEEDED } else { fig3::GENERATED };
+        let (banana, is_real) = Banana::load(&context.data_dir)?;
+        let print = banana.fingerprint.clone();
+        let name = if is_real { banana::SEEDED } else { banana::GENERATED };
         if !is_real {
             say(&format!(
                 "theory: on generated data, beside its own: there is no {}",
-                fig3::path(context).display()
+                banana::path(&context.data_dir).display()
             ));
             let note = "banana.csv is not in the data folder: banana-generated is a GENERATED set of the same shape.";
             networks.notes.push(note.to_owned());
         }
-        let banana = Banana { table, fingerprint: print.clone(), datasets: Vec::new(), runs: Vec::new() };
-        let epochs = fig3::EPOCHS;
+        let epochs = banana::EPOCHS;
         networks.push(context, name, 2, Samples::Banana(banana), &print, context.seeds(3, 10), epochs);
-        let files = names::csv_files(context)?;
+        let files = names::csv_files(&context.data_dir, &context.datasets)?;
         if files.is_empty() {
             networks.notes.push(format!(
                 "There are no CSV files in {}, so no UCI networks were trained here; fetch them with `cargo xtask data fetch uci`.",
@@ -108,18 +103,15 @@ impl Networks {
             ));
         }
         for (name, path) in files {
-            let table = Data::read_csv(&path)?;
-            let print = fingerprint(table.values.iter());
-            let inputs = table.cols - 1;
-            let data = Dataset::new(table.inputs(), inputs, table.target(), 1)
-                .with_context(|| path.display().to_string())?;
+            let set = uci::Set::read(name.clone(), &path)?;
+            let (print, inputs) = (set.fingerprint.clone(), set.data.input_cols());
             let quick = context.profile == Profile::Quick;
-            let (seeds, epochs) = match (data.samples() >= table1::LARGE, quick) {
-                (false, _) => (context.seeds(3, 10), table1::EPOCHS),
-                (true, true) => (context.seeds(1, 1), table1::QUICK_EPOCHS),
-                (true, false) => (context.seeds(2, 2), table1::EPOCHS),
+            let (seeds, epochs) = match (set.data.samples() >= uci::LARGE, quick) {
+                (false, _) => (context.seeds(3, 10), uci::EPOCHS),
+                (true, true) => (context.seeds(1, 1), uci::QUICK_EPOCHS),
+                (true, false) => (context.seeds(2, 2), uci::EPOCHS),
             };
-            networks.push(context, &name, inputs, Samples::Uci(data), &print, seeds, epochs);
+            networks.push(context, &name, inputs, Samples::Uci(set), &print, seeds, epochs);
         }
         Ok(networks)
     }
@@ -134,13 +126,13 @@ impl Networks {
         seeds: std::ops::Range<u64>,
         epoch_limit: usize,
     ) {
-        let large = matches!(&samples, Samples::Uci(data) if data.samples() >= table1::LARGE);
+        let large = matches!(&samples, Samples::Uci(set) if set.data.samples() >= uci::LARGE);
         self.sets.push(Set { name: name.to_owned(), fingerprint: print.to_owned(), inputs, samples });
         for seed in seeds {
             for order in ["", REVERSED] {
                 for method in context.methods(&METHODS, &METHODS) {
                     // A large set takes too long for more than the count of its dead angles.
-                    if large && (!order.is_empty() || method == Method::Standard) {
+                    if large && (!order.is_empty() || method == method::SP) {
                         continue;
                     }
                     self.runs.push(Run {
@@ -168,7 +160,7 @@ impl Networks {
     pub fn cost(&self, run: &Run) -> f64 {
         let samples = self.set(run).map_or(0, |set| match &set.samples {
             Samples::Banana(_) => 200,
-            Samples::Uci(data) => data.samples(),
+            Samples::Uci(set) => set.data.samples(),
         });
         (samples as f64 + 300.0) * (run.epoch_limit as f64).sqrt()
     }
@@ -198,7 +190,7 @@ impl Networks {
     pub fn metrics(&self, results: &Results<'_>) -> Vec<Metric> {
         let mut found = Vec::new();
         for set in &self.sets {
-            let cell = cell(set.id(), Method::Geometric);
+            let cell = cell(set.id(), method::GMP);
             let mut layers: [Vec<Vec<f64>>; 2] = [Vec::new(), Vec::new()];
             for record in results.of(cell) {
                 let spec = Mlp::new(set.inputs, &[set.setup().units], 1, Parameterization::Geometric);
@@ -244,7 +236,7 @@ impl Networks {
     }
 }
 
-fn cell(set: SetId<'_>, method: Method) -> Cell<'_> {
+fn cell(set: SetId<'_>, method: MethodId) -> Cell<'_> {
     Cell { set, method, lr: RATE, protocol: Protocol::Paper }
 }
 

@@ -2,10 +2,9 @@
 
 use super::unit::{Spread, Weights, angles_of, direction_of, norm, normals, scaled};
 use super::{Job, Measurement};
-use crate::experiment::tables::color;
+use crate::method::{self, MethodId};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel, Stroke};
-use crate::run::Method;
 use gmp_math::boundary::angle_between;
 use gmp_math::sphere::{directions_saving, directions_vjp, saved_len};
 use gmp_nn::{ParamStore, Rng, Role};
@@ -42,7 +41,7 @@ pub struct Step {
     /// Which optimizer.
     pub rule: Rule,
     /// GmP: w = r u(θ), the step in θ. SP: the step in w.
-    pub method: Method,
+    pub method: MethodId,
     /// Dimension n.
     pub inputs: usize,
     /// Learning rate.
@@ -61,7 +60,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shares {
     /// GmP or SP.
-    pub method: Method,
+    pub method: MethodId,
     /// Dimension n.
     pub inputs: usize,
     /// Positions of inputs, from 1.
@@ -74,7 +73,7 @@ pub struct Shares {
 pub const INPUTS: [usize; 9] = [2, 3, 8, 32, 128, 512, 1152, 2048, 4096];
 /// Learning rates of the steps.
 pub const RATES: [f64; 2] = [0.1, 0.01];
-const METHODS: [Method; 2] = [Method::Standard, Method::Geometric];
+const METHODS: [MethodId; 2] = [method::SP, method::GMP];
 /// The learning rate of a small step.
 const SMALL: f64 = 1e-5;
 /// Dimensions in which shares are looked at.
@@ -100,10 +99,10 @@ pub fn jobs(draws: usize) -> Vec<Job> {
 }
 
 /// The direction before and after one step on the loss c·w, and the norm of the step.
-fn stepped(rule: Rule, method: Method, w: &[f64], c: &[f64], lr: f64) -> Option<(Vec<f64>, Vec<f64>, f64)> {
+fn stepped(rule: Rule, method: MethodId, w: &[f64], c: &[f64], lr: f64) -> Option<(Vec<f64>, Vec<f64>, f64)> {
     let n = w.len();
     let size = norm(w);
-    let (start, gradient) = if method == Method::Geometric {
+    let (start, gradient) = if method == method::GMP {
         let angles = angles_of(w)?;
         let (mut u, mut saved) = (vec![0.0; n], vec![0.0; saved_len(n, 1)]);
         directions_saving(&angles, 1, &mut u, &mut saved);
@@ -122,7 +121,7 @@ fn stepped(rule: Rule, method: Method, w: &[f64], c: &[f64], lr: f64) -> Option<
     }
     let end = parameters.values();
     let length = norm(&end.iter().zip(&start).map(|(a, b)| a - b).collect::<Vec<_>>());
-    let direction = |p: &[f64]| if method == Method::Geometric { direction_of(p) } else { scaled(p, 1.0) };
+    let direction = |p: &[f64]| if method == method::GMP { direction_of(p) } else { scaled(p, 1.0) };
     Some((direction(&start), direction(end), length))
 }
 
@@ -148,7 +147,7 @@ fn measure(inputs: usize, rule: Rule, draws: usize) -> Vec<Step> {
     METHODS.into_iter().flat_map(|m| RATES.map(|lr| (m, lr))).map(one).collect()
 }
 
-fn shares(method: Method, inputs: usize, draws: usize) -> Shares {
+fn shares(method: MethodId, inputs: usize, draws: usize) -> Shares {
     let mut rng = Rng::new(inputs as u64, "theory: shares of a step");
     let mut squares = vec![0.0; inputs];
     for _ in 0..draws {
@@ -200,10 +199,10 @@ pub fn figure(steps: &[Step]) -> Figure {
                     x: column(|s| s.inputs as f64),
                     low: column(|s| s.turn.low),
                     high: column(|s| s.turn.high),
-                    color: color(method),
+                    color: method.color,
                 };
                 let line = rows.iter().map(|s| (s.inputs as f64, s.turn.median));
-                panel = panel.with(band).with(Layer::line(line, color(method)).labelled(method.name()));
+                panel = panel.with(band).with(Layer::line(line, method.color).labelled(method.name));
             }
             if rule == Rule::Adam {
                 let line = INPUTS.map(|n| (n as f64, predicted(n, lr)));
@@ -231,16 +230,16 @@ pub fn order_panels(steps: &[Step], shares: &[Shares]) -> Vec<Panel> {
         Axis::linear("position i/n").between(0.0, 1.0),
         Axis::linear("over that of all inputs (rms)"),
     );
-    for (k, shares) in shares.iter().filter(|s| s.method == Method::Geometric).enumerate() {
+    for (k, shares) in shares.iter().filter(|s| s.method == method::GMP).enumerate() {
         let points = shares.positions.iter().zip(&shares.shares);
         let points = points.map(|(&p, &s)| (p as f64 / shares.inputs as f64, s));
         let line = Layer::line(points, Color::of_unit(k)).labelled(format!("GmP, n = {}", shares.inputs));
         spread = spread.with(line);
     }
-    if let Some(shares) = shares.iter().find(|s| s.method == Method::Standard && s.inputs == 1152) {
+    if let Some(shares) = shares.iter().find(|s| s.method == method::SP && s.inputs == 1152) {
         let points = shares.positions.iter().zip(&shares.shares);
         let points = points.map(|(&p, &s)| (p as f64 / shares.inputs as f64, s));
-        spread = spread.with(Layer::line(points, Color::SP).sized(2.5).labelled("SP, n = 1152"));
+        spread = spread.with(Layer::line(points, method::SP.color).sized(2.5).labelled("SP, n = 1152"));
     }
     let mut gap = Panel::new(
         "(b) Inputs reversed: angle between the results",
@@ -252,7 +251,7 @@ pub fn order_panels(steps: &[Step], shares: &[Shares]) -> Vec<Panel> {
             let rows = steps.iter().filter(|s| s.rule == rule && s.method == method && s.lr == 0.01);
             let rows = sorted(rows.collect());
             let line = rows.iter().map(|s| (s.inputs as f64, s.order_gap.median));
-            let line = Layer::line(line, color(method))
+            let line = Layer::line(line, method.color)
                 .stroked(stroke)
                 .labelled(format!("{method}, {}", rule.name()));
             gap = gap.with(line);
@@ -269,9 +268,9 @@ mod tests {
     #[test]
     fn adam_steps_by_the_rate_in_every_angle() {
         for step in measure(128, Rule::Adam, 100) {
-            let parameters = if step.method == Method::Geometric { 127.0 } else { 128.0_f64 };
+            let parameters = if step.method == method::GMP { 127.0 } else { 128.0_f64 };
             assert!((step.step / (step.lr * parameters.sqrt()) - 1.0).abs() < 1e-3, "{step:?}");
-            if step.method == Method::Geometric && step.lr == 0.01 {
+            if step.method == method::GMP && step.lr == 0.01 {
                 assert!((step.turn.median / predicted(128, 0.01) - 1.0).abs() < 0.1, "{step:?}");
             }
         }
@@ -284,7 +283,7 @@ mod tests {
             for rule in Rule::ALL {
                 for step in measure(inputs, rule, 60) {
                     let gap = step.order_gap.median;
-                    let expected = depends && step.method == Method::Geometric;
+                    let expected = depends && step.method == method::GMP;
                     assert!(if expected { gap > 0.05 } else { gap < 1e-6 }, "{step:?}");
                 }
             }

@@ -1,12 +1,12 @@
 //! Networks trained with their inputs in two orders: how far apart their results are.
 
 use super::networks::{METHODS, RATE};
-use crate::experiment::tables::{LEVEL, color};
+use crate::experiment::tables::LEVEL;
+use crate::method::{self, MethodId};
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
 use crate::report::html::Table;
 use crate::report::number::number;
 use crate::report::statistics::{PairedTest, holm, paired_t_test};
-use crate::run::Method;
 use serde::{Deserialize, Serialize};
 
 /// The test results of networks with their inputs in the given and in the opposite order, by seed.
@@ -17,7 +17,7 @@ pub struct Order {
     /// Dimension n.
     pub inputs: usize,
     /// GmP or SP.
-    pub method: Method,
+    pub method: MethodId,
     /// Learning rate.
     pub lr: f64,
     /// `rmse` or `accuracy`.
@@ -68,8 +68,8 @@ pub fn panel(orders: &[Order]) -> Panel {
             // No change at all stands on the frame.
             o.changes().into_iter().map(move |c| (at, c.abs().max(1e-17)))
         });
-        let points = Layer::points(points, color(method), Marker::Dot).sized(6.0).faded(0.7);
-        panel = panel.with(points.labelled(method.name()));
+        let points = Layer::points(points, method.color, Marker::Dot).sized(6.0).faded(0.7);
+        panel = panel.with(points.labelled(method.name));
     }
     panel.legend(Legend::Above)
 }
@@ -84,7 +84,7 @@ pub fn percent(share: f64) -> String {
 /// p-values of [`Order::test`], corrected (Holm) over the geometric ones; SP, which shows rounding, is not tested.
 #[must_use]
 pub fn adjusted(orders: &[Order]) -> Vec<Option<f64>> {
-    let p = |o: &Order| o.test().and_then(|t| t.p).filter(|_| o.method == Method::Geometric);
+    let p = |o: &Order| o.test().and_then(|t| t.p).filter(|_| o.method == method::GMP);
     holm(&orders.iter().map(p).collect::<Vec<_>>())
 }
 
@@ -132,7 +132,7 @@ mod tests {
         let order = Order {
             dataset: "x".to_owned(),
             inputs: 4,
-            method: Method::Geometric,
+            method: method::GMP,
             lr: RATE,
             metric: "rmse".to_owned(),
             given: vec![1.0, 2.0, 3.0],
@@ -146,7 +146,7 @@ mod tests {
         let reversed = given.iter().map(|x| x + 0.2 + 0.01 * (x % 2.0)).collect();
         let shifted = Order { given, reversed, ..order.clone() };
         assert_eq!(decided(std::slice::from_ref(&shifted)), ["x"]);
-        let standard = Order { method: Method::Standard, ..shifted };
+        let standard = Order { method: method::SP, ..shifted };
         assert!(decided(&[standard]).is_empty(), "SP is not tested");
         assert!(panel(std::slice::from_ref(&order)).layers.len() == 2 && table(&[order]).rows.len() == 1);
     }

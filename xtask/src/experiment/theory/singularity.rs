@@ -3,6 +3,7 @@
 use super::optimizers::positions;
 use super::unit::{LAYER, Spread, Weights, angles_of};
 use super::{Job, Measurement};
+use crate::method;
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel, Stroke};
 use crate::report::html::Table;
@@ -163,7 +164,7 @@ fn network_panel(metrics: &[Metric], trained: &Metric) -> Panel {
     let x = Axis { ticks: Some(ticks), ..Axis::linear("angle i") };
     let y = Axis::log10("√g_{i}").between(1e-4, 1.5);
     let mut panel = Panel::new(format!("{}, n = {}", trained.what, trained.inputs), x, y);
-    for (m, shade) in initial.map(|m| (m, Color::GREY)).into_iter().chain([(trained, Color::GMP)]) {
+    for (m, shade) in initial.map(|m| (m, Color::GREY)).into_iter().chain([(trained, method::GMP.color)]) {
         let of = |number: fn(&Spread) -> f64| m.roots.iter().map(number).collect::<Vec<_>>();
         let x: Vec<f64> = m.positions.iter().map(|p| *p as f64).collect();
         let line = |values: Vec<f64>| x.iter().copied().zip(values).collect::<Vec<_>>();

@@ -5,11 +5,10 @@ use super::unit::{
     sum,
 };
 use super::{Job, Measurement};
-use crate::experiment::tables::color;
+use crate::method::{self, Architecture, MethodId};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel, Stroke};
 use crate::report::html::Table;
-use crate::run::Method;
 use gmp_math::boundary::angle_between;
 use gmp_math::stability::{cartesian_worst_case, geometric_worst_case};
 use gmp_nn::Rng;
@@ -25,7 +24,7 @@ pub fn steps() -> Vec<f64> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
     /// Which parameterization: SP, WN and BN step in w or v, GmP in θ.
-    pub method: Method,
+    pub method: MethodId,
     /// How w was drawn.
     pub weights: Weights,
     /// Dimension n.
@@ -55,7 +54,8 @@ fn measure(inputs: usize, weights: Weights, draws: usize) -> Vec<Measurement> {
     let mut rng = Rng::new(inputs as u64, "theory: random steps");
     let steps = steps();
     // By method and step: turns and bounds.
-    let mut found = vec![vec![Vec::with_capacity(draws); steps.len()]; Method::PAPER.len()];
+    let mut found =
+        vec![vec![Vec::with_capacity(draws); steps.len()]; method::in_paper(Architecture::Dense).len()];
     while found[0][0].len() < draws {
         let w = weights.draw(inputs, &mut rng);
         let across = normals(inputs, &mut rng);
@@ -63,8 +63,8 @@ fn measure(inputs: usize, weights: Weights, draws: usize) -> Vec<Measurement> {
         let Some(angles) = angles_of(&w) else { continue };
         for (k, &step) in steps.iter().enumerate() {
             let moved = sum(&w, &scaled(&across, step));
-            for (m, method) in Method::PAPER.into_iter().enumerate() {
-                let (turn, bound) = if method == Method::Geometric {
+            for (m, method) in method::in_paper(Architecture::Dense).into_iter().enumerate() {
+                let (turn, bound) = if method == method::GMP {
                     (geometric_turn(&angles, &scaled(&around, step)), geometric_worst_case(step))
                 } else {
                     let before = cartesian_boundary(method, w.clone());
@@ -75,7 +75,7 @@ fn measure(inputs: usize, weights: Weights, draws: usize) -> Vec<Measurement> {
             }
         }
     }
-    let summary = |(m, method): (usize, Method)| {
+    let summary = |(m, method): (usize, MethodId)| {
         let found = &found[m];
         let one = move |(k, &step): (usize, &f64)| {
             let pairs = &found[k];
@@ -94,7 +94,7 @@ fn measure(inputs: usize, weights: Weights, draws: usize) -> Vec<Measurement> {
         };
         steps.iter().enumerate().map(one).collect::<Vec<_>>()
     };
-    Method::PAPER.into_iter().enumerate().flat_map(summary).collect()
+    method::in_paper(Architecture::Dense).into_iter().enumerate().flat_map(summary).collect()
 }
 
 /// Turns against step norms: a column a dimension, a row a way to draw weights.
@@ -123,30 +123,30 @@ fn turns_panel(turns: &[Turn], inputs: usize, weights: Weights, title: String) -
         Axis::log10("turn (radians)").between(3e-5, 5.0),
     );
     // The wider line shows behind the narrower, as in Figure 1.
-    for (method, width) in Method::PAPER.into_iter().zip([6.0, 3.5, 1.5, 2.0]) {
+    for (method, width) in method::in_paper(Architecture::Dense).into_iter().zip([6.0, 3.5, 1.5, 2.0]) {
         let rows: Vec<&Turn> = turns
             .iter()
             .filter(|t| t.method == method && t.inputs == inputs && t.weights == weights)
             .collect();
         let line = |of: fn(&Turn) -> f64| rows.iter().map(|t| (t.step, of(t))).collect::<Vec<_>>();
-        if matches!(method, Method::Standard | Method::Geometric) {
+        if matches!(method, method::SP | method::GMP) {
             let column = |of: fn(&Turn) -> f64| rows.iter().map(|t| of(t)).collect();
             panel = panel
                 .with(Layer::Band {
                     x: column(|t| t.step),
                     low: column(|t| t.turn.low),
                     high: column(|t| t.turn.high),
-                    color: color(method),
+                    color: method.color,
                 })
                 .with(
-                    Layer::line(line(|t| t.bound), color(method).mix(Color::INK, 0.35))
+                    Layer::line(line(|t| t.bound), method.color.mix(Color::INK, 0.35))
                         .stroked(Stroke::Dashed)
                         .sized(1.2),
                 )
-                .with(Layer::line(line(|t| t.turn.max), color(method)).stroked(Stroke::Dotted).sized(1.4));
+                .with(Layer::line(line(|t| t.turn.max), method.color).stroked(Stroke::Dotted).sized(1.4));
         }
-        panel = panel
-            .with(Layer::line(line(|t| t.turn.median), color(method)).sized(width).labelled(method.name()));
+        panel =
+            panel.with(Layer::line(line(|t| t.turn.median), method.color).sized(width).labelled(method.name));
     }
     panel.legend(Legend::Above)
 }
@@ -158,13 +158,13 @@ pub fn tightness_figure(turns: &[Turn]) -> Figure {
         the bound π where ‖w‖ < 1 and arcsin(1/‖w‖) beyond, hence the kink. A GmP step of random direction turns by about \
         ‖ε‖√(Σ g_i/(n−1)), which falls to ‖ε‖/√2 (dashed); its lines for 0.001 and 0.1 lie on each other. So the bound in ‖ε‖₂ is no \
         loose one; what grows with n is ‖ε‖₂ itself, as √n for equal steps in every angle.";
-    let panel = |method: Method| {
+    let panel = |method: MethodId| {
         let mut panel = Panel::new(
             format!("{method}, Glorot weights"),
             Axis::log2("n"),
             Axis::linear("median turn / bound").between(0.0, 1.05),
         );
-        let shades = [Color::GREY, color(method), Color::INK];
+        let shades = [Color::GREY, method.color, Color::INK];
         for (step, shade) in [1e-3, 0.1, 1.0].into_iter().zip(shades) {
             let points = turns
                 .iter()
@@ -174,7 +174,7 @@ pub fn tightness_figure(turns: &[Turn]) -> Figure {
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             panel = panel.with(Layer::line(points, shade).labelled(format!("‖ε‖ = {step}")));
         }
-        if method == Method::Geometric {
+        if method == method::GMP {
             let level = [2.0, 4096.0].map(|n| (n, std::f64::consts::FRAC_1_SQRT_2));
             panel = panel.with(Layer::line(level, Color::GREY).stroked(Stroke::Dashed));
         }
@@ -182,14 +182,14 @@ pub fn tightness_figure(turns: &[Turn]) -> Figure {
     };
     Figure::new("theory-tightness", "How tight the bounds are for random steps")
         .caption(caption)
-        .row(180.0, vec![panel(Method::Standard), panel(Method::Geometric)])
+        .row(180.0, vec![panel(method::SP), panel(method::GMP)])
 }
 
 /// The same in numbers, for steps of norm 0.1.
 #[must_use]
 pub fn tightness_table(turns: &[Turn]) -> Table {
     let header = ["n", "SP", "SP, small weights", "GmP", "GmP, small weights"];
-    let cell = |n: usize, method: Method, weights: Weights| {
+    let cell = |n: usize, method: MethodId, weights: Weights| {
         let same = |t: &&Turn| t.inputs == n && t.method == method && t.weights == weights;
         let found = turns.iter().filter(same).find(|t| (t.step / 0.1 - 1.0).abs() < 1e-9);
         found.map_or("–".to_owned(), |t| {
@@ -197,9 +197,7 @@ pub fn tightness_table(turns: &[Turn]) -> Table {
         })
     };
     let row = |n: usize| {
-        let cells = [Method::Standard, Method::Geometric]
-            .into_iter()
-            .flat_map(|m| Weights::ALL.map(|w| cell(n, m, w)));
+        let cells = [method::SP, method::GMP].into_iter().flat_map(|m| Weights::ALL.map(|w| cell(n, m, w)));
         std::iter::once(n.to_string()).chain(cells).collect()
     };
     Table {
@@ -232,16 +230,14 @@ mod tests {
         );
         for (a, b) in glorot.iter().zip(&small).filter(|(a, _)| (a.step - 0.01).abs() < 1e-9) {
             let ratio = b.turn.median / a.turn.median;
-            assert!(if a.method == Method::Geometric { ratio < 2.0 } else { ratio > 50.0 }, "{a:?}\n{b:?}");
+            assert!(if a.method == method::GMP { ratio < 2.0 } else { ratio > 50.0 }, "{a:?}\n{b:?}");
         }
     }
 
     /// In the plane every step of the one angle turns by its length; in many dimensions by 1/√2 of it.
     #[test]
     fn tightness_of_geometric_steps() {
-        let at = |n| {
-            turns(n, Weights::Glorot).into_iter().find(|t| t.method == Method::Geometric && t.step > 0.09)
-        };
+        let at = |n| turns(n, Weights::Glorot).into_iter().find(|t| t.method == method::GMP && t.step > 0.09);
         assert!((at(2).unwrap().tightness - 1.0).abs() < 1e-9);
         assert!((at(512).unwrap().tightness - std::f64::consts::FRAC_1_SQRT_2).abs() < 0.03);
     }

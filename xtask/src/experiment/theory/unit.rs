@@ -1,6 +1,6 @@
 //! One unit: its weights, a step in its parameters, and how far that turns its boundary.
 
-use crate::run::Method;
+use crate::method::{self, MethodId};
 use gmp_math::boundary::{Boundary, angle_between};
 use gmp_math::sphere::{directions, to_spherical};
 use gmp_nn::{Rng, init};
@@ -92,10 +92,10 @@ pub fn geometric_turn(angles: &[f64], step: &[f64]) -> f64 {
 /// The boundary of a unit whose trained vector, w or v or w, is `weights`, for the three parameterizations that step in
 /// Cartesian coordinates. Everything else that they train, and the batch, is held at ordinary values: ℓ = 1, γ = 1.
 #[must_use]
-pub fn cartesian_boundary(method: Method, weights: Vec<f64>) -> Boundary<f64> {
+pub fn cartesian_boundary(method: MethodId, weights: Vec<f64>) -> Boundary<f64> {
     match method {
-        Method::WeightNorm => Boundary::weight_norm(&weights, 1.0, 0.5),
-        Method::BatchNorm => Boundary::batch_norm(&weights, 0.5, 1.0, 0.3, 0.1, 0.8),
+        method::WN => Boundary::weight_norm(&weights, 1.0, 0.5),
+        method::BN => Boundary::batch_norm(&weights, 0.5, 1.0, 0.3, 0.1, 0.8),
         _ => Boundary::new(weights, 0.5),
     }
 }

@@ -1,7 +1,31 @@
 //! The Levy function in one dimension.
 
+use super::{Setup, Watched};
+use crate::data::notebook;
+use crate::run::Run;
+use crate::run::results::SetId;
 use gmp_nn::Rng;
+use gmp_train::{Loss, Metric};
 use std::f64::consts::PI;
+
+/// Of every network.
+pub const SETUP: Setup = Setup {
+    units: 100,
+    loss: Loss::MeanAbsoluteError,
+    metric: Metric::RootMeanSquaredError,
+    monitor: Metric::MeanAbsoluteError,
+    watched: Watched::TrainingLoss,
+    batch_size: 50,
+    patience: (500, 1000),
+    standardize: false,
+};
+/// Maximum number of epochs.
+pub const EPOCHS: usize = 10_000;
+
+/// New points for every seed.
+pub const SEEDED: SetId<'static> = SetId { name: "levy", fingerprint: "seeded" };
+/// The authors' fifty points; the seed draws the initial weights only.
+pub const NOTEBOOK: &str = "levy-notebook";
 
 /// y = sin²(πw) + (w−1)²(1 + sin²(2πw)) with w = 1 + (x−1)/4.
 #[must_use]
@@ -27,6 +51,11 @@ pub fn grid() -> (Vec<f64>, Vec<f64>) {
     (x, y)
 }
 
+/// The training points of a run.
+pub fn points(run: &Run) -> (Vec<f64>, Vec<f64>) {
+    if run.dataset == NOTEBOOK { notebook::levy_draw() } else { draw(run.seed) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,7 +66,7 @@ mod tests {
         assert!(levy(1.0).abs() < 1e-30); // w = 1, the minimum
         assert!((levy(-3.0) - 1.0).abs() < 1e-12); // w = 0: 0 + 1·(1 + 0)
         assert!((levy(3.0) - 1.25).abs() < 1e-12); // w = 1.5: 1 + 0.25·(1 + 0)
-        let (x, y) = crate::data::notebook::levy_draw();
+        let (x, y) = notebook::levy_draw();
         assert_eq!(x.len(), 50);
         let residual: f64 = x.iter().zip(&y).map(|(&x, y)| (y - levy(x)).powi(2)).sum();
         assert!((residual / 50.0).sqrt() < 0.15, "{residual}");

@@ -1,7 +1,8 @@
-//! Sets of pictures by name or folder.
+//! Sets of images by name or folder.
 
-use super::fingerprint::fingerprint;
-use crate::experiment::{Context, Profile, names};
+pub mod fingerprint;
+
+use super::names;
 use anyhow::{Result, bail};
 use gmp_nn::Rng;
 use gmp_train::image::{self, Cifar10, ImageNet32, ImageSource, Picture, SyntheticShapes};
@@ -30,13 +31,13 @@ const IMAGENET32: &str = "imagenet32";
 
 impl Set {
     /// What tells these pictures from all others: every label and every byte that training reads. It takes a while where
-    /// they are on disk, see [`super::fingerprint`].
+    /// they are on disk, see [`mod@fingerprint`].
     ///
     /// # Errors
     /// An output folder that cannot be written to.
-    pub fn fingerprint(&self, context: &Context) -> Result<String> {
-        let known = context.out.join("fingerprints.json");
-        fingerprint(&self.name, [&*self.training, &*self.validation], &known, context.threads)
+    pub fn fingerprint(&self, out: &Path, threads: usize) -> Result<String> {
+        let known = out.join("fingerprints.json");
+        fingerprint::fingerprint(&self.name, [&*self.training, &*self.validation], &known, threads)
     }
 
     /// Where the pictures are.
@@ -100,41 +101,31 @@ impl Set {
     }
 }
 
-/// The sets of 32×32 pictures that the user asked for; without a word the best that there is: in the full profile
-/// ImageNet32, CIFAR-10, generated ones, in the quick profile without the first. They are read once, whatever the number
-/// of experiments and batch sizes: ImageNet32 is 3.7 GiB in memory.
+/// The sets of 32×32 images that the user named, by name or folder. Without a name, the best set that is in `data_dir`:
+/// ImageNet32 (only where `imagenet32` says so), CIFAR-10, or generated images.
 ///
 /// # Errors
 /// An unknown name, or files that cannot be read.
-pub fn small(context: &Context) -> Result<Vec<Set>> {
-    if let Some(sets) = context.small_sets.get() {
-        return Ok(sets.clone());
-    }
-    let sets = read(context)?;
-    Ok(context.small_sets.get_or_init(|| sets).clone())
-}
-
-fn read(context: &Context) -> Result<Vec<Set>> {
-    let at = |name: &str| context.data_dir.join(name);
-    let wanted = if context.datasets.is_empty() {
-        let known: &[&str] =
-            if context.profile == Profile::Full { &[IMAGENET32, CIFAR10] } else { &[CIFAR10] };
+pub fn small(data_dir: &Path, datasets: &[String], imagenet32: bool) -> Result<Vec<Set>> {
+    let at = |name: &str| data_dir.join(name);
+    let wanted = if datasets.is_empty() {
+        let known: &[&str] = if imagenet32 { &[IMAGENET32, CIFAR10] } else { &[CIFAR10] };
         let found = known.iter().find(|name| at(name).is_dir());
         vec![found.copied().unwrap_or(GENERATED).to_owned()]
     } else {
-        context.datasets.clone()
+        datasets.to_vec()
     };
     wanted
         .iter()
         .map(|name| match name.as_str() {
             GENERATED => Ok(Set::generated(20_000, 4_000)),
-            CIFAR10 => cifar10(&at(CIFAR10)),
-            IMAGENET32 => imagenet32(&at(IMAGENET32)),
+            CIFAR10 => open_cifar10(&at(CIFAR10)),
+            IMAGENET32 => open_imagenet32(&at(IMAGENET32)),
             path if Path::new(path).is_dir() => detect(&PathBuf::from(path)),
             other => bail!(
                 "there is no set of pictures \"{other}\"; expected {CIFAR10}, {IMAGENET32} (folders of {}), {GENERATED} \
                  (generated), or the path of a folder",
-                context.data_dir.display()
+                data_dir.display()
             ),
         })
         .collect()
@@ -143,10 +134,10 @@ fn read(context: &Context) -> Result<Vec<Set>> {
 /// The set of a folder, by the files in it.
 fn detect(folder: &Path) -> Result<Set> {
     if folder.join("test_batch.bin").is_file() {
-        return cifar10(folder);
+        return open_cifar10(folder);
     }
     if folder.join("val_data.npz").is_file() {
-        return imagenet32(folder);
+        return open_imagenet32(folder);
     }
     bail!(
         "{}: no pictures of a known layout; expected data_batch_*.bin and test_batch.bin (CIFAR-10), or \
@@ -155,11 +146,11 @@ fn detect(folder: &Path) -> Result<Set> {
     )
 }
 
-fn cifar10(folder: &Path) -> Result<Set> {
+fn open_cifar10(folder: &Path) -> Result<Set> {
     of(folder, Cifar10::open(folder)?)
 }
 
-fn imagenet32(folder: &Path) -> Result<Set> {
+fn open_imagenet32(folder: &Path) -> Result<Set> {
     of(folder, ImageNet32::open(folder)?)
 }
 

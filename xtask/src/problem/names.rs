@@ -3,17 +3,20 @@
 //! Records tell sets apart by their fingerprint as well, so a name decides nothing. It is what tables, figures and file
 //! names show.
 
-use super::{Context, fig3, images::sets, theory::networks};
+use super::{banana, images};
 use crate::data::{DataError, uci};
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
+
+/// What a data set is called whose inputs, and the rows of whose initial weights, are in the opposite order.
+pub const REVERSED: &str = "-reversed";
 
 /// The CSV files that the user named, or those of the data folder; none if there are none.
 ///
 /// # Errors
 /// A file that is not there, two of one name, and a name that is reserved.
-pub fn csv_files(context: &Context) -> Result<Vec<(String, PathBuf)>> {
-    let files = match uci::resolve(&context.data_dir, &context.datasets) {
+pub fn csv_files(data_dir: &Path, datasets: &[String]) -> Result<Vec<(String, PathBuf)>> {
+    let files = match uci::resolve(data_dir, datasets) {
         Err(DataError::NoneFound { .. }) => return Ok(Vec::new()),
         files => files?,
     };
@@ -31,16 +34,16 @@ pub fn csv_files(context: &Context) -> Result<Vec<(String, PathBuf)>> {
 /// Such a name.
 pub fn refuse_reserved(name: &str, path: &Path) -> Result<()> {
     let read = as_read(name);
-    let is_ours = [fig3::SEEDED, fig3::GENERATED, fig3::NOTEBOOK].contains(&read.as_str())
-        || read.ends_with(networks::REVERSED)
-        || read.starts_with(sets::GENERATED_NAME);
+    let is_ours = [banana::SEEDED, banana::GENERATED, banana::NOTEBOOK].contains(&read.as_str())
+        || read.ends_with(REVERSED)
+        || read.starts_with(images::GENERATED_NAME);
     if is_ours {
         bail!(
             "{}: \"{name}\" is a name that this program gives to its own data sets (banana, banana-generated, \
              banana-notebook, …{}, {} …); rename it",
             path.display(),
-            networks::REVERSED,
-            sets::GENERATED_NAME
+            REVERSED,
+            images::GENERATED_NAME
         );
     }
     Ok(())
