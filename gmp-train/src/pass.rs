@@ -51,7 +51,7 @@ impl<T: Element> Pass<T> {
         for part in parts(batch, trainer.micro_batch) {
             let checked = Checked { set: TRAINING, values: check_values };
             let value = self.learn_part(trainer, model, &part, checked, first, metrics)?;
-            first += part.samples;
+            first = first.saturating_add(part.samples);
             if part.samples == batch.samples && trainer.clip.is_none() {
                 return Ok(value);
             }
@@ -134,7 +134,7 @@ impl<T: Element> Pass<T> {
                     check(metric, metric.targets(), prediction, &part, checked, first)?;
                     *sum += sum_of(*metric, tape, prediction, y, &part)?;
                 }
-                first += part.samples;
+                first = first.saturating_add(part.samples);
             }
         }
         for (metric, sum) in metrics.iter().zip(&mut *sums) {
