@@ -31,7 +31,7 @@ impl NonFinite {
         Self { what: "the loss".to_owned(), value, origin }
     }
 
-    /// Looks at the gradient of a loss; what it costs to explain is only paid where it is broken.
+    /// Looks at the gradient of a loss; the explanation is only computed where a number is not finite.
     pub(crate) fn gradient<T: Element>(
         loss: Var,
         tape: &mut Tape<T>,
@@ -168,7 +168,7 @@ mod tests {
         cost("VGG-6", vgg, &mut Sgd::new(0.9), Loss::SoftmaxCrossEntropy, (32 * 32 * 32, 3), 10);
     }
 
-    /// What looking at all numbers adds to a step on noise: the shortest of so many rounds of either.
+    /// What looking at all numbers adds to a step on noise: the shortest of several rounds of each.
     fn cost<T: Element>(
         name: &str,
         mut network: Network<T>,

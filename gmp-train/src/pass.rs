@@ -74,7 +74,7 @@ impl<T: Element> Pass<T> {
                 metrics.copy_from_slice(sums);
                 return Ok(None);
             };
-            first += part.samples;
+            first = first.saturating_add(part.samples);
             if part.samples == batch.samples && trainer.clip.is_none() {
                 return Ok(Some(value));
             }
@@ -163,7 +163,7 @@ impl<T: Element> Pass<T> {
                     check(metric, metric.targets(), prediction, &part, checked, first)?;
                     *sum += sum_of(*metric, tape, prediction, y, &part)?;
                 }
-                first += part.samples;
+                first = first.saturating_add(part.samples);
                 if tape.is_stopped() {
                     return Ok(None);
                 }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// let inputs: Standardizer<f64> = serde_json::from_str(&serde_json::to_string(&inputs)?)?;
 /// let mut new = [3.0];
 /// inputs.apply_to(&mut new);
-/// let mut prediction = [1.0]; // what a network might say
+/// let mut prediction = [1.0_f64]; // what a network might say
 /// targets.inverse(&mut prediction);
 /// assert!((prediction[0] - 281.65).abs() < 0.01);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -102,7 +102,7 @@ impl<'a> Checkpoints<'a> {
         none.and(every)
     }
 
-    /// Makes them due at these moments too: so many steps inside a long epoch, say.
+    /// Makes them due at these moments too: after some steps inside a long epoch, say.
     ///
     /// # Panics
     /// If they are due every 0 steps or epochs.

@@ -103,7 +103,7 @@ fn event(wall_time: Duration, step: usize, field: u64, content: &[u8]) -> Vec<u8
     event
 }
 
-/// A field's number, and how its value is encoded: 0 a varint, 1 eight bytes, 2 so many bytes, 5 four bytes.
+/// A field's number, and how its value is encoded: 0 a varint, 1 eight bytes, 2 a length and that many bytes, 5 four bytes.
 fn key(message: &mut Vec<u8>, field: u64, encoding: u64) {
     varint(message, field << 3 | encoding);
 }

@@ -75,7 +75,7 @@ impl Targets {
         Err(Error::Target {
             set: place.set,
             value: targets.data()[at].to_f64(),
-            sample: place.first + row,
+            sample: place.first.saturating_add(row),
             column,
             expected: match self {
                 Self::Classes => format!(
