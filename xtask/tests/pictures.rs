@@ -225,6 +225,7 @@ fn a_run_that_breaks_down_keeps_its_last_good_checkpoint() {
 fn table_3_is_skipped_without_pictures_and_runs_with_some() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("nothing");
+    fs::create_dir(&data).unwrap();
     let (code, said) = run(folder.path(), &["table3", "--data-dir", data.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("table3: Skipped: there is no "), "{said}");

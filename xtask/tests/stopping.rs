@@ -218,6 +218,7 @@ fn write_csv(folder: &Path, name: &str, rows: usize) -> PathBuf {
 fn what_can_be_known_to_fail_is_refused_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let (out, data) = (folder.path().join("out"), folder.path().join("data"));
+    fs::create_dir(&data).unwrap();
     let refused = |arguments: &[&str], expected: &[&str]| {
         let (code, said) = run(&out, &[&["--data-dir", data.to_str().unwrap()], arguments].concat());
         assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
