@@ -43,7 +43,7 @@ pub struct ReproCommand {
     /// Select data sets by name or path (see below); may be repeated
     #[arg(long = "dataset", value_name = "NAME|PATH")]
     datasets: Vec<String>,
-    /// Select methods, separated by commas (see below) [default: those of the paper]
+    /// Select methods, separated by commas (see below) [default: the experiment's]
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
     methods: Vec<MethodId>,
     /// Set the learning rates, separated by commas [default: the profile's grid]
@@ -67,7 +67,7 @@ fn after_help() -> String {
     let known = |architecture| method::names(&method::of(architecture));
     format!(
         "Data sets:\n  \
-         table1, theory  a file name in DATA-DIR/uci, or the path of a CSV file (header, last column the target)\n  \
+         table1, theory  the name of a file in DATA-DIR/uci, or the path of a CSV file\n  \
          fig4, table2    cifar10, imagenet32, pictures (generated images), or the folder of a set\n  \
          table3          the folder of ILSVRC\n\n\
          Methods:\n  \
@@ -75,9 +75,9 @@ fn after_help() -> String {
          fig3, table1    {}\n  \
          fig4, table2    {}\n  \
          table3          {}\n\n\
-         Finished runs are kept in the output folder: after Ctrl-C (or SIGTERM, SIGHUP) the same command continues from them.\n\
-         Networks on images write one folder of logs per run, OUT/vgg6/logs and OUT/table3/logs: epochs.jsonl and a TensorBoard\n\
-         event file (tensorboard --logdir OUT/vgg6/logs). xtask/docs/EXPERIMENTS.md describes every set-up.",
+         Finished runs are kept in the output folder: after Ctrl-C, SIGTERM or SIGHUP the same command continues from them. \
+         Networks on images log every run in OUT/vgg6/logs and OUT/table3/logs: epochs.jsonl and a TensorBoard event file \
+         (tensorboard --logdir OUT/vgg6/logs). xtask/docs/EXPERIMENTS.md describes every set-up.",
         method::names(&method::in_paper(Architecture::Dense)),
         known(Architecture::Dense),
         known(Architecture::Vgg),
