@@ -120,6 +120,25 @@ mod tests {
         assert_eq!((left.row(2), right.row(1)), (&[1, 1, 2, 2, 2, 2][..], &[3][..]));
     }
 
+    /// Threads of the standard library, which are joined one by one: race detectors understand them, and rayon's not.
+    #[test]
+    fn views_of_one_matrix_are_written_by_several_threads() {
+        let mut matrix = vec![0; 64 * 23];
+        let mut rest = ColumnsMut::new(&mut matrix, 23, 1);
+        std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for number in 1..=3 {
+                let next = rest.split_off(5);
+                let mut view = std::mem::replace(&mut rest, next);
+                threads.push(scope.spawn(move || (0..64).for_each(|row| view.row(row).fill(number))));
+            }
+            (0..64).for_each(|row| rest.row(row).fill(4));
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        let row = [[1; 5], [2; 5], [3; 5]].concat().into_iter().chain([4; 8]).collect::<Vec<_>>();
+        assert_eq!(matrix, row.repeat(64));
+    }
+
     #[test]
     fn thick_columns_stay_whole() {
         let mut matrix = vec![0; 2 * 3 * 4];
