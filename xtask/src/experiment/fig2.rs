@@ -230,7 +230,7 @@ impl Levy {
 
     fn figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Option<Figure> {
         let mut change = Panel::new(
-            "(c) Mean movement of φ per step, a line a seed",
+            "(c) Mean movement of φ per step, one line per seed",
             Axis::linear("epoch (= step)"),
             Axis::log2("mean over units of |φ_{t} − φ_{t−1}|"),
         );

@@ -243,7 +243,7 @@ impl Classification {
         let (first, seeded) = (sets[0], sets[sets.len() - 1]);
         let dataset = first.name;
         let mut turn = Panel::new(
-            "(i) Mean turn of the boundaries per epoch, a line a seed",
+            "(i) Mean turn of the boundaries per epoch, one line per seed",
             Axis::linear("epoch"),
             Axis::log2("mean over units, radians"),
         );
