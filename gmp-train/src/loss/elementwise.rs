@@ -1,19 +1,49 @@
 //! Losses that compare every prediction with its own target: one formula and its derivative each.
 
+use super::Targets;
+use crate::Error;
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::Scalar;
 use std::marker::PhantomData;
 
+/// `$body` with `$formula`, the formula of a loss that has one, and `$constant`, its constant; the arms behind are for the
+/// other losses. Whoever adds a loss with a formula adds it here.
+macro_rules! by_formula {
+    ($loss:expr, $formula:ident, $constant:ident => $body:expr; $($others:tt)*) => {{
+        use $crate::loss::{Loss, elementwise as formulas};
+        match $loss {
+            Loss::MeanAbsoluteError => by_formula!(@ AbsoluteError, 0.0, $formula, $constant, $body),
+            Loss::MeanSquaredError => by_formula!(@ SquaredError, 0.0, $formula, $constant, $body),
+            Loss::BinaryCrossEntropy => by_formula!(@ BinaryCrossEntropy, 0.0, $formula, $constant, $body),
+            Loss::Huber { delta } => by_formula!(@ Huber, delta, $formula, $constant, $body),
+            Loss::Quantile { level } => by_formula!(@ Quantile, level, $formula, $constant, $body),
+            $($others)*
+        }
+    }};
+    (@ $type:ident, $value:expr, $formula:ident, $constant:ident, $body:expr) => {{
+        type $formula = formulas::$type;
+        let $constant: f64 = $value;
+        $body
+    }};
+}
+
 /// The loss of one prediction, and its derivative; `c` is the loss's constant, where it has one.
 pub(super) trait Formula: Sync + 'static {
+    /// The name of the loss in logs and messages.
     const NAME: &'static str;
+    /// Whether the constant is part of that name.
+    const IS_A_FAMILY: bool = false;
+    const TARGETS: Targets = Targets::Values;
     fn error<T: Scalar>(p: T, t: T, c: T) -> T;
     fn slope<T: Scalar>(p: T, t: T, c: T) -> T;
+    fn check(_constant: f64) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 pub(super) struct AbsoluteError;
 impl Formula for AbsoluteError {
-    const NAME: &'static str = "weighted_absolute_error";
+    const NAME: &'static str = "mean_absolute_error";
     fn error<T: Scalar>(p: T, t: T, _: T) -> T {
         (p - t).abs()
     }
@@ -24,7 +54,7 @@ impl Formula for AbsoluteError {
 
 pub(super) struct SquaredError;
 impl Formula for SquaredError {
-    const NAME: &'static str = "weighted_squared_error";
+    const NAME: &'static str = "mean_squared_error";
     fn error<T: Scalar>(p: T, t: T, _: T) -> T {
         (p - t) * (p - t)
     }
@@ -36,7 +66,8 @@ impl Formula for SquaredError {
 /// As [`binary_cross_entropy_with_logits`](gmp_autograd::op::binary_cross_entropy_with_logits).
 pub(super) struct BinaryCrossEntropy;
 impl Formula for BinaryCrossEntropy {
-    const NAME: &'static str = "weighted_binary_cross_entropy";
+    const NAME: &'static str = "binary_cross_entropy";
+    const TARGETS: Targets = Targets::Probabilities;
     fn error<T: Scalar>(z: T, t: T, _: T) -> T {
         z.max(T::ZERO) - z * t + (-z.abs()).exp().ln_1p()
     }
@@ -65,12 +96,17 @@ impl Formula for Huber {
             d
         }
     }
+    fn check(delta: f64) -> Result<(), Error> {
+        let is_valid = delta > 0.0 && delta.is_finite();
+        require(is_valid, "Huber delta", delta, "a finite positive number")
+    }
 }
 
 /// Source: Koenker & Bassett, "Regression Quantiles", Econometrica 46, 1978.
 pub(super) struct Quantile;
 impl Formula for Quantile {
     const NAME: &'static str = "quantile";
+    const IS_A_FAMILY: bool = true;
     fn error<T: Scalar>(p: T, t: T, level: T) -> T {
         let d = t - p;
         if d < T::ZERO { (level - T::ONE) * d } else { level * d }
@@ -78,6 +114,13 @@ impl Formula for Quantile {
     fn slope<T: Scalar>(p: T, t: T, level: T) -> T {
         steps(p - t, -level, T::ONE - level)
     }
+    fn check(level: f64) -> Result<(), Error> {
+        require(level > 0.0 && level < 1.0, "quantile level", level, "between 0 and 1")
+    }
+}
+
+fn require(is_valid: bool, setting: &'static str, value: f64, expected: &'static str) -> Result<(), Error> {
+    if is_valid { Ok(()) } else { Err(Error::Setting { setting, value, expected }) }
 }
 
 /// One number below 0 and another above; 0 stays 0 and NaN stays NaN.

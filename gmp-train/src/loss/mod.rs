@@ -1,6 +1,7 @@
 //! Loss functions.
 
 mod custom;
+#[macro_use]
 mod elementwise;
 mod softmax;
 mod targets;
@@ -10,7 +11,7 @@ pub(crate) use targets::Place;
 pub use targets::Targets;
 
 use crate::Error;
-use elementwise::{AbsoluteError, BinaryCrossEntropy, Huber, Quantile, SquaredError};
+use elementwise::Formula;
 use gmp_autograd::{Tape, Var, op};
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
@@ -80,13 +81,14 @@ impl Loss {
     #[track_caller]
     pub fn apply<T: Scalar>(self, tape: &mut Tape<T>, prediction: Var, target: Var) -> Var {
         match self {
+            // Three losses are operations of the tape too, whose sums have another order.
             Self::MeanAbsoluteError => op::mean_absolute_error(tape, prediction, target),
             Self::MeanSquaredError => op::mean_squared_error(tape, prediction, target),
             Self::BinaryCrossEntropy => op::binary_cross_entropy_with_logits(tape, prediction, target),
-            Self::SoftmaxCrossEntropy => op::softmax_cross_entropy(tape, prediction, target),
-            Self::Huber { delta } => elementwise::mean::<T, Huber>(tape, [prediction, target], delta),
-            Self::Quantile { level } => elementwise::mean::<T, Quantile>(tape, [prediction, target], level),
-            Self::Custom(loss) => custom::apply(loss, tape, prediction, target),
+            loss => by_formula!(loss, F, c => elementwise::mean::<T, F>(tape, [prediction, target], c);
+                Self::SoftmaxCrossEntropy => op::softmax_cross_entropy(tape, prediction, target),
+                Self::Custom(loss) => custom::apply(loss, tape, prediction, target),
+            ),
         }
     }
 
@@ -104,25 +106,18 @@ impl Loss {
         weights: Var,
     ) -> Option<Var> {
         let inputs = [prediction, target, weights];
-        Some(match self {
-            Self::MeanAbsoluteError => elementwise::mean::<T, AbsoluteError>(tape, inputs, 0.0),
-            Self::MeanSquaredError => elementwise::mean::<T, SquaredError>(tape, inputs, 0.0),
-            Self::BinaryCrossEntropy => elementwise::mean::<T, BinaryCrossEntropy>(tape, inputs, 0.0),
-            Self::SoftmaxCrossEntropy => softmax::weighted(tape, inputs),
-            Self::Huber { delta } => elementwise::mean::<T, Huber>(tape, inputs, delta),
-            Self::Quantile { level } => elementwise::mean::<T, Quantile>(tape, inputs, level),
-            Self::Custom(loss) => return custom::apply_weighted(loss, tape, inputs),
-        })
+        by_formula!(self, F, c => Some(elementwise::mean::<T, F>(tape, inputs, c));
+            Self::SoftmaxCrossEntropy => Some(softmax::weighted(tape, inputs)),
+            Self::Custom(loss) => custom::apply_weighted(loss, tape, inputs),
+        )
     }
 
     /// Which targets it takes.
     pub fn targets(self) -> Targets {
-        match self {
-            Self::BinaryCrossEntropy => Targets::Probabilities,
+        by_formula!(self, F, _c => F::TARGETS;
             Self::SoftmaxCrossEntropy => Targets::Classes,
             Self::Custom(loss) => loss.targets(),
-            _ => Targets::Values,
-        }
+        )
     }
 
     /// The sum over all targets in double precision, each weighted as its sample; divided by the number of targets it
@@ -134,44 +129,29 @@ impl Loss {
         weights: Option<&[T]>,
     ) -> Option<f64> {
         let numbers = (predictions, targets, weights);
-        Some(match self {
-            Self::MeanAbsoluteError => elementwise::sum::<T, AbsoluteError>(numbers, 0.0),
-            Self::MeanSquaredError => elementwise::sum::<T, SquaredError>(numbers, 0.0),
-            Self::BinaryCrossEntropy => elementwise::sum::<T, BinaryCrossEntropy>(numbers, 0.0),
-            Self::SoftmaxCrossEntropy => softmax::sum(numbers),
-            Self::Huber { delta } => elementwise::sum::<T, Huber>(numbers, delta),
-            Self::Quantile { level } => elementwise::sum::<T, Quantile>(numbers, level),
-            Self::Custom(_) => return None,
-        })
+        by_formula!(self, F, c => Some(elementwise::sum::<T, F>(numbers, c));
+            Self::SoftmaxCrossEntropy => Some(softmax::sum(numbers)),
+            Self::Custom(_) => None,
+        )
     }
 
     pub(crate) fn check_settings(self) -> Result<(), Error> {
-        let setting = |setting, value, expected| Err(Error::Setting { setting, value, expected });
-        match self {
-            Self::Huber { delta } if !(delta > 0.0 && delta.is_finite()) => {
-                setting("Huber delta", delta, "a finite positive number")
-            }
-            Self::Quantile { level } if !(level > 0.0 && level < 1.0) => {
-                setting("quantile level", level, "between 0 and 1")
-            }
+        by_formula!(self, F, c => F::check(c);
+            Self::SoftmaxCrossEntropy => Ok(()),
             Self::Custom(loss) if loss.is_placeholder() => Err(Error::Placeholder { what: "loss" }),
-            _ => Ok(()),
-        }
+            Self::Custom(_) => Ok(()),
+        )
     }
 }
 
-/// The name that a loss has in logs: `mean_squared_error`.
+/// The name that a loss has in logs: `mean_squared_error`, `quantile_0.9`.
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MeanAbsoluteError => "mean_absolute_error",
-            Self::MeanSquaredError => "mean_squared_error",
-            Self::BinaryCrossEntropy => "binary_cross_entropy",
-            Self::SoftmaxCrossEntropy => "softmax_cross_entropy",
-            Self::Huber { .. } => "huber",
-            Self::Quantile { level } => return write!(f, "quantile_{level}"),
-            Self::Custom(loss) => loss.name(),
-        })
+        let loss = *self;
+        by_formula!(loss, F, c => if F::IS_A_FAMILY { write!(f, "{}_{c}", F::NAME) } else { f.write_str(F::NAME) };
+            Self::SoftmaxCrossEntropy => f.write_str("softmax_cross_entropy"),
+            Self::Custom(loss) => f.write_str(loss.name()),
+        )
     }
 }
 
