@@ -2,7 +2,7 @@
 
 use crate::rule::Pullback;
 use crate::tape::line_up;
-use crate::{Mat, Shape, Tape, Var};
+use crate::{Mat, Phase, Shape, Tape, Var};
 use gmp_math::Scalar;
 
 /// No place.
@@ -122,6 +122,7 @@ impl<T: Scalar> Tape<T> {
                     let at = self.places[index];
                     self.gradients.copy_within(at..at + out.shape.len(), kept);
                 }
+                self.begins(Phase::Backward, index);
                 let node = &self.nodes[index];
                 rule.backward(&mut Pullback {
                     node,
@@ -132,6 +133,8 @@ impl<T: Scalar> Tape<T> {
                     touched: &mut self.touched,
                     scratch: &mut self.scratch,
                 });
+                self.ends(Phase::Backward, index);
+                let node = &self.nodes[index];
                 // What no gradient reached holds numbers of another pass.
                 let is_reached =
                     |v: &Var| v.needs_gradient && self.touched.get(v.node as usize).copied().unwrap_or(true);

@@ -1,6 +1,7 @@
 //! Looking at a pass afterwards: what was carried out, and what broke first.
 
-use crate::{Tape, Var};
+use crate::tape::MAX_INPUTS;
+use crate::{Shape, Tape, Var};
 use gmp_math::Scalar;
 use std::fmt;
 
@@ -23,6 +24,27 @@ pub struct Operation {
     pub parameter: Option<usize>,
     /// Whether the next operation's result took the memory of this one's.
     pub is_overwritten: bool,
+    /// Rows and columns of its result.
+    pub output: Shape,
+    inputs: [Shape; MAX_INPUTS],
+    arity: usize,
+}
+
+impl Operation {
+    /// Rows and columns of what it reads.
+    ///
+    /// ```
+    /// use gmp_autograd::{Shape, Tape};
+    /// let mut tape = Tape::new();
+    /// tape.begin(&[1.0, 2.0, 3.0]);
+    /// let (row, column) = (tape.parameter(0, 1, 3), tape.parameter(0, 3, 1));
+    /// row.matmul(&mut tape, column);
+    /// let operation = tape.operations().last().unwrap();
+    /// assert_eq!(operation.inputs(), [Shape::new(1, 3), Shape::new(3, 1)]);
+    /// ```
+    pub fn inputs(&self) -> &[Shape] {
+        &self.inputs[..self.arity]
+    }
 }
 
 impl<T: Scalar> Tape<T> {
@@ -47,6 +69,9 @@ impl<T: Scalar> Tape<T> {
                 index,
                 parameter: parameter.map(|input| input.at),
                 is_overwritten: node.is_overwritten,
+                output: node.out.shape(),
+                inputs: node.inputs.map(|input| input.shape()),
+                arity: node.arity,
             }
         })
     }

@@ -7,7 +7,7 @@
 //! - [`op`]: the built-in operations, which are methods of [`Var`] too
 //! - [`Rule`], [`Pullback`], [`Accumulator`]: what an operation of your own implements and is given
 //! - [`check`]: gradients against central differences
-//! - [`Operation`], [`Tape::trace`], [`Tape::first_non_finite`]: looking at a pass afterwards
+//! - [`Operation`], [`Tape::trace`], [`Tape::first_non_finite`]: looking at a pass afterwards; [`Watch`]: being told of it
 
 #![forbid(unsafe_code)]
 
@@ -19,9 +19,11 @@ pub mod op;
 mod rule;
 mod tape;
 mod var;
+mod watch;
 
 pub use gmp_math::{Mat, MatMut};
 pub use inspect::Operation;
 pub use rule::{Accumulator, Pullback, Rule};
 pub use tape::{Attributes, Tape};
 pub use var::{Shape, Var};
+pub use watch::{Phase, Watch};

@@ -138,6 +138,20 @@ pub struct Accumulator<'p, T> {
 }
 
 impl<'p, T: Scalar> Accumulator<'p, T> {
+    /// One over `gradient`, which holds nothing yet where it `is_fresh`: for parts of the memory of
+    /// [`into_parts`](Accumulator::into_parts), shared out over threads.
+    ///
+    /// ```
+    /// use gmp_autograd::{Accumulator, MatMut};
+    /// let mut gradient = [9.0, 1.0];
+    /// let (left, right) = gradient.split_at_mut(1);
+    /// Accumulator::new(MatMut::new(left, 1, 1), true).add_each([2.0].into_iter());
+    /// Accumulator::new(MatMut::new(right, 1, 1), false).add_each([2.0].into_iter());
+    /// assert_eq!(gradient, [2.0, 3.0]);
+    /// ```
+    pub fn new(gradient: MatMut<'p, T>, is_fresh: bool) -> Self {
+        Self { grad: gradient, is_fresh }
+    }
     /// Adds one number per element, in row-major order: there must be enough of them.
     #[inline(always)]
     pub fn add_each(mut self, numbers: impl Iterator<Item = T>) {

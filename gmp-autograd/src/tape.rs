@@ -1,7 +1,7 @@
 //! The tape: three flat memories and a list of nodes.
 
 use crate::arena::Arena;
-use crate::{Mat, MatMut, Rule, Shape, Var};
+use crate::{Mat, MatMut, Phase, Rule, Shape, Var, Watch};
 use gmp_math::Scalar;
 use std::fmt;
 use std::sync::Arc;
@@ -69,6 +69,7 @@ pub struct Tape<T: 'static> {
     owner: Option<u64>,
     stop: Option<Arc<AtomicBool>>,
     is_stopped: bool,
+    pub(crate) watch: Option<Box<dyn Watch>>,
 }
 
 /// `Tape { parameters: 3, operations: 5, capacity: 128 }`, whatever the numbers on it.
@@ -109,6 +110,7 @@ impl<T: Scalar> Tape<T> {
             owner: None,
             stop: None,
             is_stopped: false,
+            watch: None,
         }
     }
 
@@ -344,6 +346,9 @@ impl<T: Scalar> Tape<T> {
         }
         let is_stopped = self.stops();
         let out = self.fresh(out, inputs.iter().any(|v| v.needs_gradient));
+        if !is_stopped {
+            self.begins(Phase::Forward, self.nodes.len());
+        }
         let start = self.saved_used;
         self.saved_used = start.checked_add(saved).expect(TOO_LARGE);
         if self.saved.len() < self.saved_used {
@@ -361,6 +366,7 @@ impl<T: Scalar> Tape<T> {
         let operands = inputs.map(|v| Mat::new(&below[v.range()], v.rows(), v.cols()));
         if !is_stopped {
             forward(operands, MatMut::new(result, out.rows(), out.cols()), kept, &mut self.scratch);
+            self.ends(Phase::Forward, self.nodes.len());
         }
         self.push(Some(rule), &inputs, out, attributes, start..self.saved_used)
     }
@@ -395,9 +401,11 @@ impl<T: Scalar> Tape<T> {
             });
         };
         before.is_overwritten = true;
-        let result = &mut self.values[input.range()];
         if !is_stopped {
+            self.begins(Phase::Forward, node);
+            let result = &mut self.values[input.range()];
             forward(None, MatMut::new(result, input.rows(), input.cols()), &mut self.scratch);
+            self.ends(Phase::Forward, node);
         }
         let out = Var { node: node as u32, is_last_use: false, ..input };
         self.push(Some(rule), &[input], out, Attributes::default(), 0..0)

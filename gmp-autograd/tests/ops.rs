@@ -1,7 +1,8 @@
 //! Every built-in operation against central differences, and the algebra of the tape.
 
-use gmp_autograd::{Operation, Pullback, Rule, Tape, Var, check, op};
+use gmp_autograd::{Operation, Phase, Pullback, Rule, Tape, Var, Watch, check, op};
 use proptest::prelude::*;
+use std::sync::{Arc, Mutex};
 
 type Program = fn(&mut Tape<f64>, &[Var]) -> Var;
 
@@ -250,13 +251,50 @@ fn the_first_broken_result_is_named() {
     assert_eq!(tape.first_non_finite(), None);
     let broken = op::scale(&mut tape, fine, f64::INFINITY);
     op::relu(&mut tape, broken);
-    let read = Operation { name: "scale", index: 0, parameter: Some(1), is_overwritten: false };
-    assert_eq!(tape.first_non_finite(), Some(Operation { index: 2, parameter: None, ..read }));
-    assert_eq!(tape.operations().next(), Some(read));
+    let told = |operation: Operation| (operation.name, operation.index, operation.parameter);
+    assert_eq!(tape.first_non_finite().map(told), Some(("scale", 2, None)));
+    assert_eq!(tape.operations().next().map(told), Some(("scale", 0, Some(1))));
+    assert_eq!(tape.operations().next().unwrap().inputs(), [p.shape()]);
     // The result of this relu lies where that of the sum lay.
     let sum = op::add(&mut tape, broken, broken);
     op::relu(&mut tape, sum.last_use());
     assert!(tape.operations().nth(4).is_some_and(|add| add.is_overwritten));
+}
+
+/// Notes what it is told.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<(bool, Phase, usize)>>>);
+impl Watch for Notes {
+    fn begins(&mut self, phase: Phase, index: usize) {
+        self.0.lock().unwrap().push((true, phase, index));
+    }
+    fn ends(&mut self, phase: Phase, index: usize) {
+        self.0.lock().unwrap().push((false, phase, index));
+    }
+}
+
+/// In order, each begun before it ends, backwards in reverse and only where a gradient passes.
+#[test]
+fn a_watch_is_told_of_every_operation_that_computes() {
+    let (mut tape, notes) = (Tape::new(), Notes::default());
+    tape.set_watch(Some(Box::new(notes.clone())));
+    tape.begin(&[2.0]);
+    let p = tape.parameter(0, 1, 1);
+    let constant = tape.input(&[3.0], 1, 1); // operation 0, a leaf: it computes nothing
+    let square = op::mul(&mut tape, constant, constant); // 1, without a gradient
+    let product = op::mul(&mut tape, p, square); // 2
+    let sum = op::relu(&mut tape, product.last_use()); // 3, in the memory of 2
+    tape.backward(sum);
+    let forward = [1, 2, 3].map(|index| (Phase::Forward, index));
+    let backward = [3, 2].map(|index| (Phase::Backward, index));
+    let told = forward
+        .into_iter()
+        .chain(backward)
+        .flat_map(|(phase, index)| [true, false].map(|begins| (begins, phase, index)));
+    assert_eq!(*notes.0.lock().unwrap(), told.collect::<Vec<_>>());
+    tape.set_watch(None);
+    op::relu(&mut tape, sum);
+    assert_eq!(notes.0.lock().unwrap().len(), 10);
 }
 
 /// Gives a gradient of its own and spoils its output's, as rules may.

@@ -1,5 +1,6 @@
 //! The tests that need no process of their own, in one program: the networks that they train are compiled once for all.
 
+mod arms;
 mod broken_numbers;
 mod checkpoint;
 mod data_errors;

@@ -7,14 +7,16 @@ fn bench(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xtask")).arg("bench").args(arguments).output().expect("xtask starts")
 }
 
-/// Other implementations print the same cases in the same form; the lines are joined by all but `impl` and `value`.
+/// Other implementations print the same cases in the same form; the lines are joined by all but `impl` and `value`. What
+/// only we have are the range of the rounds and what computed them.
 #[test]
 fn json_lines_name_every_case_as_the_other_implementations_do() {
     let output = bench(&["mlp", "--json", "--rounds", "1", "--round-milliseconds", "0", "--threads", "2"]);
     let lines = lines(&output);
     for line in &lines {
         let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut expected = ["workload", "case", "impl", "threads", "metric", "value", "unit"];
+        let mut expected = vec!["workload", "case", "impl", "threads", "metric", "value", "unit"];
+        expected.extend(["fastest", "slowest", "simd", "processor"]);
         expected.sort_unstable();
         assert_eq!(keys.iter().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(), expected);
         assert_eq!(
@@ -98,6 +100,31 @@ fn the_table_shows_every_figure_beside_its_limit() {
     }
 }
 
+/// One command judges a change: every case beside the same case of an earlier run, on every number of threads.
+#[test]
+fn a_run_is_compared_with_an_earlier_one_and_over_threads() {
+    let quick = ["levy", "--json", "--rounds", "1", "--round-milliseconds", "0"];
+    let before = bench(&quick);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &before.stdout).unwrap();
+    let file = file.path().to_str().unwrap();
+    let after = lines(&bench(&[&quick[..], &["--scaling", "2", "--pin", "--against", file]].concat()));
+    assert_eq!(after.len(), 4, "two cases on one and on two threads");
+    for line in &after {
+        assert!(line["slowest"].as_f64() >= line["value"].as_f64(), "{line}");
+        if line["threads"] == 1 {
+            let ratio = &line["against"][0];
+            assert_eq!(ratio["impl"], "gmp");
+            assert!(ratio["low"].as_f64() <= ratio["ratio"].as_f64(), "{line}");
+            assert!(line.get("speed_up").is_none());
+        } else {
+            assert!(line.get("against").is_none() && line["speed_up"].as_f64().unwrap() > 0.0, "{line}");
+        }
+    }
+    let table = bench(&["levy", "--rounds", "1", "--round-milliseconds", "0", "--against", file]);
+    assert!(String::from_utf8(table.stdout).unwrap().contains("× gmp ["));
+}
+
 #[test]
 fn arguments_that_make_no_sense_are_named() {
     for (arguments, wrong) in [
@@ -105,6 +132,7 @@ fn arguments_that_make_no_sense_are_named() {
         (&["--threads", "0"], "'0' for '--threads"),
         (&["--rounds", "none"], "'none' for '--rounds"),
         (&["vgg6", "--method", "GMPP"], "'GMPP' for '--method"),
+        (&["--scaling", "2", "--threads", "2"], "cannot be used with"),
     ] {
         let output = bench(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -4,6 +4,7 @@
 //! chunks are combined in order: the same bits at any thread count.
 
 use crate::kernel::parallel::{self, share};
+use gmp_autograd::{Accumulator, MatMut};
 use gmp_math::Scalar;
 
 /// Numbers in a chunk: 256 KiB in f32, so that a second look at them finds them in the second-level cache.
@@ -47,6 +48,20 @@ impl Chunks {
     /// Calls `work` for every chunk with its numbers of a matrix to write.
     pub(crate) fn write<T: Scalar>(self, matrix: &mut [T], work: &(impl Fn(usize, &mut [T]) + Sync)) {
         self.write_and_sum(matrix, &mut [], 0, &|i, matrix, _| work(i, matrix));
+    }
+
+    /// Calls `work` for every chunk with its part of a gradient.
+    pub(crate) fn add<T: Scalar>(
+        self,
+        gradient: Accumulator<'_, T>,
+        work: &(impl Fn(usize, Accumulator<'_, T>) + Sync),
+    ) {
+        let (gradient, is_fresh) = gradient.into_parts();
+        let cols = gradient.cols();
+        self.write(gradient.into_data(), &|i, part| {
+            let rows = part.len() / cols.max(1);
+            work(i, Accumulator::new(MatMut::new(part, rows, cols), is_fresh));
+        });
     }
 
     /// Calls `work` for every chunk with `width` numbers of its own, its sums.

@@ -1,9 +1,9 @@
 //! Batch normalization: γ (z − μ)/√(σ²+ϵ) + β with the mean and the variance of every column over the batch.
 
 use super::running::constant;
-use super::{EPSILON, MOMENTUM, Normalize, Normalizer, Running};
+use super::{EPSILON, MOMENTUM, Normalize, Normalizer, Running, gain_and_shift};
 use crate::op::{self, Activation};
-use crate::{Declare, Element, Error, Forward, Role, Slot};
+use crate::{Declare, Element, Error, Forward, Slot};
 use gmp_autograd::Var;
 use serde::{Deserialize, Serialize};
 
@@ -30,12 +30,7 @@ impl<T: Element> Normalize<T> for BatchNorm {
         "batch_norm"
     }
     fn declare(&self, columns: usize, declare: &mut Declare<'_, T>) -> Result<Box<dyn Normalizer<T>>, Error> {
-        let affine = if self.affine {
-            let gain = declare.row("gain", Role::Gain, columns, T::ONE)?;
-            Some((gain, declare.row("shift", Role::Shift, columns, T::ZERO)?))
-        } else {
-            None
-        };
+        let affine = gain_and_shift(self.affine, columns, declare)?;
         let mean = declare.buffer_row("running_mean", columns, T::ZERO)?;
         let variance = declare.buffer_row("running_variance", columns, T::ONE)?;
         Ok(Box::new(Normalized { options: *self, affine, mean, variance }))

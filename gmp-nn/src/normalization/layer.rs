@@ -1,8 +1,8 @@
 //! Layer normalization: every row to mean 0 and variance 1.
 
-use super::{EPSILON, Normalize, Normalizer};
+use super::{EPSILON, Normalize, Normalizer, gain_and_shift};
 use crate::op::{self, Activation};
-use crate::{Boundaries, Declare, Element, Error, Forward, Role, Slot};
+use crate::{Boundaries, Declare, Element, Error, Forward, Slot};
 use gmp_autograd::{Var, op as basic};
 use serde::{Deserialize, Serialize};
 
@@ -27,12 +27,7 @@ impl<T: Element> Normalize<T> for LayerNorm {
         "layer_norm"
     }
     fn declare(&self, columns: usize, declare: &mut Declare<'_, T>) -> Result<Box<dyn Normalizer<T>>, Error> {
-        let affine = if self.affine {
-            let gain = declare.row("gain", Role::Gain, columns, T::ONE)?;
-            Some((gain, declare.row("shift", Role::Shift, columns, T::ZERO)?))
-        } else {
-            None
-        };
+        let affine = gain_and_shift(self.affine, columns, declare)?;
         Ok(Box::new(Normalized { epsilon: self.epsilon, affine }))
     }
 }

@@ -26,7 +26,7 @@ pub use layer::LayerNorm;
 pub use running::Running;
 
 use crate::op::Activation;
-use crate::{Boundaries, Declare, Element, Error, Forward};
+use crate::{Boundaries, Declare, Element, Error, Forward, Role, Slot};
 use gmp_autograd::Var;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::any::Any;
@@ -253,4 +253,17 @@ fn refuse<'de, D: Deserializer<'de>>(from: D) -> Result<&'static dyn CustomNorma
     Err(serde::de::Error::custom(format!(
         "the normalization {name:?} is from outside gmp-nn and cannot be read: build the network in code"
     )))
+}
+
+/// Declares a gain of 1 and a shift of 0 per column, where a normalization has them.
+fn gain_and_shift<T: Element>(
+    are_wanted: bool,
+    columns: usize,
+    declare: &mut Declare<'_, T>,
+) -> Result<Option<(Slot, Slot)>, Error> {
+    if !are_wanted {
+        return Ok(None);
+    }
+    let gain = declare.row("gain", Role::Gain, columns, T::ONE)?;
+    Ok(Some((gain, declare.row("shift", Role::Shift, columns, T::ZERO)?)))
 }

@@ -8,7 +8,7 @@
 
 use crate::activation::{Activation, LeakyRelu, Pointwise, Reads, Resolved, record};
 use crate::kernel::chunks::Chunks;
-use gmp_autograd::{Mat, MatMut, Pullback, Rule, Tape, Var};
+use gmp_autograd::{Accumulator, Mat, MatMut, Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
@@ -84,10 +84,9 @@ fn backward<T: Scalar, A: Pointwise>(activation: A, pull: &mut Pullback<'_, T>) 
     };
     if let Some((dy, dx)) = pull.wrt(0) {
         let chunks = Chunks::new(read.data().len(), read.cols());
-        let (dx, fresh) = dx.into_parts();
-        by_chunks(chunks, dx.into_data(), &|i, dx| {
+        add_by_chunks(chunks, dx, &|i, dx| {
             let (read, dy) = (chunks.of(i, read.data()), chunks.of(i, dy.data()));
-            dispatch(Slope { activation, read, dy, dx, fresh });
+            dispatch(Slope { activation, read, dy, dx });
         });
     }
 }
@@ -95,6 +94,15 @@ fn backward<T: Scalar, A: Pointwise>(activation: A, pull: &mut Pullback<'_, T>) 
 /// Compiled once a precision, not once an activation.
 fn by_chunks<T: Scalar>(chunks: Chunks, matrix: &mut [T], work: &(dyn Fn(usize, &mut [T]) + Sync)) {
     chunks.write(matrix, &|i, chunk| work(i, chunk));
+}
+
+/// As [`by_chunks`].
+fn add_by_chunks<T: Scalar>(
+    chunks: Chunks,
+    gradient: Accumulator<'_, T>,
+    work: &(dyn Fn(usize, Accumulator<'_, T>) + Sync),
+) {
+    chunks.add(gradient, &|i, part| work(i, part));
 }
 
 /// y ← g(y).
@@ -117,18 +125,16 @@ struct Slope<'a, T, A> {
     activation: A,
     read: &'a [T],
     dy: &'a [T],
-    dx: &'a mut [T],
-    fresh: bool,
+    dx: Accumulator<'a, T>,
 }
 impl<T: Scalar, A: Pointwise> Kernel for Slope<'_, T, A> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for ((dx, &dy), &read) in self.dx.iter_mut().zip(self.dy).zip(self.read) {
+        self.dx.add_each(self.dy.iter().zip(self.read).map(|(&dy, &read)| {
             let slope = self.activation.slope(read);
-            let d = if slope == T::ZERO { T::ZERO } else { dy * slope };
-            *dx = if self.fresh { d } else { *dx + d };
-        }
+            if slope == T::ZERO { T::ZERO } else { dy * slope }
+        }));
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Activation, activation as activate};
 use crate::kernel::chunks::{Chunks, fold_rows};
 use crate::kernel::columns::rectified;
 use crate::kernel::conv::work_area;
-use gmp_autograd::{Attributes, Pullback, Rule, Tape, Var};
+use gmp_autograd::{Accumulator, Attributes, Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
@@ -218,15 +218,14 @@ impl<T: Scalar, const RELU: bool> Rule<T> for BatchNorm<RELU> {
             }
         }
         if let Some(dz) = dz {
-            let (dz, fresh) = dz.into_parts();
             let share = T::ONE / T::from_usize(z.len() / n);
             for sum in with_z.iter_mut().chain(plain.iter_mut()) {
                 *sum *= share;
             }
             let (with_z, plain) = (&*with_z, &*plain);
-            chunks.write(dz.into_data(), &|i, dz| {
+            chunks.add(dz, &|i, dz| {
                 let (dy, z) = (chunks.of(i, dy), chunks.of(i, z));
-                dispatch(Input::<T, RELU> { dy, z, line, with_z, plain, dz, fresh });
+                dispatch(Input::<T, RELU> { dy, z, line, with_z, plain, dz });
             });
         }
         *pull.scratch() = scratch;
@@ -268,8 +267,7 @@ struct Input<'a, T, const RELU: bool> {
     /// The means of dy·ẑ and of dy.
     with_z: &'a [T],
     plain: &'a [T],
-    dz: &'a mut [T],
-    fresh: bool,
+    dz: Accumulator<'a, T>,
 }
 impl<T: Scalar, const RELU: bool> Kernel for Input<'_, T, RELU> {
     type Output = ();
@@ -277,14 +275,13 @@ impl<T: Scalar, const RELU: bool> Kernel for Input<'_, T, RELU> {
     fn run(self) {
         let (line, n) = (self.line.trimmed(), self.line.mean.len());
         let (with_z, plain) = (&self.with_z[..n], &self.plain[..n]);
-        let rows = self.dz.chunks_exact_mut(n).zip(self.dy.chunks_exact(n)).zip(self.z.chunks_exact(n));
+        let rows = self.dz.rows().zip(self.dy.chunks_exact(n)).zip(self.z.chunks_exact(n));
         for ((dz, dy), z) in rows {
-            for j in 0..n {
+            dz.add_each((0..n).map(|j| {
                 let normalized = line.normalized(j, z[j]);
                 let d = if RELU { rectified(line.output(j, z[j]) > T::ZERO, dy[j]) } else { dy[j] };
-                let d = line.gamma[j] * line.inverse[j] * (d - normalized.mul_add(with_z[j], plain[j]));
-                dz[j] = if self.fresh { d } else { dz[j] + d };
-            }
+                line.gamma[j] * line.inverse[j] * (d - normalized.mul_add(with_z[j], plain[j]))
+            }));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Activation, activation as activate};
 use crate::kernel::chunks::{Chunks, fold_rows};
 use crate::kernel::columns::rectified;
 use crate::kernel::conv::work_area;
-use gmp_autograd::{Pullback, Rule, Tape, Var};
+use gmp_autograd::{Accumulator, Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
@@ -142,14 +142,13 @@ impl<T: Scalar, const RELU: bool> Rule<T> for MeanNorm<RELU> {
         let (y, n) = (pull.output().data(), pull.output().cols());
         let mut scratch = std::mem::take(pull.scratch());
         if let Some((dy, dz)) = pull.wrt(0) {
-            let (dz, fresh) = dz.into_parts();
             let chunks = Chunks::new(y.len(), n);
             let mean = column_means(chunks, n, &mut scratch, &|i, sums| {
                 dispatch(Sums::<T, RELU> { numbers: chunks.of(i, dy.data()), y: chunks.of(i, y), sums });
             });
-            chunks.write(dz.into_data(), &|i, dz| {
+            chunks.add(dz, &|i, dz| {
                 let (dy, y) = (chunks.of(i, dy.data()), chunks.of(i, y));
-                dispatch(Input::<T, RELU> { dy, y, mean, dz, fresh });
+                dispatch(Input::<T, RELU> { dy, y, mean, dz });
             });
         }
         *pull.scratch() = scratch;
@@ -161,20 +160,18 @@ struct Input<'a, T, const RELU: bool> {
     dy: &'a [T],
     y: &'a [T],
     mean: &'a [T],
-    dz: &'a mut [T],
-    fresh: bool,
+    dz: Accumulator<'a, T>,
 }
 impl<T: Scalar, const RELU: bool> Kernel for Input<'_, T, RELU> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
         let n = self.mean.len();
-        let rows = self.dz.chunks_exact_mut(n).zip(self.dy.chunks_exact(n)).zip(self.y.chunks_exact(n));
+        let rows = self.dz.rows().zip(self.dy.chunks_exact(n)).zip(self.y.chunks_exact(n));
         for ((dz, dy), y) in rows {
-            for j in 0..n {
-                let d = if RELU { rectified(y[j] > T::ZERO, dy[j]) } else { dy[j] } - self.mean[j];
-                dz[j] = if self.fresh { d } else { dz[j] + d };
-            }
+            let difference =
+                |j: usize| if RELU { rectified(y[j] > T::ZERO, dy[j]) } else { dy[j] } - self.mean[j];
+            dz.add_each((0..n).map(difference));
         }
     }
 }

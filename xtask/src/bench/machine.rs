@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use gmp_math::Scalar;
-use gmp_math::simd::{Kernel, dispatch};
+use gmp_math::simd::{self, Kernel, dispatch};
 use rayon::prelude::*;
 
 /// Limits on the threads of the current pool, in operations and bytes a second.
@@ -49,16 +49,33 @@ impl fmt::Display for Machine {
 
 const TRIES: usize = 7;
 
+/// Name of the processor, or its architecture where the system does not tell it.
+pub(super) fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
+        value.map(|value| value.trim().to_owned())
+    };
+    let Some(name) = field("model name") else { return std::env::consts::ARCH.to_owned() };
+    match (field("cpu family"), field("model\t")) {
+        // Virtual machines often call every processor of a maker by one name.
+        (Some(family), Some(model)) => format!("{name} (family {family}, model {model})"),
+        _ => name,
+    }
+}
+
 /// Twelve vector registers of independent sums: enough to keep two units of latency four busy.
 struct MultiplyAdds<'a, T> {
+    /// Numbers in a register.
+    lanes: usize,
     count: usize,
     factors: &'a [T],
     /// Both the first sums and the last.
     sums: &'a mut [T],
 }
 const SUMS: usize = 12;
-/// Bytes of a vector register.
-const REGISTER: usize = 32;
+/// Numbers in the widest register of any arm, which bounds the memory of a try.
+const MOST_LANES: usize = 16;
 
 impl<T: Scalar> MultiplyAdds<'_, T> {
     #[inline(always)]
@@ -80,10 +97,10 @@ impl<T: Scalar> Kernel for MultiplyAdds<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        if size_of::<T>() == 4 {
-            self.repeat::<{ REGISTER / 4 }>()
-        } else {
-            self.repeat::<{ REGISTER / 8 }>()
+        match self.lanes {
+            4 => self.repeat::<4>(),
+            8 => self.repeat::<8>(),
+            _ => self.repeat::<16>(),
         }
     }
 }
@@ -100,15 +117,16 @@ fn multiply_add<T: Scalar, const LANES: usize>(mut sum: [T; LANES], factors: &[T
 /// Operations a second of the slowest thread, all of them busy at once.
 fn multiply_adds<T: Scalar>() -> f64 {
     let count = 200_000;
-    let lanes = REGISTER / size_of::<T>();
+    let lanes = simd::arm().register_bytes() / size_of::<T>();
     let operations = (2 * SUMS * lanes * count) as f64;
     let seconds = (0..TRIES)
         .map(|_| {
             let of_threads = rayon::broadcast(|_| {
-                let factors = vec![T::from_f64(0.5); lanes];
-                let mut sums = vec![T::ONE; SUMS * lanes];
+                let factors = vec![T::from_f64(0.5); MOST_LANES];
+                let mut sums = vec![T::ONE; SUMS * MOST_LANES];
                 let start = Instant::now();
-                dispatch(MultiplyAdds { count, factors: black_box(&factors), sums: black_box(&mut sums) });
+                let (factors, stored) = (black_box(&factors[..]), black_box(&mut sums[..]));
+                dispatch(MultiplyAdds { lanes, count, factors, sums: stored });
                 black_box(&sums);
                 start.elapsed().as_secs_f64()
             });

@@ -14,13 +14,17 @@
 //! the multiply-adds or the memory bandwidth that the same machine reached a moment before. A convolution by fewer
 //! multiplications than a direct one may exceed it. Networks are measured in a process each, which tells its peak memory.
 
+mod against;
 mod cases;
 mod convolutions;
 mod machine;
 mod networks;
+mod pin;
 mod timing;
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -28,6 +32,8 @@ use serde::Serialize;
 
 use crate::method::MethodId;
 use crate::terminal::print;
+use against::{Earlier, Ratio};
+use gmp_math::simd;
 use machine::Machine;
 use timing::{Rounds, Timing};
 
@@ -39,8 +45,12 @@ use timing::{Rounds, Timing};
     cargo xtask bench                     every case on one thread, as a table\n  \
     cargo xtask bench mlp levy --json     one JSON line per case\n  \
     cargo xtask bench gemm --threads 2    matrix products on two threads\n  \
-    cargo xtask bench vgg6 --threads 2    training steps of VGG-6, with their peak memory\n\n\
-    The machine should be idle. Figures are medians; `spread` is the range of the rounds around it."
+    cargo xtask bench vgg6 --threads 2    training steps of VGG-6, with their peak memory\n  \
+    cargo xtask bench vgg6 --scaling 8    the same on 1, 2, 4 and 8 threads, with the speed-up\n  \
+    cargo xtask bench --json > before; …; cargo xtask bench --against before\n                                        \
+    how much faster each case has become\n\n\
+    The machine should be idle. Figures are medians; `spread` is the range of the rounds around it. GMP_SIMD=avx2 or\n\
+    GMP_SIMD=portable measures kernels with narrower registers than the machine has."
 )]
 pub struct BenchArguments {
     /// Workloads to time [default: all]
@@ -49,6 +59,15 @@ pub struct BenchArguments {
     /// Set the number of threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
+    /// Measure on 1, 2, 4, … and N threads, and show how much faster each is than one
+    #[arg(long, value_name = "N", conflicts_with = "threads", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    scaling: Option<u16>,
+    /// Keep every thread on a core of its own (Linux)
+    #[arg(long)]
+    pin: bool,
+    /// Compare with a file of lines that `--json` printed: 1.30× is 30% faster, with the range of both runs' rounds
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// Print one JSON object per case and nothing else
     #[arg(long)]
     json: bool,
@@ -64,7 +83,7 @@ pub struct BenchArguments {
 }
 
 /// What is timed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Workload {
     /// Matrix products, f32
@@ -86,6 +105,26 @@ enum Workload {
 impl Workload {
     const ALL: [Self; 7] =
         [Self::Gemm, Self::Mlp, Self::Levy, Self::Transform, Self::Conv, Self::Vgg6, Self::Resnet18];
+
+    /// Its name on the command line.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gemm => "gemm",
+            Self::Mlp => "mlp",
+            Self::Levy => "levy",
+            Self::Transform => "transform",
+            Self::Conv => "conv",
+            Self::Vgg6 => "vgg6",
+            Self::Resnet18 => "resnet18",
+        }
+    }
+}
+
+/// The figures of a case in its unit.
+struct Figures {
+    median: f64,
+    fastest: f64,
+    slowest: f64,
 }
 
 /// One measured case.
@@ -121,7 +160,7 @@ impl Work {
     }
 }
 
-/// The form that other implementations print too, so that the lines can be joined.
+/// The form that other implementations print too, so that the lines can be joined; those that only we have stand last.
 #[derive(Serialize)]
 struct Line<'a> {
     workload: Workload,
@@ -134,61 +173,116 @@ struct Line<'a> {
     unit: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     rss_mb: Option<f64>,
+    fastest: f64,
+    slowest: f64,
+    simd: &'static str,
+    processor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed_up: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    against: Vec<Ratio>,
 }
 
 /// Runs the command: one line per case on standard output, as soon as it is measured.
 ///
 /// # Errors
-/// If the threads cannot be started or the output cannot be written.
+/// If the threads cannot be started, the file to compare with is none, or the output cannot be written.
 pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
-    let threads = arguments.threads;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.into())
-        .build()
-        .with_context(|| format!("cannot start {threads} threads"))?;
     let rounds = Rounds::new(arguments.rounds, arguments.round_milliseconds);
     if let (Some(method), Some(&workload)) = (arguments.method, arguments.workloads.first()) {
+        let pool = pool(arguments, arguments.threads)?;
         pool.install(|| networks::measure_here(workload, method, rounds))?;
         return Ok(ExitCode::SUCCESS);
     }
+    let earlier = arguments.against.as_deref().map(Earlier::read).transpose()?.unwrap_or_default();
+    let mut report = Report { earlier, processor: machine::processor(), one_thread: HashMap::new() };
+    for threads in thread_counts(arguments) {
+        let flow = pool(arguments, threads)?.install(|| measure(arguments, threads, rounds, &mut report))?;
+        // Whoever reads may stop early, as `head` does.
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Powers of two up to the largest number, and that.
+fn thread_counts(arguments: &BenchArguments) -> Vec<u16> {
+    let Some(most) = arguments.scaling else { return vec![arguments.threads] };
+    let powers = (0..16).map(|power| 1 << power).take_while(|&threads| threads < most);
+    powers.chain([most]).collect()
+}
+
+fn pool(arguments: &BenchArguments, threads: u16) -> anyhow::Result<rayon::ThreadPool> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+    let builder = if arguments.pin { pin::pinned(builder)? } else { builder };
+    builder.build().with_context(|| format!("cannot start {threads} threads"))
+}
+
+/// What lines need beside their case.
+struct Report {
+    earlier: Earlier,
+    processor: String,
+    /// Seconds of every case on one thread, once they are known.
+    one_thread: HashMap<(Workload, String, &'static str), f64>,
+}
+
+fn measure(
+    arguments: &BenchArguments,
+    threads: u16,
+    rounds: Rounds,
+    report: &mut Report,
+) -> anyhow::Result<ControlFlow<()>> {
+    let machine = if arguments.json { None } else { Some(Machine::measure(threads.into())) };
+    if let Some(machine) = &machine {
+        let head = format!(
+            "{:<10}{:<26}{:<16}{:>12}  {:<8}{:>12}  of the limit",
+            "workload", "case", "metric", "median", "unit", "spread"
+        );
+        let intro = format!("{}, {} kernels", report.processor, simd::arm());
+        for line in [&intro[..]].into_iter().chain(machine.to_string().lines()).chain([&head[..]]) {
+            if print(line)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
     let chosen =
         |workload: &Workload| arguments.workloads.is_empty() || arguments.workloads.contains(workload);
-    pool.install(|| -> anyhow::Result<ExitCode> {
-        let machine = if arguments.json { None } else { Some(Machine::measure(threads.into())) };
-        if let Some(machine) = &machine {
-            let head = format!(
-                "{:<10}{:<26}{:<16}{:>12}  {:<8}{:>12}  of the limit",
-                "workload", "case", "metric", "median", "unit", "spread"
-            );
-            for line in machine.to_string().lines().chain([&head[..]]) {
-                if print(line)?.is_break() {
-                    return Ok(ExitCode::SUCCESS);
-                }
+    for workload in Workload::ALL.into_iter().filter(chosen) {
+        let mut written = Ok(ControlFlow::Continue(()));
+        let mut show = |case: Case| {
+            if matches!(written, Ok(ControlFlow::Continue(()))) {
+                written = print(&report.line(&case, machine.as_ref(), threads));
             }
+        };
+        match workload {
+            Workload::Vgg6 | Workload::Resnet18 => {
+                networks::measure(workload, arguments, threads, &mut show)?;
+            }
+            Workload::Conv => convolutions::measure(rounds, &mut show),
+            _ => cases::measure(workload, rounds, &mut show),
         }
-        for workload in Workload::ALL.into_iter().filter(chosen) {
-            let mut written = Ok(ControlFlow::Continue(()));
-            let mut report = |case: Case| {
-                if matches!(written, Ok(ControlFlow::Continue(()))) {
-                    let line = match &machine {
-                        Some(machine) => case.row(machine),
-                        None => case.json(threads),
-                    };
-                    written = print(&line);
-                }
-            };
-            match workload {
-                Workload::Vgg6 | Workload::Resnet18 => networks::measure(workload, arguments, &mut report)?,
-                Workload::Conv => convolutions::measure(rounds, &mut report),
-                _ => cases::measure(workload, rounds, &mut report),
-            }
-            // Whoever reads may stop early, as `head` does.
-            if written?.is_break() {
-                break;
-            }
+        if written?.is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(ExitCode::SUCCESS)
-    })
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+impl Report {
+    /// A row of the table where the machine was measured, a line of JSON otherwise.
+    fn line(&mut self, case: &Case, machine: Option<&Machine>, threads: u16) -> String {
+        let key = (case.workload, case.name.clone(), case.metric);
+        let speed_up = self.one_thread.get(&key).map(|one| one / case.timing.median);
+        if threads == 1 {
+            self.one_thread.insert(key, case.timing.median);
+        }
+        let ratios = self.earlier.ratios(case, threads);
+        let Some(machine) = machine else { return case.json(threads, &self.processor, speed_up, ratios) };
+        let speed_up = speed_up.map(|speed_up| format!(", {speed_up:.2}× one thread"));
+        let ratios = ratios.iter().map(|ratio| format!(", {}", ratio.words()));
+        case.row(machine) + &speed_up.into_iter().chain(ratios).collect::<String>()
+    }
 }
 
 impl Case {
@@ -196,16 +290,34 @@ impl Case {
         (self.figure)(seconds, self.work)
     }
 
-    fn json(&self, threads: u16) -> String {
+    fn figures(&self) -> Figures {
+        let Timing { median, fastest, slowest } = self.timing;
+        let [median, fastest, slowest] = [median, fastest, slowest].map(|seconds| self.value(seconds));
+        Figures { median, fastest, slowest }
+    }
+
+    /// Whether more of it is faster: it counts what is done per second.
+    fn is_a_rate(&self) -> bool {
+        self.unit.ends_with("/s")
+    }
+
+    fn json(&self, threads: u16, processor: &str, speed_up: Option<f64>, against: Vec<Ratio>) -> String {
+        let Figures { median, fastest, slowest } = self.figures();
         let line = Line {
             workload: self.workload,
             case: &self.name,
             implementation: "gmp",
             threads,
             metric: self.metric,
-            value: self.value(self.timing.median),
+            value: median,
             unit: self.unit,
             rss_mb: self.peak_memory,
+            fastest,
+            slowest,
+            simd: simd::arm().name(),
+            processor,
+            speed_up,
+            against,
         };
         serde_json::to_string(&line).expect("numbers and names are JSON")
     }
@@ -217,7 +329,7 @@ impl Case {
             Work::Flops64(_) => (machine.flops64, "FMA peak"),
             Work::Bytes(_) => (machine.bandwidth, "memory bandwidth"),
         };
-        let workload = format!("{:?}", self.workload).to_lowercase();
+        let workload = self.workload.name();
         let value = self.value(median);
         let decimals = if value < 1.0 { 4 } else { 1 };
         let spread =

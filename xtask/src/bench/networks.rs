@@ -79,14 +79,15 @@ struct Measured {
 pub(super) fn measure(
     workload: Workload,
     arguments: &BenchArguments,
+    threads: u16,
     report: &mut dyn FnMut(Case),
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
     for method in method::in_paper(Architecture::Vgg) {
         let name = method.name;
         let output = Command::new(&program)
-            .args(["bench", if workload == Workload::Vgg6 { "vgg6" } else { "resnet18" }])
-            .args(["--method", name, "--threads", &arguments.threads.to_string()])
+            .args(["bench", workload.name(), "--method", name, "--threads", &threads.to_string()])
+            .args(arguments.pin.then_some("--pin"))
             .args(["--rounds", &arguments.rounds.to_string()])
             .args(["--round-milliseconds", &arguments.round_milliseconds.to_string()])
             .output()

@@ -1,12 +1,12 @@
 //! A register-tiled product for matrices that stay in cache, in safe code and without a heap buffer.
 //!
-//! Six rows by two vector registers of c are summed in registers over a chunk of the inner index; the six
-//! rows of a are gathered into a small array on the stack first, so that rows and columns of a cost the same.
+//! Six rows by two vector registers of c (of 256 or, with AVX-512, 512 bits) are summed in registers over a chunk of the
+//! inner index; the width changes no sum. The six rows of a are gathered into a small array on the stack first, so that rows and columns of a cost the same.
 
 use super::View;
 use gmp_autograd::MatMut;
 use gmp_math::Scalar;
-use gmp_math::simd::{Kernel, dispatch};
+use gmp_math::simd::{self, Arm, Kernel, dispatch};
 use std::ops::Range;
 
 /// Whether this kernel is at least about as fast as packing: b, or the part of it that a chunk of the inner index
@@ -24,11 +24,11 @@ const ROWS: usize = 6;
 const CHUNK: usize = 64;
 
 pub(super) fn gemm<T: Scalar>(a: View<'_, T>, b: View<'_, T>, c: MatMut<'_, T>, accumulate: bool) {
-    // A register of 256 bits.
-    if size_of::<T>() == 4 {
-        dispatch(Tiles::<T, 8> { a, b, c, accumulate });
-    } else {
-        dispatch(Tiles::<T, 4> { a, b, c, accumulate });
+    // The numbers of a register.
+    match (simd::arm(), size_of::<T>()) {
+        (Arm::Avx512, 4) => dispatch(Tiles::<T, 16> { a, b, c, accumulate }),
+        (Arm::Avx512, _) | (_, 4) => dispatch(Tiles::<T, 8> { a, b, c, accumulate }),
+        _ => dispatch(Tiles::<T, 4> { a, b, c, accumulate }),
     }
 }
 
@@ -87,6 +87,10 @@ impl<T: Scalar, const LANES: usize> Tiles<'_, T, LANES> {
         while j + 2 * LANES <= n {
             tile::<T, R, LANES, LANES>(a, b, stride, c, n, j, add);
             j += 2 * LANES;
+        }
+        if j + LANES <= n {
+            tile::<T, R, LANES, 0>(a, b, stride, c, n, j, add);
+            j += LANES;
         }
         while j + 4 <= n {
             tile::<T, R, 4, 0>(a, b, stride, c, n, j, add);
