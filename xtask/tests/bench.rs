@@ -126,6 +126,29 @@ fn a_run_is_compared_with_an_earlier_one_and_over_threads() {
 }
 
 #[test]
+fn the_profile_of_a_step_names_its_operations_and_adds_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let profile = ["--profile-step", "vgg6", "--method", "SP", "--rounds", "1", "--round-milliseconds", "0"];
+    let output = bench(&[&profile[..], &["--threads", "2", "--out", out]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).unwrap();
+    for phase in ["forward", "backward"] {
+        let convolutions =
+            table.lines().filter(|line| line.starts_with(phase) && line.contains("conv2d")).count();
+        assert_eq!(convolutions, 6, "{phase}: {table}");
+    }
+    let shares = table.lines().filter(|line| line.contains("/s ")).filter_map(|line| {
+        let share = line.split_whitespace().find(|word| word.ends_with('%'))?;
+        share.trim_end_matches('%').parse::<f64>().ok()
+    });
+    assert!((shares.sum::<f64>() - 100.0).abs() < 3.0, "{table}");
+    for file in ["profile-vgg6-SP.svg", "profile-vgg6-SP.png"] {
+        assert!(folder.path().join(file).exists(), "{table}");
+    }
+}
+
+#[test]
 fn arguments_that_make_no_sense_are_named() {
     for (arguments, wrong) in [
         (&["mpl"][..], "'mpl'"),

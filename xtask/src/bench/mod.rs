@@ -20,6 +20,7 @@ mod convolutions;
 mod machine;
 mod networks;
 mod pin;
+mod profile;
 mod timing;
 
 use std::collections::HashMap;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::method::MethodId;
+use crate::method::{self, MethodId};
 use crate::terminal::print;
 use against::{Earlier, Ratio};
 use gmp_math::simd;
@@ -46,6 +47,7 @@ use timing::{Rounds, Timing};
     cargo xtask bench mlp levy --json     one JSON line per case\n  \
     cargo xtask bench gemm --threads 2    matrix products on two threads\n  \
     cargo xtask bench vgg6 --threads 2    training steps of VGG-6, with their peak memory\n  \
+    cargo xtask bench --profile-step vgg6 where the time of a step goes, operation by operation\n  \
     cargo xtask bench vgg6 --scaling 8    the same on 1, 2, 4 and 8 threads, with the speed-up\n  \
     cargo xtask bench --json > before; …; cargo xtask bench --against before\n                                        \
     how much faster each case has become\n\n\
@@ -68,6 +70,13 @@ pub struct BenchArguments {
     /// Compare with a file of lines that `--json` printed: 1.30× is 30% faster, with the range of both runs' rounds
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// Show where the time of one training step goes, operation by operation: vgg6 or resnet18, under every chosen
+    /// method; the picture goes to the folder of --out
+    #[arg(long, value_name = "NETWORK", conflicts_with_all = ["workloads", "scaling", "against", "json"])]
+    profile_step: Option<Profiled>,
+    /// Set the folder for the picture of --profile-step
+    #[arg(long, value_name = "FOLDER", default_value = "out/bench", requires = "profile_step")]
+    out: PathBuf,
     /// Print one JSON object per case and nothing else
     #[arg(long)]
     json: bool,
@@ -77,9 +86,21 @@ pub struct BenchArguments {
     /// Set the shortest round in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20, hide = true)]
     round_milliseconds: u64,
-    /// Measure a network under this method in this process, and print what a parent process reads
-    #[arg(long, value_name = "METHOD", hide = true, requires = "workloads")]
+    /// Measure vgg6 and resnet18 under this method alone [default: all; --profile-step: GmP+IMN]
+    #[arg(long, value_name = "METHOD")]
     method: Option<MethodId>,
+    /// Measure a network in this process, and print what a parent process reads
+    #[arg(long, hide = true, requires = "method", requires = "workloads")]
+    here: bool,
+}
+
+/// A network whose step is told operation by operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Profiled {
+    /// Batch 32
+    Vgg6,
+    /// Batch 8
+    Resnet18,
 }
 
 /// What is timed.
@@ -189,7 +210,22 @@ struct Line<'a> {
 /// If the threads cannot be started, the file to compare with is none, or the output cannot be written.
 pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
     let rounds = Rounds::new(arguments.rounds, arguments.round_milliseconds);
-    if let (Some(method), Some(&workload)) = (arguments.method, arguments.workloads.first()) {
+    if let Some(network) = arguments.profile_step {
+        let workload = match network {
+            Profiled::Vgg6 => Workload::Vgg6,
+            Profiled::Resnet18 => Workload::Resnet18,
+        };
+        let method = arguments.method.unwrap_or(method::GMP_IMN);
+        return pool(arguments, arguments.threads)?.install(|| {
+            let machine = Machine::measure(arguments.threads.into());
+            profile::run(workload, method, rounds, &machine, &arguments.out)?;
+            Ok(ExitCode::SUCCESS)
+        });
+    }
+    // How a run of this command measures networks: in processes of their own.
+    if let (true, Some(method), Some(&workload)) =
+        (arguments.here, arguments.method, arguments.workloads.first())
+    {
         let pool = pool(arguments, arguments.threads)?;
         pool.install(|| networks::measure_here(workload, method, rounds))?;
         return Ok(ExitCode::SUCCESS);

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use gmp_autograd::{Tape, op};
 use gmp_nn::conv::{Geometry, Images};
 use gmp_nn::zoo;
-use gmp_nn::{Convolution, Features, LayerSpec, NetworkSpec, Rng};
+use gmp_nn::{Convolution, Features, LayerSpec, Network, NetworkSpec, Rng};
 use gmp_train::{Optimizer, Sgd};
 use serde::{Deserialize, Serialize};
 
@@ -83,10 +83,11 @@ pub(super) fn measure(
     report: &mut dyn FnMut(Case),
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    for method in method::in_paper(Architecture::Vgg) {
+    let chosen = |method: &MethodId| arguments.method.is_none_or(|only| only == *method);
+    for method in method::in_paper(Architecture::Vgg).into_iter().filter(chosen) {
         let name = method.name;
         let output = Command::new(&program)
-            .args(["bench", workload.name(), "--method", name, "--threads", &threads.to_string()])
+            .args(["bench", workload.name(), "--here", "--method", name, "--threads", &threads.to_string()])
             .args(arguments.pin.then_some("--pin"))
             .args(["--rounds", &arguments.rounds.to_string()])
             .args(["--round-milliseconds", &arguments.round_milliseconds.to_string()])
@@ -112,26 +113,60 @@ pub(super) fn measure(
 
 /// Measures one method in this process and prints the result for [`measure`].
 pub(super) fn measure_here(workload: Workload, method: MethodId, rounds: Rounds) -> anyhow::Result<()> {
-    let (spec, batch) = network(workload, method);
-    let mut network = spec.build::<f32>(0)?;
-    let Features::Image { height, width, channels } = spec.input else {
-        unreachable!("the input is an image")
-    };
-    let pixels = batch * height * width;
-    let mut rng = Rng::new(0, "pictures");
-    let images: Vec<f32> = (0..pixels * channels).map(|_| rng.normal() as f32).collect();
-    let classes: Vec<f32> = (0..batch).map(|_| rng.below(CLASSES) as f32).collect();
-    let (mut tape, mut optimizer) = (Tape::new(), Sgd::new(0.9));
-    let timing = rounds.time(|| {
-        tape.begin(network.parameters.values());
-        let x = tape.input(black_box(&images), pixels, channels);
-        let classes = tape.input(&classes, batch, 1);
-        let logits = network.forward_training(&mut tape, x);
-        let loss = op::softmax_cross_entropy(&mut tape, logits, classes);
-        tape.backward(loss);
-        optimizer.step(&mut network.parameters, tape.parameter_gradients(), 0.01);
-    });
+    let (mut step, mut tape) = (Step::new(workload, method)?, Tape::new());
+    let timing = rounds.time(|| step.run(&mut tape, &mut |_| {}));
     print(&serde_json::to_string(&Measured { timing, peak_memory: peak_memory() })?).map(|_| ())
+}
+
+/// A training step on a batch of noise.
+pub(super) struct Step {
+    network: Network<f32>,
+    optimizer: Sgd<f32>,
+    images: Vec<f32>,
+    classes: Vec<f32>,
+    channels: usize,
+}
+
+/// The parts of a step, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Parameters and images are copied to the tape.
+    Begin,
+    Forward,
+    Backward,
+    Optimizer,
+}
+
+impl Step {
+    pub(super) fn new(workload: Workload, method: MethodId) -> anyhow::Result<Self> {
+        let (spec, batch) = network(workload, method);
+        let Features::Image { height, width, channels } = spec.input else {
+            unreachable!("the input is an image")
+        };
+        let mut rng = Rng::new(0, "pictures");
+        let images = (0..batch * height * width * channels).map(|_| rng.normal() as f32).collect();
+        let classes = (0..batch).map(|_| rng.below(CLASSES) as f32).collect();
+        Ok(Self { network: spec.build(0)?, optimizer: Sgd::new(0.9), images, classes, channels })
+    }
+
+    pub(super) fn parameters(&self) -> usize {
+        self.network.parameters.values().len()
+    }
+
+    /// Carries it out and calls `done` after each part.
+    pub(super) fn run(&mut self, tape: &mut Tape<f32>, done: &mut dyn FnMut(Part)) {
+        tape.begin(self.network.parameters.values());
+        let x = tape.input(black_box(&self.images), self.images.len() / self.channels, self.channels);
+        let classes = tape.input(&self.classes, self.classes.len(), 1);
+        done(Part::Begin);
+        let logits = self.network.forward_training(tape, x);
+        let loss = op::softmax_cross_entropy(tape, logits, classes);
+        done(Part::Forward);
+        tape.backward(loss);
+        done(Part::Backward);
+        self.optimizer.step(&mut self.network.parameters, tape.parameter_gradients(), 0.01);
+        done(Part::Optimizer);
+    }
 }
 
 /// The largest resident memory of this process so far in MiB, where the system tells it.

@@ -38,6 +38,11 @@ impl Rounds {
         Self { count: count.into(), shortest: Duration::from_millis(shortest_milliseconds) }
     }
 
+    /// How many are timed.
+    pub(super) fn count(self) -> usize {
+        self.count
+    }
+
     /// Times `work`, repeated until a round is long enough; a round before the first one warms up.
     pub(super) fn time(self, mut work: impl FnMut()) -> Timing {
         self.time_part(|| {
