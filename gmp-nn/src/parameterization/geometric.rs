@@ -36,6 +36,14 @@ impl GeometricOptions {
 }
 
 /// How geometric units take their first direction from the sampled weights.
+///
+/// ```
+/// use gmp_nn::{DirectionInit, Mlp, Parameterization};
+/// let exact = Mlp::new(13, &[100], 1, Parameterization::Geometric); // the default
+/// let as_the_authors = Mlp { directions: DirectionInit::HalfSphere, ..exact.clone() };
+/// assert_ne!(exact.build::<f64>(1)?.parameters, as_the_authors.build::<f64>(1)?.parameters);
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DirectionInit {
@@ -47,6 +55,13 @@ pub enum DirectionInit {
 }
 
 /// On which side of the activation the radius is.
+///
+/// ```
+/// use gmp_nn::{Activation, Dense, GeometricOptions, Parameterization::Geometric, RadiusPlacement};
+/// let inside = GeometricOptions { radius: RadiusPlacement::Inside, ..Default::default() };
+/// let dense = Dense::new(8, Geometric).activation(Activation::Tanh).geometric(inside); // tanh(r (u·x + λ))
+/// assert_eq!(dense.geometric.radius, RadiusPlacement::Inside);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RadiusPlacement {
@@ -59,6 +74,14 @@ pub enum RadiusPlacement {
 }
 
 /// The fan out that a geometric convolution's initial weights are drawn for.
+///
+/// ```
+/// use gmp_nn::conv::{Padding, Window};
+/// use gmp_nn::{Convolution, FanOut, GeometricOptions, Parameterization::Geometric};
+/// let as_keras = GeometricOptions { fan_out: FanOut::Window, ..Default::default() };
+/// let convolution = Convolution::new(64, Window::new(3, 1, Padding::Same), Geometric).geometric(as_keras);
+/// assert_ne!(convolution.geometric, GeometricOptions::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FanOut {
