@@ -239,7 +239,7 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
     /// Adds `number(i)` to element i, counted in row-major order.
     ///
     /// ```
-    /// # use gmp_autograd::{Pullback, Rule};
+    /// # use gmp_autograd::Pullback;
     /// # use gmp_math::Scalar;
     /// /// The backward pass of y = −x.
     /// fn backward<T: Scalar>(pull: &mut Pullback<'_, T>) {
@@ -258,7 +258,7 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
     /// Every row must be added to: where nothing arrived yet, a row that is left out keeps numbers of another pass.
     ///
     /// ```
-    /// # use gmp_autograd::{Pullback, Rule};
+    /// # use gmp_autograd::Pullback;
     /// # use gmp_math::Scalar;
     /// /// The backward pass of the sum of every row, a column.
     /// fn backward<T: Scalar>(pull: &mut Pullback<'_, T>) {

@@ -40,7 +40,7 @@ pub const EPSILON: f64 = 1e-3;
 /// A kind of normalization: declares its parameters and buffers, and returns what normalizes with them.
 ///
 /// ```
-/// use gmp_autograd::{Tape, Var, op as basic};
+/// use gmp_autograd::{Var, op as basic};
 /// use gmp_nn::normalization::{Normalize, Normalizer};
 /// use gmp_nn::{Activation, Declare, Element, Error, Forward, Mlp, Normalization, Parameterization, Role, Slot, op};
 ///

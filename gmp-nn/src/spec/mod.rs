@@ -339,6 +339,8 @@ impl NetworkSpec {
     ///     let mut rng = Rng::new(7, layer);
     ///     weights.iter_mut().for_each(|w| *w = (2.0 / fan_in as f64).sqrt() * rng.normal());
     /// })?;
+    /// let radii = network.parameters.get("hidden1.radius").unwrap(); // lengths of 20 numbers of variance 2/20
+    /// assert!((radii.iter().map(|r| r * r).sum::<f64>() / 64.0 - 2.0).abs() < 0.5);
     /// # Ok::<(), gmp_nn::Error>(())
     /// ```
     ///
