@@ -132,7 +132,7 @@ impl<T: Scalar> Standardizer<T> {
     /// # use gmp_train::{Dataset, Standardizer};
     /// let data = Dataset::new(vec![1.0, 7.0, 3.0, 7.0], 2, vec![0.0, 0.0], 1)?;
     /// let constant: Vec<usize> = Standardizer::fit(&data).constant_columns().collect();
-    /// assert_eq!(constant, [1]); // always 7: it tells a network nothing
+    /// assert_eq!(constant, [1]); // always 7
     /// # Ok::<(), gmp_train::Error>(())
     /// ```
     pub fn constant_columns(&self) -> impl Iterator<Item = usize> + '_ {

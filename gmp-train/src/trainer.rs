@@ -125,7 +125,7 @@ pub struct Fit {
 /// let early_stopping = Some(EarlyStopping { min_delta: 1e9, ..EarlyStopping::new(3) }); // nothing counts as better
 /// let trainer = Trainer { early_stopping, ..Trainer::new(Loss::MeanSquaredError, 2, 100, 0.01) };
 /// let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ())?;
-/// assert_eq!((fit.end, fit.epochs), (End::EarlyStopping, 4)); // the first is the best there is, and three more
+/// assert_eq!((fit.end, fit.epochs), (End::EarlyStopping, 4)); // the first counts as the best, then three without improvement
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

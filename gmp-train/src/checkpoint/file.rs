@@ -74,10 +74,16 @@ const EXTENSION: &str = "checkpoint";
 /// When checkpoints are due.
 ///
 /// ```
-/// use gmp_train::{Checkpoints, Every};
-/// let loud = |error: &gmp_train::CheckpointError| eprintln!("WARNING: {error}");
-/// // After every epoch, and every 500 steps inside it.
-/// let _checkpoints = Checkpoints::new("runs/7", 3, Every::Epochs(1), loud).and(Every::Steps(500));
+/// use gmp_train::{Adam, Checkpoints, Dataset, Every, Loss, Mlp, Parameterization, Trainer};
+/// let folder = tempfile::tempdir()?;
+/// let data = Dataset::new((0..10).map(f64::from).collect(), 1, vec![1.0; 10], 1)?; // an epoch of 5 steps
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let mut checkpoints = Checkpoints::new(folder.path(), 9, Every::Epochs(1), |error| panic!("{error}"))
+///     .and(Every::Steps(4)); // inside the epochs too
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 2, 2, 0.01);
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut checkpoints)?;
+/// assert_eq!(std::fs::read_dir(folder.path())?.count(), 4); // after the steps 4, 5, 8 and 10
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Every {

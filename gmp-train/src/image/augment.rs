@@ -42,10 +42,10 @@ pub enum Crop {
 ///
 /// ```
 /// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
-/// let black = Preparation { mean: [1.0; 3], deviation: [0.5; 3], ..Preparation::small(false) };
+/// let preparation = Preparation { mean: [1.0; 3], deviation: [0.5; 3], ..Preparation::small(false) };
 /// let (training, _) = SyntheticShapes::new(7, 1, 0);
 /// let loading = Loading { batch_size: 1, order: Order::AsStored, seed: 1, threads: 1 };
-/// let mut loader = Loader::new(std::sync::Arc::new(training), black, loading)?;
+/// let mut loader = Loader::new(std::sync::Arc::new(training), preparation, loading)?;
 /// loader.start(0, 0);
 /// let batch = loader.next_batch()?.unwrap();
 /// assert!(batch.images.iter().all(|x| (-2.0..=0.0).contains(x))); // (0 − 1)/0.5 to (1 − 1)/0.5

@@ -289,10 +289,12 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
 ///
 /// ```
 /// use gmp_train::Schedule;
-/// let Schedule::Custom(schedule) = Schedule::custom("every other step", |at| (at.step % 2) as f64) else {
-///     unreachable!("an own one")
-/// };
-/// assert_eq!(format!("{schedule:?}"), "CustomSchedule(\"every other step\")");
+/// let schedule = Schedule::custom("every other step", |at| (at.step % 2) as f64);
+/// let json = serde_json::to_string(&schedule)?;
+/// assert_eq!(json, r#"{"custom":"every other step"}"#);
+/// let read: Schedule = serde_json::from_str(&json)?;
+/// assert!(schedule.factor(1, 10, 5) == 1.0 && read.factor(1, 10, 5).is_nan()); // a file holds no functions
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct CustomSchedule {
