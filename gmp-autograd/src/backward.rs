@@ -175,12 +175,31 @@ impl<T: Scalar> Tape<T> {
 
     /// Gradient of the last [`Tape::backward`]'s loss with respect to the parameters, in their layout;
     /// zero for parameters that the loss does not depend on.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[3.0, 4.0]);
+    /// let x = tape.parameter(0, 1, 1); // the 4 is not used
+    /// let y = x.scale(&mut tape, 10.0);
+    /// tape.backward(y);
+    /// assert_eq!(tape.parameter_gradients(), [10.0, 0.0]);
+    /// ```
     pub fn parameter_gradients(&self) -> &[T] {
         &self.gradients[..self.parameters]
     }
 
     /// Gradient of the last [`Tape::backward`]'s loss with respect to a parameter, a [`Tape::variable`] or a result whose
     /// gradient was [kept](Tape::keep_gradient); `None` where the loss does not depend on it.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let (x, unused) = (tape.variable(&[2.0, 3.0], 1, 2), tape.variable(&[1.0], 1, 1));
+    /// let sum_of_squares = x.mul(&mut tape, x).sum(&mut tape);
+    /// tape.backward(sum_of_squares);
+    /// assert_eq!(tape.gradient(x).unwrap().data(), [4.0, 6.0]);
+    /// assert!(tape.gradient(unused).is_none());
+    /// ```
     ///
     /// # Panics
     /// If `v` is another result of an operation (rules may overwrite those gradients), or is from another tape or an earlier

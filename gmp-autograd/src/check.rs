@@ -3,6 +3,14 @@
 use crate::{Pullback, Rule, Shape, Tape, Var};
 
 /// Where and by how much an analytic gradient disagrees with central differences.
+///
+/// ```
+/// use gmp_autograd::check;
+/// // At a ReLU's kink the backward pass takes the slope 0, and central differences see half of the other side's.
+/// let error = check::gradients(&[(1, 1, &[0.0])], |tape, v| v[0].relu(tape)).unwrap_err();
+/// assert_eq!((error.input, error.row, error.col), (0, 0, 0));
+/// assert!(error.to_string().starts_with("input 0, row 0, column 0: backward gives 0e0"));
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
     "input {input}, row {row}, column {col}: backward gives {analytic:e}, central differences give {numeric:e} \

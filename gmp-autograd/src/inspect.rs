@@ -61,6 +61,14 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// The operations of this pass, leaves among them, in the order of creation.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// tape.input(&[1.0, 2.0], 1, 2).relu(&mut tape).sum(&mut tape);
+    /// let names: Vec<_> = tape.operations().map(|operation| operation.name).collect();
+    /// assert_eq!(names, ["leaf", "relu", "sum"]);
+    /// ```
     pub fn operations(&self) -> impl DoubleEndedIterator<Item = Operation> + ExactSizeIterator {
         self.nodes.iter().enumerate().map(|(index, node)| {
             let parameter = node.inputs().iter().find(|input| input.node == Var::PARAMETER);
@@ -95,6 +103,14 @@ impl<T: Scalar> Tape<T> {
 
     /// The first operation of the backward pass from `loss` whose rule gives an input a gradient with a NaN or an
     /// infinity: a second backward pass, which stops there. Gradients are then those of no complete pass.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[0.0]);
+    /// let loss = tape.parameter(0, 1, 1).sqrt(&mut tape).sum(&mut tape);
+    /// assert_eq!(tape.first_non_finite(), None); // √0 is 0, but its slope is infinite
+    /// assert_eq!(tape.first_non_finite_gradient(loss).unwrap().name, "sqrt");
+    /// ```
     ///
     /// # Panics
     /// As [`Tape::backward`].

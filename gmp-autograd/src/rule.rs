@@ -9,6 +9,30 @@ use gmp_math::Scalar;
 /// **A constant of the operation** (a slope, an ϵ) is no field of the rule, which is a `static` shared by every node of the kind:
 /// the forward pass writes it into `saved` and the backward pass reads it at [`Pullback::saved`]. Whole numbers go to the
 /// [attributes](crate::Tape::record_with). The [crate's page](crate#adding-an-operation) has an example.
+///
+/// ```
+/// use gmp_autograd::{Pullback, Rule, Tape, Var, check};
+///
+/// /// y = −x.
+/// fn negate(tape: &mut Tape<f64>, x: Var) -> Var {
+///     tape.record(&Negate, [x], x.shape(), 0, |[x], mut y, _saved| {
+///         y.data_mut().iter_mut().zip(x.data()).for_each(|(y, x)| *y = -x);
+///     })
+/// }
+/// struct Negate;
+/// impl Rule<f64> for Negate {
+///     fn name(&self) -> &'static str {
+///         "negate"
+///     }
+///     fn backward(&self, pull: &mut Pullback<'_, f64>) {
+///         if let Some((dy, dx)) = pull.wrt(0) {
+///             dx.add_with(|i| -dy.data()[i]);
+///         }
+///     }
+/// }
+/// check::gradients(&[(1, 2, &[0.5, -2.0])], |tape, v| negate(tape, v[0]))?;
+/// # Ok::<(), check::GradientMismatch>(())
+/// ```
 pub trait Rule<T: Scalar>: Sync {
     /// The operation's name, as users see it in panics and in [`Tape::trace`](crate::Tape::trace).
     fn name(&self) -> &'static str;
@@ -22,6 +46,20 @@ pub trait Rule<T: Scalar>: Sync {
 }
 
 /// Everything that a [`Rule`] may read and write while gradients flow through one node.
+///
+/// ```
+/// use gmp_autograd::Pullback;
+/// /// The backward pass of y = a·b, element by element: da = dy·b and db = dy·a.
+/// fn backward(pull: &mut Pullback<'_, f64>) {
+///     let (a, b) = (pull.value(0), pull.value(1));
+///     if let Some((dy, da)) = pull.wrt(0) {
+///         da.add_with(|i| dy.data()[i] * b.data()[i]);
+///     }
+///     if let Some((dy, db)) = pull.wrt(1) {
+///         db.add_with(|i| dy.data()[i] * a.data()[i]);
+///     }
+/// }
+/// ```
 pub struct Pullback<'t, T: 'static> {
     pub(crate) node: &'t Node<T>,
     pub(crate) values: &'t [T],
@@ -44,11 +82,33 @@ impl<'t, T: Scalar> Pullback<'t, T> {
         Mat::new(&self.values[input.range()], input.rows(), input.cols())
     }
     /// The value that the operation computed; for a rule that does not [read it](Rule::reads_output), its shape alone.
+    ///
+    /// ```
+    /// # use gmp_autograd::Pullback;
+    /// /// The backward pass of y = eˣ, whose derivative is y itself.
+    /// fn backward(pull: &mut Pullback<'_, f64>) {
+    ///     let y = pull.output().data();
+    ///     if let Some((dy, dx)) = pull.wrt(0) {
+    ///         dx.add_with(|i| dy.data()[i] * y[i]);
+    ///     }
+    /// }
+    /// ```
     pub fn output(&self) -> Mat<'t, T> {
         let out = &self.node.out;
         Mat::new(&self.values[out.range()], out.rows(), out.cols())
     }
     /// What the forward pass kept.
+    ///
+    /// ```
+    /// # use gmp_autograd::Pullback;
+    /// /// The backward pass of y = factor·x, whose forward pass kept the factor.
+    /// fn backward(pull: &mut Pullback<'_, f64>) {
+    ///     let factor = pull.saved()[0];
+    ///     if let Some((dy, dx)) = pull.wrt(0) {
+    ///         dx.add_with(|i| dy.data()[i] * factor);
+    ///     }
+    /// }
+    /// ```
     pub fn saved(&self) -> &'t [T] {
         self.saved
     }
@@ -79,6 +139,20 @@ impl<'t, T: Scalar> Pullback<'t, T> {
     }
     /// The gradient of the output, writable, beside the accumulators of several inputs at once: for
     /// fused operations that fill all of them in one pass.
+    ///
+    /// ```
+    /// # use gmp_autograd::Pullback;
+    /// /// The backward pass of y = a − b, which fills both gradients in one go.
+    /// fn backward(pull: &mut Pullback<'_, f64>) {
+    ///     let (dy, [da, db]) = pull.wrt_each([0, 1]);
+    ///     if let Some(da) = da {
+    ///         da.add_each(dy.data().iter().copied());
+    ///     }
+    ///     if let Some(db) = db {
+    ///         db.add_each(dy.data().iter().map(|dy| -dy));
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Panics
     /// If two of the inputs are the same variable; visit those one after the other with [`Pullback::wrt`].
@@ -132,6 +206,16 @@ fn range(places: &[usize], v: &Var) -> std::ops::Range<usize> {
 ///
 /// [`add_each`](Accumulator::add_each), [`add_with`](Accumulator::add_with) and [`rows`](Accumulator::rows) do the right one of
 /// the two. [`into_parts`](Accumulator::into_parts) leaves it to a kernel of your own.
+///
+/// ```
+/// // x is both inputs of the product: the rule adds to the gradient of x twice.
+/// let mut tape = gmp_autograd::Tape::new();
+/// tape.begin(&[]);
+/// let x = tape.variable(&[3.0], 1, 1);
+/// let y = x.mul(&mut tape, x);
+/// tape.backward(y);
+/// assert_eq!(tape.gradient(x).unwrap().data(), [3.0 + 3.0]);
+/// ```
 pub struct Accumulator<'p, T> {
     grad: MatMut<'p, T>,
     is_fresh: bool,
@@ -169,7 +253,7 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
     /// Adds `number(i)` to element i, counted in row-major order.
     ///
     /// ```
-    /// # use gmp_autograd::{Pullback, Rule};
+    /// # use gmp_autograd::Pullback;
     /// # use gmp_math::Scalar;
     /// /// The backward pass of y = −x.
     /// fn backward<T: Scalar>(pull: &mut Pullback<'_, T>) {
@@ -188,7 +272,7 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
     /// Every row must be added to: where nothing arrived yet, a row that is left out keeps numbers of another pass.
     ///
     /// ```
-    /// # use gmp_autograd::{Pullback, Rule};
+    /// # use gmp_autograd::Pullback;
     /// # use gmp_math::Scalar;
     /// /// The backward pass of the sum of every row, a column.
     /// fn backward<T: Scalar>(pull: &mut Pullback<'_, T>) {
@@ -209,6 +293,16 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
         })
     }
     /// The gradient so far, zero where nothing arrived yet, to be added to in place.
+    ///
+    /// ```
+    /// # use gmp_autograd::Pullback;
+    /// /// The backward pass of the first element of x: every other element has the gradient 0.
+    /// fn backward(pull: &mut Pullback<'_, f64>) {
+    ///     if let Some((dy, dx)) = pull.wrt(0) {
+    ///         dx.into_zeroed().data_mut()[0] += dy.data()[0];
+    ///     }
+    /// }
+    /// ```
     pub fn into_zeroed(mut self) -> MatMut<'p, T> {
         if self.is_fresh {
             self.grad.data_mut().fill(T::ZERO);
@@ -217,6 +311,19 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
     }
     /// The memory, and whether it is *fresh*: holds nothing yet and must be assigned, not added to. For kernels that do
     /// either, as matrix products do.
+    ///
+    /// ```
+    /// # use gmp_autograd::Pullback;
+    /// /// The backward pass of y = 2x.
+    /// fn backward(pull: &mut Pullback<'_, f64>) {
+    ///     if let Some((dy, dx)) = pull.wrt(0) {
+    ///         let (mut dx, is_fresh) = dx.into_parts();
+    ///         for (dx, dy) in dx.data_mut().iter_mut().zip(dy.data()) {
+    ///             *dx = 2.0 * dy + if is_fresh { 0.0 } else { *dx };
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn into_parts(self) -> (MatMut<'p, T>, bool) {
         (self.grad, self.is_fresh)
     }

@@ -40,6 +40,17 @@ impl<T: Scalar> Node<T> {
 
 /// Records operations as they are carried out and differentiates them in reverse.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// let mut tape = Tape::new();
+/// tape.begin(&[3.0]); // the parameters
+/// let x = tape.parameter(0, 1, 1);
+/// let y = x.mul(&mut tape, x).add(&mut tape, x); // x² + x
+/// tape.backward(y);
+/// assert_eq!(tape.value(y).data(), [12.0]);
+/// assert_eq!(tape.parameter_gradients(), [7.0]); // 2x + 1
+/// ```
+///
 /// ```text
 /// values    [ parameters | inputs and every result, in order of creation … ]
 /// gradients [ parameters | variables and results, while they are needed …  ]
@@ -91,6 +102,14 @@ impl<T: Scalar> Default for Tape<T> {
 
 impl<T: Scalar> Tape<T> {
     /// An empty tape.
+    ///
+    /// ```
+    /// # use gmp_autograd::Tape;
+    /// let mut tape = Tape::<f32>::new(); // f32 or f64
+    /// tape.begin(&[]);
+    /// let x = tape.input(&[1.0, 2.0], 1, 2);
+    /// assert_eq!(tape.value(x).data(), [1.0, 2.0]);
+    /// ```
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         Self {
@@ -276,7 +295,7 @@ impl<T: Scalar> Tape<T> {
     /// Carries out an operation and records how to differentiate it.
     ///
     /// `forward` receives the inputs, the output to be written whole, and `saved` numbers to keep for
-    /// the backward pass, to be written whole too.
+    /// the backward pass, to be written whole too. [`Rule`] has an example.
     ///
     /// # Panics
     /// If an input is from another tape or an earlier pass, or came after its [last use](Var::last_use). Operations check
@@ -437,6 +456,15 @@ impl<T: Scalar> Tape<T> {
 
     /// The value of a variable.
     ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let x = tape.input(&[1.0, 2.0, 3.0, 4.0], 2, 2);
+    /// let y = x.scale(&mut tape, 10.0);
+    /// assert_eq!(tape.value(y).at(1, 0), 30.0); // row 1, column 0
+    /// assert_eq!(tape.value(y).to_vec(), [10.0, 20.0, 30.0, 40.0]);
+    /// ```
+    ///
     /// # Panics
     /// If it is from another tape or an earlier pass, or an operation took its memory at its [last use](Var::last_use).
     #[track_caller]
@@ -446,6 +474,17 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// Numbers held in memory: values, gradients, saved state and the work area.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// let mut pass = |samples: usize| {
+    ///     tape.begin(&[]);
+    ///     tape.input(&vec![1.0; samples], samples, 1).exp(&mut tape);
+    ///     tape.capacity()
+    /// };
+    /// let large = pass(1000);
+    /// assert_eq!([pass(10), pass(1000)], [large; 2]); // memory is kept and used again
+    /// ```
     pub fn capacity(&self) -> usize {
         self.values.capacity() + self.gradients.capacity() + self.saved.capacity() + self.scratch.capacity()
     }

@@ -19,6 +19,11 @@ pub struct Shape {
 
 impl Shape {
     /// A `rows × cols` shape.
+    ///
+    /// ```
+    /// # use gmp_autograd::Shape;
+    /// assert_eq!(Shape::new(2, 3), Shape { rows: 2, cols: 3 });
+    /// ```
     pub const fn new(rows: usize, cols: usize) -> Self {
         Self { rows, cols }
     }
@@ -34,6 +39,12 @@ impl Shape {
         }
     }
     /// Whether there are no elements.
+    ///
+    /// ```
+    /// # use gmp_autograd::Shape;
+    /// assert!(Shape::new(0, 3).is_empty()); // a batch without samples
+    /// assert!(!Shape::new(1, 3).is_empty());
+    /// ```
     pub const fn is_empty(self) -> bool {
         self.rows == 0 || self.cols == 0
     }
@@ -77,11 +88,27 @@ impl Var {
     pub(crate) const PARAMETER: u32 = u32::MAX;
 
     /// Rows and columns.
+    ///
+    /// ```
+    /// use gmp_autograd::{Shape, Tape};
+    /// let mut tape = Tape::new();
+    /// tape.begin(&[]);
+    /// let x = tape.input(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3);
+    /// assert_eq!(x.shape(), Shape::new(2, 3));
+    /// assert_eq!(x.transpose(&mut tape).shape(), Shape::new(3, 2));
+    /// ```
     #[inline]
     pub fn shape(&self) -> Shape {
         self.shape
     }
     /// Number of rows.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let batch = tape.input(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, 2);
+    /// assert_eq!((batch.rows(), batch.cols()), (3, 2)); // three samples of two features
+    /// ```
     #[inline]
     pub fn rows(&self) -> usize {
         self.shape.rows
@@ -92,6 +119,14 @@ impl Var {
         self.shape.cols
     }
     /// Whether the backward pass will reach it: operations may save less where it does not.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let (x, w) = (tape.input(&[1.0], 1, 1), tape.variable(&[2.0], 1, 1));
+    /// assert!(!x.exp(&mut tape).needs_gradient()); // of constants alone
+    /// assert!(x.mul(&mut tape, w).needs_gradient());
+    /// ```
     #[inline]
     pub fn needs_gradient(&self) -> bool {
         self.needs_gradient
@@ -113,6 +148,15 @@ impl Var {
         Self { is_last_use: true, ..self }
     }
     /// The same variable, to be used again: what [`Var::last_use`] allowed is not.
+    ///
+    /// ```
+    /// let mut tape = gmp_autograd::Tape::new();
+    /// tape.begin(&[]);
+    /// let x = tape.input(&[1.0, -2.0], 1, 2).scale(&mut tape, 2.0).last_use(); // as it was handed over
+    /// let x = x.shared(); // two operations will use it
+    /// let (y, z) = (x.relu(&mut tape), x.abs(&mut tape));
+    /// assert_eq!([tape.value(y).data(), tape.value(z).data()], [[2.0, 0.0], [2.0, 4.0]]);
+    /// ```
     #[inline]
     #[must_use]
     pub fn shared(self) -> Self {

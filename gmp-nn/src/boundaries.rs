@@ -11,6 +11,10 @@ use gmp_math::{Scalar, boundary};
 /// does not switch; its boundary is where its input is 0. Boundaries are reused from step to step, so that recording a
 /// training run allocates nothing.
 ///
+/// Under layer normalization with a shift, or with an activation that switches elsewhere than at 0, units do not switch on
+/// hyperplanes. What is written here is then a stand-in and not where they switch:
+/// [`LayerNorm`](crate::normalization::LayerNorm#activation-boundaries) says which.
+///
 /// ```
 /// use gmp_nn::{Boundaries, Mlp, Parameterization};
 ///
@@ -45,6 +49,16 @@ impl<T: PartialEq> PartialEq for Boundaries<T> {
 
 impl<T: Scalar> Boundaries<T> {
     /// Number of hyperplanes: of units, times the number of kinks where their activation has several.
+    ///
+    /// ```
+    /// use gmp_nn::{Activation, Boundaries, Mlp, Parameterization};
+    /// // A hard tanh switches twice: each of the three units has two parallel hyperplanes.
+    /// let mlp = Mlp::new(2, &[3], 1, Parameterization::Standard).activation(Activation::HardTanh);
+    /// let mut boundaries = Boundaries::default();
+    /// mlp.build::<f64>(1)?.boundaries("hidden1", &mut boundaries);
+    /// assert_eq!((boundaries.inputs(), boundaries.units()), (2, 6));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn units(&self) -> usize {
         self.offsets.len()
     }
@@ -54,12 +68,30 @@ impl<T: Scalar> Boundaries<T> {
     }
     /// Spatial locations φ = −b w/‖w‖², n×units; NaN for a unit without a direction.
     ///
+    /// ```
+    /// # use gmp_nn::Boundaries;
+    /// let mut boundaries = Boundaries::default();
+    /// (boundaries.normals, boundaries.offsets) = (vec![2.0, 0.0], vec![-6.0]); // the line 2x = 6
+    /// let mut location = [0.0; 2];
+    /// boundaries.spatial_locations(&mut location);
+    /// assert_eq!(location, [3.0, 0.0]);
+    /// ```
+    ///
     /// # Panics
     /// If `locations` is not n·units long.
     pub fn spatial_locations(&self, locations: &mut [T]) {
         boundary::spatial_locations(&self.normals, &self.offsets, self.units(), locations);
     }
     /// Direction of every normal in the plane, in radians in (−π, π].
+    ///
+    /// ```
+    /// # use gmp_nn::Boundaries;
+    /// use std::f64::consts::FRAC_PI_2;
+    /// let mut boundaries = Boundaries::default();
+    /// // One column per unit: the normals (1, 0) and (0, 2).
+    /// (boundaries.normals, boundaries.offsets) = (vec![1.0, 0.0, 0.0, 2.0], vec![0.5, 0.5]);
+    /// assert_eq!(boundaries.plane_angles().collect::<Vec<_>>(), [0.0, FRAC_PI_2]);
+    /// ```
     ///
     /// # Panics
     /// If there are not two inputs.

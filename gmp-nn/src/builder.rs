@@ -12,11 +12,23 @@ use crate::{
 };
 use gmp_autograd::Mat;
 use std::collections::BTreeSet;
+use std::fmt::{self, Debug};
 
 /// A network under construction: [`Network::builder`] begins one.
 ///
 /// A [`NetworkSpec`] is the shorter way to a network of this crate's layers, and plain data; a builder also takes
 /// layers from outside, as [`Layer`] shows.
+///
+/// ```
+/// use gmp_nn::{Dense, Features, Network, Parameterization};
+/// let network = Network::<f32>::builder(Features::Vector(3))
+///     .seed(1)
+///     .layer("hidden1", Dense::new(8, Parameterization::Geometric))?
+///     .layer("output", Dense::new(2, Parameterization::Standard))?
+///     .build();
+/// assert_eq!(network.output(), Features::Vector(2));
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 pub struct NetworkBuilder<'w, T> {
     /// The layers so far, while all of them are described.
     spec: Option<NetworkSpec>,
@@ -63,6 +75,18 @@ make_layers! { f32 f64 }
 /// Given a layer's name, its fan in and fan out, and the matrix to fill.
 type InitialWeights<'w, T> = Box<dyn FnMut(&str, [usize; 2], &mut [T]) + 'w>;
 
+/// `NetworkBuilder { layers: ["hidden1"], features: Vector(64), parameters: 256 }`: initial weights may be a closure.
+impl<T: Element> Debug for NetworkBuilder<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers: Vec<&str> = self.layers.iter().map(|layer| layer.name.as_str()).collect();
+        f.debug_struct("NetworkBuilder")
+            .field("layers", &layers)
+            .field("features", &self.features)
+            .field("parameters", &self.parameters.values().len())
+            .finish()
+    }
+}
+
 impl<'w, T: Element> NetworkBuilder<'w, T> {
     pub(crate) fn new(input: Features) -> Self {
         Self {
@@ -79,6 +103,17 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
     }
 
     /// Names the streams of random numbers that the following layers start from; 0 without it.
+    ///
+    /// ```
+    /// use gmp_nn::{Dense, Error, Features, Network, Parameterization::Standard};
+    /// let build = |seed| -> Result<_, Error> {
+    ///     let builder = Network::<f64>::builder(Features::Vector(3)).seed(seed);
+    ///     Ok(builder.layer("output", Dense::new(1, Standard))?.build().parameters)
+    /// };
+    /// assert_eq!(build(1)?, build(1)?);
+    /// assert_ne!(build(1)?, build(2)?);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -87,6 +122,16 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
 
     /// Draws the weights of the following layers of units by a function, as [`NetworkSpec::build_with`] does; without
     /// it they are Glorot-uniform.
+    ///
+    /// ```
+    /// use gmp_nn::{Dense, Features, Network, Parameterization::Standard};
+    /// let network = Network::<f64>::builder(Features::Vector(2))
+    ///     .initial_weights(|_name, [fan_in, _], weights| weights.fill(1.0 / fan_in as f64))
+    ///     .layer("output", Dense::new(1, Standard))?
+    ///     .build();
+    /// assert_eq!(network.parameters.get("output.weights"), Some(&[0.5, 0.5][..]));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn initial_weights(mut self, weights: impl FnMut(&str, [usize; 2], &mut [T]) + 'w) -> Self {
         self.weights = Some(Box::new(weights));
@@ -94,11 +139,31 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
     }
 
     /// What flows into the next layer.
+    ///
+    /// ```
+    /// use gmp_nn::conv::{Padding, Window};
+    /// use gmp_nn::{Features, LayerSpec, Network};
+    /// let window = Window::new(2, 2, Padding::Valid);
+    /// let builder = Network::<f32>::builder(Features::Image { height: 8, width: 8, channels: 3 })
+    ///     .layer("pool", LayerSpec::MaxPool { window })?;
+    /// assert_eq!(builder.output().to_string(), "4×4×3");
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn output(&self) -> Features {
         self.features
     }
 
     /// Appends a layer of this crate.
+    ///
+    /// ```
+    /// use gmp_nn::{Dense, Features, LayerSpec, Network, Normalization, Parameterization::Standard};
+    /// let builder = Network::<f64>::builder(Features::Vector(3))
+    ///     .layer("hidden1", Dense::new(8, Standard))? // units
+    ///     .layer("norm", LayerSpec::normalization(Normalization::batch()))?; // any other layer
+    /// let error = builder.layer("norm", Dense::new(1, Standard)).err().unwrap();
+    /// assert_eq!(error.to_string(), "norm: there are two layers of that name, expected every name once");
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`NetworkSpec::build`].
@@ -114,6 +179,23 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
 
     /// Appends a layer from outside this crate, which declares its parameters and buffers. Such a network has no
     /// [`Network::spec`].
+    ///
+    /// ```
+    /// use gmp_autograd::{Var, op};
+    /// use gmp_nn::{Element, Features, Forward, Layer, Network};
+    ///
+    /// #[derive(Debug)]
+    /// struct Square;
+    /// impl<T: Element> Layer<T> for Square {
+    ///     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+    ///         op::mul(pass.tape, x, x)
+    ///     }
+    /// }
+    /// let network = Network::<f64>::builder(Features::Vector(2)).own("square", |_| Ok(Square))?.build();
+    /// assert_eq!(network.predict(gmp_autograd::Mat::new(&[3.0, -4.0], 1, 2)), [9.0, 16.0]);
+    /// assert!(network.spec().is_none());
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If there is a layer of that name, or `declare` fails.

@@ -7,6 +7,26 @@ use gmp_math::Scalar;
 /// The parameters and buffers of a network that is being built, as one of its layers sees them.
 ///
 /// Names are those within the layer: `"weights"` of the layer `hidden1` is `hidden1.weights` in the network.
+///
+/// ```
+/// use gmp_autograd::{Var, op};
+/// use gmp_nn::{Element, Features, Forward, Layer, Network, Role, Slot};
+///
+/// /// Adds a trained number to every feature.
+/// #[derive(Debug)]
+/// struct Shift(Slot);
+/// impl<T: Element> Layer<T> for Shift {
+///     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+///         let shift = pass.parameter(self.0);
+///         op::add_row(pass.tape, x, shift)
+///     }
+/// }
+/// let network = Network::<f64>::builder(Features::Vector(3))
+///     .own("first", |declare| Ok(Shift(declare.row("shift", Role::Bias, declare.input().columns(), 0.5)?)))?
+///     .build();
+/// assert_eq!(network.parameters.get("first.shift"), Some(&[0.5; 3][..]));
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Declare<'a, T> {
     pub(crate) layer: &'a str,
@@ -26,6 +46,16 @@ impl<T: Scalar> Declare<'_, T> {
         self.input
     }
     /// A stream of random numbers for initial values: that of the network's seed, the purpose and the layer's name.
+    ///
+    /// ```
+    /// use gmp_autograd::Mat;
+    /// use gmp_nn::{Declare, Role, Slot};
+    /// /// A 1×3 row of small normal numbers, others for every layer and every seed of the network.
+    /// fn noise(declare: &mut Declare<'_, f64>) -> Slot {
+    ///     let mut rng = declare.rng("noise");
+    ///     declare.parameter("noise", Role::Other, Mat::new(&[(); 3].map(|()| 0.01 * rng.normal()), 1, 3))
+    /// }
+    /// ```
     pub fn rng(&self, purpose: &str) -> Rng {
         Rng::new(self.seed, &format!("{purpose} of {}", self.layer))
     }

@@ -1,6 +1,13 @@
 //! What can go wrong when a network is described.
 
 /// A description that no network can be built from.
+///
+/// ```
+/// use gmp_nn::{Error, NetworkSpec, Parameterization::Geometric};
+/// let error = NetworkSpec::vector(3).dense("hidden1", 0, Geometric).build::<f64>(1).unwrap_err();
+/// assert_eq!(error, Error::EmptyLayer { layer: "hidden1".to_owned(), inputs: 3, units: 0 });
+/// assert_eq!(error.to_string(), "hidden1: needs at least one input and one unit, got 3 inputs and 0 units");
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +38,7 @@ pub enum Error {
         columns: usize,
     },
     /// A layer that wants something else than what flows into it.
-    #[error("{layer}: {found:?} flows in, expected {expected}")]
+    #[error("{layer}: {found} flows in, expected {expected}")]
     Misfit {
         /// The layer.
         layer: String,

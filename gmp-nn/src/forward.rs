@@ -13,6 +13,27 @@ pub enum Statistics<'a, T> {
 }
 
 /// What a layer needs for one forward pass.
+///
+/// ```
+/// use gmp_autograd::{Tape, Var, op};
+/// use gmp_nn::{Element, Features, Forward, Layer, Network};
+///
+/// /// Halves its input in training.
+/// #[derive(Debug)]
+/// struct Half;
+/// impl<T: Element> Layer<T> for Half {
+///     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+///         if pass.is_training() { op::scale(pass.tape, x, T::from_f64(0.5)) } else { x }
+///     }
+/// }
+/// let mut network = Network::<f64>::builder(Features::Vector(1)).own("half", |_| Ok(Half))?.build();
+/// let mut tape = Tape::new();
+/// tape.begin(network.parameters.values());
+/// let x = tape.input(&[8.0], 1, 1);
+/// let [y, z] = [network.forward_training(&mut tape, x), network.forward(&mut tape, x)];
+/// assert_eq!([tape.value(y).data(), tape.value(z).data()], [[4.0], [8.0]]);
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 pub struct Forward<'a, T: 'static> {
     /// Begun with the network's parameters.
     pub tape: &'a mut Tape<T>,
@@ -55,6 +76,16 @@ impl<T: Element> Forward<'_, T> {
         (self.tape, buffers)
     }
     /// The tape, and the running statistics beside it: for an operation that shows its batch's statistics to a closure.
+    ///
+    /// ```
+    /// use gmp_autograd::Var;
+    /// use gmp_nn::{Activation, Element, Forward, Slot, op};
+    /// /// Takes the mean of the batch away, and keeps a running mean at `slot` in training.
+    /// fn centre<T: Element>(pass: &mut Forward<'_, T>, x: Var, slot: Slot) -> Var {
+    ///     let (tape, mut running) = pass.split();
+    ///     op::mean_norm(tape, x, Activation::Identity, |mean| running.update(slot, 0.99, mean))
+    /// }
+    /// ```
     pub fn split(&mut self) -> (&mut Tape<T>, RunningStatistics<'_, T>) {
         let buffers = match &mut self.statistics {
             Statistics::Batch(buffers) => Some(&mut **buffers),

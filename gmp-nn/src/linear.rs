@@ -6,6 +6,14 @@ use crate::op::{self, Activation};
 use gmp_autograd::{Tape, Var};
 
 /// How a layer's weights, an n×units matrix, meet its input.
+///
+/// ```
+/// use gmp_nn::Linear;
+/// use gmp_nn::conv::{Images, Padding, Window};
+/// let input = Images { batch: 1, height: 32, width: 32, channels: 3 };
+/// let convolution = Linear::Convolution { input, window: Window::new(5, 1, Padding::Same) };
+/// assert_eq!((Linear::Dense.fan(3), convolution.fan(3)), (3, 75)); // 5·5·3
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linear {
     /// Samples×n times the weights.
@@ -35,6 +43,16 @@ impl Linear {
     /// `g(x·w + b)`: w is n×units and b 1×units; x is samples×n and the result samples×units, or of images
     /// (batch·height·width)×channels and (batch·positions of the window)×units.
     ///
+    /// ```
+    /// use gmp_autograd::Tape;
+    /// use gmp_nn::{Activation, Linear};
+    /// let mut tape = Tape::<f64>::new();
+    /// tape.begin(&[]);
+    /// let [x, w, b] = [1.0, 2.0, -5.0].map(|number| tape.input(&[number], 1, 1));
+    /// let y = Linear::Dense.affine(&mut tape, x, w, b, Activation::AbsoluteValue);
+    /// assert_eq!(tape.value(y).data(), [3.0]); // |1·2 − 5|
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit, or rows of x are no whole number of images.
     #[track_caller]
@@ -55,6 +73,16 @@ impl Linear {
     }
 
     /// `r ∘ g(x·w + b)`: as [`Linear::affine`], each unit then scaled by its entry of the 1×units row r.
+    ///
+    /// ```
+    /// use gmp_autograd::Tape;
+    /// use gmp_nn::{Activation, Linear};
+    /// let mut tape = Tape::<f64>::new();
+    /// tape.begin(&[]);
+    /// let operands = [1.0, 2.0, 3.0, -10.0].map(|number| tape.input(&[number], 1, 1));
+    /// let y = Linear::Dense.scaled_affine(&mut tape, operands, Activation::Relu);
+    /// assert_eq!(tape.value(y).data(), [-50.0]); // −10·relu(1·2 + 3)
+    /// ```
     ///
     /// # Panics
     /// As [`Linear::affine`].

@@ -49,6 +49,14 @@ pub struct Mlp {
 
 impl Mlp {
     /// A network with ReLUs, without normalization, and with exact initial directions.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// // Three inputs, hidden layers of 64 and 32 units, one output.
+    /// let mlp = Mlp::new(3, &[64, 32], 1, Parameterization::Geometric);
+    /// assert_eq!(mlp.build::<f64>(1)?.unit_layers(), ["hidden1", "hidden2", "output"]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn new(inputs: usize, hidden: &[usize], outputs: usize, parameterization: Parameterization) -> Self {
         Self {
             inputs,
@@ -78,6 +86,14 @@ impl Mlp {
     /// Every parameterization draws the same weights from the same seed, so their networks start (normalizations
     /// apart) as the same function, if the activation is homogeneous as ReLU is.
     ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let build = |seed| Mlp::new(3, &[8], 1, Parameterization::Standard).build::<f64>(seed);
+    /// assert_eq!(build(7)?.parameters, build(7)?.parameters);
+    /// assert_ne!(build(7)?.parameters, build(8)?.parameters);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If a layer has no inputs or no units, or does not fit into memory.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
@@ -85,6 +101,13 @@ impl Mlp {
     }
 
     /// The same network, layer by layer: hidden layers called `hidden1`, `hidden2`, …, and `output`.
+    ///
+    /// ```
+    /// use gmp_nn::{Activation, Dense, Mlp, Parameterization::Standard};
+    /// let spec = Mlp::new(3, &[8], 2, Standard).spec();
+    /// assert_eq!(spec.layers[0], ("hidden1".to_owned(), Dense::new(8, Standard).into()));
+    /// assert_eq!(spec.layers[1], ("output".to_owned(), Dense::new(2, Standard).activation(Activation::Identity).into()));
+    /// ```
     pub fn spec(&self) -> NetworkSpec {
         let hidden = self.hidden.iter().enumerate().map(|(i, &units)| {
             let dense = Dense::new(units, self.parameterization)

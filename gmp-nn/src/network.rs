@@ -49,6 +49,15 @@ pub struct Network<T> {
 
 impl<T: Element> Network<T> {
     /// Begins a network that is built layer by layer, layers from outside this crate among them.
+    ///
+    /// ```
+    /// use gmp_nn::{Dense, Features, Network, Parameterization};
+    /// let network = Network::<f64>::builder(Features::Vector(3))
+    ///     .layer("output", Dense::new(2, Parameterization::Geometric))?
+    ///     .build();
+    /// assert_eq!(network.output(), Features::Vector(2));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn builder<'w>(input: Features) -> NetworkBuilder<'w, T> {
         NetworkBuilder::new(input)
     }
@@ -64,11 +73,25 @@ impl<T: Element> Network<T> {
     }
 
     /// What it was built from; `None` for a network with layers from outside this crate, which no data describe.
+    ///
+    /// ```
+    /// use gmp_nn::{NetworkSpec, Parameterization};
+    /// let spec = NetworkSpec::vector(3).dense("hidden1", 8, Parameterization::Geometric).output(1);
+    /// assert_eq!(spec.build::<f64>(1)?.spec(), Some(&spec));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn spec(&self) -> Option<&NetworkSpec> {
         self.spec.as_ref()
     }
 
     /// What flows in.
+    ///
+    /// ```
+    /// use gmp_nn::{Features, Mlp, Parameterization};
+    /// let network = Mlp::new(3, &[8], 2, Parameterization::Geometric).build::<f64>(1)?;
+    /// assert_eq!((network.input(), network.output()), (Features::Vector(3), Features::Vector(2)));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn input(&self) -> Features {
         self.input
     }
@@ -79,6 +102,14 @@ impl<T: Element> Network<T> {
     }
 
     /// Its layers, with their names.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(3, &[8], 2, Parameterization::Geometric).build::<f64>(1)?;
+    /// let layers: Vec<_> = network.layers().iter().map(|l| format!("{}: {}", l.name, l.layer.summary())).collect();
+    /// assert_eq!(layers, ["hidden1: dense, GmP, relu", "output: dense, SP"]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn layers(&self) -> &[NamedLayer<T>] {
         self.layers.layers()
     }
@@ -93,6 +124,20 @@ impl<T: Element> Network<T> {
     /// (batch·height·width)×channels, rows in that order. The result likewise: batch×units where the last layer is
     /// dense. A batch may be empty.
     ///
+    /// ```
+    /// use gmp_autograd::Tape;
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(3, &[8], 2, Parameterization::Geometric).build::<f64>(1)?;
+    /// let mut tape = Tape::new();
+    /// tape.begin(network.parameters.values());
+    /// let x = tape.variable(&[0.5, -1.0, 2.0], 1, 3); // a sample whose gradient is wanted
+    /// let y = network.forward(&mut tape, x);
+    /// let sum = y.sum(&mut tape);
+    /// tape.backward(sum);
+    /// assert_eq!(tape.gradient(x).unwrap().cols(), 3);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If x has another number of columns, or rows that are not a whole number of images, or the tape was not begun
     /// with this network's parameters.
@@ -105,6 +150,20 @@ impl<T: Element> Network<T> {
 
     /// Evaluates on a batch as [`Network::forward`], but with the batch's own statistics, which also update the
     /// running ones in [`Network::buffers`].
+    ///
+    /// ```
+    /// use gmp_autograd::Tape;
+    /// use gmp_nn::normalization::BatchMean;
+    /// use gmp_nn::NetworkSpec;
+    /// let mut network = NetworkSpec::vector(1).normalization("mean", BatchMean { momentum: 0.9 }).build::<f64>(1)?;
+    /// let mut tape = Tape::new();
+    /// tape.begin(network.parameters.values());
+    /// let x = tape.input(&[8.0, 12.0], 2, 1);
+    /// let y = network.forward_training(&mut tape, x);
+    /// assert_eq!(tape.value(y).data(), [-2.0, 2.0]); // less the mean of the batch, 10
+    /// assert!((network.buffers.values()[0] - 1.0).abs() < 1e-12); // a tenth of the way from 0 to 10
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     ///
     /// # Panics
     /// As [`Network::forward`], and if the batch is empty and a normalization needs its mean.
@@ -146,6 +205,16 @@ impl<T: Element> Network<T> {
     /// The outputs for a batch, row by row: those of [`Network::forward`], without a tape of the caller's. Their
     /// number of columns is that of [`Network::output`].
     ///
+    /// ```
+    /// use gmp_autograd::Mat;
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let mut network = Mlp::new(2, &[], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// network.parameters.set("output.weights", &[10.0, 1.0])?;
+    /// let two_samples = [1.0, 2.0, 3.0, 4.0];
+    /// assert_eq!(network.predict(Mat::new(&two_samples, 2, 2)), [12.0, 34.0]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// As [`Network::forward`].
     #[track_caller]
@@ -155,6 +224,18 @@ impl<T: Element> Network<T> {
 
     /// The same on a tape of the caller's, whose memory is used again from call to call: nothing is allocated once it
     /// has grown, if x is row-major.
+    ///
+    /// ```
+    /// use gmp_autograd::{Mat, Tape};
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(2, &[8], 3, Parameterization::Geometric).build::<f64>(1)?;
+    /// let mut tape = Tape::new();
+    /// for batch in [[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8]] {
+    ///     let y = network.predict_with(&mut tape, Mat::new(&batch, 2, 2));
+    ///     assert_eq!((y.rows(), y.cols()), (2, 3));
+    /// }
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     ///
     /// # Panics
     /// As [`Network::forward`].
@@ -184,6 +265,14 @@ impl<T: Element> Network<T> {
 
     /// Names of the layers of units, dense and convolutional, those in residual blocks included: `"conv1"`,
     /// `"stage2.block1.main1"`. A layer's parameters have its name before the dot of their own.
+    ///
+    /// ```
+    /// use gmp_nn::{Dense, NetworkSpec, Parameterization::Standard};
+    /// let block = vec![Dense::new(4, Standard).into(), Dense::new(4, Standard).into()];
+    /// let network = NetworkSpec::vector(4).residual("block", block, vec![]).output(1).build::<f64>(1)?;
+    /// assert_eq!(network.unit_layers(), ["block.main1", "block.main2", "output"]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn unit_layers(&self) -> Vec<String> {
         let mut names = Vec::new();
         self.layers.each_units(&mut |name, _, _| names.push(name.to_owned()));
@@ -198,7 +287,8 @@ impl<T: Element> Network<T> {
     /// under MBN and LN. Where the activation has several kinks, there is a boundary for each; a smooth activation does
     /// not switch, and its boundary is where its input is zero, as is that of units without activation (before the sum
     /// of a residual block, in the last layer). A normalization of a layer's input (IMN) is no part of the boundary: a
-    /// unit's inputs are what that hands on.
+    /// unit's inputs are what that hands on. Under LN the boundaries are exact for a kink at 0 without a shift, and else a
+    /// [stand-in](crate::normalization::LayerNorm#activation-boundaries).
     ///
     /// ```
     /// use gmp_nn::zoo::{Variant, resnet18};

@@ -6,6 +6,14 @@ use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 
 /// What a named matrix is to its layer. Optimizers tell parameters apart by it: weight decay spares angles.
+///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization, Role};
+/// let network = Mlp::new(2, &[8], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let roles: Vec<_> = network.parameters.entries().iter().map(|entry| entry.role).collect();
+/// assert_eq!(roles, [Role::Angle, Role::Offset, Role::Radius, Role::Weight, Role::Bias]);
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Role {
@@ -30,6 +38,15 @@ pub enum Role {
 }
 
 /// Name, role, shape and position of one matrix.
+///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization, Role};
+/// let network = Mlp::new(2, &[8], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let entry = &network.parameters.entries()[0];
+/// assert_eq!((entry.name.as_str(), entry.role), ("hidden1.angles", Role::Angle));
+/// assert_eq!((entry.slot.rows, entry.slot.cols), (1, 8)); // one angle less than inputs; one column per unit
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// `"<layer>.<matrix>"`, unique within a network: `"hidden1.angles"`.
@@ -41,6 +58,12 @@ pub struct Entry {
 }
 
 /// Position and shape of a matrix in the flat vector: what a layer holds instead of the numbers themselves.
+///
+/// ```
+/// use gmp_nn::Slot;
+/// let slot = Slot { offset: 4, rows: 2, cols: 3 };
+/// assert_eq!(slot.range(), 4..10);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// First number.
@@ -57,6 +80,12 @@ impl Slot {
         self.offset..self.offset + self.rows * self.cols
     }
     /// Its numbers, row-major, among all of them.
+    ///
+    /// ```
+    /// # use gmp_nn::Slot;
+    /// let all = [0.0, 1.0, 2.0, 3.0, 4.0];
+    /// assert_eq!(Slot { offset: 1, rows: 1, cols: 2 }.of(&all), [1.0, 2.0]);
+    /// ```
     ///
     /// # Panics
     /// If `values` is shorter than the vector that the slot belongs to.
@@ -107,6 +136,14 @@ impl<T: Scalar> Default for ParamStore<T> {
 impl<T: Scalar> ParamStore<T> {
     /// Appends a `rows × cols` matrix.
     ///
+    /// ```
+    /// use gmp_nn::{ParamStore, Role};
+    /// let mut store = ParamStore::default();
+    /// store.push("line.slope".to_owned(), Role::Weight, &[2.0], 1, 1);
+    /// let slot = store.push("line.offset".to_owned(), Role::Bias, &[0.5], 1, 1);
+    /// assert_eq!((slot.offset, store.values()), (1, &[2.0, 0.5][..]));
+    /// ```
+    ///
     /// # Panics
     /// If the name is taken or the numbers do not fit the shape.
     #[track_caller]
@@ -128,14 +165,40 @@ impl<T: Scalar> ParamStore<T> {
         &self.values
     }
     /// All numbers, for writing.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let mut network = Mlp::new(2, &[8], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// network.parameters.values_mut().fill(0.0); // every weight and bias
+    /// assert_eq!(network.parameters.get("hidden1.weights"), Some(&[0.0; 16][..]));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn values_mut(&mut self) -> &mut [T] {
         &mut self.values
     }
     /// Names, roles and positions, in the order of the numbers.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(2, &[8], 1, Parameterization::WeightNorm).build::<f64>(1)?;
+    /// let names: Vec<_> = network.parameters.entries().iter().map(|entry| entry.name.as_str()).collect();
+    /// assert_eq!(names[..3], ["hidden1.v", "hidden1.length", "hidden1.bias"]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
     /// Every matrix with its numbers, row-major, in order.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(2, &[8], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// for (entry, numbers) in network.parameters.iter() {
+    ///     println!("{:20} {}×{}, first {:.3}", entry.name, entry.slot.rows, entry.slot.cols, numbers[0]);
+    /// }
+    /// assert_eq!(network.parameters.iter().map(|(_, numbers)| numbers.len()).sum::<usize>(), 33);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Entry, &[T])> {
         self.entries.iter().map(|entry| (entry, entry.slot.of(&self.values)))
     }
@@ -148,16 +211,43 @@ impl<T: Scalar> ParamStore<T> {
         Some(self.entry(name)?.slot.of(&self.values))
     }
     /// The numbers of the matrix called `name`, row-major, for writing.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let mut network = Mlp::new(2, &[3], 1, Parameterization::Geometric).build::<f64>(1)?;
+    /// network.parameters.get_mut("hidden1.radius").unwrap()[2] = 0.0; // switches the third unit off
+    /// assert_eq!(network.parameters.get("hidden1.radius").unwrap()[2], 0.0);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
         let slot = self.entry(name)?.slot;
         Some(slot.of_mut(&mut self.values))
     }
     /// The matrix called `name`: weights and angles are inputs × units, what there is one of per unit is 1 × units.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(2, &[8], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// let weights = network.parameters.matrix("hidden1.weights").unwrap();
+    /// assert_eq!((weights.rows(), weights.cols()), (2, 8)); // inputs × units
+    /// let of_third_unit = [weights.at(0, 2), weights.at(1, 2)];
+    /// assert!(of_third_unit.iter().all(|w| w.is_finite()));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn matrix(&self, name: &str) -> Option<Mat<'_, T>> {
         let slot = self.entry(name)?.slot;
         Some(Mat::new(slot.of(&self.values), slot.rows, slot.cols))
     }
     /// Replaces the numbers of the matrix called `name`, row-major.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let mut network = Mlp::new(2, &[3], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// network.parameters.set("hidden1.bias", &[0.1, 0.2, 0.3])?;
+    /// let error = network.parameters.set("hidden1.bias", &[0.1]).unwrap_err();
+    /// assert_eq!(error.to_string(), "hidden1.bias: got 1 numbers, expected 1×3");
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If there is no such matrix, or it has another number of elements. Nothing is changed then.
@@ -172,6 +262,16 @@ impl<T: Scalar> ParamStore<T> {
     }
     /// Replaces the matrix called `name` by one of any strides: weights in PyTorch's layout, units × inputs, are
     /// `Mat::units_by_inputs(&numbers, units, inputs)`.
+    ///
+    /// ```
+    /// use gmp_autograd::Mat;
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let mut network = Mlp::new(2, &[3], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// let of_pytorch = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]; // the weights (1, 2) of the first unit, then those of the next
+    /// network.parameters.set_matrix("hidden1.weights", Mat::units_by_inputs(&of_pytorch, 3, 2))?;
+    /// assert_eq!(network.parameters.get("hidden1.weights").unwrap(), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If there is no such matrix, or it has another shape. Nothing is changed then.
@@ -192,6 +292,13 @@ impl<T: Scalar> ParamStore<T> {
         entry.map(|e| e.slot).ok_or_else(|| Error::UnknownMatrix { name: name.to_owned(), known: names() })
     }
     /// The entry that number `index` belongs to.
+    ///
+    /// ```
+    /// use gmp_nn::{Mlp, Parameterization};
+    /// let network = Mlp::new(2, &[8], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// assert_eq!(network.parameters.entry_of(20).unwrap().name, "hidden1.bias"); // behind the 16 weights
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn entry_of(&self, index: usize) -> Option<&Entry> {
         self.entries.iter().find(|e| e.slot.range().contains(&index))
     }

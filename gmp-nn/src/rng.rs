@@ -25,6 +25,14 @@ pub struct Rng {
 impl Rng {
     /// The stream of `seed` for `purpose`. Streams of different purposes are independent: drawing more
     /// from one never shifts another.
+    ///
+    /// ```
+    /// # use gmp_nn::Rng;
+    /// let (mut noise, mut split) = (Rng::new(7, "noise"), Rng::new(7, "split"));
+    /// let first = split.uniform();
+    /// noise.uniform(); // shifts nothing in the other stream
+    /// assert_eq!(Rng::new(7, "split").uniform(), first);
+    /// ```
     pub fn new(seed: u64, purpose: &str) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -38,11 +46,25 @@ impl Rng {
     }
 
     /// Uniform on [0, 1), a multiple of 2⁻⁵³.
+    ///
+    /// ```
+    /// # use gmp_nn::Rng;
+    /// let mut rng = Rng::new(1, "dice");
+    /// let mean = (0..1000).map(|_| rng.uniform()).sum::<f64>() / 1000.0;
+    /// assert!((mean - 0.5).abs() < 0.05);
+    /// ```
     pub fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
     /// Standard normal, by Marsaglia's polar method.
+    ///
+    /// ```
+    /// # use gmp_nn::Rng;
+    /// let mut rng = Rng::new(1, "noise");
+    /// let square = (0..1000).map(|_| rng.normal().powi(2)).sum::<f64>() / 1000.0;
+    /// assert!((square - 1.0).abs() < 0.2); // the variance is 1
+    /// ```
     pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare_normal.take() {
             return spare;
@@ -61,6 +83,13 @@ impl Rng {
 
     /// Uniform on `0 .. bound`, without bias (Lemire's method).
     ///
+    /// ```
+    /// # use gmp_nn::Rng;
+    /// let mut rng = Rng::new(1, "dice");
+    /// let throws: Vec<usize> = (0..60).map(|_| 1 + rng.below(6)).collect();
+    /// assert!((1..=6).all(|number| throws.contains(&number)));
+    /// ```
+    ///
     /// # Panics
     /// If `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
@@ -75,6 +104,15 @@ impl Rng {
     }
 
     /// Puts a slice in random order (Fisher–Yates).
+    ///
+    /// ```
+    /// # use gmp_nn::Rng;
+    /// let mut samples: Vec<usize> = (0..100).collect();
+    /// Rng::new(1, "shuffle").shuffle(&mut samples);
+    /// assert_ne!(samples[..5], [0, 1, 2, 3, 4]);
+    /// samples.sort_unstable();
+    /// assert_eq!(samples, (0..100).collect::<Vec<_>>()); // every number once
+    /// ```
     pub fn shuffle<X>(&mut self, items: &mut [X]) {
         for i in (1..items.len()).rev() {
             items.swap(i, self.below(i + 1));

@@ -36,6 +36,18 @@ pub struct Variant {
 }
 
 /// The place of input mean normalization.
+///
+/// ```
+/// use gmp_nn::zoo::{InputMeanPlacement, Variant, vgg6};
+/// use gmp_nn::{Normalization, Parameterization};
+/// let variant = Variant {
+///     placement: InputMeanPlacement::InsideUnits,
+///     ..Variant::new(Parameterization::Geometric).normalization(Normalization::input_mean())
+/// };
+/// let network = vgg6(&variant, 8, 10).build::<f32>(1)?;
+/// assert_eq!(network.buffers.get("conv1.running_mean"), Some(&[0.0; 3][..])); // of the colours
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InputMeanPlacement {
@@ -49,6 +61,12 @@ pub enum InputMeanPlacement {
 
 impl Variant {
     /// Units with a ReLU, without a normalization.
+    ///
+    /// ```
+    /// use gmp_nn::{Activation, Parameterization, zoo::Variant};
+    /// let smooth = Variant { activation: Activation::Gelu, ..Variant::new(Parameterization::Geometric) };
+    /// assert!(smooth.normalization.is_none());
+    /// ```
     pub fn new(parameterization: Parameterization) -> Self {
         Self {
             parameterization,
@@ -92,6 +110,14 @@ impl Variant {
 
 /// VGG-6 on 32×32×3 images: pairs of 3×3 convolutions of `width`, 2·`width` and 4·`width` filters, each pair
 /// followed by a 2×2 pool, then the mean over the image and a dense layer. The paper's has a width of 128.
+///
+/// ```
+/// use gmp_nn::zoo::{Variant, vgg6};
+/// use gmp_nn::{Features, Parameterization};
+/// let network = vgg6(&Variant::new(Parameterization::Standard), 8, 10).build::<f32>(1)?;
+/// assert_eq!((network.unit_layers().len(), network.output()), (7, Features::Vector(10)));
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 pub fn vgg6(variant: &Variant, width: usize, classes: usize) -> NetworkSpec {
     let mut spec = NetworkSpec::image(32, 32, 3);
     for (pair, filters) in [width, 2 * width, 4 * width].into_iter().enumerate() {
@@ -112,6 +138,15 @@ pub fn vgg6(variant: &Variant, width: usize, classes: usize) -> NetworkSpec {
 /// where sizes change. The authors of the geometric parameterization released no code for theirs: where its
 /// units have no activation (before the sum of a block, in a shortcut) they are r (u·x + λ), and the mean of a
 /// block's output is taken away after its ReLU.
+///
+/// ```
+/// use gmp_nn::zoo::{Variant, resnet18};
+/// use gmp_nn::{Normalization, Parameterization};
+/// let variant = Variant::new(Parameterization::Standard).normalization(Normalization::batch());
+/// let network = resnet18(&variant, 1000).build::<f32>(1)?;
+/// assert_eq!(network.parameters.matrix("output.weights").map(|w| (w.rows(), w.cols())), Some((512, 1000)));
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 pub fn resnet18(variant: &Variant, classes: usize) -> NetworkSpec {
     let spec = NetworkSpec::image(224, 224, 3);
     let mut stem = variant.convolution(64, Window::new(7, 2, Padding::Symmetric(3)), variant.activation);

@@ -2,9 +2,8 @@
 //!
 //! `cargo run --example predict`
 
-use gmp_train::checkpoint::Newest;
 use gmp_train::{
-    Adam, Checkpoints, Dataset, Every, Loss, Mlp, Parameterization, Standardizer, Tape, Trainer,
+    Adam, Checkpoints, Dataset, Every, Loss, Mlp, Newest, Parameterization, Standardizer, Tape, Trainer,
 };
 use std::path::Path;
 

@@ -8,6 +8,16 @@ use gmp_nn::Rng;
 use std::ops::Range;
 
 /// Some samples.
+///
+/// ```
+/// use gmp_train::{Batches, Dataset};
+/// let mut data = Dataset::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, vec![10.0, 20.0, 30.0], 1)?;
+/// data.start(0, 0);
+/// let batch = data.next_batch()?.unwrap(); // a data set is one batch of all its samples
+/// assert_eq!((batch.samples, batch.inputs.row(1)), (3, &[3.0, 4.0][..]));
+/// assert_eq!(batch.targets.at(2, 0), 30.0);
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a, T> {
     /// Its number in the epoch, from 0.
@@ -86,6 +96,22 @@ pub trait Batches<T: Scalar> {
 
 /// A data set in batches, in a new random order every epoch; one that is no larger than a batch in its own order. From
 /// [`Dataset::batches`].
+///
+/// ```
+/// use gmp_train::{Batches, Dataset};
+/// let data = Dataset::new((0..6).map(f64::from).collect(), 1, vec![0.0; 6], 1)?;
+/// let epoch = |number| {
+///     let (mut batches, mut seen) = (data.batches(4, 1), Vec::new());
+///     batches.start(number, 0);
+///     while let Some(batch) = batches.next_batch()? {
+///         seen.extend_from_slice(batch.inputs.data());
+///     }
+///     Ok::<_, gmp_train::Error>(seen)
+/// };
+/// assert_eq!(epoch(0)?, epoch(0)?);
+/// assert_ne!(epoch(0)?, epoch(1)?); // another order
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MiniBatches<'a, T> {
     data: &'a Dataset<T>,

@@ -5,6 +5,18 @@ use gmp_math::simd::{Kernel, dispatch};
 use serde::{Deserialize, Serialize};
 
 /// Keeps a step from being too long: applied to the gradient before the optimizer sees it.
+///
+/// ```
+/// use gmp_train::{Adam, Clip, Dataset, Loss, Mlp, Parameterization, Trainer};
+/// let data = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let mut trainer = Trainer { clip: Some(Clip::Norm(1.0)), ..Trainer::of(Loss::MeanSquaredError) };
+/// assert!(trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ()).is_ok());
+/// trainer.clip = Some(Clip::Value(-1.0));
+/// let error = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ()).unwrap_err();
+/// assert_eq!(error.to_string(), "clipping limit is -1, expected a finite positive number");
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clip {

@@ -14,6 +14,15 @@ use gmp_nn::Rng;
 ///
 /// A data set is [`Batches`](crate::Batches) of one batch, so that [`evaluate`](crate::evaluate) takes it as it is; own
 /// training loops have their mini-batches from [`Dataset::batches`].
+///
+/// ```
+/// use gmp_train::Dataset;
+/// // Three samples of two inputs, each of one of the classes 0 and 1.
+/// let inputs = vec![0.1, 0.2, /* the next sample */ 0.3, 0.4, /* and the last */ 0.5, 0.6];
+/// let data = Dataset::new(inputs, 2, vec![0.0, 1.0, 1.0], 1)?;
+/// assert_eq!((data.samples(), data.input_cols(), data.target_cols()), (3, 2, 1));
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Dataset<T> {
     inputs: Vec<T>,
@@ -170,10 +179,25 @@ impl<T: Scalar> Dataset<T> {
         self.target_cols
     }
     /// Inputs, sample after sample.
+    ///
+    /// ```
+    /// # use gmp_train::Dataset;
+    /// let data = Dataset::new(vec![1.0, 2.0, 3.0, 4.0], 2, vec![0.0, 1.0], 1)?;
+    /// let samples: Vec<&[f64]> = data.inputs().chunks(data.input_cols()).collect();
+    /// assert_eq!(samples[1], [3.0, 4.0]);
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     pub fn inputs(&self) -> &[T] {
         &self.inputs
     }
     /// Targets, sample after sample.
+    ///
+    /// ```
+    /// # use gmp_train::Dataset;
+    /// let data = Dataset::new(vec![1.0, 2.0, 3.0], 1, vec![0.0, 1.0, 1.0], 1)?;
+    /// assert_eq!(data.targets().iter().filter(|class| **class == 1.0).count(), 2);
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     pub fn targets(&self) -> &[T] {
         &self.targets
     }
@@ -185,6 +209,13 @@ impl<T: Scalar> Dataset<T> {
     }
 
     /// The samples with the given numbers, in that order. A number may occur more than once.
+    ///
+    /// ```
+    /// # use gmp_train::Dataset;
+    /// let data = Dataset::new(vec![10.0, 11.0, 12.0, 13.0], 1, vec![0.0; 4], 1)?;
+    /// assert_eq!(data.subset(&[3, 0, 0])?.inputs(), [13.0, 10.0, 10.0]);
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If there are none.

@@ -4,6 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Data that no model can be trained on, settings that make no sense, or numbers that broke.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, Loss, Mlp, Parameterization, Trainer};
+/// // The loss takes classes, and 7 is none of two.
+/// let data = Dataset::new(vec![0.1, 0.2, 0.3], 1, vec![0.0, 7.0, 1.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 2, Parameterization::Geometric).build::<f64>(1)?;
+/// let trainer = Trainer::of(Loss::SoftmaxCrossEntropy);
+/// let error = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ()).unwrap_err();
+/// assert!(error.to_string().starts_with("training data: target 7 at sample 1, column 0; "), "{error}");
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -138,6 +149,12 @@ pub enum Error {
 
 impl Error {
     /// A batch that cannot be read, for an own [`Batches`](crate::Batches).
+    ///
+    /// ```
+    /// use gmp_train::Error;
+    /// let cause = std::io::Error::other("shard 7 is gone"); // any error
+    /// assert_eq!(Error::batches(cause).to_string(), "shard 7 is gone");
+    /// ```
     pub fn batches(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Batches(Cause(Arc::new(cause)))
     }

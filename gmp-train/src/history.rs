@@ -4,6 +4,23 @@ use crate::{Metric, Trainer};
 use serde::{Deserialize, Serialize};
 
 /// One epoch of a run in numbers.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, Epoch, Loss, Mlp, OnEpoch, Parameterization, Trainer};
+/// use std::ops::ControlFlow;
+/// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?;
+/// let mut records = Vec::new();
+/// let mut observer = OnEpoch(|epoch: &Epoch<'_, f64>| {
+///     records.push(epoch.record.clone());
+///     ControlFlow::Continue(())
+/// });
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 3, 5, 0.01);
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut observer)?;
+/// assert_eq!((records.len(), records[4].epoch, records[4].learning_rate), (5, 4, 0.01));
+/// assert!(records[4].training_loss < records[0].training_loss);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Epoch, from 0.
@@ -22,6 +39,20 @@ pub struct EpochRecord {
 
 impl EpochRecord {
     /// [`Trainer::metrics`] with their values in training and, where there is a validation set, in validation.
+    ///
+    /// ```
+    /// use gmp_train::{EpochRecord, Loss, Metric, Trainer};
+    /// let trainer = Trainer { metrics: vec![Metric::TopK(1)], ..Trainer::of(Loss::SoftmaxCrossEntropy) };
+    /// let record = EpochRecord {
+    ///     epoch: 0,
+    ///     learning_rate: 0.01,
+    ///     training_loss: 0.7,
+    ///     validation: Some(0.8),
+    ///     training_metrics: vec![0.75],
+    ///     validation_metrics: vec![0.5],
+    /// };
+    /// assert_eq!(record.metrics(&trainer).next(), Some((Metric::TopK(1), 0.75, Some(0.5))));
+    /// ```
     pub fn metrics<'a>(
         &'a self,
         trainer: &'a Trainer,

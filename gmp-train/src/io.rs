@@ -46,6 +46,16 @@ pub(crate) fn append(bytes: &mut Vec<u8>, reader: impl io::Read, length: usize) 
 
 /// The whole of a regular file of at most `limit` bytes. A larger one is refused before it is read.
 ///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("settings.json");
+/// std::fs::write(&file, "{\"epochs\":10}")?;
+/// assert_eq!(gmp_train::io::read_regular(&file, 1 << 20)?, b"{\"epochs\":10}");
+/// let refused = gmp_train::io::read_regular(&file, 5).unwrap_err();
+/// assert_eq!(refused.to_string(), "larger than 5 bytes");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`open_regular`]; [`ErrorKind::FileTooLarge`] beyond the limit; [`ErrorKind::OutOfMemory`] where there is not as
 /// much memory as the file is long.

@@ -27,7 +27,7 @@ mod state;
 mod trainer;
 
 pub use batches::{Batch, Batches, MiniBatches};
-pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Every};
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Every, Newest};
 pub use clip::Clip;
 pub use dataset::{Dataset, split};
 pub use error::{Cause, Error};
@@ -50,4 +50,7 @@ pub use trainer::{Check, End, Fit, Trainer};
 // One dependency is enough: the crates below, and what most programs need of them.
 pub use gmp_autograd::{self, Mat, Tape, Var, op};
 pub use gmp_math::{self, Scalar};
-pub use gmp_nn::{self, Element, Mlp, Network, NetworkSpec, ParamStore, Parameterization, Rng, Role};
+pub use gmp_nn::{
+    self, Activation, Convolution, Dense, Element, Mlp, Network, NetworkSpec, Normalization, ParamStore,
+    Parameterization, Rng, Role, conv, fold,
+};

@@ -7,6 +7,14 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What is reported of predictions, over all samples and all outputs at once.
+///
+/// ```
+/// use gmp_train::Metric;
+/// let (predictions, targets) = ([1.0, 2.0, 3.0], [1.0, 2.0, 6.0]);
+/// assert_eq!(Metric::MeanAbsoluteError.of(&predictions, &targets), 1.0);
+/// assert_eq!(Metric::MeanSquaredError.of(&predictions, &targets), 3.0);
+/// assert_eq!(Metric::TopK(5).to_string(), "top_5_accuracy"); // in logs
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -29,6 +37,12 @@ pub enum Metric {
 
 impl Metric {
     /// Which way it improves.
+    ///
+    /// ```
+    /// # use gmp_train::{Goal, Metric};
+    /// assert_eq!(Metric::MeanAbsoluteError.goal(), Goal::Minimize);
+    /// assert_eq!(Metric::TopK(1).goal(), Goal::Maximize);
+    /// ```
     pub fn goal(self) -> Goal {
         match self {
             Self::BinaryAccuracy | Self::TopK(_) => Goal::Maximize,
@@ -37,6 +51,12 @@ impl Metric {
     }
 
     /// Which targets it takes.
+    ///
+    /// ```
+    /// # use gmp_train::{Metric, Targets};
+    /// assert_eq!(Metric::MeanAbsoluteError.targets(), Targets::Values);
+    /// assert_eq!(Metric::TopK(1).targets(), Targets::Classes);
+    /// ```
     pub fn targets(self) -> Targets {
         match self {
             Self::TopK(_) => Targets::Classes,

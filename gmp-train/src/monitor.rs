@@ -7,6 +7,20 @@ use serde::{Deserialize, Serialize};
 /// after every epoch. Which way it improves, the quantity itself says.
 ///
 /// A value that is not finite never improves, so it counts towards every patience, and its epoch is never the best.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, EarlyStopping, Loss, Metric, Mlp, Monitor, Parameterization, Trainer};
+/// let data = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 2, Parameterization::Geometric).build::<f64>(1)?;
+/// let trainer = Trainer {
+///     monitor: Monitor::Validation(Metric::TopK(1)),
+///     early_stopping: Some(EarlyStopping::new(10)),
+///     ..Trainer::of(Loss::SoftmaxCrossEntropy)
+/// };
+/// let error = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ()).unwrap_err();
+/// assert_eq!(error.to_string(), "the monitored metric needs a validation set, and none was given");
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub enum Monitor {
@@ -22,6 +36,12 @@ pub enum Monitor {
 
 impl Monitor {
     /// Which way it improves.
+    ///
+    /// ```
+    /// # use gmp_train::{Goal, Metric, Monitor};
+    /// assert_eq!(Monitor::Auto.goal(), Goal::Minimize); // a loss
+    /// assert_eq!(Monitor::Validation(Metric::BinaryAccuracy).goal(), Goal::Maximize);
+    /// ```
     pub fn goal(self) -> Goal {
         match self {
             Self::Auto | Self::TrainingLoss => Goal::Minimize,

@@ -41,6 +41,16 @@ const MOST_A_MATRIX: usize = 256;
 
 /// Writes all parameters and buffers, whole or not at all, with the metadata `{"format": "pt"}`.
 ///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// let folder = tempfile::tempdir()?;
+/// let network = Mlp::new(3, &[5], 1, Parameterization::Standard).build::<f32>(1)?;
+/// safetensors::export(&network, &folder.path().join("network.safetensors"))?;
+/// let error = safetensors::export(&network, &folder.path().join("missing/network.safetensors")).unwrap_err();
+/// assert!(error.to_string().contains("cannot create a file in the folder"), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// If the operating system refuses.
 pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), CheckpointError> {
@@ -61,6 +71,15 @@ pub fn import<T: Element>(network: &mut Network<T>, file: &Path) -> Result<(), C
 }
 
 /// The content of the file that [`export`] writes.
+///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// let build = |seed| Mlp::new(3, &[5], 1, Parameterization::Geometric).build::<f32>(seed);
+/// let (network, mut other) = (build(1)?, build(2)?);
+/// safetensors::from_bytes(&mut other, &safetensors::to_bytes(&network)?)?;
+/// assert_eq!(other.parameters, network.parameters);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// If there are more than 100 MB of names.
@@ -83,6 +102,15 @@ pub fn to_bytes<T: Element>(network: &Network<T>) -> Result<Vec<u8>, Problem> {
 }
 
 /// Reads the content of a file, as [`import`] does.
+///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// let build = |units| Mlp::new(3, &[units], 1, Parameterization::Standard).build::<f32>(1);
+/// let bytes = safetensors::to_bytes(&build(5)?)?;
+/// let error = safetensors::from_bytes(&mut build(8)?, &bytes).unwrap_err();
+/// assert_eq!(error.to_string(), "hidden1.weights: the file has shape [3, 5], expected [3, 8]");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`import`].

@@ -70,11 +70,26 @@ impl<T: Scalar> Standardizer<T> {
     }
 
     /// Measures the columns of the inputs.
+    ///
+    /// ```
+    /// # use gmp_train::{Dataset, Standardizer};
+    /// let data = Dataset::new(vec![1.0, 10.0, 3.0, 30.0], 2, vec![0.0, 0.0], 1)?;
+    /// let standardizer = Standardizer::fit(&data);
+    /// assert_eq!((standardizer.mean(), standardizer.deviation()), (&[2.0, 20.0][..], &[1.0, 10.0][..]));
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     pub fn fit(data: &Dataset<T>) -> Self {
         Self::of(data.inputs(), data.input_cols())
     }
 
     /// Measures the columns of the targets.
+    ///
+    /// ```
+    /// # use gmp_train::{Dataset, Standardizer};
+    /// let data = Dataset::new(vec![0.0, 0.0], 1, vec![100.0, 300.0], 1)?;
+    /// assert_eq!(Standardizer::fit_targets(&data).mean(), [200.0]);
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     pub fn fit_targets(data: &Dataset<T>) -> Self {
         Self::of(data.targets(), data.target_cols())
     }
@@ -112,11 +127,30 @@ impl<T: Scalar> Standardizer<T> {
     }
 
     /// Columns that are constant in the data it was fitted to, from 0.
+    ///
+    /// ```
+    /// # use gmp_train::{Dataset, Standardizer};
+    /// let data = Dataset::new(vec![1.0, 7.0, 3.0, 7.0], 2, vec![0.0, 0.0], 1)?;
+    /// let constant: Vec<usize> = Standardizer::fit(&data).constant_columns().collect();
+    /// assert_eq!(constant, [1]); // always 7
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     pub fn constant_columns(&self) -> impl Iterator<Item = usize> + '_ {
         self.inverse.iter().enumerate().filter(|(_, inverse)| **inverse == T::ZERO).map(|(j, _)| j)
     }
 
     /// Standardizes the inputs of `data` in place.
+    ///
+    /// ```
+    /// # use gmp_train::{Dataset, Standardizer};
+    /// let mut training = Dataset::new(vec![1.0, 3.0], 1, vec![0.0, 0.0], 1)?;
+    /// let mut test = Dataset::new(vec![5.0], 1, vec![0.0], 1)?;
+    /// let standardizer = Standardizer::fit(&training); // of the training data alone
+    /// standardizer.apply(&mut training);
+    /// standardizer.apply(&mut test);
+    /// assert_eq!((training.inputs(), test.inputs()), (&[-1.0, 1.0][..], &[3.0][..]));
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     ///
     /// # Panics
     /// If `data` has another number of input columns.
@@ -138,6 +172,15 @@ impl<T: Scalar> Standardizer<T> {
 
     /// Standardizes rows of numbers in place, one after the other.
     ///
+    /// ```
+    /// # use gmp_train::{Dataset, Standardizer};
+    /// let data = Dataset::new(vec![1.0, 10.0, 3.0, 30.0], 2, vec![0.0, 0.0], 1)?;
+    /// let mut new = [4.0, 20.0, /* the next row */ 2.0, 40.0];
+    /// Standardizer::fit(&data).apply_to(&mut new);
+    /// assert_eq!(new, [2.0, 0.0, 0.0, 2.0]);
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If they are no whole number of rows.
     #[track_caller]
@@ -146,6 +189,15 @@ impl<T: Scalar> Standardizer<T> {
     }
 
     /// Undoes it: from standardized rows to rows in the unit of the data. A constant column becomes its constant.
+    ///
+    /// ```
+    /// # use gmp_train::{Dataset, Standardizer};
+    /// let data = Dataset::new(vec![0.0, 0.0], 1, vec![100.0, 300.0], 1)?;
+    /// let mut predictions = [0.0, 0.5]; // of a network that was trained on standardized targets
+    /// Standardizer::fit_targets(&data).inverse(&mut predictions);
+    /// assert_eq!(predictions, [200.0, 250.0]);
+    /// # Ok::<(), gmp_train::Error>(())
+    /// ```
     ///
     /// # Panics
     /// If they are no whole number of rows.

@@ -18,7 +18,7 @@ pub(crate) struct Running {
 
 /// Where a run is: its epoch and step, its schedules' memory, its best weights and its history.
 ///
-/// [`Trainer::fit_from`] goes on from it; a [`Checkpoint`](crate::Checkpoint) keeps it.
+/// [`Trainer::fit_from`] goes on from it and has an example; a [`Checkpoint`](crate::Checkpoint) keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainState<T> {
     pub(crate) fit: Fit,
@@ -67,6 +67,13 @@ const RESERVED: usize = 10_000;
 
 impl<T> TrainState<T> {
     /// Before the first step.
+    ///
+    /// ```
+    /// use gmp_train::{Loss, TrainState, Trainer};
+    /// let state = TrainState::<f64>::start(&Trainer::new(Loss::MeanSquaredError, 32, 10, 0.01));
+    /// assert_eq!((state.fit().steps, state.fit().learning_rate), (0, 0.01));
+    /// assert!(state.history().is_empty());
+    /// ```
     pub fn start(trainer: &Trainer) -> Self {
         let rate = trainer.learning_rate;
         Self {

@@ -12,6 +12,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// Metrics are not: where all that is trained is finite, a metric that is not says something of the data that it was
 /// computed on. It is recorded as it is, and the run goes on, as with Keras.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, Error, Loss, Mlp, Parameterization, Trainer};
+/// let data = Dataset::new(vec![1e200], 1, vec![-1e200], 1)?; // its squared error is infinite
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Standard).build::<f64>(1)?;
+/// let trainer = Trainer::of(Loss::MeanSquaredError);
+/// let error = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ()).unwrap_err();
+/// assert!(error.to_string().starts_with("the loss is inf at step 0 (epoch 0); it began with "), "{error}");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
@@ -82,6 +92,16 @@ pub struct Trainer {
 }
 
 /// How a run went.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, End, Loss, Mlp, Parameterization, Trainer};
+/// let data = Dataset::new((0..10).map(f64::from).collect(), 1, vec![1.0; 10], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 4, 2, 0.01);
+/// let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ())?;
+/// assert_eq!((fit.epochs, fit.steps, fit.end), (2, 6, End::Epochs)); // three batches per epoch
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     /// Epochs carried out.
@@ -97,6 +117,17 @@ pub struct Fit {
 }
 
 /// Why training ended.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, EarlyStopping, End, Loss, Mlp, Parameterization, Trainer};
+/// let data = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let early_stopping = Some(EarlyStopping { min_delta: 1e9, ..EarlyStopping::new(3) }); // nothing counts as better
+/// let trainer = Trainer { early_stopping, ..Trainer::new(Loss::MeanSquaredError, 2, 100, 0.01) };
+/// let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ())?;
+/// assert_eq!((fit.end, fit.epochs), (End::EarlyStopping, 4)); // the first counts as the best, then three without improvement
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// All epochs were carried out.
@@ -110,6 +141,12 @@ pub enum End {
 impl Trainer {
     /// A trainer for a loss: batches of 32, one epoch, a learning rate of 0.001, [`Monitor::Auto`],
     /// [`Check::All`], seed 0; no metrics, no schedules, no early stopping, no clipping.
+    ///
+    /// ```
+    /// use gmp_train::{Loss, Trainer};
+    /// let trainer = Trainer { epochs: 20, ..Trainer::of(Loss::MeanSquaredError) };
+    /// assert_eq!((trainer.batch_size, trainer.epochs, trainer.learning_rate), (32, 20, 0.001));
+    /// ```
     pub fn of(loss: Loss) -> Self {
         Self {
             loss,
@@ -142,6 +179,18 @@ impl Trainer {
     ///
     /// With a validation set, [`Monitor::Auto`] watches its loss.
     ///
+    /// ```
+    /// use gmp_train::{Adam, Dataset, Loss, Metric, Mlp, Parameterization, Trainer};
+    /// let points: Vec<f64> = (0..50).map(|i| f64::from(i) / 25.0 - 1.0).collect();
+    /// let squares = points.iter().map(|x| x * x).collect();
+    /// let data = Dataset::new(points, 1, squares, 1)?;
+    /// let mut network = Mlp::new(1, &[20], 1, Parameterization::Geometric).build(1)?;
+    /// let trainer = Trainer::new(Loss::MeanSquaredError, 10, 100, 0.01);
+    /// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ())?;
+    /// assert!(Metric::MeanAbsoluteError.evaluate(&network, &data) < 0.05);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A setting that makes no sense, a missing validation set, or data that the model, the loss or a metric does not
     /// take: these before the first step. A number that is not finite: see [`Check`].
@@ -164,6 +213,29 @@ impl Trainer {
     /// counts from here on, except for the learning rate, which is the run's. The `seed` and the `metrics` are better left
     /// as they are inside an epoch: with another seed some of its samples would be taken twice, and its training metrics
     /// would be sums of different ones.
+    ///
+    /// ```
+    /// use gmp_train::{Adam, Dataset, Loss, Mlp, Observer, Parameterization, State, TrainState, Trainer};
+    ///
+    /// /// Keeps the state in which a run ends.
+    /// struct Last(Option<TrainState<f64>>);
+    /// impl Observer<f64> for Last {
+    ///     fn on_end(&mut self, state: &State<'_, f64>) {
+    ///         self.0 = Some(state.progress.clone());
+    ///     }
+    /// }
+    /// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+    /// let (mut network, mut adam) = (Mlp::new(1, &[5], 1, Parameterization::Geometric).build(1)?, Adam::default());
+    /// let mut trainer = Trainer::new(Loss::MeanSquaredError, 3, 5, 0.01);
+    /// let mut last = Last(None);
+    /// trainer.fit(&mut network, &mut adam, &data, None, &mut last)?;
+    /// let state = last.0.unwrap();
+    /// assert_eq!((state.fit().epochs, state.history().len()), (5, 5));
+    ///
+    /// trainer.epochs = 8; // three more
+    /// assert_eq!(trainer.fit_from(state, &mut network, &mut adam, &data, None, &mut ())?.steps, 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Trainer::fit`], and if the progress was made with another number of samples or, inside an epoch, another
@@ -190,6 +262,18 @@ impl Trainer {
 
     /// [`Trainer::fit_from`] on samples that come in batches, of [`Trainer::batch_size`] each: their number is what the
     /// epoch's length and the schedules are reckoned with.
+    ///
+    /// ```
+    /// use gmp_train::{Adam, Dataset, Loss, Mlp, Parameterization, TrainState, Trainer};
+    /// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+    /// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+    /// let trainer = Trainer::new(Loss::MeanSquaredError, 2, 5, 0.01);
+    /// let mut batches = data.batches(2, 1); // or any other `Batches`, of data that no memory holds
+    /// let start = TrainState::start(&trainer);
+    /// let fit = trainer.fit_batches(start, &mut network, &mut Adam::default(), &mut batches, None, &mut ())?;
+    /// assert_eq!(fit.steps, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Trainer::fit_from`], and if a batch cannot be read. Data that the model or the loss does not take are an

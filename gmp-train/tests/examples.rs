@@ -18,6 +18,13 @@ fn images_runs() -> Outcome {
     images::main()
 }
 
+#[path = "../examples/ndarray.rs"]
+mod arrays;
+#[test]
+fn ndarray_runs() -> Outcome {
+    arrays::main()
+}
+
 #[path = "../examples/own_loop.rs"]
 mod own_loop;
 #[test]

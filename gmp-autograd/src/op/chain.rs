@@ -55,11 +55,29 @@ methods! {
 
 impl Var {
     /// [`op::concat_rows`] of this variable and another below it.
+    ///
+    /// ```
+    /// # let mut tape = gmp_autograd::Tape::<f64>::new();
+    /// # let t = &mut tape;
+    /// # t.begin(&[]);
+    /// let (a, b) = (t.input(&[1.0, 2.0], 1, 2), t.input(&[3.0, 4.0], 1, 2));
+    /// let y = a.concat_rows(t, b);
+    /// assert_eq!((y.rows(), t.value(y).row(1)), (2, &[3.0, 4.0][..]));
+    /// ```
     #[track_caller]
     pub fn concat_rows<T: Scalar>(self, tape: &mut Tape<T>, below: Var) -> Var {
         op::concat_rows(tape, [self, below])
     }
     /// [`op::concat_cols`] of this variable and another to its right.
+    ///
+    /// ```
+    /// # let mut tape = gmp_autograd::Tape::<f64>::new();
+    /// # let t = &mut tape;
+    /// # t.begin(&[]);
+    /// let (a, b) = (t.input(&[1.0, 2.0], 2, 1), t.input(&[3.0, 4.0], 2, 1));
+    /// let y = a.concat_cols(t, b);
+    /// assert_eq!(t.value(y).row(0), [1.0, 3.0]);
+    /// ```
     #[track_caller]
     pub fn concat_cols<T: Scalar>(self, tape: &mut Tape<T>, right: Var) -> Var {
         op::concat_cols(tape, [self, right])

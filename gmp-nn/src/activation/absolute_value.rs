@@ -4,6 +4,11 @@ use super::{Pointwise, Reads};
 use gmp_math::Scalar;
 
 /// g(z) = |z|, with slope 0 at 0.
+///
+/// ```
+/// use gmp_nn::Activation::AbsoluteValue;
+/// assert_eq!((AbsoluteValue.value(-2.0), AbsoluteValue.slope(-2.0)), (2.0, -1.0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AbsoluteValue;
 

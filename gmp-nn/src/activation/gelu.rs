@@ -8,6 +8,12 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 /// normal distribution. Φ is exact, by the error function, not approximated by a hyperbolic tangent.
 ///
 /// Source: Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)", arXiv 1606.08415.
+///
+/// ```
+/// use gmp_nn::Activation::Gelu;
+/// assert!((Gelu.value(1.0_f64) - 0.841_345).abs() < 1e-6); // 1·Φ(1)
+/// assert_eq!(Gelu.slope(0.0), 0.5); // Φ(0)
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gelu;
 

@@ -6,6 +6,11 @@ use gmp_math::Scalar;
 /// g(z) = z, at least −1 and at most 1, with slope 0 at both.
 ///
 /// Source: Collobert, "Large Scale Machine Learning", PhD thesis, 2004.
+///
+/// ```
+/// use gmp_nn::Activation::HardTanh;
+/// assert_eq!([-3.0, 0.5, 7.0].map(|z| HardTanh.value(z)), [-1.0, 0.5, 1.0]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HardTanh;
 

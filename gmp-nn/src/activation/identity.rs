@@ -4,6 +4,11 @@ use super::{Pointwise, Reads};
 use gmp_math::Scalar;
 
 /// g(z) = z.
+///
+/// ```
+/// use gmp_nn::Activation::Identity;
+/// assert_eq!((Identity.value(-3.0), Identity.slope(-3.0)), (-3.0, 1.0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity;
 

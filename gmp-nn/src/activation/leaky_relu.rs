@@ -8,6 +8,13 @@ use gmp_math::Scalar;
 /// The slope may be negative; its output then does not tell the sign of its input, which is therefore kept.
 ///
 /// Source: Maas, Hannun & Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", ICML 2013 workshop.
+///
+/// ```
+/// use gmp_nn::Activation;
+/// let activation = Activation::LeakyRelu { slope: 0.1 };
+/// assert_eq!([-2.0, 3.0].map(|z| activation.value(z)), [-0.2, 3.0]);
+/// assert_eq!(activation.to_string(), "leaky_relu(0.1)");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LeakyRelu {
     /// The factor of negative numbers, also the slope at 0.

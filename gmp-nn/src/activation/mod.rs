@@ -108,6 +108,12 @@ pub trait Pointwise: Copy + Debug + PartialEq + Send + Sync + 'static {
 }
 
 /// The number that the slope of an activation is computed from.
+///
+/// ```
+/// use gmp_nn::activation::{Gelu, Pointwise, Reads, Relu};
+/// assert_eq!(Relu::READS, Reads::Output); // the output is positive exactly where the input is
+/// assert_eq!(Gelu::READS, Reads::Input);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
     /// The activation's input z. The backward pass then needs both the input and the output in memory.
@@ -216,11 +222,23 @@ impl Activation {
     }
 
     /// Its name, without parameters.
+    ///
+    /// ```
+    /// # use gmp_nn::Activation;
+    /// assert_eq!(Activation::Relu.name(), "relu");
+    /// assert_eq!(Activation::LeakyRelu { slope: 0.1 }.name(), "leaky_relu");
+    /// ```
     pub fn name(self) -> &'static str {
         self.resolve().name()
     }
 
     /// g(z).
+    ///
+    /// ```
+    /// # use gmp_nn::Activation;
+    /// assert_eq!(Activation::Relu.value(-3.0_f32), 0.0); // in the precision of its argument
+    /// assert_eq!(Activation::Sigmoid.value(0.0_f64), 0.5);
+    /// ```
     pub fn value<T: Scalar>(self, z: T) -> T {
         custom::map(z, |z| self.resolve().value_f32(z), |z| self.resolve().value_f64(z))
     }
@@ -232,16 +250,37 @@ impl Activation {
 
     /// Where the slope jumps, in ascending order: where a unit switches between its linear pieces. Nothing for smooth
     /// activations.
+    ///
+    /// ```
+    /// # use gmp_nn::Activation;
+    /// assert_eq!(Activation::Relu.kinks(), [0.0]);
+    /// assert_eq!(Activation::HardTanh.kinks(), [-1.0, 1.0]);
+    /// assert!(Activation::Tanh.kinks().is_empty());
+    /// ```
     pub fn kinks(self) -> &'static [f64] {
         self.resolve().kinks()
     }
 
     /// Whether g(c·z) = c·g(z) for every c > 0: whether a positive scale may move through it.
+    ///
+    /// ```
+    /// # use gmp_nn::Activation;
+    /// assert_eq!(Activation::Relu.value(2.0 * 3.0), 2.0 * Activation::Relu.value(3.0));
+    /// assert!(Activation::Relu.is_homogeneous());
+    /// assert!(!Activation::Tanh.is_homogeneous());
+    /// ```
     pub fn is_homogeneous(self) -> bool {
         self.resolve().is_homogeneous()
     }
 
     /// Whether it is linear between its kinks.
+    ///
+    /// ```
+    /// # use gmp_nn::Activation;
+    /// let linear = Activation::ALL.into_iter().filter(|activation| activation.is_piecewise_linear());
+    /// let names: Vec<_> = linear.map(Activation::name).collect();
+    /// assert_eq!(names, ["identity", "relu", "leaky_relu", "absolute_value", "hard_tanh"]);
+    /// ```
     pub fn is_piecewise_linear(self) -> bool {
         self.resolve().is_piecewise_linear()
     }

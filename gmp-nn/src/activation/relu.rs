@@ -4,6 +4,12 @@ use super::{Pointwise, Reads};
 use gmp_math::Scalar;
 
 /// g(z) = max(z, 0), with slope 0 at 0.
+///
+/// ```
+/// use gmp_nn::Activation::Relu;
+/// assert_eq!([-2.0, 0.0, 3.0].map(|z| Relu.value(z)), [0.0, 0.0, 3.0]);
+/// assert_eq!([-2.0, 0.0, 3.0].map(|z| Relu.slope(z)), [0.0, 0.0, 1.0]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Relu;
 

@@ -4,6 +4,11 @@ use super::{Pointwise, Reads};
 use gmp_math::Scalar;
 
 /// g(z) = 1/(1 + e⁻ᶻ), with slope g (1 − g).
+///
+/// ```
+/// use gmp_nn::Activation::Sigmoid;
+/// assert_eq!((Sigmoid.value(0.0), Sigmoid.slope(0.0)), (0.5, 0.25));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sigmoid;
 

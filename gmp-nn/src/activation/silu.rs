@@ -8,6 +8,12 @@ use gmp_math::Scalar;
 ///
 /// Source: Elfwing, Uchibe & Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation in
 /// Reinforcement Learning", Neural Networks 2018.
+///
+/// ```
+/// use gmp_nn::Activation::Silu;
+/// assert_eq!((Silu.value(0.0), Silu.slope(0.0)), (0.0, 0.5));
+/// assert!((Silu.value(10.0_f64) - 10.0).abs() < 1e-3); // nearly the identity
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silu;
 

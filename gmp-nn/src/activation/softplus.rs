@@ -6,6 +6,12 @@ use gmp_math::Scalar;
 /// g(z) = ln(1 + eᶻ), with slope 1 − e⁻ᵍ.
 ///
 /// Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing", NeurIPS 2000.
+///
+/// ```
+/// use gmp_nn::Activation::Softplus;
+/// assert!((Softplus.value(0.0) - 2.0_f64.ln()).abs() < 1e-15);
+/// assert_eq!(Softplus.value(1000.0), 1000.0); // nothing overflows
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Softplus;
 

@@ -4,6 +4,12 @@ use super::{Pointwise, Reads};
 use gmp_math::Scalar;
 
 /// g(z) = tanh z, with slope 1 − g².
+///
+/// ```
+/// use gmp_nn::Activation::Tanh;
+/// assert_eq!((Tanh.value(0.0), Tanh.slope(0.0)), (0.0, 1.0));
+/// assert_eq!(Tanh.value(100.0), 1.0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tanh;
 

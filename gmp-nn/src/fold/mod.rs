@@ -49,6 +49,18 @@ pub fn to_standard<T: Element>(network: &Network<T>) -> Result<Network<T>, Error
 /// A unit without weights is the constant g(b): that goes to the biases of the layer behind, and the unit gets the
 /// radius 0.
 ///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization, fold};
+/// let mut network = Mlp::new(2, &[1], 1, Parameterization::Standard).build::<f64>(1)?;
+/// network.parameters.set("hidden1.weights", &[3.0, 4.0])?;
+/// network.parameters.set("hidden1.bias", &[10.0])?;
+///
+/// let geometric = fold::to_geometric(&network)?;
+/// assert_eq!(geometric.parameters.get("hidden1.radius"), Some(&[5.0][..])); // ‖(3, 4)‖
+/// assert_eq!(geometric.parameters.get("hidden1.offset"), Some(&[2.0][..])); // 10/5
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`to_standard`], and weights that are not finite, named.
 pub fn to_geometric<T: Element>(network: &Network<T>) -> Result<Network<T>, Error> {

@@ -76,6 +76,14 @@ pub trait Layer<T: Element>: Debug + Send + Sync {
 }
 
 /// The layers of this crate, for whatever looks into a network.
+///
+/// ```
+/// use gmp_nn::{LayerView, Mlp, Parameterization};
+/// let network = Mlp::new(2, &[8], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let LayerView::Units(units) = network.layers()[0].layer.view() else { panic!("hidden1 has units") };
+/// assert_eq!(units.activation().name(), "relu");
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LayerView<'a, T> {
@@ -99,10 +107,29 @@ pub enum LayerView<'a, T> {
 }
 
 /// Layers one after the other, with their names.
+///
+/// ```
+/// use gmp_nn::{Dense, LayerView, NetworkSpec, Parameterization::Standard};
+/// let spec = NetworkSpec::vector(4).residual("block", vec![Dense::new(4, Standard).into()], vec![]);
+/// let network = spec.build::<f64>(1)?;
+/// let LayerView::Residual { main, shortcut } = network.layers()[0].layer.view() else { panic!("a block") };
+/// assert_eq!(main.layers()[0].name, "block.main1");
+/// assert!(shortcut.layers().is_empty()); // the identity
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Chain<T>(pub(crate) Vec<NamedLayer<T>>);
 
 /// A layer in a network.
+///
+/// ```
+/// use gmp_nn::{Mlp, Parameterization};
+/// let network = Mlp::new(2, &[8], 1, Parameterization::Standard).build::<f64>(1)?;
+/// let output = &network.layers()[1];
+/// assert_eq!((output.name.as_str(), output.layer.summary()), ("output", "dense, SP".to_owned()));
+/// assert_eq!(output.parameters, 24..33); // behind the 24 of hidden1
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct NamedLayer<T> {
     /// Its name, unique in the network.

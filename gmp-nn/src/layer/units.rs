@@ -58,6 +58,18 @@ impl<T: Element> UnitLayer<T> {
     }
 
     /// Weights, biases and scales of the units, before any normalization.
+    ///
+    /// ```
+    /// use gmp_nn::{LayerView, Mlp, Parameterization};
+    /// let mut network = Mlp::new(2, &[1], 1, Parameterization::WeightNorm).build::<f64>(1)?;
+    /// network.parameters.set("hidden1.v", &[3.0, 4.0])?; // any length: the direction counts
+    /// network.parameters.set("hidden1.length", &[10.0])?;
+    ///
+    /// let LayerView::Units(units) = network.layers()[0].layer.view() else { panic!("hidden1 has units") };
+    /// let effective = units.effective(network.parameters.values(), network.buffers.values());
+    /// assert_eq!(effective.weights, [6.0, 8.0]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn effective(&self, parameters: &[T], buffers: &[T]) -> EffectiveWeights<T> {
         let mut effective = EffectiveWeights::default();
         effective.read(&*self.weights, parameters, buffers);

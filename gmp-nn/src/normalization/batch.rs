@@ -8,12 +8,23 @@ use gmp_autograd::Var;
 use serde::{Deserialize, Serialize};
 
 /// Options of batch normalization; the defaults are Keras'.
+///
+/// ```
+/// use gmp_nn::normalization::BatchNorm;
+/// use gmp_nn::{Mlp, Parameterization};
+/// let options = BatchNorm { momentum: 0.9, ..Default::default() }; // PyTorch's momentum of 0.1
+/// let network = Mlp::new(3, &[8], 1, Parameterization::Standard).normalization(options).build::<f64>(1)?;
+/// assert_eq!(network.parameters.get("hidden1.gain"), Some(&[1.0; 8][..]));
+/// assert_eq!(network.buffers.get("hidden1.running_variance"), Some(&[1.0; 8][..]));
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchNorm {
     /// ϵ, added to the variance.
     pub epsilon: f64,
-    /// Of the running statistics: `momentum · running + (1 − momentum) · batch`.
+    /// Of the running statistics: `momentum · running + (1 − momentum) · batch`, as Keras has it; PyTorch's is
+    /// 1 − momentum.
     pub momentum: f64,
     /// Whether there are a gain γ and a shift β.
     pub affine: bool,

@@ -7,10 +7,20 @@ use gmp_autograd::Var;
 use serde::{Deserialize, Serialize};
 
 /// Options of mean-only batch normalization.
+///
+/// ```
+/// use gmp_nn::normalization::BatchMean;
+/// use gmp_nn::{Mlp, Parameterization};
+/// let mlp = Mlp::new(3, &[8], 1, Parameterization::WeightNorm).normalization(BatchMean { momentum: 0.9 });
+/// let network = mlp.build::<f64>(1)?;
+/// assert_eq!(network.buffers.get("hidden1.running_mean"), Some(&[0.0; 8][..])); // one per unit
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchMean {
-    /// Of the running mean: `momentum · running + (1 − momentum) · batch`.
+    /// Of the running mean: `momentum · running + (1 − momentum) · batch`, as Keras has it; PyTorch's is
+    /// 1 − momentum.
     pub momentum: f64,
 }
 

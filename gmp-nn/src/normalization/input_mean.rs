@@ -5,10 +5,20 @@ use crate::{Declare, Element, Error};
 use serde::{Deserialize, Serialize};
 
 /// Options of input mean normalization: mean-only batch normalization of what goes into a layer.
+///
+/// ```
+/// use gmp_nn::normalization::InputMean;
+/// use gmp_nn::{Mlp, Parameterization};
+/// let mlp = Mlp::new(3, &[8], 1, Parameterization::Geometric).normalization(InputMean { momentum: 0.9 });
+/// let network = mlp.build::<f64>(1)?;
+/// assert_eq!(network.buffers.get("hidden1.running_mean"), Some(&[0.0; 3][..])); // one per input
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InputMean {
-    /// Of the running mean: `momentum · running + (1 − momentum) · batch`.
+    /// Of the running mean: `momentum · running + (1 − momentum) · batch`, as Keras has it; PyTorch's is
+    /// 1 − momentum.
     pub momentum: f64,
 }
 

@@ -7,6 +7,35 @@ use gmp_autograd::{Var, op as basic};
 use serde::{Deserialize, Serialize};
 
 /// Options of layer normalization. A row is a sample of a dense layer, a pixel of a convolution.
+///
+/// ```
+/// use gmp_autograd::Mat;
+/// use gmp_nn::normalization::LayerNorm;
+/// use gmp_nn::NetworkSpec;
+/// let options = LayerNorm { epsilon: 0.0, ..Default::default() };
+/// let network = NetworkSpec::vector(2).normalization("norm", options).build::<f64>(1)?;
+/// let y = network.predict(Mat::new(&[3.0, 5.0, 100.0, 200.0], 2, 2));
+/// assert_eq!(y, [-1.0, 1.0, -1.0, 1.0]); // every row has the mean 0 and the variance 1
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+///
+/// # Activation boundaries
+/// Where the activation switches at 0 alone, as ReLU does, and there is no shift β, which is the default, a unit switches
+/// on a hyperplane: where its w·x + b is the mean of all units', (w − w̄)·x + (b − b̄) = 0. [`Boundaries`] are then exact.
+///
+/// With a shift, or another kink than 0, it switches on a curved surface, because the variance of the row depends on x.
+/// There is no hyperplane to report, and `Boundaries` hold that of the mean as a *stand-in*: the same for every shift and
+/// every kink, and not where the unit switches.
+///
+/// ```
+/// # use gmp_nn::{Activation, Boundaries, Mlp, Normalization, Parameterization};
+/// let mlp = Mlp::new(2, &[3], 1, Parameterization::Standard).normalization(Normalization::layer());
+/// let network = mlp.activation(Activation::HardTanh).build::<f64>(1)?;
+/// let mut boundaries = Boundaries::default();
+/// network.boundaries("hidden1", &mut boundaries);
+/// assert_eq!(boundaries.offsets[..3], boundaries.offsets[3..]); // the kinks −1 and 1 make no difference
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LayerNorm {

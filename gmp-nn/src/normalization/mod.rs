@@ -40,7 +40,7 @@ pub const EPSILON: f64 = 1e-3;
 /// A kind of normalization: declares its parameters and buffers, and returns what normalizes with them.
 ///
 /// ```
-/// use gmp_autograd::{Tape, Var, op as basic};
+/// use gmp_autograd::{Var, op as basic};
 /// use gmp_nn::normalization::{Normalize, Normalizer};
 /// use gmp_nn::{Activation, Declare, Element, Error, Forward, Mlp, Normalization, Parameterization, Role, Slot, op};
 ///
@@ -91,6 +91,13 @@ pub trait Normalize<T: Element>: Debug + Send + Sync {
 }
 
 /// Where a normalization stands in a layer of units.
+///
+/// ```
+/// use gmp_nn::normalization::{BatchNorm, InputMean, Normalize, Placement};
+/// let placement = |normalization: &dyn Normalize<f64>| normalization.placement();
+/// assert_eq!(placement(&BatchNorm::default()), Placement::PreActivation);
+/// assert_eq!(placement(&InputMean::default()), Placement::Input);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
     /// Between the linear map and the activation.
@@ -99,7 +106,7 @@ pub enum Placement {
     Input,
 }
 
-/// A normalization of one layer, with its parameters and buffers.
+/// A normalization of one layer, with its parameters and buffers; [`Normalize`] has an example.
 pub trait Normalizer<T: Element>: Debug + Send + Sync {
     /// `g(N(z))` with the statistics of this batch. One that keeps running statistics updates them here, through
     /// [`Forward::split`], and names them in [`Normalizer::running`].
@@ -206,6 +213,12 @@ normalizations! {
 
 impl Normalization {
     /// Batch normalization with Keras' defaults.
+    ///
+    /// ```
+    /// # use gmp_nn::normalization::{BatchNorm, Normalization};
+    /// let keras = BatchNorm { epsilon: 1e-3, momentum: 0.99, affine: true };
+    /// assert_eq!(Normalization::batch(), Normalization::Batch(keras));
+    /// ```
     pub fn batch() -> Self {
         BatchNorm::default().into()
     }
@@ -218,14 +231,32 @@ impl Normalization {
         InputMean::default().into()
     }
     /// Layer normalization with Keras' ϵ, without gain and shift.
+    ///
+    /// ```
+    /// # use gmp_nn::normalization::{LayerNorm, Normalization};
+    /// assert_eq!(Normalization::layer(), Normalization::Layer(LayerNorm { epsilon: 1e-3, affine: false }));
+    /// ```
     pub fn layer() -> Self {
         LayerNorm::default().into()
     }
     /// The name in summaries and errors: `"batch_norm"`.
+    ///
+    /// ```
+    /// # use gmp_nn::Normalization;
+    /// let all = [Normalization::None, Normalization::batch(), Normalization::batch_mean()];
+    /// assert_eq!(all.map(|normalization| normalization.name()), ["none", "batch_norm", "batch_mean"]);
+    /// ```
     pub fn name(&self) -> &'static str {
         self.implementation::<f64>().map_or("none", |n| n.name())
     }
     /// Whether there is none.
+    ///
+    /// ```
+    /// # use gmp_nn::{Dense, Normalization, Parameterization};
+    /// let dense = Dense::new(8, Parameterization::Standard);
+    /// assert!(dense.normalization.is_none()); // the default
+    /// assert!(!dense.normalization(Normalization::batch()).normalization.is_none());
+    /// ```
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }

@@ -39,6 +39,21 @@ pub fn conv2d<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, geometry: &Geometr
 
 /// `g(x ⋆ w + b)`: as [`conv2d`], with a bias for every filter in the 1×filters row b.
 ///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::conv::{Geometry, Images, Padding, Window};
+/// use gmp_nn::{Activation, op};
+///
+/// let images = Images { batch: 1, height: 2, width: 1, channels: 1 };
+/// let geometry = Geometry::new(images, Window::new(1, 1, Padding::Valid), 1)?;
+/// let mut tape = Tape::<f32>::new();
+/// tape.begin(&[]);
+/// let (x, w, b) = (tape.input(&[1.0, 2.0], 2, 1), tape.input(&[10.0], 1, 1), tape.input(&[-15.0], 1, 1));
+/// let y = op::conv2d_bias(&mut tape, [x, w, b], &geometry, Activation::Relu);
+/// assert_eq!(tape.value(y).data(), [0.0, 5.0]);
+/// # Ok::<(), gmp_nn::conv::GeometryError>(())
+/// ```
+///
 /// # Panics
 /// As [`conv2d`].
 #[track_caller]

@@ -36,6 +36,19 @@ impl GeometricOptions {
 }
 
 /// How geometric units take their first direction from the sampled weights.
+///
+/// ```
+/// use gmp_nn::{DirectionInit, Error, Mlp, Parameterization};
+/// // How many of a hundred units in the plane point downwards at the start.
+/// let downwards = |directions| -> Result<usize, Error> {
+///     let mlp = Mlp { directions, ..Mlp::new(2, &[100], 1, Parameterization::Geometric) };
+///     let network = mlp.build::<f64>(1)?;
+///     Ok(network.parameters.get("hidden1.angles").unwrap().iter().filter(|angle| angle.sin() < 0.0).count())
+/// };
+/// assert_eq!(downwards(DirectionInit::HalfSphere)?, 0);
+/// assert!((30..70).contains(&downwards(DirectionInit::Exact)?));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DirectionInit {
@@ -47,6 +60,20 @@ pub enum DirectionInit {
 }
 
 /// On which side of the activation the radius is.
+///
+/// ```
+/// use gmp_autograd::Mat;
+/// use gmp_nn::{Activation, Dense, GeometricOptions, NetworkSpec, Parameterization, RadiusPlacement};
+/// let inside = GeometricOptions { radius: RadiusPlacement::Inside, ..Default::default() };
+/// let start = |parameterization| {
+///     let hidden = Dense::new(8, parameterization).activation(Activation::Tanh).geometric(inside);
+///     let network = NetworkSpec::vector(2).layer("hidden1", hidden).output(1).build::<f64>(1)?;
+///     Ok::<_, gmp_nn::Error>(network.predict(Mat::new(&[0.5, -1.0], 1, 2))[0])
+/// };
+/// let difference = start(Parameterization::Geometric)? - start(Parameterization::Standard)?;
+/// assert!(difference.abs() < 1e-12);
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RadiusPlacement {
@@ -59,6 +86,21 @@ pub enum RadiusPlacement {
 }
 
 /// The fan out that a geometric convolution's initial weights are drawn for.
+///
+/// ```
+/// use gmp_nn::conv::{Padding, Window};
+/// use gmp_nn::{Convolution, FanOut, GeometricOptions, NetworkSpec, Parameterization::Geometric};
+/// // One filter of 3×3 pixels on one channel: how long its weights are at the start.
+/// let radius = |fan_out| {
+///     let options = GeometricOptions { fan_out, ..Default::default() };
+///     let convolution = Convolution::new(1, Window::new(3, 1, Padding::Same), Geometric).geometric(options);
+///     let network = NetworkSpec::image(8, 8, 1).layer("conv1", convolution).build::<f64>(1)?;
+///     Ok::<_, gmp_nn::Error>(network.parameters.get("conv1.radius").unwrap()[0])
+/// };
+/// let ratio = radius(FanOut::Filters)? / radius(FanOut::Window)?;
+/// assert!((ratio.powi(2) - 1.8).abs() < 1e-12); // (1 + 1)·9/(1·9 + 1)
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FanOut {

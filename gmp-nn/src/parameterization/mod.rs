@@ -90,7 +90,7 @@ pub trait Parameterize<T: Element>: Debug + Send + Sync {
     }
 }
 
-/// The weights of one layer, made of its parameters.
+/// The weights of one layer, made of its parameters; [`Parameterize`] has an example.
 pub trait Weights<T: Element>: Debug + Send + Sync {
     /// Weights, biases and scales as variables.
     fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit;
@@ -114,6 +114,20 @@ pub struct Unit {
 }
 
 /// `scale · g(x·weights + bias)` as numbers: a layer in plain terms, whatever its parameterization.
+///
+/// ```
+/// use gmp_nn::{LayerView, Mlp, Parameterization};
+/// let mut network = Mlp::new(2, &[1], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// network.parameters.set("hidden1.angles", &[0.0])?;
+/// network.parameters.set("hidden1.offset", &[-2.0])?;
+/// network.parameters.set("hidden1.radius", &[7.0])?;
+///
+/// let LayerView::Units(units) = network.layers()[0].layer.view() else { panic!("hidden1 has units") };
+/// let effective = units.effective(network.parameters.values(), network.buffers.values());
+/// assert_eq!(effective.weights, [1.0, 0.0]); // u(θ): the unit is 7·relu(x₁ − 2)
+/// assert_eq!((&effective.bias[..], &effective.scale[..]), (&[-2.0][..], &[7.0][..]));
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EffectiveWeights<T> {
     /// Inputs × units, row-major.
@@ -157,6 +171,15 @@ fn for_precision<T: Element>(custom: &'static dyn CustomParameterization) -> &'s
 macro_rules! parameterizations {
     ($($(#[$doc:meta])* $variant:ident = $name:literal as $implementation:expr,)*) => {
         /// How the weights of a layer are made of the numbers that are trained.
+        ///
+        /// ```
+        /// use gmp_nn::{Mlp, Parameterization};
+        /// let network = Mlp::new(2, &[8], 1, Parameterization::Geometric).build::<f64>(1)?;
+        /// assert!(network.parameters.get("hidden1.angles").is_some()); // and no weights
+        /// assert_eq!("WN".parse(), Ok(Parameterization::WeightNorm));
+        /// assert_eq!(Parameterization::Standard.to_string(), "SP");
+        /// # Ok::<(), gmp_nn::Error>(())
+        /// ```
         #[derive(Debug, Clone, Copy)]
         pub enum Parameterization {
             $($(#[$doc])* $variant,)*
@@ -170,6 +193,11 @@ macro_rules! parameterizations {
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
 
             /// The paper's short name.
+            ///
+            /// ```
+            /// # use gmp_nn::Parameterization;
+            /// assert_eq!(Parameterization::ALL.map(Parameterization::name), ["SP", "WN", "GmP"]);
+            /// ```
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*

@@ -14,6 +14,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What flows into a network or between its layers, for one sample.
+///
+/// ```
+/// use gmp_nn::Features;
+/// let image = Features::Image { height: 32, width: 32, channels: 3 };
+/// assert_eq!((image.rows(), image.columns(), image.to_string()), (1024, 3, "32×32×3".to_owned()));
+/// assert_eq!((Features::Vector(13).rows(), Features::Vector(13).columns()), (1, 13));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Features {
@@ -73,6 +80,15 @@ impl fmt::Display for Features {
 }
 
 /// One layer of a network.
+///
+/// ```
+/// use gmp_nn::{Dense, LayerSpec, Parameterization};
+/// let layer: LayerSpec = Dense::new(64, Parameterization::Geometric).into();
+/// let json = serde_json::to_string(&layer)?;
+/// assert_eq!(json, r#"{"dense":{"units":64,"parameterization":"GmP","activation":"relu"}}"#);
+/// assert_eq!(serde_json::from_str::<LayerSpec>(&json)?, layer);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", from = "written::LayerSpec")]
 pub enum LayerSpec {
@@ -105,6 +121,12 @@ pub enum LayerSpec {
 
 impl LayerSpec {
     /// A normalization as a layer of its own, with nothing behind it.
+    ///
+    /// ```
+    /// use gmp_nn::{LayerSpec, NetworkSpec, Normalization};
+    /// let spec = NetworkSpec::vector(3).layer("norm", LayerSpec::normalization(Normalization::batch()));
+    /// assert_eq!(spec, NetworkSpec::vector(3).normalization("norm", Normalization::batch()));
+    /// ```
     pub fn normalization(normalization: impl Into<Normalization>) -> Self {
         Self::Normalization { normalization: normalization.into(), activation: Activation::Identity }
     }
@@ -155,6 +177,12 @@ pub struct NetworkSpec {
 
 impl NetworkSpec {
     /// A network without layers, into which `input` flows.
+    ///
+    /// ```
+    /// use gmp_nn::{Features, NetworkSpec};
+    /// let spec = NetworkSpec::new(Features::Vector(13)).output(1);
+    /// assert_eq!(spec, NetworkSpec::vector(13).output(1));
+    /// ```
     pub fn new(input: Features) -> Self {
         Self { input, layers: Vec::new() }
     }
@@ -163,11 +191,26 @@ impl NetworkSpec {
         Self::new(Features::Vector(inputs))
     }
     /// A network without layers, into which images flow.
+    ///
+    /// ```
+    /// use gmp_nn::{Features, NetworkSpec};
+    /// let spec = NetworkSpec::image(28, 28, 1).global_average_pool("average").output(10);
+    /// assert_eq!(spec.build::<f32>(1)?.input(), Features::Image { height: 28, width: 28, channels: 1 });
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     pub fn image(height: usize, width: usize, channels: usize) -> Self {
         Self::new(Features::Image { height, width, channels })
     }
     /// The same with one more layer. Its name is the first part of its parameters' names, and names the stream of
     /// random numbers that its initial weights are drawn from.
+    ///
+    /// ```
+    /// use gmp_nn::{Activation, Dense, NetworkSpec, Parameterization::Standard};
+    /// let spec = NetworkSpec::vector(3).layer("wide", Dense::new(64, Standard).activation(Activation::Silu));
+    /// let names: Vec<_> = spec.build::<f64>(1)?.parameters.entries().iter().map(|e| e.name.clone()).collect();
+    /// assert_eq!(names, ["wide.weights", "wide.bias"]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn layer(mut self, name: impl Into<String>, layer: impl Into<LayerSpec>) -> Self {
         self.layers.push((name.into(), layer.into()));
@@ -179,6 +222,15 @@ impl NetworkSpec {
         self.layer(name, Dense::new(units, parameterization))
     }
     /// The same with a convolution and a ReLU.
+    ///
+    /// ```
+    /// use gmp_nn::conv::{Padding, Window};
+    /// use gmp_nn::{NetworkSpec, Parameterization::Standard};
+    /// let window = Window::new(5, 2, Padding::Same); // 5×5 pixels, every other position
+    /// let network = NetworkSpec::image(32, 32, 3).convolution("conv1", 16, window, Standard).build::<f32>(1)?;
+    /// assert_eq!(network.output().to_string(), "16×16×16");
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn convolution(
         self,
@@ -195,21 +247,57 @@ impl NetworkSpec {
         self.layer(name, LayerSpec::normalization(normalization))
     }
     /// The same with the largest number under a window.
+    ///
+    /// ```
+    /// use gmp_autograd::Mat;
+    /// use gmp_nn::NetworkSpec;
+    /// use gmp_nn::conv::{Padding, Window};
+    /// let network = NetworkSpec::image(2, 2, 1).max_pool("pool", Window::new(2, 2, Padding::Valid)).build::<f64>(1)?;
+    /// assert_eq!(network.predict(Mat::new(&[1.0, 7.0, 3.0, 4.0], 4, 1)), [7.0]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn max_pool(self, name: impl Into<String>, window: Window) -> Self {
         self.layer(name, LayerSpec::MaxPool { window })
     }
     /// The same with the mean of every channel.
+    ///
+    /// ```
+    /// use gmp_autograd::Mat;
+    /// use gmp_nn::NetworkSpec;
+    /// let network = NetworkSpec::image(1, 2, 2).global_average_pool("average").build::<f64>(1)?;
+    /// let two_pixels = [1.0, 10.0, /* the next pixel */ 3.0, 30.0];
+    /// assert_eq!(network.predict(Mat::new(&two_pixels, 2, 2)), [2.0, 20.0]);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn global_average_pool(self, name: impl Into<String>) -> Self {
         self.layer(name, LayerSpec::GlobalAveragePool)
     }
     /// The same with a residual block.
+    ///
+    /// ```
+    /// use gmp_nn::{Activation, Dense, NetworkSpec, Parameterization::Standard};
+    /// let main = vec![
+    ///     Dense::new(16, Standard).into(),
+    ///     Dense::new(4, Standard).activation(Activation::Identity).into(), // as wide as what flows in
+    /// ];
+    /// let network = NetworkSpec::vector(4).residual("block", main, vec![]).build::<f64>(1)?;
+    /// assert_eq!(network.parameters.entries()[0].name, "block.main1.weights");
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn residual(self, name: impl Into<String>, main: Vec<LayerSpec>, shortcut: Vec<LayerSpec>) -> Self {
         self.layer(name, LayerSpec::Residual { main, shortcut })
     }
     /// The same with an output layer called `output`: dense, standard, without an activation.
+    ///
+    /// ```
+    /// use gmp_nn::{Features, NetworkSpec, Parameterization};
+    /// let spec = NetworkSpec::vector(3).dense("hidden1", 8, Parameterization::Geometric).output(2);
+    /// assert_eq!(spec.build::<f64>(1)?.output(), Features::Vector(2));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn output(self, units: usize) -> Self {
         self.layer("output", Dense::new(units, Parameterization::Standard).activation(Activation::Identity))
@@ -223,6 +311,15 @@ impl NetworkSpec {
     /// A unit's fans are those of Keras: its inputs, and for a dense layer the number of units; for a convolution
     /// k·k·channels and k·k·filters. The authors' geometric convolutions have k·k·channels and filters, so that they
     /// start as the others times a number greater than 1, unless [`FanOut::Window`](crate::FanOut::Window) is chosen.
+    ///
+    /// ```
+    /// use gmp_nn::{NetworkSpec, Parameterization::Standard};
+    /// let image = NetworkSpec::image(32, 32, 3).dense("hidden1", 64, Standard);
+    /// assert_eq!(
+    ///     image.build::<f32>(1).unwrap_err().to_string(),
+    ///     "hidden1: Image { height: 32, width: 32, channels: 3 } flows in, expected a vector"
+    /// );
+    /// ```
     ///
     /// # Errors
     /// A layer without inputs or units, one that does not fit what flows into it or into memory, or the second of a
@@ -242,6 +339,8 @@ impl NetworkSpec {
     ///     let mut rng = Rng::new(7, layer);
     ///     weights.iter_mut().for_each(|w| *w = (2.0 / fan_in as f64).sqrt() * rng.normal());
     /// })?;
+    /// let radii = network.parameters.get("hidden1.radius").unwrap(); // lengths of 20 numbers of variance 2/20
+    /// assert!((radii.iter().map(|r| r * r).sum::<f64>() / 64.0 - 2.0).abs() < 0.5);
     /// # Ok::<(), gmp_nn::Error>(())
     /// ```
     ///

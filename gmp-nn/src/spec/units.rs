@@ -31,6 +31,17 @@ pub struct Dense {
 }
 
 /// Units that slide over an image.
+///
+/// ```
+/// use gmp_nn::conv::{Padding, Window};
+/// use gmp_nn::{Convolution, NetworkSpec, Normalization, Parameterization};
+/// let convolution = Convolution::new(16, Window::new(3, 1, Padding::Same), Parameterization::WeightNorm)
+///     .normalization(Normalization::batch_mean());
+/// let network = NetworkSpec::image(8, 8, 3).layer("conv1", convolution).build::<f32>(1)?;
+/// let filters = network.parameters.matrix("conv1.v").unwrap();
+/// assert_eq!((filters.rows(), filters.cols()), (27, 16)); // 3·3·3 inputs × filters
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Convolution {
     /// Number of units.

@@ -4,6 +4,17 @@ use std::io;
 use std::path::PathBuf;
 
 /// A checkpoint (or another file of a network) that could not be written, read or used: which file, and what is wrong.
+///
+/// ```
+/// use gmp_train::checkpoint::Checkpoint;
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("photo.jpg");
+/// std::fs::write(&file, [0xff, 0xd8, 0xff, 0xe0].repeat(10))?;
+/// let error = Checkpoint::<f64>::read(&file).unwrap_err();
+/// assert_eq!(error.file, file);
+/// assert!(error.to_string().contains("photo.jpg: not a checkpoint: it begins with [ff, d8, "), "{error}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", file.display())]
 pub struct CheckpointError {
@@ -14,6 +25,13 @@ pub struct CheckpointError {
 }
 
 /// What is wrong with a checkpoint.
+///
+/// ```
+/// use gmp_train::checkpoint::{Checkpoint, Problem};
+/// let problem = Checkpoint::<f64>::from_bytes(b"PK").unwrap_err(); // a zip archive, say
+/// let Problem::Magic { found, expected } = problem else { panic!("{problem}") };
+/// assert_eq!((found, &expected), (b"PK".to_vec(), b"gmpckpt\n"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {

@@ -15,6 +15,16 @@ use std::path::{Path, PathBuf};
 /// to the disk and renamed; then the folder is flushed. So nothing else is written to, links that lie in wait included,
 /// and several processes may write the same file: one of them is last.
 ///
+/// ```
+/// use gmp_train::checkpoint::write_atomic;
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("results.json");
+/// write_atomic(&file, b"[1]")?;
+/// write_atomic(&file, b"[1,2]")?;
+/// assert_eq!(std::fs::read_to_string(&file)?, "[1,2]");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// The first of these steps that the operating system refuses. The old file is then as it was, unless it was the last
 /// step: the new one is in its place, and whether that outlasts a power cut is unknown.
@@ -62,6 +72,19 @@ const SUFFIX: &str = ".partial";
 const EXTENSION: &str = "checkpoint";
 
 /// When checkpoints are due.
+///
+/// ```
+/// use gmp_train::{Adam, Checkpoints, Dataset, Every, Loss, Mlp, Parameterization, Trainer};
+/// let folder = tempfile::tempdir()?;
+/// let data = Dataset::new((0..10).map(f64::from).collect(), 1, vec![1.0; 10], 1)?; // an epoch of 5 steps
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let mut checkpoints = Checkpoints::new(folder.path(), 9, Every::Epochs(1), |error| panic!("{error}"))
+///     .and(Every::Steps(4)); // inside the epochs too
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 2, 2, 0.01);
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut checkpoints)?;
+/// assert_eq!(std::fs::read_dir(folder.path())?.count(), 4); // after the steps 4, 5, 8 and 10
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Every {
     /// After this many steps.
@@ -75,6 +98,21 @@ pub enum Every {
 /// A checkpoint that cannot be written is reported and training goes on. The run's last state is always written, unless
 /// a number of its parameters or buffers is not finite (which [`Check::LossOnly`](crate::Check) lets pass): that is
 /// reported too, and displaces no good checkpoint.
+///
+/// ```
+/// use gmp_train::{Adam, Checkpoints, Dataset, Every, Loss, Mlp, Parameterization, Trainer};
+/// let folder = tempfile::tempdir()?;
+/// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let mut checkpoints =
+///     Checkpoints::new(folder.path(), 2, Every::Epochs(10), |error| eprintln!("WARNING: {error}"));
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 3, 35, 0.01);
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut checkpoints)?;
+/// let mut files: Vec<_> = std::fs::read_dir(folder.path())?.map(|file| file.unwrap().file_name()).collect();
+/// files.sort();
+/// assert_eq!(files, ["step-000000000030.checkpoint", "step-000000000035.checkpoint"]); // the last two
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Checkpoints<'a> {
     folder: PathBuf,
     keep: usize,
@@ -114,6 +152,20 @@ impl<'a> Checkpoints<'a> {
 
     /// Puts a text of the caller's into every checkpoint: what the run is and what the data are. (What a network is
     /// built of is in it anyway.)
+    ///
+    /// ```
+    /// use gmp_train::checkpoint::Newest;
+    /// use gmp_train::{Adam, Checkpoints, Dataset, Every, Loss, Mlp, Parameterization, Trainer};
+    /// let folder = tempfile::tempdir()?;
+    /// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+    /// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+    /// let mut checkpoints = Checkpoints::new(folder.path(), 1, Every::Epochs(1), |error| panic!("{error}"))
+    ///     .describe("the parabola, three points");
+    /// Trainer::of(Loss::MeanSquaredError).fit(&mut network, &mut Adam::default(), &data, None, &mut checkpoints)?;
+    /// let newest = Newest::<f64>::in_folder(folder.path())?.unwrap();
+    /// assert_eq!(newest.checkpoint.description, "the parabola, three points");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn describe(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
         self
@@ -186,6 +238,16 @@ fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The newest checkpoint of a folder that can be read, and what is wrong with the newer ones.
+///
+/// ```
+/// use gmp_train::checkpoint::Newest;
+/// let folder = tempfile::tempdir()?;
+/// assert!(Newest::<f64>::in_folder(folder.path())?.is_none()); // the run begins
+///
+/// std::fs::write(folder.path().join("step-000000000100.checkpoint"), "damaged")?;
+/// assert!(Newest::<f64>::in_folder(folder.path()).is_err()); // there is one, and it cannot be read
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Newest<T> {
     /// The checkpoint.

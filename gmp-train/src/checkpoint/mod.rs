@@ -3,7 +3,7 @@
 //! ```
 //! use gmp_nn::{Mlp, Parameterization};
 //! use gmp_train::checkpoint::{Checkpoints, Every, Newest};
-//! use gmp_train::{Adam, Dataset, Loss, Monitor, Trainer};
+//! use gmp_train::{Adam, Dataset, Loss, Trainer};
 //!
 //! let data = Dataset::new((0..20).map(f64::from).collect(), 1, vec![1.0; 20], 1)?;
 //! let build = || Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1);
@@ -66,6 +66,20 @@ pub struct Tensor<T> {
 const IN_MEMORY: &str = "checkpoint in memory";
 
 /// A run at one moment.
+///
+/// ```
+/// use gmp_train::{Adam, Checkpoint, Loss, Mlp, Parameterization, State, TrainState, Trainer};
+/// let network = Mlp::new(2, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let (trainer, adam) = (Trainer::of(Loss::MeanSquaredError), Adam::default());
+/// let progress = TrainState::start(&trainer);
+/// let state = State { trainer: &trainer, model: &network, optimizer: &adam, progress: &progress };
+///
+/// let checkpoint = Checkpoint::<f64>::from_bytes(&Checkpoint::new(&state, "two inputs").to_bytes()?)?;
+/// assert_eq!((checkpoint.description.as_str(), checkpoint.optimizer.kind.as_str()), ("two inputs", "adam"));
+/// let angles = &checkpoint.parameters[0];
+/// assert_eq!((angles.name.as_str(), angles.rows, angles.cols), ("hidden1.angles", 1, 5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint<T> {
     /// What the caller says of the run and the data.
@@ -113,6 +127,12 @@ impl<T: Element> Checkpoint<T> {
 
     /// Reads a file.
     ///
+    /// ```
+    /// use gmp_train::Checkpoint;
+    /// let error = Checkpoint::<f64>::read("runs/7/step-000000000100.checkpoint".as_ref()).unwrap_err();
+    /// assert!(error.to_string().starts_with("runs/7/step-000000000100.checkpoint: cannot "), "{error}");
+    /// ```
+    ///
     /// # Errors
     /// If it cannot be read, is no regular file, is damaged or cut off, is no checkpoint, has a newer version of the format, or holds
     /// numbers of another type than `T`.
@@ -140,6 +160,20 @@ impl<T: Element> Checkpoint<T> {
     }
 
     /// Gives the model and the optimizer their state back; [`Trainer::fit_from`] goes on from the result.
+    ///
+    /// ```
+    /// use gmp_train::{Adam, Checkpoint, Loss, Mlp, Parameterization, State, TrainState, Trainer};
+    /// let build = |units| Mlp::new(2, &[units], 1, Parameterization::Geometric).build::<f64>(1);
+    /// let (network, trainer) = (build(5)?, Trainer::of(Loss::MeanSquaredError));
+    /// let progress = TrainState::start(&trainer);
+    /// let state = State { trainer: &trainer, model: &network, optimizer: &Adam::default(), progress: &progress };
+    /// let error = Checkpoint::new(&state, "").restore(&mut build(8)?, &mut Adam::default()).unwrap_err();
+    /// assert_eq!(
+    ///     error.problem.to_string(),
+    ///     "matrix 1: the file has hidden1.angles (1×5), expected hidden1.angles (1×8)"
+    /// );
+    /// # Ok::<(), gmp_train::gmp_nn::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the model's matrices are not those of the checkpoint, by name, shape and order, or the optimizer is

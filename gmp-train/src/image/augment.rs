@@ -5,6 +5,13 @@ use super::{Error, Picture, SIDE, stream};
 use gmp_nn::Rng;
 
 /// Which part of a picture is used, at which size.
+///
+/// ```
+/// use gmp_train::image::{Crop, Preparation};
+/// // Pictures of 48×48 pixels as they are.
+/// let whole = Preparation { crop: Crop::Whole { size: 48 }, ..Preparation::small(false) };
+/// assert_eq!(whole.size(), 48);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Crop {
@@ -32,6 +39,18 @@ pub enum Crop {
 /// What is done to every picture before the network sees it: crop, flip, `(x/255 − mean)/deviation` by channel.
 ///
 /// Resizing is bilinear with antialiasing and rounds to bytes, as Pillow does under PyTorch.
+///
+/// ```
+/// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
+/// let preparation = Preparation { mean: [1.0; 3], deviation: [0.5; 3], ..Preparation::small(false) };
+/// let (training, _) = SyntheticShapes::new(7, 1, 0);
+/// let loading = Loading { batch_size: 1, order: Order::AsStored, seed: 1, threads: 1 };
+/// let mut loader = Loader::new(std::sync::Arc::new(training), preparation, loading)?;
+/// loader.start(0, 0);
+/// let batch = loader.next_batch()?.unwrap();
+/// assert!(batch.images.iter().all(|x| (-2.0..=0.0).contains(x))); // (0 − 1)/0.5 to (1 − 1)/0.5
+/// # Ok::<(), gmp_train::image::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preparation {
     /// Which part.
@@ -46,6 +65,13 @@ pub struct Preparation {
 
 impl Preparation {
     /// 32×32 pictures as in the paper: the channel means of ImageNet32 subtracted, flipped at random in training.
+    ///
+    /// ```
+    /// # use gmp_train::image::{Crop, Preparation};
+    /// let (training, validation) = (Preparation::small(true), Preparation::small(false));
+    /// assert_eq!((training.crop, training.flip), (Crop::Whole { size: 32 }, true));
+    /// assert_eq!(validation, Preparation { flip: false, ..training });
+    /// ```
     pub fn small(training: bool) -> Self {
         let mean = [0.481_098, 0.457_471_34, 0.407_854_83];
         Self { crop: Crop::Whole { size: SIDE }, flip: training, mean, deviation: [1.0; 3] }
@@ -53,6 +79,12 @@ impl Preparation {
 
     /// ILSVRC by the recipe of the field: a random crop to 224 and a flip in training, the centre 224 of 256 in
     /// validation, the channel means and deviations of ImageNet.
+    ///
+    /// ```
+    /// # use gmp_train::image::{Crop, Preparation};
+    /// assert_eq!(Preparation::ilsvrc(true).crop, Crop::Random { size: 224 });
+    /// assert_eq!(Preparation::ilsvrc(false).crop, Crop::Centre { shorter: 256, size: 224 });
+    /// ```
     pub fn ilsvrc(training: bool) -> Self {
         let crop =
             if training { Crop::Random { size: 224 } } else { Crop::Centre { shorter: 256, size: 224 } };

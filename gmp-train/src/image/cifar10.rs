@@ -13,6 +13,18 @@ const CLASSES: u32 = 10;
 const MOST_BYTES: u64 = 1 << 30;
 
 /// CIFAR-10, or as much of it as the folder holds: `data_batch_*.bin` for training, `test_batch.bin` for testing.
+///
+/// ```
+/// use gmp_train::image::{Cifar10, ImageSource, Picture};
+/// // Two records: a label, then 32·32 pixels of red, of green and of blue.
+/// let record = |label, red| [vec![label], vec![red; 1024], vec![0; 2048]].concat();
+/// let pictures = Cifar10::from_bytes("test_batch.bin".as_ref(), [record(3, 255), record(9, 0)].concat())?;
+/// assert_eq!((pictures.len(), pictures.label(1), pictures.classes()), (2, 9, 10));
+/// let mut picture = Picture::default();
+/// pictures.decode(0, &mut picture)?;
+/// assert_eq!(picture.pixels[..3], [255, 0, 0]); // the first pixel is red
+/// # Ok::<(), gmp_train::image::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Cifar10 {
     files: Vec<(PathBuf, Vec<u8>)>,
@@ -22,6 +34,20 @@ pub struct Cifar10 {
 
 impl Cifar10 {
     /// Reads the training and the test pictures of a folder. They stay in memory as they are on disk.
+    ///
+    /// ```
+    /// use gmp_train::image::Cifar10;
+    /// let folder = tempfile::tempdir()?;
+    /// let error = Cifar10::open(folder.path()).unwrap_err();
+    /// assert!(error.to_string().ends_with(": no data_batch_*.bin"), "{error}");
+    ///
+    /// std::fs::write(folder.path().join("data_batch_1.bin"), [7; 3073])?;
+    /// std::fs::write(folder.path().join("test_batch.bin"), [1; 2 * 3073])?;
+    /// let (training, test) = Cifar10::open(folder.path())?;
+    /// # use gmp_train::image::ImageSource;
+    /// assert_eq!((training.len(), test.len()), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A missing file, something else than a regular file, a size that is no multiple of 3073, more than 1 GiB of
@@ -45,6 +71,12 @@ impl Cifar10 {
     }
 
     /// The pictures of one file, given its content; `path` is what messages call it.
+    ///
+    /// ```
+    /// use gmp_train::image::Cifar10;
+    /// let error = Cifar10::from_bytes("test_batch.bin".as_ref(), vec![0; 3000]).unwrap_err();
+    /// assert_eq!(error.to_string(), "test_batch.bin: 3000 bytes, expected a positive multiple of 3073");
+    /// ```
     ///
     /// # Errors
     /// As [`Cifar10::open`].

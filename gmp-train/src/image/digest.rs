@@ -29,6 +29,11 @@ impl Digest {
     }
 
     /// The same with the eight bytes of a number, the lowest first.
+    ///
+    /// ```
+    /// # use gmp_train::image::Digest;
+    /// assert_eq!(Digest::default().number(7), Digest::default().bytes(&[7, 0, 0, 0, 0, 0, 0, 0]));
+    /// ```
     #[must_use]
     pub fn number(self, number: u64) -> Self {
         self.bytes(&number.to_le_bytes())

@@ -4,6 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 /// A file that is not what its place and name promise: which one, what is wrong, what was expected.
+///
+/// ```
+/// use gmp_train::image::{Cifar10, Error};
+/// let error = Cifar10::from_bytes("data_batch_1.bin".as_ref(), vec![10; 3073]).unwrap_err();
+/// assert!(matches!(error, Error::Label { row: 0, got: 10, .. }));
+/// assert_eq!(error.to_string(), "data_batch_1.bin: label 10 of picture 0 (from 0), expected 0 to 9");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -8,6 +8,20 @@ use std::path::{Path, PathBuf};
 const LARGEST_FILE: u64 = 256 << 20;
 
 /// A folder of class folders. Pictures stay on disk; classes are numbered in the order of their names.
+///
+/// ```
+/// use gmp_train::image::{Ilsvrc, ImageSource};
+/// let folder = tempfile::tempdir()?;
+/// for file in ["train/cat/1.png", "train/dog/1.JPEG", "train/dog/2.jpg", "val/cat/1.png", "val/dog/1.png"] {
+///     let file = folder.path().join(file);
+///     std::fs::create_dir_all(file.parent().unwrap())?;
+///     std::fs::write(file, "")?; // a picture; it is not read before it is asked for
+/// }
+/// let (training, validation) = Ilsvrc::open(folder.path())?;
+/// assert_eq!((training.len(), validation.len()), (3, 2));
+/// assert_eq!((training.class_names()[1].as_str(), training.label(2)), ("dog", 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Ilsvrc {
     folder: PathBuf,

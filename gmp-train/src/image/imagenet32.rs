@@ -27,6 +27,14 @@ impl ImageNet32 {
     /// Reads the training pictures, `train_data_batch_*.npz`, however many there are, and the validation pictures,
     /// `val_data.npz`, of one folder.
     ///
+    /// ```
+    /// use gmp_train::image::ImageNet32;
+    /// let folder = tempfile::tempdir()?;
+    /// let error = ImageNet32::open(folder.path()).unwrap_err();
+    /// assert!(error.to_string().ends_with(": no train_data_batch_*.npz"), "{error}");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Missing files, something else than regular files, archives that are cut short or damaged, arrays that are
     /// missing or of another type or shape, more than 2,097,152 pictures together, and labels outside 1 to 1000.

@@ -23,6 +23,18 @@ const MOST_A_CORE: usize = 4;
 const AHEAD: usize = 2;
 
 /// Pictures and their classes.
+///
+/// ```
+/// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
+/// let (training, _) = SyntheticShapes::new(7, 12, 0);
+/// let loading = Loading { batch_size: 4, order: Order::AsStored, seed: 1, threads: 1 };
+/// let mut loader = Loader::new(std::sync::Arc::new(training), Preparation::small(false), loading)?;
+/// loader.start(0, 1); // from the second batch on
+/// let batch = loader.next_batch()?.unwrap();
+/// assert_eq!((batch.index, batch.samples, batch.labels), (1, &[4, 5, 6, 7][..], &[4, 5, 6, 7][..]));
+/// assert_eq!(batch.images.len(), 4 * 32 * 32 * 3);
+/// # Ok::<(), gmp_train::image::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
     /// Number of the batch in its epoch, from 0.
@@ -36,6 +48,19 @@ pub struct Batch<'a> {
 }
 
 /// A picture that was left out.
+///
+/// ```
+/// use gmp_train::image::{Crop, Loader, Loading, Order, Preparation, SyntheticShapes};
+/// let too_large = Preparation { crop: Crop::Whole { size: 48 }, ..Preparation::small(false) };
+/// let (training, _) = SyntheticShapes::new(7, 4, 0); // of 32×32 pixels
+/// let loading = Loading { batch_size: 4, order: Order::AsStored, seed: 1, threads: 1 };
+/// let mut loader = Loader::new(std::sync::Arc::new(training), too_large, loading)?;
+/// loader.start(0, 0);
+/// assert!(loader.next_batch().is_err()); // not one picture can be used
+/// let problem = &loader.skipped().next().unwrap().problem;
+/// assert_eq!(problem, "generated training picture 0: 32×32 pixels, expected 48×48");
+/// # Ok::<(), gmp_train::image::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// Its number in the source.
@@ -48,6 +73,22 @@ pub struct Skipped {
 ///
 /// A picture that cannot be read is left out of its batch, and reported by [`Loader::on_skipped`] and
 /// [`Loader::skipped`].
+///
+/// ```
+/// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
+/// use gmp_train::{Adam, Loss, NetworkSpec, TrainState, Trainer};
+/// let (training, _) = SyntheticShapes::new(7, 20, 0);
+/// let loading = Loading { batch_size: 8, order: Order::Shuffled, seed: 1, threads: 2 };
+/// let mut loader = Loader::new(std::sync::Arc::new(training), Preparation::small(true), loading)?;
+///
+/// // It is what a trainer takes batches from.
+/// let mut network = NetworkSpec::image(32, 32, 3).global_average_pool("average").output(10).build::<f32>(1)?;
+/// let trainer = Trainer::new(Loss::SoftmaxCrossEntropy, 8, 1, 0.01);
+/// let start = TrainState::start(&trainer);
+/// let fit = trainer.fit_batches(start, &mut network, &mut Adam::default(), &mut loader, None, &mut ())?;
+/// assert_eq!(fit.steps, 3); // of 8, 8 and 4 pictures
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -158,6 +199,15 @@ impl Loader {
     }
 
     /// Number of batches in an epoch.
+    ///
+    /// ```
+    /// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
+    /// let (training, _) = SyntheticShapes::new(7, 100, 0);
+    /// let loading = Loading { batch_size: 32, order: Order::Shuffled, seed: 1, threads: 1 };
+    /// let loader = Loader::new(std::sync::Arc::new(training), Preparation::small(true), loading)?;
+    /// assert_eq!((loader.len(), loader.batches()), (100, 4));
+    /// # Ok::<(), gmp_train::image::Error>(())
+    /// ```
     pub fn batches(&self) -> usize {
         self.shared.loading.batches(self.len())
     }

@@ -6,6 +6,20 @@ use std::ops::Range;
 /// a batch together.
 pub(super) const PIECE: usize = 16;
 /// In which order pictures come.
+///
+/// ```
+/// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
+/// let first = |order| {
+///     let (source, _) = SyntheticShapes::new(7, 100, 0);
+///     let loading = Loading { batch_size: 5, order, seed: 1, threads: 1 };
+///     let mut loader = Loader::new(std::sync::Arc::new(source), Preparation::small(false), loading)?;
+///     loader.start(0, 0);
+///     Ok::<_, gmp_train::image::Error>(loader.next_batch()?.unwrap().samples.to_vec())
+/// };
+/// assert_eq!(first(Order::AsStored)?, [0, 1, 2, 3, 4]);
+/// assert_ne!(first(Order::Shuffled)?, [0, 1, 2, 3, 4]);
+/// # Ok::<(), gmp_train::image::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// A new random order for every epoch, by the seed and the epoch's number.
@@ -15,6 +29,14 @@ pub enum Order {
 }
 
 /// How pictures are put into batches.
+///
+/// ```
+/// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
+/// let (training, _) = SyntheticShapes::new(7, 100, 0);
+/// let loading = Loading { batch_size: 0, order: Order::Shuffled, seed: 1, threads: 1 };
+/// let error = Loader::new(std::sync::Arc::new(training), Preparation::small(true), loading).unwrap_err();
+/// assert_eq!(error.to_string(), "batch size is 0, expected at least 1");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loading {
     /// Pictures in a batch; the last one of an epoch has what is left.

@@ -5,7 +5,7 @@
 //! in background threads and hands out batches in an order that depends on the seed and the epoch alone.
 //!
 //! ```
-//! use gmp_train::image::{ImageSource, Loader, Loading, Order, SyntheticShapes, Preparation};
+//! use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
 //! use std::sync::Arc;
 //!
 //! let (training, _validation) = SyntheticShapes::new(7, 100, 20);
@@ -50,6 +50,15 @@ use std::fmt;
 use std::io::Write;
 
 /// A decoded picture: `height × width × 3` bytes, row after row, R, G, B. Its memory is reused.
+///
+/// ```
+/// use gmp_train::image::{ImageSource, Picture, SyntheticShapes};
+/// let (training, _) = SyntheticShapes::new(7, 10, 0);
+/// let mut picture = Picture::default();
+/// training.decode(3, &mut picture)?;
+/// assert_eq!((picture.height, picture.width, picture.pixels.len()), (32, 32, 32 * 32 * 3));
+/// # Ok::<(), gmp_train::image::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Picture {
     /// Rows.
@@ -62,6 +71,12 @@ pub struct Picture {
 
 impl Picture {
     /// Becomes the picture of which these are the bytes of a JPEG or PNG file; `name` is what messages call it.
+    ///
+    /// ```
+    /// # use gmp_train::image::Picture;
+    /// let error = Picture::default().decode("notes.png", b"Dear diary").unwrap_err();
+    /// assert_eq!(error.to_string(), "notes.png: neither a JPEG nor a PNG");
+    /// ```
     ///
     /// # Errors
     /// Bytes that are no whole picture of these kinds; this one then holds anything.
@@ -93,6 +108,33 @@ pub(crate) const SIDE: usize = 32;
 pub(crate) const SMALL: usize = SIDE * SIDE * 3;
 
 /// Labelled pictures by number. Reading one must not depend on which were read before, nor on the thread.
+///
+/// ```
+/// use gmp_train::image::{Error, ImageSource, Picture};
+///
+/// /// Grey pictures of one pixel: dark ones are of class 0, bright ones of class 1.
+/// struct Greys;
+/// impl ImageSource for Greys {
+///     fn len(&self) -> usize {
+///         256
+///     }
+///     fn classes(&self) -> usize {
+///         2
+///     }
+///     fn label(&self, sample: usize) -> u32 {
+///         u32::from(sample >= 128)
+///     }
+///     fn name(&self, sample: usize) -> String {
+///         format!("grey {sample}")
+///     }
+///     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error> {
+///         *picture = Picture { height: 1, width: 1, pixels: vec![sample as u8; 3] };
+///         Ok(())
+///     }
+/// }
+/// assert_ne!(Greys.digest(1)?, Greys.digest(2)?); // made of what `decode` gives
+/// # Ok::<(), Error>(())
+/// ```
 pub trait ImageSource: Send + Sync {
     /// Number of pictures.
     fn len(&self) -> usize;

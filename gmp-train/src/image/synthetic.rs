@@ -14,6 +14,14 @@ const CLASSES: [&str; 10] =
 const GENERATOR: u64 = 1;
 
 /// Generated pictures of ten classes, as many as wanted; the same for the same seed, on every machine.
+///
+/// ```
+/// use gmp_train::image::{ImageSource, SyntheticShapes};
+/// let (training, validation) = SyntheticShapes::new(7, 1000, 200);
+/// assert_eq!((training.len(), validation.len(), training.classes()), (1000, 200, 10));
+/// let class = training.class_names()[training.label(12) as usize];
+/// assert_eq!(class, "square");
+/// ```
 #[derive(Debug, Clone)]
 pub struct SyntheticShapes {
     seed: u64,

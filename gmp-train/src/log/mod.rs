@@ -75,6 +75,13 @@ struct Line {
 }
 
 /// A log that could not be written: which file, and why.
+///
+/// ```
+/// use gmp_train::LogError;
+/// let (file, source) = ("runs/7/metrics.jsonl".into(), std::io::Error::other("no space left"));
+/// let error = LogError { file, action: "write", source };
+/// assert_eq!(error.to_string(), "runs/7/metrics.jsonl: cannot write: no space left");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{}: cannot {action}: {source}", file.display())]
 pub struct LogError {

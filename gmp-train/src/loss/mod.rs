@@ -76,6 +76,18 @@ pub enum Loss {
 impl Loss {
     /// Appends the loss to the tape, as a 1×1 matrix.
     ///
+    /// ```
+    /// use gmp_train::{Loss, Tape};
+    /// let mut tape = Tape::<f64>::new();
+    /// tape.begin(&[]);
+    /// let prediction = tape.variable(&[1.0, 5.0], 2, 1);
+    /// let target = tape.input(&[2.0, 2.0], 2, 1);
+    /// let loss = Loss::MeanSquaredError.apply(&mut tape, prediction, target);
+    /// assert_eq!(tape.value(loss).data(), [5.0]); // (1 + 9)/2
+    /// tape.backward(loss);
+    /// assert_eq!(tape.gradient(prediction).unwrap().data(), [-1.0, 3.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not fit, or a class is not a whole number below the number of logits.
     #[track_caller]
@@ -95,6 +107,16 @@ impl Loss {
     /// Appends the loss with the loss of every sample multiplied by its weight, samples×1; `None` for an own loss that
     /// does not take weights.
     ///
+    /// ```
+    /// use gmp_train::{Loss, Tape};
+    /// let mut tape = Tape::<f64>::new();
+    /// tape.begin(&[]);
+    /// let [prediction, target, weights] =
+    ///     [[1.0, 5.0], [2.0, 2.0], [0.0, 3.0]].map(|numbers| tape.input(&numbers, 2, 1));
+    /// let loss = Loss::MeanAbsoluteError.apply_weighted(&mut tape, prediction, target, weights).unwrap();
+    /// assert_eq!(tape.value(loss).data(), [4.5]); // (0·1 + 3·3)/2: divided by the samples, not by their weights
+    /// ```
+    ///
     /// # Panics
     /// As [`Loss::apply`].
     #[track_caller]
@@ -113,6 +135,12 @@ impl Loss {
     }
 
     /// Which targets it takes.
+    ///
+    /// ```
+    /// # use gmp_train::{Loss, Targets};
+    /// assert_eq!(Loss::MeanSquaredError.targets(), Targets::Values);
+    /// assert_eq!(Loss::SoftmaxCrossEntropy.targets(), Targets::Classes);
+    /// ```
     pub fn targets(self) -> Targets {
         by_formula!(self, F, _c => F::TARGETS;
             Self::SoftmaxCrossEntropy => Targets::Classes,

@@ -5,6 +5,17 @@ use gmp_autograd::Mat;
 use gmp_math::Scalar;
 
 /// The targets that a loss or a metric compares predictions with.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, Loss, Mlp, Parameterization, Targets, Trainer};
+/// assert_eq!(Loss::BinaryCrossEntropy.targets(), Targets::Probabilities);
+/// let data = Dataset::new(vec![0.1, 0.2], 1, vec![0.0, 2.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let trainer = Trainer::of(Loss::BinaryCrossEntropy);
+/// let error = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ()).unwrap_err();
+/// assert!(error.to_string().starts_with("training data: target 2 at sample 1, column 0; "), "{error}");
+/// # Ok::<(), gmp_train::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Targets {

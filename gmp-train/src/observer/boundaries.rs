@@ -35,6 +35,18 @@ impl Change {
 ///
 /// `location` is ‖φ_t − φ_{t−1}‖ of the spatial location φ = −b w/‖w‖²; `direction` is the angle between the
 /// normals before and after, in radians. Values that are not finite (a unit whose weights are zero) are left out.
+///
+/// ```
+/// use gmp_train::{Adam, BoundaryChanges, Dataset, Loss, Mlp, Parameterization, Trainer};
+/// let data = Dataset::new(vec![0.0, 1.0, 1.0, 0.0], 2, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(2, &[8], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let mut changes = BoundaryChanges::new(&network, "hidden1");
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 2, 5, 0.01);
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut changes)?;
+/// assert_eq!((changes.location.len(), changes.direction.len()), (5, 5)); // one per epoch
+/// assert!(changes.direction[0].max < 0.02); // Adam's first step changes an angle by 0.01 at most
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct BoundaryChanges<T> {
     layer: String,
@@ -130,6 +142,18 @@ impl<T: Element> Observer<T> for BoundaryChanges<T> {
 ///
 /// When there are twice as many as wanted, every other one is dropped and the spacing doubles. The initial
 /// ones are always the first.
+///
+/// ```
+/// use gmp_train::{Adam, BoundarySnapshots, Dataset, Loss, Mlp, Parameterization, Trainer};
+/// let data = Dataset::new(vec![0.0, 1.0, 1.0, 0.0], 2, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(2, &[8], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let mut snapshots = BoundarySnapshots::new(&network, "hidden1", 2);
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 2, 9, 0.01);
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut snapshots)?;
+/// let epochs: Vec<usize> = snapshots.finish().into_iter().map(|(epochs, _locations)| epochs).collect();
+/// assert_eq!(epochs, [0, 4, 8, 9]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct BoundarySnapshots<T> {
     layer: String,

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What an observer sees after a step.
+/// What an observer sees after a step; [`Observer`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Epoch of the step, from 0.
@@ -26,6 +26,24 @@ pub struct Step {
 }
 
 /// What an observer sees after an epoch.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, Epoch, Loss, Metric, Mlp, OnEpoch, Parameterization, Trainer};
+/// use std::ops::ControlFlow;
+/// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
+/// let metrics = vec![Metric::MeanAbsoluteError];
+/// let trainer = Trainer { metrics, ..Trainer::new(Loss::MeanSquaredError, 3, 2, 0.01) };
+/// let mut lines = Vec::new();
+/// let mut observer = OnEpoch(|epoch: &Epoch<'_, f64>| {
+///     let (metric, training, _validation) = epoch.metrics().next().unwrap();
+///     lines.push(format!("{} of {}: {metric} {training:.1}", epoch.record.epoch + 1, epoch.epochs()));
+///     ControlFlow::Continue(())
+/// });
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut observer)?;
+/// assert!(lines[1].starts_with("2 of 2: mean_absolute_error "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Epoch<'a, T: Element> {
     /// The epoch in numbers.
@@ -51,6 +69,25 @@ impl<'a, T: Element> Epoch<'a, T> {
 }
 
 /// A run at a moment from which it can be continued: all that its future depends on, except for the data.
+///
+/// ```
+/// use gmp_train::{Adam, Dataset, Loss, Mlp, Observer, Parameterization, State, Trainer};
+///
+/// /// Says where the run is when it ends.
+/// struct Report(String);
+/// impl Observer<f64> for Report {
+///     fn on_end(&mut self, state: &State<'_, f64>) {
+///         let (optimizer, steps) = (state.optimizer.state().kind, state.progress.fit().steps);
+///         self.0 = format!("{steps} steps of {optimizer} on {} numbers", state.model.parameters().values().len());
+///     }
+/// }
+/// let data = Dataset::new(vec![0.0, 1.0, 2.0], 1, vec![0.0, 1.0, 4.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Standard).build(1)?;
+/// let (trainer, mut report) = (Trainer::new(Loss::MeanSquaredError, 3, 4, 0.01), Report(String::new()));
+/// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut report)?;
+/// assert_eq!(report.0, "4 steps of adam on 16 numbers");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct State<'a, T: Element> {
     /// How it trains.
@@ -70,7 +107,7 @@ pub struct State<'a, T: Element> {
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};
-/// use gmp_train::{Adam, Dataset, End, Epoch, Loss, Observer, State, Step, Trainer};
+/// use gmp_train::{Adam, Dataset, End, Loss, Observer, State, Step, Trainer};
 /// use std::ops::ControlFlow;
 ///
 /// /// Ends the run once the loss is small enough.

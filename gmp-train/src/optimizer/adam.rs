@@ -44,6 +44,14 @@ impl<T: Scalar> Default for Adam<T> {
 impl<T: Scalar> Adam<T> {
     /// Adam with other constants.
     ///
+    /// ```
+    /// use gmp_train::{Adam, Optimizer, ParamStore, Role};
+    /// let mut parameters = ParamStore::default();
+    /// parameters.push("line.slope".to_owned(), Role::Weight, &[1.0_f64], 1, 1);
+    /// Adam::new(0.9, 0.99, 1e-8).step(&mut parameters, &[1234.5], 0.01);
+    /// assert!((parameters.values()[0] - 0.99).abs() < 1e-9); // the first step is as long as the learning rate
+    /// ```
+    ///
     /// # Panics
     /// If a β is outside [0, 1) or ϵ is not positive.
     pub fn new(beta1: f64, beta2: f64, epsilon: f64) -> Self {

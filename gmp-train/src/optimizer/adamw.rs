@@ -32,6 +32,14 @@ pub struct AdamW<T> {
 impl<T: Scalar> AdamW<T> {
     /// Keras' constants with a weight decay δ, for which Keras' default is 0.004.
     ///
+    /// ```
+    /// use gmp_train::{AdamW, Optimizer, ParamStore, Role};
+    /// let mut parameters = ParamStore::default();
+    /// parameters.push("line.slope".to_owned(), Role::Weight, &[8.0], 1, 1);
+    /// AdamW::new(0.5).step(&mut parameters, &[0.0], 0.25); // without a gradient there is the decay alone
+    /// assert_eq!(parameters.values(), [7.0]); // 8 − 0.25·0.5·8
+    /// ```
+    ///
     /// # Panics
     /// If it is negative or not finite.
     pub fn new(weight_decay: f64) -> Self {
@@ -39,6 +47,12 @@ impl<T: Scalar> AdamW<T> {
     }
 
     /// Other constants of Adam.
+    ///
+    /// ```
+    /// use gmp_train::{Adam, AdamW, Optimizer};
+    /// let adamw = AdamW::<f64>::with(Adam::new(0.9, 0.95, 1e-8), 0.1);
+    /// assert_eq!(adamw.state().settings[1], ("beta2".to_owned(), 0.95));
+    /// ```
     ///
     /// # Panics
     /// If the weight decay is negative or not finite.

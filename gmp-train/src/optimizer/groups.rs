@@ -39,6 +39,16 @@ pub struct ParamGroups<T, O> {
 }
 
 /// Parameters that are selected together, and how their steps differ.
+///
+/// ```
+/// use gmp_train::{Optimizer, ParamGroup, ParamGroups, ParamStore, Role, Sgd};
+/// let mut parameters = ParamStore::default();
+/// parameters.push("hidden1.angles".to_owned(), Role::Angle, &[1.0], 1, 1);
+/// parameters.push("hidden1.radius".to_owned(), Role::Radius, &[1.0], 1, 1);
+/// let mut optimizer = ParamGroups::new(Sgd::new(0.0), [ParamGroup::role(Role::Angle).rate(2.0)]);
+/// optimizer.step(&mut parameters, &[1.0, 1.0], 0.25);
+/// assert_eq!(parameters.values(), [0.5, 0.75]); // the angle made a step of twice the length
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamGroup {
     select: Select,
@@ -59,6 +69,16 @@ impl ParamGroup {
     }
 
     /// All parameters whose name fits a pattern, in which `*` stands for any text: `"hidden1.*"`.
+    ///
+    /// ```
+    /// use gmp_train::{Optimizer, ParamGroup, ParamGroups, ParamStore, Role, Sgd};
+    /// let mut parameters = ParamStore::default();
+    /// parameters.push("conv1.weights".to_owned(), Role::Weight, &[1.0], 1, 1);
+    /// parameters.push("output.weights".to_owned(), Role::Weight, &[1.0], 1, 1);
+    /// let mut optimizer = ParamGroups::new(Sgd::new(0.0), [ParamGroup::name("conv*").frozen()]);
+    /// optimizer.step(&mut parameters, &[1.0, 1.0], 0.25);
+    /// assert_eq!(parameters.values(), [1.0, 0.75]);
+    /// ```
     pub fn name(pattern: impl Into<String>) -> Self {
         Self { select: Select::Name(pattern.into()), rate: 1.0, weight_decay: 0.0 }
     }
@@ -74,6 +94,15 @@ impl ParamGroup {
     }
 
     /// Decays the parameters by lr·δ in every step, as [`AdamW`](super::AdamW) does, beside what the optimizer may do.
+    ///
+    /// ```
+    /// use gmp_train::{Optimizer, ParamGroup, ParamGroups, ParamStore, Role, Sgd};
+    /// let mut parameters = ParamStore::default();
+    /// parameters.push("hidden1.radius".to_owned(), Role::Radius, &[8.0], 1, 1);
+    /// let mut optimizer = ParamGroups::new(Sgd::new(0.0), [ParamGroup::role(Role::Radius).weight_decay(0.5)]);
+    /// optimizer.step(&mut parameters, &[0.0], 0.25);
+    /// assert_eq!(parameters.values(), [7.0]); // 8 − 0.25·0.5·8
+    /// ```
     ///
     /// # Panics
     /// If `weight_decay` is negative or not finite.
@@ -116,6 +145,12 @@ impl<T: Scalar, O: Optimizer<T>> ParamGroups<T, O> {
     }
 
     /// The optimizer inside.
+    ///
+    /// ```
+    /// use gmp_train::{Adam, ParamGroup, ParamGroups, Role};
+    /// let groups = ParamGroups::<f64, _>::new(Adam::default(), [ParamGroup::role(Role::Angle).rate(10.0)]);
+    /// assert_eq!(groups.optimizer().steps(), 0);
+    /// ```
     pub fn optimizer(&self) -> &O {
         &self.optimizer
     }

@@ -75,6 +75,14 @@ impl<T: Scalar, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
 }
 
 /// An optimizer's settings and memory, as a checkpoint keeps them.
+///
+/// ```
+/// use gmp_train::{Optimizer, Sgd};
+/// let state = Sgd::<f64>::new(0.9).state();
+/// assert_eq!(state.kind, "sgd");
+/// assert_eq!(state.settings[0], ("momentum".to_owned(), 0.9));
+/// assert!(state.vectors[0].1.is_empty()); // no velocities before the first step
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState<T> {
     /// The optimizer's name: `"adam"`.
@@ -99,6 +107,12 @@ impl<T: Scalar> OptimizerState<T> {
     }
 
     /// The settings and vectors of these names, in this order.
+    ///
+    /// ```
+    /// use gmp_train::{Adam, Optimizer, Sgd};
+    /// let error = Adam::<f64>::default().restore(Sgd::new(0.9).state()).unwrap_err();
+    /// assert_eq!(error.to_string(), "not a state of the optimizer \"adam\": it is that of \"sgd\"");
+    /// ```
     ///
     /// # Errors
     /// If the state is that of another kind of optimizer, has other settings or vectors, or vectors of different

@@ -43,6 +43,14 @@ const KIND: &str = "rmsprop";
 impl<T: Scalar> RmsProp<T> {
     /// RMSprop with a decay ρ of the mean square, a momentum μ, 0 for none, and ϵ.
     ///
+    /// ```
+    /// use gmp_train::{Optimizer, ParamStore, RmsProp, Role};
+    /// let mut parameters = ParamStore::default();
+    /// parameters.push("line.slope".to_owned(), Role::Weight, &[1.0_f64], 1, 1);
+    /// RmsProp::new(0.75, 0.0, 1e-7).step(&mut parameters, &[1234.5], 0.25);
+    /// assert!((parameters.values()[0] - 0.5).abs() < 1e-9); // 1 − 0.25 g/√((1 − ρ) g²)
+    /// ```
+    ///
     /// # Panics
     /// If ρ or μ is outside [0, 1) or ϵ is not positive.
     pub fn new(rho: f64, momentum: f64, epsilon: f64) -> Self {

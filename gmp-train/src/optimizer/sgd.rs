@@ -36,6 +36,17 @@ pub struct Sgd<T> {
 impl<T: Scalar> Sgd<T> {
     /// Descent with the given momentum, 0 for none, and no weight decay.
     ///
+    /// ```
+    /// use gmp_train::{Optimizer, ParamStore, Role, Sgd};
+    /// let mut parameters = ParamStore::default();
+    /// parameters.push("line.slope".to_owned(), Role::Weight, &[1.0], 1, 1);
+    /// let mut sgd = Sgd::new(0.5);
+    /// sgd.step(&mut parameters, &[1.0], 0.25); // v = −0.25
+    /// assert_eq!(parameters.values(), [0.75]);
+    /// sgd.step(&mut parameters, &[1.0], 0.25); // v = 0.5·(−0.25) − 0.25
+    /// assert_eq!(parameters.values(), [0.375]);
+    /// ```
+    ///
     /// # Panics
     /// If the momentum is outside [0, 1).
     pub fn new(momentum: f64) -> Self {
@@ -43,6 +54,15 @@ impl<T: Scalar> Sgd<T> {
     }
 
     /// The same with weight decay.
+    ///
+    /// ```
+    /// use gmp_train::{Optimizer, ParamStore, Role, Sgd};
+    /// let mut parameters = ParamStore::default();
+    /// parameters.push("hidden1.weights".to_owned(), Role::Weight, &[8.0], 1, 1);
+    /// parameters.push("hidden1.angles".to_owned(), Role::Angle, &[8.0], 1, 1);
+    /// Sgd::new(0.0).with_weight_decay(0.5).step(&mut parameters, &[0.0, 0.0], 0.25);
+    /// assert_eq!(parameters.values(), [7.0, 8.0]); // 8 − 0.25·0.5·8; angles are spared
+    /// ```
     ///
     /// # Panics
     /// If it is negative or not finite.

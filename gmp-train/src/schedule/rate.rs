@@ -71,6 +71,12 @@ pub enum Schedule {
 }
 
 /// A schedule of a sequence.
+///
+/// ```
+/// use gmp_train::{Phase, Schedule, Span};
+/// let warm_up = Phase { schedule: Schedule::WarmUp, span: Span::Epochs(5) };
+/// assert_eq!(Schedule::Sequence(vec![warm_up]), Schedule::WarmUp.during(Span::Epochs(5)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// What the factor is.
@@ -80,6 +86,13 @@ pub struct Phase {
 }
 
 /// How long a phase lasts.
+///
+/// ```
+/// use gmp_train::{Schedule, Span};
+/// let schedule = Schedule::Constant(0.5).during(Span::Epochs(2)).then(Schedule::Constant(0.25).during(Span::Rest));
+/// let (steps, steps_per_epoch) = (50, 10);
+/// assert_eq!([0, 19, 20, 49].map(|step| schedule.factor(step, steps, steps_per_epoch)), [0.5, 0.5, 0.25, 0.25]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Span {
@@ -92,6 +105,12 @@ pub enum Span {
 }
 
 /// A step, as an own schedule sees it.
+///
+/// ```
+/// use gmp_train::Moment;
+/// let moment = Moment { step: 25, steps: 100, steps_per_epoch: 10 };
+/// assert_eq!((moment.epoch(), moment.share()), (2, 0.25));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// The step, from 0: of the run, or of its phase.
@@ -115,12 +134,26 @@ impl Moment {
 
 impl Schedule {
     /// A cosine from 1 to 0.
+    ///
+    /// ```
+    /// # use gmp_train::Schedule;
+    /// let factor = |step| Schedule::cosine().factor(step, 100, 10);
+    /// assert_eq!(factor(0), 1.0);
+    /// assert!((factor(50) - 0.5).abs() < 1e-12); // half way
+    /// ```
     pub fn cosine() -> Self {
         Self::Cosine { from: 1.0, to: 0.0 }
     }
 
     /// One cycle with the defaults of PyTorch's `OneCycleLR`: from 1/25 up to 1 in the first 30 % of the steps, and down
     /// to 4e-6. [`Trainer::learning_rate`](crate::Trainer) is the highest.
+    ///
+    /// ```
+    /// # use gmp_train::Schedule;
+    /// let factor = |step| Schedule::one_cycle().factor(step, 100, 10);
+    /// assert_eq!(factor(29), 1.0); // the highest rate after 30 steps of 100
+    /// assert!((factor(0) - 0.04).abs() < 1e-12 && (factor(99) - 4e-6).abs() < 1e-12);
+    /// ```
     pub fn one_cycle() -> Self {
         Self::OneCycle { rise: 0.3, start: 1.0 / 25.0, end: 1.0 / 25.0 / 1e4 }
     }
@@ -138,12 +171,26 @@ impl Schedule {
     }
 
     /// This schedule for a while; what follows is said with [`Schedule::then`].
+    ///
+    /// ```
+    /// # use gmp_train::{Schedule, Span};
+    /// let warm_up = Schedule::WarmUp.during(Span::Steps(4));
+    /// let factors = [0, 1, 2, 3, 4].map(|step| warm_up.factor(step, 100, 10));
+    /// assert_eq!(factors, [0.25, 0.5, 0.75, 1.0, 1.0]); // and 1 from there on
+    /// ```
     #[must_use]
     pub fn during(self, span: Span) -> Self {
         Self::Sequence(vec![Phase { schedule: self, span }])
     }
 
     /// This schedule and then another one. One that was not given a span lasts to the end of the run.
+    ///
+    /// ```
+    /// # use gmp_train::{Schedule, Span};
+    /// let schedule = Schedule::WarmUp.during(Span::Steps(2)).then(Schedule::Linear { from: 1.0, to: 0.0 });
+    /// let factors = [0, 1, 2, 4].map(|step| schedule.factor(step, 6, 10));
+    /// assert_eq!(factors, [0.5, 1.0, 1.0, 0.5]);
+    /// ```
     #[must_use]
     pub fn then(self, next: Self) -> Self {
         let phases = |schedule| match schedule {
@@ -156,6 +203,14 @@ impl Schedule {
     }
 
     /// The factor of step `step` of a run of `steps`, each from 0.
+    ///
+    /// ```
+    /// # use gmp_train::Schedule;
+    /// let schedule = Schedule::Linear { from: 1.0, to: 0.0 };
+    /// // The learning rates with which the four epochs of a run begin.
+    /// let rates: Vec<f64> = (0..4).map(|epoch| 0.5 * schedule.factor(10 * epoch, 40, 10)).collect();
+    /// assert_eq!(rates, [0.5, 0.375, 0.25, 0.125]);
+    /// ```
     pub fn factor(&self, step: usize, steps: usize, steps_per_epoch: usize) -> f64 {
         let moment = Moment { step, steps, steps_per_epoch };
         match self {
@@ -231,6 +286,16 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
 }
 
 /// An own schedule with its name.
+///
+/// ```
+/// use gmp_train::Schedule;
+/// let schedule = Schedule::custom("every other step", |at| (at.step % 2) as f64);
+/// let json = serde_json::to_string(&schedule)?;
+/// assert_eq!(json, r#"{"custom":"every other step"}"#);
+/// let read: Schedule = serde_json::from_str(&json)?;
+/// assert!(schedule.factor(1, 10, 5) == 1.0 && read.factor(1, 10, 5).is_nan()); // a file holds no functions
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct CustomSchedule {
     name: String,

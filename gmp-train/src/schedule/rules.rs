@@ -3,6 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 /// Which way a monitored quantity improves.
+///
+/// ```
+/// use gmp_train::{Goal, Metric};
+/// assert_eq!(Metric::MeanSquaredError.goal(), Goal::Minimize);
+/// assert_eq!(Metric::BinaryAccuracy.goal(), Goal::Maximize);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
@@ -40,6 +46,7 @@ impl Goal {
 ///     plateau: Some(ReduceOnPlateau { factor: 0.5, ..ReduceOnPlateau::new(5) }),
 ///     ..Trainer::new(Loss::MeanSquaredError, 32, 100, 0.01)
 /// };
+/// assert_eq!(trainer.plateau.unwrap().min_delta, 1e-4); // Keras' default
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReduceOnPlateau {
@@ -62,11 +69,16 @@ impl ReduceOnPlateau {
 /// Multiplies the learning rate by a factor after each of the given epochs. As PyTorch's `MultiStepLR`.
 ///
 /// ```
-/// use gmp_train::{Loss, StepDecay, Trainer};
+/// use gmp_train::{Adam, Dataset, Loss, Mlp, Parameterization, StepDecay, Trainer};
+/// let data = Dataset::new(vec![0.0, 1.0], 1, vec![0.0, 1.0], 1)?;
+/// let mut network = Mlp::new(1, &[5], 1, Parameterization::Geometric).build::<f64>(1)?;
 /// let trainer = Trainer {
-///     step_decay: Some(StepDecay { factor: 0.1, epochs: vec![30, 60] }),
-///     ..Trainer::new(Loss::SoftmaxCrossEntropy, 256, 90, 0.1)
+///     step_decay: Some(StepDecay { factor: 0.5, epochs: vec![30, 60] }),
+///     ..Trainer::new(Loss::MeanSquaredError, 2, 90, 0.25)
 /// };
+/// let fit = trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ())?;
+/// assert_eq!(fit.learning_rate, 0.0625); // a quarter, in the last thirty epochs
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepDecay {
@@ -106,6 +118,13 @@ impl EarlyStopping {
 }
 
 /// When the weights of the best epoch are restored at the end of a run.
+///
+/// ```
+/// use gmp_train::{EarlyStopping, Loss, Restore, Trainer};
+/// let as_the_authors = EarlyStopping { restore: Restore::WhenStoppedEarly, ..EarlyStopping::new(10) };
+/// let trainer = Trainer { early_stopping: Some(as_the_authors), ..Trainer::of(Loss::MeanSquaredError) };
+/// assert_ne!(trainer.early_stopping, Some(EarlyStopping::new(10))); // whose default is `Always`
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restore {

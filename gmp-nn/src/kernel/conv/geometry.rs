@@ -3,6 +3,12 @@
 use gmp_autograd::Attributes;
 
 /// The sizes of a batch of images, whose matrix is (batch·height·width)×channels, rows in that order (NHWC).
+///
+/// ```
+/// use gmp_nn::conv::Images;
+/// let images = Images { batch: 8, height: 32, width: 32, channels: 3 };
+/// assert_eq!(images.rows(), 8192); // of three columns each
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Images {
     /// Number of images.
@@ -23,6 +29,15 @@ impl Images {
 }
 
 /// What surrounds an image where a window reaches over its edge: zeros for a convolution, nothing for a pool.
+///
+/// ```
+/// use gmp_nn::conv::{Geometry, Images, Padding, Window};
+/// let image = Images { batch: 1, height: 7, width: 7, channels: 1 };
+/// let heights = [Padding::Valid, Padding::Same, Padding::Symmetric(1)].map(|padding| {
+///     Geometry::new(image, Window::new(3, 2, padding), 1).unwrap().output().height
+/// });
+/// assert_eq!(heights, [3, 4, 4]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Padding {
     /// None: windows stay inside.
@@ -34,6 +49,14 @@ pub enum Padding {
 }
 
 /// A square window that slides over images.
+///
+/// ```
+/// use gmp_nn::conv::{Geometry, Images, Padding, Window};
+/// let images = Images { batch: 1, height: 32, width: 32, channels: 3 };
+/// let pool = Window::new(2, 2, Padding::Valid);
+/// assert_eq!(Geometry::new(images, pool, 3)?.output(), Images { height: 16, width: 16, ..images });
+/// # Ok::<(), gmp_nn::conv::GeometryError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Window {
     /// Pixels a side.
@@ -45,6 +68,16 @@ pub struct Window {
 }
 
 /// Why a window does not fit a batch of images.
+///
+/// ```
+/// use gmp_nn::conv::{Geometry, Images, Padding, Window};
+/// let images = Images { batch: 1, height: 4, width: 4, channels: 3 };
+/// let error = Geometry::new(images, Window::new(7, 1, Padding::Valid), 8).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "a window of 7 pixels does not fit an image of 4 with a padding of 0 in all"
+/// );
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GeometryError {
     /// A size, a stride, a number of channels or of filters is zero.
@@ -181,6 +214,14 @@ impl Geometry {
         self.output
     }
     /// Inputs of a filter: size²·channels, rows of the weight matrix in the order (row, column, channel).
+    ///
+    /// ```
+    /// use gmp_nn::conv::{Geometry, Images, Padding, Window};
+    /// let images = Images { batch: 1, height: 8, width: 8, channels: 16 };
+    /// let geometry = Geometry::new(images, Window::new(3, 1, Padding::Same), 32)?;
+    /// assert_eq!(geometry.weight_rows(), 144); // 3·3·16: the weights are a 144×32 matrix
+    /// # Ok::<(), gmp_nn::conv::GeometryError>(())
+    /// ```
     pub fn weight_rows(&self) -> usize {
         self.window.size.saturating_mul(self.window.size).saturating_mul(self.input.channels)
     }

@@ -100,6 +100,16 @@ pub(crate) fn wants_transposed_copy(k: usize, n: usize) -> bool {
 }
 
 /// A scalar that `matrixmultiply` multiplies: `f32` and `f64`.
+///
+/// ```
+/// use gmp_nn::{Element, Error, Mlp, Parameterization};
+/// /// For single and double precision alike.
+/// fn parameters<T: Element>() -> Result<usize, Error> {
+///     Ok(Mlp::new(2, &[8], 1, Parameterization::Standard).build::<T>(1)?.parameters.values().len())
+/// }
+/// assert_eq!((parameters::<f32>()?, parameters::<f64>()?), (33, 33)); // 2·8 + 8 + 8·1 + 1
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Element: Scalar + panel::External + crate::builder::MakeLayer {}
 impl Element for f32 {}
 impl Element for f64 {}
