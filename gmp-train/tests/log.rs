@@ -258,7 +258,11 @@ fn failed_writes_are_reported_and_training_goes_on() {
     assert_eq!(train(3, None, &mut Log::json_lines(&file, report)), expected);
     let warned = take();
     assert_eq!(warned.len(), 3);
-    assert!(warned[0].contains("a.jsonl: cannot continue: expected a regular file of at most "), "{}", warned[0]);
+    assert!(
+        warned[0].contains("a.jsonl: cannot continue: expected a regular file of at most "),
+        "{}",
+        warned[0]
+    );
 
     // The device is full.
     if Path::new("/dev/full").exists() {
