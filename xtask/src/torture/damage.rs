@@ -87,7 +87,7 @@ pub(super) fn run(setting: &Setting, budget: &Budget, tally: &mut Tally) -> Resu
         tally.count(budget, &what, checked.map(drop));
         number += 1;
     }
-    tally.note(format!("{refused} times an error that names the file"));
+    tally.note(format!("{refused} times an error or a warning that names the file"));
     Ok(())
 }
 
@@ -228,41 +228,47 @@ fn changed(bytes: &[u8], damage: Damage, rng: &mut Rng) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether it was refused by name, if that or the right results are what came of it.
+/// Whether it was refused or warned of by name, if that or the right results are what came of it. A warning may cost
+/// figures, until what is in the way is removed, and never a record.
 fn check(subject: &Subject, case: &Path, damaged: &[(String, Damage)]) -> Result<bool, String> {
-    // Logs are for other tools: what is foreign in them is left alone.
+    // Logs are for other tools: what is foreign in them is left alone, and so is what was put in the place of checkpoints
+    // that nobody needs any more.
     let besides: Vec<String> =
         damaged.iter().map(|(name, _)| name.clone()).filter(|name| is_beside(name)).collect();
     let finish = || subject.finish(case).map_err(|error| format!("{error:#}"));
     let first = finish()?;
     first.is_clear()?;
+    let is_named = |start: &str| {
+        let mut lines = first.said.lines().filter(|line| line.starts_with(start));
+        lines.any(|line| damaged.iter().any(|(name, _)| line.contains(&format!("out/{name}"))))
+    };
     let is_refused = first.status.is_some_and(|status| status.code() == Some(1));
-    if is_refused {
-        let error = first.said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
-        let is_named = |(name, _): &(String, Damage)| error.contains(&format!("out/{name}"));
-        if !damaged.iter().any(is_named) {
-            return Err(format!("the error does not name what is damaged: {error}"));
+    let checked = if is_refused { Ok(()) } else { subject.check(case, &first, &besides) };
+    let is_said = if is_refused { is_named("error: ") } else { checked.is_err() && is_named("WARNING: ") };
+    if is_refused && !is_said {
+        return Err(format!("the error does not name what is damaged: {}", first.describe()));
+    }
+    if is_said {
+        if !is_refused {
+            subject.check_records(case)?;
         }
         for (name, _) in damaged {
             let path = case.join("out").join(name);
-            let _ = if path.is_dir() && !path.is_symlink() {
-                fs::remove_dir_all(path)
-            } else {
-                fs::remove_file(path)
-            };
+            let is_folder = path.is_dir() && !path.is_symlink();
+            let _ = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         }
         subject.check(case, &finish()?, &besides)?;
     } else {
-        subject.check(case, &first, &besides)?;
+        checked?;
     }
     match fs::read_to_string(case.join("victim")) {
-        Ok(victim) if victim == VICTIM => Ok(is_refused),
+        Ok(victim) if victim == VICTIM => Ok(is_said),
         _ => Err("a file that a link points to was written to".to_owned()),
     }
 }
 
 fn is_beside(name: &str) -> bool {
-    name.starts_with("vgg6/logs")
+    ["vgg6/logs", "vgg6/checkpoints"].iter().any(|begin| name.starts_with(begin))
         || ["runs-damaged.jsonl", "fingerprints.json"].iter().any(|end| name.ends_with(end))
 }
 

@@ -12,7 +12,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 /// Calls by which files are read, written, made, renamed and removed, and how each may fail.
-const CALLS: [(&str, &[&str]); 17] = [
+///
+/// Not `close`: where it fails on a folder, the standard library panics by design.
+const CALLS: [(&str, &[&str]); 16] = [
     ("openat", &["EIO", "EACCES", "ENOSPC", "EMFILE"]),
     ("read", &["EIO", "EINTR"]),
     ("write", &["ENOSPC", "EIO", "EINTR"]),
@@ -29,7 +31,6 @@ const CALLS: [(&str, &[&str]); 17] = [
     ("flock", &["ENOLCK", "EIO"]),
     ("getdents64", &["EIO"]),
     ("statx", &["EIO", "EACCES"]),
-    ("close", &["EIO"]),
 ];
 /// Instead of an error: the process is killed as it makes the call.
 const KILL: &str = "SIGKILL";
@@ -200,10 +201,11 @@ fn check(subject: &Subject, case: &Path, fault: &Fault, outcome: &Outcome) -> Re
     }
     check_whole(&case.join("out"))?;
     if outcome.status.is_some_and(|status| status.success()) {
-        // It coped with it: what it left must be right as it is, but for what it warned of.
-        let warned = outcome.said.contains("WARNING");
-        if !warned {
-            subject.check(case, outcome, &[])?;
+        // It coped with it: what it left must be right as it is, but for what it warned of. A checkpoint that cannot be
+        // removed is removed by the next call.
+        match outcome.said.contains("WARNING") {
+            true => subject.check_records(case)?,
+            false => subject.check(case, outcome, &["vgg6/checkpoints".to_owned()])?,
         }
     }
     let again = subject.finish(case).map_err(|error| format!("{error:#}"))?;

@@ -43,8 +43,8 @@ pub(crate) struct Subject {
     pub(crate) duration: Duration,
 }
 
-/// The content of every file of results, by its path in the output folder, without dates and durations.
-pub(crate) type Snapshot = BTreeMap<String, String>;
+/// The content of every file of results, by its path in the output folder, without dates, durations and the processor.
+type Snapshot = BTreeMap<String, String>;
 
 /// How a process ended.
 pub(crate) struct Outcome {
@@ -78,7 +78,7 @@ impl Subject {
             snapshots.push(snapshot(&case.join("out"))?);
             fs::remove_dir_all(&case)?;
         }
-        if let Some(difference) = difference(&snapshots[0], &snapshots[1], &[]) {
+        if let Some(difference) = difference(&snapshots[0], &snapshots[1], &|_| true) {
             bail!("two runs of the reproduction differ where nothing happens to them: {difference}");
         }
         subject.expected = snapshots.remove(0);
@@ -109,7 +109,8 @@ impl Subject {
         run(&mut self.command(case), case)
     }
 
-    /// Checks that `outcome` is a success with the expected results; files named in `besides` may differ.
+    /// Checks that `outcome` is a success with the expected results; files named in `besides`, and what is below folders
+    /// named there, may differ.
     pub(crate) fn check(&self, case: &Path, outcome: &Outcome, besides: &[String]) -> Result<(), String> {
         outcome.no_panic()?;
         match outcome.status {
@@ -120,8 +121,17 @@ impl Subject {
         if out.join("repro.lock").exists() {
             return Err("repro.lock is left behind".to_owned());
         }
-        let found = snapshot(&out).map_err(|error| format!("{error:#}"))?;
-        match difference(&self.expected, &found, besides) {
+        self.compare(&out, &|name| !besides.iter().any(|other| name.starts_with(other)))
+    }
+
+    /// Checks that the records in the folder of a case are the expected ones, whatever else may be missing.
+    pub(crate) fn check_records(&self, case: &Path) -> Result<(), String> {
+        self.compare(&case.join("out"), &|name| name.ends_with("runs.jsonl"))
+    }
+
+    fn compare(&self, out: &Path, is_compared: &dyn Fn(&str) -> bool) -> Result<(), String> {
+        let found = snapshot(out).map_err(|error| format!("{error:#}"))?;
+        match difference(&self.expected, &found, is_compared) {
             Some(difference) => Err(format!("other results: {difference}")),
             None => Ok(()),
         }
@@ -213,11 +223,8 @@ pub(crate) fn is_unfinished(path: &Path) -> bool {
 }
 
 /// The results in an output folder. Event files are named by the time, and what was set aside is no result.
-pub(crate) fn snapshot(out: &Path) -> Result<Snapshot> {
+fn snapshot(out: &Path) -> Result<Snapshot> {
     let mut all = Snapshot::new();
-    let manifest = fs::read(out.join("manifest.json")).unwrap_or_default();
-    let date =
-        serde_json::from_slice(&manifest).map_or_else(|_| String::new(), |all: Value| text(&all["date"]));
     for path in files(out) {
         let shown = path.strip_prefix(out).unwrap_or(&path).display().to_string();
         let is_none = is_unfinished(&path)
@@ -236,12 +243,14 @@ pub(crate) fn snapshot(out: &Path) -> Result<Snapshot> {
             Some("jsonl") => without_seconds(&bytes, &shown),
             Some("html") => String::from_utf8_lossy(&bytes)
                 .lines()
-                .filter(|line| !line.starts_with("<dt>date<") && !line.starts_with("<dt>seconds<"))
+                .filter(|line| {
+                    !["date", "seconds", "machine"].iter().any(|n| line.starts_with(&format!("<dt>{n}<")))
+                })
                 .map(|line| line.to_owned() + "\n")
                 .collect(),
             Some("json") if name(&path) == "manifest.json" => {
                 let mut all: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-                (all["seconds"], all["date"]) = (0.into(), (!date.is_empty()).into());
+                ["date", "seconds", "machine"].iter().for_each(|name| all[*name] = Value::Null);
                 all.to_string()
             }
             _ => bytes.iter().map(|&byte| char::from(byte)).collect(),
@@ -249,10 +258,6 @@ pub(crate) fn snapshot(out: &Path) -> Result<Snapshot> {
         all.insert(shown, content);
     }
     Ok(all)
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// Lines of JSON without how long something took. Records of another experiment, which somebody put there, are kept by
@@ -269,13 +274,10 @@ fn without_seconds(bytes: &[u8], shown: &str) -> String {
     String::from_utf8_lossy(bytes).lines().map(line).collect()
 }
 
-/// The first difference of two results, besides that of some files and of what is below some folders.
-pub(crate) fn difference(expected: &Snapshot, found: &Snapshot, besides: &[String]) -> Option<String> {
-    let names = expected.keys().chain(found.keys());
-    let mut differing = names
-        .filter(|name| !besides.iter().any(|other| name.starts_with(other)))
-        .filter(|name| expected.get(*name) != found.get(*name));
-    let name = differing.next()?;
+/// The first difference of two results in the files that are compared.
+fn difference(expected: &Snapshot, found: &Snapshot, is_compared: &dyn Fn(&str) -> bool) -> Option<String> {
+    let mut names = expected.keys().chain(found.keys());
+    let name = names.find(|name| is_compared(name) && expected.get(*name) != found.get(*name))?;
     Some(match (expected.get(name), found.get(name)) {
         (Some(_), None) => format!("{name} is missing"),
         (None, _) => format!("{name} should not be there"),

@@ -155,7 +155,10 @@ fn read_batch(
     let kept = setting.failing.join(format!("{name}-seed-{}-case-{case}", setting.seed));
     fs::write(&kept, cases.bytes(case))?;
     let said = fs::read(&said).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said[said.len().saturating_sub(1000)..]).trim().to_owned();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    // A library's panics are caught, and said too: the last one is it.
+    let said = &said[said.rfind("panicked at").unwrap_or(0)..];
+    let said = said.chars().take(300).collect::<String>().replace('\n', " ");
     tally.count(budget, &kept.display().to_string(), Err(format!("{status} {problem} {said}")));
     Ok(case + 1)
 }
