@@ -41,7 +41,10 @@ fn unfinished(folder: &Path, random: usize) -> io::Result<NamedTempFile> {
 }
 
 /// Removes what killed processes left behind of [`write_atomic`]; only for a folder in which no other one writes.
-fn remove_unfinished(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// If the folder cannot be listed, or a file in it cannot be removed.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();

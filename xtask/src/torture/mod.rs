@@ -26,7 +26,7 @@ use tally::Tally;
 
 /// Interrupt, starve and damage a small reproduction and the files that are read, and check what comes of it
 #[derive(Debug, Args)]
-#[command(after_help = after_help())]
+#[command(allow_negative_numbers = true, after_help = after_help())]
 pub struct TortureCommand {
     /// Set how long all campaigns may take together
     #[arg(long, value_name = "N", default_value_t = 5.0, value_parser = minutes)]

@@ -121,6 +121,10 @@ impl Subject {
         if out.join("repro.lock").exists() {
             return Err("repro.lock is left behind".to_owned());
         }
+        let is_left = |path: &PathBuf| is_unfinished(path) && !path.is_symlink() && path.is_file();
+        if let Some(path) = files(&out).iter().find(|path| is_left(path)) {
+            return Err(format!("{} is left behind", path.display()));
+        }
         self.compare(&out, &|name| !besides.iter().any(|other| name.starts_with(other)))
     }
 
