@@ -8,7 +8,7 @@ use std::process::Command;
 
 fn torture(out: &Path, arguments: &[&str]) -> (Option<i32>, Value, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(["torture", "--minutes=3", "--out"]).arg(out).args(arguments);
+    command.args(["torture", "--out"]).arg(out).args(arguments);
     let output = command.output().expect("the program starts");
     let said =
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
@@ -19,7 +19,7 @@ fn torture(out: &Path, arguments: &[&str]) -> (Option<i32>, Value, String) {
 /// Carries some cases of a campaign out: none may fail, and there must be some or a reason why not.
 fn withstands(name: &str, cases: &str) {
     let out = tempfile::tempdir().unwrap();
-    let (code, summary, said) = torture(out.path(), &["--only", name, "--cases", cases]);
+    let (code, summary, said) = torture(out.path(), &["--minutes", "3", "--only", name, "--cases", cases]);
     let campaign = &summary["campaigns"][0];
     if let Some(reason) = campaign["skipped"].as_str() {
         println!("skipped: {name}: {reason}");
