@@ -253,6 +253,17 @@ fn failed_writes_are_reported_and_training_goes_on() {
     assert_eq!(take().len(), 1);
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3);
 
+    // A file that claims more than there is memory for.
+    fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(train(3, None, &mut Log::json_lines(&file, report)), expected);
+    let warned = take();
+    assert_eq!(warned.len(), 3);
+    assert!(
+        warned[0].contains("a.jsonl: cannot continue: expected a regular file of at most "),
+        "{}",
+        warned[0]
+    );
+
     // The device is full.
     if Path::new("/dev/full").exists() {
         assert_eq!(train(3, None, &mut Log::json_lines("/dev/full", report)), expected);

@@ -9,6 +9,9 @@ pub mod report;
 pub mod repro;
 pub mod run;
 pub mod terminal;
+/// Signals, named pipes and links are those of Unix.
+#[cfg(unix)]
+pub mod torture;
 
 /// The examples of the repository's front page are tested.
 #[cfg(doctest)]

@@ -7,6 +7,8 @@ use xtask::bench::{self, BenchArguments};
 use xtask::data::command::{self, DataCommand};
 use xtask::repro::{self, ReproCommand};
 use xtask::terminal;
+#[cfg(unix)]
+use xtask::torture::{self, TortureCommand};
 
 /// Regenerates every figure and table of the paper.
 #[derive(Parser)]
@@ -19,6 +21,9 @@ enum Cli {
     Data(DataCommand),
     /// Time the engine beside the limits of this machine
     Bench(BenchArguments),
+    /// Interrupt, starve and damage a small reproduction and what it reads
+    #[cfg(unix)]
+    Torture(TortureCommand),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +35,8 @@ fn main() -> ExitCode {
         Cli::Repro(repro) => repro::run(&repro),
         Cli::Data(data) => command::run(&data),
         Cli::Bench(arguments) => bench::run(&arguments),
+        #[cfg(unix)]
+        Cli::Torture(torture) => torture::run(&torture),
     };
     done.unwrap_or_else(|error| fail(&error))
 }

@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
@@ -128,6 +128,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
     check_methods(&context, &chosen, command.experiments.is_empty())?;
     let lock = Lock::take(&command.out)?;
     let requests = Requests::watch(&lock)?;
+    remove_unfinished(&command.out, &chosen);
     // All data and records are read and checked before the first run: a typo shows at once, not after an hour.
     let mut prepared = Vec::new();
     let mut stores = BTreeMap::new();
@@ -189,6 +190,17 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         [] => Ok(ExitCode::SUCCESS),
         [error] => bail!("{error}"),
         all => bail!("{} failures: {}", all.len(), all.join("; ")),
+    }
+}
+
+/// Removes files that killed processes did not finish. What cannot be removed is of no harm.
+fn remove_unfinished(out: &Path, chosen: &[&dyn Experiment]) {
+    let folders = chosen.iter().flat_map(|experiment| {
+        let store = out.join(experiment.store());
+        [out.join(experiment.id()), store.join("traces"), store]
+    });
+    for folder in folders.chain([out.to_owned()]) {
+        let _ = gmp_train::checkpoint::remove_unfinished(&folder);
     }
 }
 

@@ -62,7 +62,12 @@ fn a_full_disk_is_one_line_and_costs_what_was_not_written() {
             };
             assert!(is_whole, "{limit} blocks: {}", path.display());
         }
+        // What a killed process did not finish is cleared away.
+        let unfinished = ["gmp-a.partial", "table1/gmp-b.partial", "table1/traces/gmp-c.partial"];
+        fs::create_dir_all(out.join("table1/traces")).unwrap();
+        unfinished.iter().for_each(|name| fs::write(out.join(name), "half").unwrap());
         let again = repro(&data, &out, None);
+        assert!(unfinished.iter().all(|name| !out.join(name).exists()), "{limit} blocks");
         assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
         assert_eq!(records(&out), expected, "{limit} blocks");
         assert!(out.join("report.html").exists());

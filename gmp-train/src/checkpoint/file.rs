@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Replaces `file` by one with this content: after a crash at any moment there is the old one or the new one.
 ///
@@ -31,12 +32,7 @@ use std::path::{Path, PathBuf};
 pub fn write_atomic(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let io = |action| move |source| Problem::Io { action, source };
     // Removed when dropped; a killed process alone leaves it behind.
-    let mut temporary = tempfile::Builder::new()
-        .prefix(PREFIX)
-        .rand_bytes(12)
-        .suffix(SUFFIX)
-        .make_in(folder_of(file), |path| File::create_new(path))
-        .map_err(io("create a file in the folder"))?;
+    let mut temporary = unfinished(folder_of(file), 12).map_err(io("create a file in the folder"))?;
     let out = temporary.as_file_mut();
     out.write_all(bytes).map_err(io("write"))?;
     out.sync_all().map_err(io("flush to disk"))?;
@@ -44,8 +40,21 @@ pub fn write_atomic(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     flush_folder(file).map_err(io("flush the folder to disk"))
 }
 
+/// A new file in the folder; so many characters of its name are random. What has the name already, a link or a pipe too,
+/// is neither opened nor followed.
+fn unfinished(folder: &Path, random: usize) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(PREFIX)
+        .rand_bytes(random)
+        .suffix(SUFFIX)
+        .make_in(folder, |path| File::create_new(path))
+}
+
 /// Removes what killed processes left behind of [`write_atomic`]; only for a folder in which no other one writes.
-fn remove_unfinished(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// If the folder cannot be listed, or a file in it cannot be removed.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -280,5 +289,41 @@ impl<T: Element> Newest<T> {
             }
         }
         unreadable.into_iter().next().map_or(Ok(None), Err)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{FileTypeExt, symlink};
+
+    /// Whatever has the name of an unfinished file already: it is not written to, and not waited for.
+    #[test]
+    fn pipes_and_links_at_the_name_of_an_unfinished_file_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mkfifo = |path: &Path| std::process::Command::new("mkfifo").arg(path).status().unwrap();
+        fs::write(at("victim"), "somebody's").unwrap();
+        let taken = at("gmp-.partial");
+        let refused = || {
+            let error = unfinished(folder.path(), 0).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        };
+        symlink(at("victim"), &taken).unwrap();
+        refused();
+        fs::remove_file(&taken).unwrap();
+        symlink(at("nothing"), &taken).unwrap();
+        refused();
+        fs::remove_file(&taken).unwrap();
+        assert!(mkfifo(&taken).success());
+        refused();
+        // Beside them, files are written, and neither is cleared away as unfinished.
+        symlink(at("victim"), at("gmp-link.partial")).unwrap();
+        write_atomic(&at("file"), b"new").unwrap();
+        remove_unfinished(folder.path()).unwrap();
+        assert_eq!(fs::read(at("file")).unwrap(), b"new");
+        assert_eq!(fs::read_to_string(at("victim")).unwrap(), "somebody's");
+        assert!(fs::symlink_metadata(&taken).unwrap().file_type().is_fifo());
+        assert!(at("gmp-link.partial").is_symlink() && !at("nothing").exists());
     }
 }

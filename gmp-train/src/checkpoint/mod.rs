@@ -39,7 +39,7 @@ mod format;
 mod wire;
 
 pub use error::{CheckpointError, Problem};
-pub use file::{Checkpoints, Every, Newest, write_atomic};
+pub use file::{Checkpoints, Every, Newest, remove_unfinished, write_atomic};
 
 pub(crate) use format::{read_numbers, write_numbers};
 

@@ -145,7 +145,7 @@ fn integer(dtype: &str) -> Option<(usize, bool, bool)> {
         b'u' => false,
         _ => return None,
     };
-    matches!(digit, b'1' | b'2' | b'4' | b'8').then_some((usize::from(digit - b'0'), signed, big))
+    matches!(digit, b'1' | b'2' | b'4' | b'8').then(|| (usize::from(digit - b'0'), signed, big))
 }
 
 fn integers(array: &Array) -> impl Iterator<Item = i128> + '_ {
@@ -199,6 +199,6 @@ mod tests {
         assert_eq!(read("<i4", &(-3i32).to_le_bytes()), [-3]);
         assert_eq!(read(">i8", &i64::MIN.to_be_bytes()), [i64::MIN.into()]);
         assert_eq!(read("<u8", &u64::MAX.to_le_bytes()), [u64::MAX.into()]);
-        assert_eq!(["<f4", "<i3", "<i16", "=i4", "", "é1"].map(integer), [None; 6]);
+        assert_eq!(["<f4", "<i3", "<i16", "=i4", "", "é1", "<i.", "|u+"].map(integer), [None; 8]);
     }
 }

@@ -14,6 +14,9 @@ pub(super) struct JsonLines {
     out: Option<File>,
 }
 
+/// Most bytes of a log that is continued: millions of epochs. A file that claims more would be read into memory.
+const MOST: u64 = 1 << 30;
+
 impl JsonLines {
     pub(super) fn new(file: PathBuf) -> Self {
         Self { file, out: None }
@@ -29,9 +32,14 @@ impl JsonLines {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&self.file).map_err(failed("open"))?;
-        let length = file.metadata().map_err(failed("read"))?.len();
+        let found = file.metadata().map_err(failed("read"))?;
+        let length = found.len();
+        if !found.is_file() || length > MOST {
+            let problem = format!("expected a regular file of at most {MOST} bytes");
+            return Err(failed("continue")(io::Error::new(io::ErrorKind::InvalidData, problem)));
+        }
         let mut bytes = Vec::new();
-        // No more than that: a device may never end.
+        // No more than that: it may grow while it is read.
         (&file).take(length).read_to_end(&mut bytes).map_err(failed("read"))?;
         let mut lines = lines_before(&bytes, epoch).map_err(failed("continue"))?;
         let in_order = lines.iter().enumerate().take_while(|&(i, &(epoch, _))| i == epoch).count();

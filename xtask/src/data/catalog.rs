@@ -46,6 +46,8 @@ pub struct Dataset {
     pub columns: &'static [&'static str],
     /// Digests of the published values, a column each: see [`super::values`].
     pub digests: &'static [u64],
+    /// Digests of the rows, two bytes each.
+    pub row_digests: &'static [u8],
 }
 
 impl Dataset {
@@ -108,6 +110,7 @@ pub const DATASETS: &[Dataset] = &[
             0x833efcf8f98f41cc,
             0xa7a4a2bed7266f5e,
         ],
+        row_digests: include_bytes!("../../data/row-digests/boston.bin"),
     },
     Dataset {
         name: "concrete",
@@ -143,6 +146,7 @@ pub const DATASETS: &[Dataset] = &[
             0xce7e4239ed6e6a29,
             0xc20036f7437c7d97,
         ],
+        row_digests: include_bytes!("../../data/row-digests/concrete.bin"),
     },
     Dataset {
         name: "energy",
@@ -178,6 +182,7 @@ pub const DATASETS: &[Dataset] = &[
             0xfdc8ef639c957470,
             0x4a42a4e4238dc083,
         ],
+        row_digests: include_bytes!("../../data/row-digests/energy.bin"),
     },
     Dataset {
         name: "naval",
@@ -229,6 +234,7 @@ pub const DATASETS: &[Dataset] = &[
             0x0435bcb445b27932,
             0x325f8fec7abe20a5,
         ],
+        row_digests: include_bytes!("../../data/row-digests/naval.bin"),
     },
     Dataset {
         name: "power",
@@ -250,6 +256,7 @@ pub const DATASETS: &[Dataset] = &[
             0x1c56bada73762c15,
             0x93245934326260df,
         ],
+        row_digests: include_bytes!("../../data/row-digests/power.bin"),
     },
     Dataset {
         name: "wine",
@@ -291,6 +298,7 @@ pub const DATASETS: &[Dataset] = &[
             0x34e7ba2c82e976d2,
             0x857552cf21124c68,
         ],
+        row_digests: include_bytes!("../../data/row-digests/wine.bin"),
     },
     Dataset {
         name: "yacht",
@@ -322,6 +330,7 @@ pub const DATASETS: &[Dataset] = &[
             0x036a8f0a73166059,
             0x830b8fefb460a74a,
         ],
+        row_digests: include_bytes!("../../data/row-digests/yacht.bin"),
     },
     Dataset {
         name: "banana",
@@ -334,5 +343,6 @@ pub const DATASETS: &[Dataset] = &[
         source_columns: 3,
         columns: &["At1", "At2", "Class"],
         digests: &[0x809454eb26a88433, 0x98c9a5b01a090004, 0xc7c4138306e3daa4],
+        row_digests: include_bytes!("../../data/row-digests/banana.bin"),
     },
 ];

@@ -179,20 +179,18 @@ pub enum DataError {
     },
     /// Values other than those that were published.
     #[error(
-        "{file}: the values differ from the published ones in {differing} of {of} columns, the first of them column \
-         {column} {:?}; --accept takes them all the same", shorten(.name)
+        "{file}: the values differ from the published ones in {} of {of} columns: {}; --accept takes them all the same",
+        .columns.len(), places(.columns, *.row)
     )]
     Values {
         /// The file or URL.
         file: String,
-        /// How many columns differ.
-        differing: usize,
         /// How many columns there are.
         of: usize,
-        /// The first that differs, from 1.
-        column: usize,
-        /// Its name.
-        name: String,
+        /// Number, from 1, and name of each column that differs.
+        columns: Vec<(usize, String)>,
+        /// The first row that differs, from 1, without the header.
+        row: Option<usize>,
     },
     /// A file in place that holds other values than those that were published.
     #[error("{different}, --force fetches the published ones in their place")]
@@ -404,6 +402,16 @@ pub(super) fn shorten(text: &str) -> String {
 
 fn list(causes: &[DataError]) -> String {
     causes.iter().map(DataError::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Where values differ: the first cell, where one column differs.
+fn places(columns: &[(usize, String)], row: Option<usize>) -> String {
+    const NAMED: usize = 3;
+    let named =
+        columns.iter().take(NAMED).map(|(number, name)| format!("column {number} {:?}", shorten(name)));
+    let more = if columns.len() > NAMED { ", …" } else { "" };
+    let columns = named.collect::<Vec<_>>().join(", ") + more;
+    row.map_or(columns.clone(), |row| format!("{columns}, first in row {row}"))
 }
 
 fn plural(count: usize, noun: &str) -> String {

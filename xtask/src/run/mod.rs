@@ -5,6 +5,7 @@
 //! carried out again.
 
 pub mod execute;
+pub mod line;
 pub mod lock;
 mod number;
 pub mod origin;

@@ -1,12 +1,15 @@
 //! The records of an experiment on disk.
 
+pub use super::line::{Damaged, parse};
+
 use super::trace::Trace;
-use super::{Record, Run, hex};
+use super::{Record, Run, hex, line};
 use anyhow::{Context as _, Result, bail};
 use gmp_train::image::Digest;
+use gmp_train::io::{open_regular, read_regular};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A run of more seconds than these is not carried out again for its curves: they are said to be missing.
@@ -15,6 +18,8 @@ const SECONDS_FOR_CURVES: f64 = 600.0;
 const SET_ASIDE: &str = "runs-damaged.jsonl";
 /// Lines that are no records are named, but no more than these.
 const NAMED: usize = 5;
+/// Most bytes of `runs.jsonl`, two million records; and of a file of curves. A file that claims more is none of ours.
+const MOST: (u64, u64) = (1 << 30, 1 << 28);
 
 /// `OUT/<experiment>/`: `runs.jsonl`, appended to as runs end, and `traces/`.
 #[derive(Debug)]
@@ -66,9 +71,9 @@ impl Store {
             format!("{}: cannot be made; expected a folder that can be written to", folder.display())
         })?;
         let path = folder.join("runs.jsonl");
-        let bytes = match fs::read(&path) {
+        let bytes = match read_regular(&path, MOST.0) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => bail!("{}: cannot be read: {error}", path.display()),
         };
         let (records, damaged) = parse(&bytes);
@@ -176,8 +181,7 @@ impl Store {
     /// A disk that cannot be written to. The record is then kept in memory, and written with the next one or by
     /// [`Store::flush`].
     pub fn push(&mut self, record: Record) -> Result<()> {
-        self.unwritten += &serde_json::to_string(&record).context("a record as JSON")?;
-        self.unwritten.push('\n');
+        self.unwritten += &line::write(&record).context("a record as JSON")?;
         self.again.remove(&record.run);
         self.keep(record);
         self.flush()
@@ -222,7 +226,7 @@ impl Store {
             return Ok(None);
         }
         let path = self.trace_path(&record.run);
-        let bytes = match fs::read(&path) {
+        let bytes = match read_regular(&path, MOST.1) {
             Ok(bytes) => bytes,
             Err(source) => return Err(CurvesError::Unreadable { path, source }),
         };
@@ -246,8 +250,7 @@ impl Store {
         self.places = ours.map(|(place, record)| (record.run.clone(), place)).collect();
         let mut text = String::new();
         for record in &self.records {
-            text.push_str(&serde_json::to_string(record).context("a record as JSON")?);
-            text.push('\n');
+            text += &line::write(record).context("a record as JSON")?;
         }
         let path = self.folder.join("runs.jsonl");
         crate::report::write_atomically(&path, text.as_bytes())?;
@@ -262,42 +265,13 @@ impl Store {
     }
 }
 
-/// A line that is no record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Damaged<'a> {
-    /// Which line, from 1.
-    pub line: usize,
-    /// The line without its end.
-    pub content: &'a [u8],
-}
-
-impl Damaged<'_> {
-    /// Why it is no record.
-    #[must_use]
-    pub fn problem(&self) -> String {
-        let read: Result<Record, _> = serde_json::from_slice(self.content);
-        read.err().map(|error| error.to_string()).unwrap_or_default()
-    }
-}
-
-/// The records in the content of a `runs.jsonl`, a line each, and the lines that are none. A last line without an end is
-/// dropped if it is no record, and so are empty lines.
-#[must_use]
-pub fn parse(bytes: &[u8]) -> (Vec<Record>, Vec<Damaged<'_>>) {
-    let (mut records, mut damaged) = (Vec::new(), Vec::new());
-    for (i, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        match (serde_json::from_slice(line), line.strip_suffix(b"\n")) {
-            (Ok(record), _) => records.push(record),
-            (Err(_), Some(content)) if !content.trim_ascii().is_empty() => {
-                damaged.push(Damaged { line: i + 1, content });
-            }
-            (Err(_), _) => {}
-        }
-    }
-    (records, damaged)
-}
-
 fn append(path: &Path) -> Result<File> {
+    // A named pipe would be waited for without end.
+    if let Err(error) = open_regular(path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        bail!("{}: cannot be written: {error}", path.display());
+    }
     OpenOptions::new().create(true).append(true).open(path).with_context(|| {
         format!("{}: cannot be written; expected a folder that can be written to", path.display())
     })
@@ -362,6 +336,40 @@ mod tests {
         assert!(warning.contains("table1/runs.jsonl: line 3: not a record"), "{warning}");
         assert_eq!(fs::read_to_string(folder.path().join("table1/runs-damaged.jsonl")).unwrap(), torn + "\n");
         assert!(Store::open(folder.path(), "table1").unwrap().warnings().is_empty(), "it is said once");
+    }
+
+    /// A pipe would be waited for without end, and a file that claims a terabyte would be read into memory.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_of_ours_is_refused_by_name() {
+        use std::process::Command;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join("table1").join(name);
+        let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+        let refused = |words: &str| {
+            let error = format!("{:#}", Store::open(folder.path(), "table1").unwrap_err());
+            assert!(error.contains(words), "{error}");
+        };
+        fs::create_dir(folder.path().join("table1")).unwrap();
+        pipe(&at("runs.jsonl"));
+        refused("table1/runs.jsonl: cannot be read: a named pipe, expected a regular file");
+        fs::remove_file(at("runs.jsonl")).unwrap();
+        File::create(at("runs.jsonl")).unwrap().set_len(1 << 36).unwrap();
+        refused("table1/runs.jsonl: cannot be read: larger than");
+        // The place for lines that are no records.
+        fs::write(at("runs.jsonl"), "no record\n").unwrap();
+        pipe(&at("runs-damaged.jsonl"));
+        refused("table1/runs-damaged.jsonl: cannot be written: a named pipe, expected a regular file");
+        assert_eq!(fs::read_to_string(at("runs.jsonl")).unwrap(), "no record\n");
+        fs::remove_file(at("runs-damaged.jsonl")).unwrap();
+        // A place for curves.
+        let mut store = Store::open(folder.path(), "table1").unwrap();
+        push_with(&mut store, record(0, Some(1.0)), &Trace::default());
+        let curves = store.trace_path(&record(0, None).run);
+        fs::remove_file(&curves).unwrap();
+        pipe(&curves);
+        let error = store.curves(&store.records[0]).unwrap_err().to_string();
+        assert!(error.contains("a named pipe, expected a regular file"), "{error}");
     }
 
     /// What overflowed is read back as what it was, and not as a run that broke down.

@@ -10,6 +10,7 @@ use crate::run::execute::say;
 use crate::run::hex;
 use anyhow::{Context as _, Result};
 use gmp_train::image::{self, Digest, ImageSource};
+use gmp_train::io::read_regular;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// Files that changed so shortly before they were read may change again without their times telling: the clocks of some
 /// file systems tick every two seconds.
 const TICK: Duration = Duration::from_secs(3);
+/// Most bytes of the file of fingerprints, of which there is one for each set of pictures.
+const MOST: u64 = 1 << 26;
 /// Between two words on how far it is.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What stands for a picture that cannot be read; training leaves it out and says so.
@@ -42,7 +45,7 @@ pub fn fingerprint(
         let Some(listing) = listing(halves) else { return Ok(hex(content(name, halves).0)) };
         let key = hex(listing.digest);
         // A file that is damaged or is not there costs the time that it would have saved.
-        let read = std::fs::read(known).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let read = read_regular(known, MOST).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut all: BTreeMap<String, String> = read.unwrap_or_default();
         if let Some(fingerprint) = all.get(&key) {
             return Ok(fingerprint.clone());
