@@ -8,6 +8,7 @@ pub mod problem;
 pub mod report;
 pub mod repro;
 pub mod run;
+pub mod statistics;
 pub mod terminal;
 
 /// The examples of the repository's front page are tested.

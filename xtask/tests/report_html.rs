@@ -3,7 +3,7 @@
 use xtask::report::color::Color;
 use xtask::report::figure::{Axis, Figure, Layer, Panel};
 use xtask::report::html::{Block, Claim, Report, Section, Table};
-use xtask::report::statistics::Verdict;
+use xtask::statistics::Verdict;
 
 const HOSTILE: &str = "<script>alert('x')</script> & \"quoted\"";
 

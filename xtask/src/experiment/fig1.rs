@@ -14,8 +14,8 @@ use crate::method::{self, MethodId};
 use crate::report::color::Color;
 use crate::report::figure::{Anchor, Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Claim, Section, Table};
-use crate::report::statistics::Verdict;
 use crate::run::results::Results;
+use crate::statistics::Verdict;
 
 /// Figure 1.
 pub struct Fig1;

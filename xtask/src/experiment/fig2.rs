@@ -13,12 +13,12 @@ use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Claim, Section};
 use crate::report::number::{number, rate};
-use crate::report::statistics::Verdict;
 use crate::run::execute::Finished;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::Trace;
 use crate::run::{Protocol, Record, Run, fingerprint};
+use crate::statistics::Verdict;
 use anyhow::Result;
 use gmp_train::Dataset;
 

@@ -4,10 +4,10 @@ use crate::method::MethodId;
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
 use crate::report::html::{Block, Claim, Table};
 use crate::report::number::{number, rate, signed};
-use crate::report::statistics::{PairedTest, Summary, Verdict, holm, pair_by_seed, paired_t_test};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::Movement;
 use crate::run::{Protocol, Record};
+use crate::statistics::{PairedTest, Summary, Verdict, holm, pair_by_seed, paired_t_test};
 
 /// At which learning rate a method is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::figure::Figure;
-use super::statistics::Verdict;
 use super::svg::{escape, plain};
 use super::{Error, write_atomically};
+use crate::statistics::Verdict;
 
 /// The whole page.
 #[derive(Debug, Clone, PartialEq)]

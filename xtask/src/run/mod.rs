@@ -6,7 +6,7 @@
 
 pub mod execute;
 pub mod lock;
-mod number;
+pub(crate) mod number;
 pub mod origin;
 pub mod parallel;
 pub mod results;

@@ -5,10 +5,10 @@ use crate::method::{self, MethodId};
 use crate::problem::images::Set;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel};
 use crate::report::html::{Block, Claim, Table};
-use crate::report::statistics::Summary;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::EpochAccuracy;
 use crate::run::{Protocol, Record};
+use crate::statistics::Summary;
 
 /// One row of a table: a set of pictures at one batch size.
 pub struct Row<'a> {

@@ -11,7 +11,7 @@ use super::turns::Turn;
 use super::unit::{INPUTS, ROUNDING};
 use crate::method::{self, MethodId};
 use crate::report::html::{Block, Claim};
-use crate::report::statistics::Verdict;
+use crate::statistics::Verdict;
 
 fn claim(statement: &str, verdict: Verdict, evidence: String) -> Block {
     Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence })

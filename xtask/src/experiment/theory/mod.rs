@@ -249,7 +249,7 @@ fn order_figure(measured: &Measured) -> Figure {
 mod tests {
     use super::*;
     use crate::method;
-    use crate::report::statistics::Verdict;
+    use crate::statistics::Verdict;
 
     #[test]
     fn the_same_bits_at_any_number_of_threads_and_on_every_run() {

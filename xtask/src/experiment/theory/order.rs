@@ -6,7 +6,7 @@ use crate::method::{self, MethodId};
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
 use crate::report::html::Table;
 use crate::report::number::number;
-use crate::report::statistics::{PairedTest, holm, paired_t_test};
+use crate::statistics::{PairedTest, holm, paired_t_test};
 use serde::{Deserialize, Serialize};
 
 /// The test results of networks with their inputs in the given and in the opposite order, by seed.
