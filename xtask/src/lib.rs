@@ -1,6 +1,7 @@
 //! Regenerates every figure and table of the paper.
 
 pub mod bench;
+pub mod claim;
 pub mod data;
 pub mod experiment;
 pub mod method;

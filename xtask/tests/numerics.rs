@@ -29,6 +29,8 @@ fn context(folder: PathBuf) -> Context {
     Context {
         profile: Profile::Quick,
         seeds: Some(1),
+        first_seed: 0,
+        smallest: Default::default(),
         protocols: vec![Protocol::Paper, Protocol::HeldOut],
         datasets: Vec::new(),
         methods: Some(method::all().to_vec()),

@@ -5,6 +5,7 @@
 //! them; the page is made from the same list. [`summary`] says in a few sentences what they come to.
 
 mod file;
+pub mod forest;
 pub mod summary;
 
 pub use file::write;

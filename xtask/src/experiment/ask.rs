@@ -9,7 +9,7 @@ use crate::report::number::rate as shown;
 use crate::run::Protocol;
 use crate::run::results::Results;
 use crate::statistics::outcome::{FEWEST_SEEDS, all_of_outcomes};
-use crate::statistics::{ALPHA, Judgement, Needed, Outcome, Study, judge, pooled};
+use crate::statistics::{ALPHA, Judgement, Needed, Outcome, Population, Study, judge, pooled};
 
 /// What a call asked for, as far as claims depend on it.
 pub struct Asker<'a> {
@@ -98,19 +98,26 @@ impl Asker<'_> {
             claim.reason = self.why_not(question, data, baseline, protocol, rate);
             return claim;
         };
-        let judgement = judge(&effects, smallest, ALPHA, data.population);
         let of = |(method, rates): (MethodId, Vec<f64>)| Runs {
             file: format!("{}/runs.jsonl", self.store),
             method: method.to_string(),
             rates,
             seeds,
         };
-        claim.reason = words(&judgement, data, rate, &rates, [question.subject, baseline]);
+        let mut claim = judged(claim, &effects, data.population);
+        if claim.outcome == Outcome::NotTested {
+            claim.reason += &data.limits.as_ref().map_or_else(String::new, |why| format!(" {why}"));
+        }
+        if rate == Rate::Chosen {
+            let list = |rates: &[f64]| rates.iter().map(|lr| shown(*lr)).collect::<Vec<_>>().join(" or ");
+            claim.reason += &format!(
+                " Chosen: {} {}, {baseline} {}.",
+                question.subject,
+                list(&rates[0]),
+                list(&rates[1])
+            );
+        }
         claim.runs = [question.subject, baseline].into_iter().zip(rates).map(of).collect();
-        claim.n = judgement.n;
-        set_interval(&mut claim, judgement.estimate, judgement.low, judgement.high);
-        claim.outcome = judgement.outcome;
-        claim.judgement = Some(judgement);
         claim
     }
 
@@ -154,19 +161,29 @@ impl Asker<'_> {
     }
 }
 
+/// A claim with the effects that judge it, one for each seed; without effects it stays as it is.
+#[must_use]
+pub fn judged(mut claim: Claim, effects: &[f64], population: Population) -> Claim {
+    if effects.is_empty() {
+        return claim;
+    }
+    let judgement = judge(effects, claim.smallest.unwrap_or(0.0), ALPHA, population);
+    claim.reason = outcome_in_words(&judgement).join(" ");
+    claim.population = population.to_string();
+    claim.n = judgement.n;
+    set_interval(&mut claim, judgement.estimate, judgement.low, judgement.high);
+    claim.outcome = judgement.outcome;
+    claim.judgement = Some(judgement);
+    claim
+}
+
 fn set_interval(claim: &mut Claim, estimate: f64, low: f64, high: f64) {
     let finite = |number: f64| number.is_finite().then_some(number);
     (claim.estimate, claim.low, claim.high) = (finite(estimate), finite(low), finite(high));
 }
 
 /// What decided, or did not.
-fn words(
-    judgement: &Judgement,
-    data: &Data<'_>,
-    rate: Rate,
-    rates: &[Vec<f64>; 2],
-    sides: [MethodId; 2],
-) -> String {
+fn outcome_in_words(judgement: &Judgement) -> Vec<String> {
     let mut said = Vec::new();
     match judgement.outcome {
         Outcome::Supported => said.push("The whole interval is beyond the smallest effect that matters.".to_owned()),
@@ -179,7 +196,6 @@ fn words(
         Outcome::Equivalent => said.push("Any difference is smaller than one that matters.".to_owned()),
         Outcome::NotTested => {
             said.push(format!("{} seed; an outcome takes at least {FEWEST_SEEDS}.", judgement.n));
-            said.extend(data.limits.clone());
         }
         Outcome::Inconclusive => {
             if judgement.n < FEWEST_SEEDS {
@@ -207,16 +223,12 @@ fn words(
     if let Some(corrected) = &judgement.corrected {
         said.push(format!("For other data from the same source: {}.", corrected.outcome));
     }
-    if rate == Rate::Chosen {
-        let list = |rates: &[f64]| rates.iter().map(|lr| shown(*lr)).collect::<Vec<_>>().join(" or ");
-        let [subject, baseline] = sides;
-        said.push(format!("Chosen: {subject} {}, {baseline} {}.", list(&rates[0]), list(&rates[1])));
-    }
-    said.join(" ")
+    said
 }
 
 /// The claims of each baseline, and behind them that of all together: better than each of them.
-fn combined(mut each: Vec<Claim>) -> Vec<Claim> {
+#[must_use]
+pub fn combined(mut each: Vec<Claim>) -> Vec<Claim> {
     if each.len() < 2 {
         return each;
     }

@@ -81,7 +81,9 @@ pub struct Question {
     pub baselines: Vec<MethodId>,
     /// Under which protocols.
     pub protocols: &'static [Protocol],
-    /// Whether it is asked at every equal learning rate, beside the authors'.
+    /// Whether it is asked at the authors' learning rates.
+    pub at_authors_rates: bool,
+    /// Whether it is asked at every equal learning rate.
     pub at_equal_rates: bool,
     /// Whether it is asked at each method's own best rate, and whether a larger validation result is then the better one.
     pub at_best_rate: Option<Better>,
@@ -133,7 +135,8 @@ impl Question {
     pub fn rates(&self, equal: &[f64]) -> Vec<Rate> {
         let equal = equal.iter().filter(|_| self.at_equal_rates).map(|lr| Rate::Equal(*lr));
         let best = self.at_best_rate.map(|_| Rate::Chosen);
-        std::iter::once(Rate::Paper).chain(equal).chain(best).collect()
+        let authors = self.at_authors_rates.then_some(Rate::Paper);
+        authors.into_iter().chain(equal).chain(best).collect()
     }
 
     /// The effects of the seeds below `before`; none where one of the sides was not run.

@@ -10,6 +10,7 @@ pub mod number;
 
 mod axis;
 mod build;
+mod claims;
 mod contour;
 mod draw;
 mod files;

@@ -1,0 +1,146 @@
+//! What all claims come to, in a few sentences that the results write.
+
+use super::{Claim, Origin};
+use crate::statistics::Outcome;
+
+/// A few paragraphs for the top of the page: the mathematics; what holds against every baseline, what does not, what makes
+/// no difference; what is open.
+#[must_use]
+pub fn sentences(claims: &[Claim]) -> Vec<String> {
+    let mut said = Vec::new();
+    said.extend(mathematics(claims));
+    let empirical: Vec<&Claim> =
+        claims.iter().filter(|claim| claim.headline && claim.each && claim.origin == Origin::Paper).collect();
+    let count = |outcome| empirical.iter().filter(|claim| claim.outcome == outcome).count();
+    for (outcome, lead) in [
+        (Outcome::Supported, "Holds against each baseline"),
+        (Outcome::Contradicted, "Does not hold, at least one baseline is better"),
+        (Outcome::Equivalent, "Makes no difference that matters against at least one baseline"),
+    ] {
+        if count(outcome) > 0 {
+            said.push(format!("{lead}: {}.", listed(&empirical, outcome)));
+        }
+    }
+    let (open, untested) = (count(Outcome::Inconclusive), count(Outcome::NotTested));
+    let decided = empirical.len() - open - untested;
+    if !empirical.is_empty() {
+        let mut last = format!(
+            "Of {} comparisons of the paper's with all of their baselines {decided} are decided, {open} are open (inconclusive), \
+             {untested} were not tested.",
+            empirical.len()
+        );
+        if open > 0 {
+            last += &format!(" Open: {}.", listed(&empirical, Outcome::Inconclusive));
+        }
+        let mut generated: Vec<&str> = empirical
+            .iter()
+            .filter(|claim| claim.generated && claim.n > 0)
+            .map(|claim| &claim.dataset[..])
+            .collect();
+        generated.dedup();
+        if !generated.is_empty() {
+            last += &format!(" On GENERATED data, in place of the paper's: {}.", generated.join(", "));
+        }
+        said.push(last);
+    }
+    said
+}
+
+fn mathematics(claims: &[Claim]) -> Option<String> {
+    let all: Vec<&Claim> = claims
+        .iter()
+        .filter(|claim| claim.origin == Origin::Mathematics && claim.outcome != Outcome::NotTested)
+        .collect();
+    let failed: Vec<&str> = all
+        .iter()
+        .filter(|claim| claim.outcome != Outcome::Supported)
+        .map(|claim| &claim.statement[..])
+        .collect();
+    match (all.len(), failed.len()) {
+        (0, _) => None,
+        (n, 0) => Some(format!(
+            "The mathematics holds in every check ({n} of {n} propositions): no step of the parameters turns a boundary of GmP \
+             further than its length, and under SP, WN and BN a short step can turn one around once the weights are small."
+        )),
+        (n, k) => Some(format!("Of {n} checks of the mathematics {k} fail: {}", failed.join(" "))),
+    }
+}
+
+/// `boundaries move least (Figure 2(c)) on levy at authors, equal 0.1`, for every question with that outcome.
+fn listed(claims: &[&Claim], outcome: Outcome) -> String {
+    // By question, then by data and protocol.
+    let mut questions: Vec<(&str, String, Vec<(String, Vec<String>)>)> = Vec::new();
+    for claim in claims.iter().filter(|claim| claim.outcome == outcome) {
+        let place = match questions.iter().position(|(id, ..)| *id == claim.question) {
+            Some(place) => place,
+            None => {
+                questions.push((&claim.question, format!("{} ({})", claim.tested, claim.figure), Vec::new()));
+                questions.len() - 1
+            }
+        };
+        let data = &mut questions[place].2;
+        let name = match &claim.protocol[..] {
+            "paper" => claim.dataset.clone(),
+            protocol => format!("{} ({protocol})", claim.dataset),
+        };
+        let at = at(&claim.rates);
+        match data.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, rates)) => rates.push(at),
+            None => data.push((name, vec![at])),
+        }
+    }
+    let told = questions.into_iter().map(|(_, told, data)| {
+        let on: Vec<String> =
+            data.into_iter().map(|(name, rates)| format!("on {name} {}", rates.join(", "))).collect();
+        format!("{told} {}", on.join(" and "))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// Learning rates as a sentence has them.
+fn at(rates: &str) -> String {
+    match rates {
+        "authors" => "at the authors' learning rates".to_owned(),
+        "own best" => "at each method's own best rate".to_owned(),
+        equal => equal.replace("equal", "with all at"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(outcome: Outcome, rates: &str) -> Claim {
+        Claim {
+            outcome,
+            rates: rates.to_owned(),
+            tested: "GmP has the lowest test RMSE".to_owned(),
+            dataset: "levy".to_owned(),
+            protocol: "paper".to_owned(),
+            headline: true,
+            each: true,
+            n: 50,
+            ..Claim::untested("fig2.rmse", Origin::Paper, "Figure 2(d)–(g)", "Smaller RMSE values are better.", "")
+        }
+    }
+
+    #[test]
+    fn what_holds_what_does_not_and_what_is_open() {
+        let claims = [
+            claim(Outcome::Supported, "authors"),
+            claim(Outcome::Supported, "equal 0.1"),
+            claim(Outcome::Contradicted, "equal 0.01"),
+            claim(Outcome::Inconclusive, "own best"),
+        ];
+        let said = sentences(&claims);
+        assert_eq!(
+            said[0],
+            "Holds against each baseline: GmP has the lowest test RMSE (Figure 2(d)–(g)) on levy at the authors' learning rates, \
+             with all at 0.1."
+        );
+        assert!(said[1].starts_with("Does not hold") && said[1].contains("with all at 0.01"), "{}", said[1]);
+        assert!(said[2].contains("3 are decided, 1 are open") && said[2].contains("own best"), "{}", said[2]);
+        assert_eq!(said.len(), 3);
+        assert!(sentences(&[]).is_empty());
+    }
+}
