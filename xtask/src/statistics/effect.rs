@@ -41,7 +41,13 @@ impl Scale {
         }
     }
 
-    /// What an effect of this size is called: `"24% lower"`, `"1.5 bits"`.
+    /// Whether it is of numbers of which the larger is better.
+    #[must_use]
+    pub fn larger_is_better(self) -> bool {
+        self == Self::Difference
+    }
+
+    /// The unit of the effects.
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {

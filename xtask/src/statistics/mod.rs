@@ -4,7 +4,7 @@
 //! positive where it favours the subject. [`judge`] says what these numbers decide, measured by the smallest effect that
 //! would matter: [`Outcome`]. The rest serves these two: how many seeds to run ([`two_stage`]), what resplits of one data
 //! set say of other data ([`resplit`]), a test that knows ranks only ([`rank`]), one estimate over several data sets
-//! ([`pooled`]), learning rates whose choice is part of what is measured ([`rate_choice`]), and how many outcomes of a page
+//! ([`mod@pooled`]), learning rates whose choice is part of what is measured ([`rate_choice`]), and how many outcomes of a page
 //! may be wrong ([`multiplicity`]).
 //!
 //! ```
@@ -42,8 +42,10 @@ pub use outcome::{ALPHA, Basis, Judgement, Needed, Outcome, all_of, judge};
 pub use paired::{PairedTest, pair_by_seed, paired_t_test};
 pub use pooled::{Pooled, Study, pooled};
 pub use rank::{SignedRank, signed_rank};
-pub use rate_choice::{Edge, Selected, Tried, best_rate, edge, select_out_of_fold};
+pub use rate_choice::{
+    Edge, Selected, Tried, best_rate, edge, effects_out_of_fold, judge_choice, select_out_of_fold,
+};
 pub use resplit::{Corrected, Population};
-pub use summary::{Interval, Summary, confidence_interval, mean, standard_deviation};
+pub use summary::{Interval, Summary, confidence_interval, interval_of_mean, mean, standard_deviation};
 pub use two_stage::{Plan, plan};
 pub use verdict::Verdict;

@@ -26,7 +26,7 @@ use super::median::{median, median_interval, sign_tail};
 use super::rank::signed_rank;
 use super::resplit::{Corrected, Population};
 use super::student;
-use super::summary::{Interval, interval, mean, standard_deviation};
+use super::summary::{Interval, interval_of_mean, mean, standard_deviation};
 use crate::run::number;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -155,6 +155,9 @@ pub struct Judgement {
     pub disagree: bool,
     /// How many seeds would decide.
     pub needed: Needed,
+    /// By how much the intervals are wider than those of independent effects: 1, but for effects whose learning rates were
+    /// chosen by one another ([`judge_choice`](super::judge_choice)).
+    pub widening: f64,
     /// What the effects are about.
     pub population: Population,
     /// Where the seeds are resplits of one set: what they say of other draws of data. `None` otherwise, and where an
@@ -171,6 +174,17 @@ pub struct Judgement {
 /// If `smallest` is negative or not finite.
 #[must_use]
 pub fn judge(effects: &[f64], smallest: f64, alpha: f64, population: Population) -> Judgement {
+    judge_widened(effects, 1.0, smallest, alpha, population)
+}
+
+/// As [`judge`], where the effects are not independent: Student's standard error is to be multiplied by `widening`.
+pub(super) fn judge_widened(
+    effects: &[f64],
+    widening: f64,
+    smallest: f64,
+    alpha: f64,
+    population: Population,
+) -> Judgement {
     assert!(smallest >= 0.0 && smallest.is_finite(), "smallest effect {smallest}; expected 0 or more");
     let n = effects.len();
     let diverged = effects.iter().filter(|x| !x.is_finite()).count();
@@ -178,7 +192,7 @@ pub fn judge(effects: &[f64], smallest: f64, alpha: f64, population: Population)
     let of = |alpha| {
         let unbounded = Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };
         match basis {
-            Basis::Mean => interval(effects, alpha).unwrap_or(unbounded),
+            Basis::Mean => interval_of_mean(effects, alpha).map_or(unbounded, |x| x.widened(widening)),
             Basis::Median => median_interval(effects, alpha),
         }
     };
@@ -191,16 +205,20 @@ pub fn judge(effects: &[f64], smallest: f64, alpha: f64, population: Population)
     let significant = n >= 2 && excludes_zero(outer);
     let rank = signed_rank(effects);
     let by_rank = rank.filter(|rank| rank.p <= alpha);
+    // The signed rank test knows of no dependence: it is set against the interval as it is without.
+    let plain = if basis == Basis::Mean { outer.widened(widening.recip()) } else { outer };
     let disagree = match by_rank {
-        Some(rank) => !significant || rank.favours() != (outer.low > 0.0),
-        None => significant && rank.is_some(),
+        Some(rank) => !excludes_zero(plain) || rank.favours() != (plain.low > 0.0),
+        None => n >= 2 && excludes_zero(plain) && rank.is_some(),
     };
     let p = (n >= FEWEST_SEEDS).then(|| match basis {
-        Basis::Mean => p_of_mean(effects, smallest),
+        Basis::Mean => p_of_mean(effects, widening, smallest),
         Basis::Median => p_of_median(effects, smallest),
     });
     let corrected = match population {
-        Population::Splits { train, test } => Corrected::of(effects, smallest, alpha, train, test),
+        Population::Splits { train, test } => {
+            Corrected::of(effects, widening, smallest, alpha, [train, test])
+        }
         Population::Initialisations | Population::Draws => None,
     };
     Judgement {
@@ -226,10 +244,11 @@ pub fn judge(effects: &[f64], smallest: f64, alpha: f64, population: Population)
             Needed::Decided
         } else {
             match basis {
-                Basis::Mean => needed_for_mean(effects, smallest, alpha),
+                Basis::Mean => needed_for_mean(effects, widening, smallest, alpha),
                 Basis::Median => needed_for_median(effects, smallest, alpha),
             }
         },
+        widening,
         population,
         corrected,
     }
@@ -295,9 +314,9 @@ pub fn all_of_outcomes(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
 }
 
 /// The smallest level at which one of the three decisions would be made.
-fn p_of_mean(effects: &[f64], smallest: f64) -> f64 {
+fn p_of_mean(effects: &[f64], widening: f64, smallest: f64) -> f64 {
     let (Some(centre), Some(spread)) = (mean(effects), standard_deviation(effects)) else { return 1.0 };
-    let error = spread / (effects.len() as f64).sqrt();
+    let error = widening * spread / (effects.len() as f64).sqrt();
     // The probability of a mean this far above the boundary, or further. Without spread, 0 or 1.
     let above = |boundary: f64| {
         let distance = centre - boundary;
@@ -327,7 +346,7 @@ fn smallest_p(above: f64, not_below: f64, not_above: f64, below: f64) -> f64 {
     (2.0 * above).min(2.0 * below).min(equivalent).min(1.0)
 }
 
-fn needed_for_mean(effects: &[f64], smallest: f64, alpha: f64) -> Needed {
+fn needed_for_mean(effects: &[f64], widening: f64, smallest: f64, alpha: f64) -> Needed {
     let n = effects.len();
     let (Some(centre), Some(spread)) = (mean(effects), standard_deviation(effects)) else {
         return Needed::Seeds(FEWEST_SEEDS);
@@ -339,7 +358,7 @@ fn needed_for_mean(effects: &[f64], smallest: f64, alpha: f64) -> Needed {
     for _ in 0..8 {
         let df = (seeds as usize).clamp(FEWEST_SEEDS, MOST_SEEDS) - 1;
         let Some(quantile) = student::quantile(df, p) else { return Needed::TooNear };
-        seeds = (quantile * spread / distance).powi(2).ceil();
+        seeds = (widening * quantile * spread / distance).powi(2).ceil();
         if !seeds.is_finite() || seeds > MOST_SEEDS as f64 {
             return Needed::TooNear;
         }

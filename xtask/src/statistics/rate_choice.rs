@@ -3,7 +3,16 @@
 //! A method that is shown at its best rate has had a choice, and a choice made by the runs that are shown flatters it. Here
 //! the seeds are split into folds; for the seeds of one fold the rate is chosen by the validation results of all other
 //! seeds, and what counts is their test result at that rate. A bad choice costs what it costs.
+//!
+//! The results that come of it are not independent: a seed whose result is low at one rate also makes the other folds
+//! choose that rate. Where several rates are about equally good, Student's interval is too narrow by a half. So
+//! [`judge_choice`] takes the standard error of the jackknife: one seed after the other is left out, and everything is done
+//! again without it, the choice too.
 
+use super::effect::{Scale, paired_effects};
+use super::outcome::{Judgement, judge_widened};
+use super::resplit::Population;
+use super::summary::{mean, standard_deviation};
 use std::collections::BTreeMap;
 
 /// One seed at one learning rate; NaN, or an infinity, where the run diverged.
@@ -39,7 +48,7 @@ pub fn best_rate<'a>(seeds: impl IntoIterator<Item = &'a Vec<Tried>>, larger_is_
         let of = |seed: &&Vec<Tried>| seed.iter().find(|tried| tried.rate == rate).map(|t| t.validation);
         let results: Vec<f64> = seeds.iter().map(of).collect::<Option<_>>()?;
         let finite: Vec<f64> = results.iter().copied().filter(|x| x.is_finite()).collect();
-        let mean = super::mean(&finite)?;
+        let mean = mean(&finite)?;
         Some((rate, results.len() - finite.len(), if larger_is_better { -mean } else { mean }))
     });
     scored.min_by(|a, b| a.1.cmp(&b.1).then(a.2.total_cmp(&b.2))).map(|(rate, ..)| rate)
@@ -91,6 +100,68 @@ pub fn select_out_of_fold(
         (*seed, Selected { rate, test })
     };
     table.iter().enumerate().map(select).collect()
+}
+
+/// The effects of a subject against a baseline, each seed at the rates that the seeds of the other folds choose for the two
+/// sides.
+#[must_use]
+pub fn effects_out_of_fold(
+    scale: Scale,
+    subject: &BTreeMap<u64, Vec<Tried>>,
+    baseline: &BTreeMap<u64, Vec<Tried>>,
+    folds: usize,
+) -> Vec<f64> {
+    let results = |table: &BTreeMap<u64, Vec<Tried>>| -> BTreeMap<u64, f64> {
+        let selected = select_out_of_fold(table, folds, scale.larger_is_better());
+        selected.into_iter().map(|(seed, selected)| (seed, selected.test)).collect()
+    };
+    paired_effects(scale, &results(subject), &results(baseline))
+}
+
+/// Judges a subject against a baseline, both at their own best rates, whose choice is a part of what is judged.
+///
+/// The effects are those of [`effects_out_of_fold`]; the intervals have the standard error of the jackknife over seeds
+/// where that is larger than Student's ([`Judgement::widening`]). Only seeds that both tables have count. Where a run
+/// diverged the intervals are those of independent effects ([`Basis::Median`](super::Basis)).
+///
+/// # Panics
+/// As [`select_out_of_fold`] and [`judge`](super::judge).
+#[must_use]
+pub fn judge_choice(
+    scale: Scale,
+    subject: &BTreeMap<u64, Vec<Tried>>,
+    baseline: &BTreeMap<u64, Vec<Tried>>,
+    folds: usize,
+    smallest: f64,
+    alpha: f64,
+    population: Population,
+) -> Judgement {
+    let common = |table: &BTreeMap<u64, Vec<Tried>>, other: &BTreeMap<u64, Vec<Tried>>| {
+        let mut table = table.clone();
+        table.retain(|seed, _| other.contains_key(seed));
+        table
+    };
+    let (mut subject, mut baseline) = (common(subject, baseline), common(baseline, subject));
+    let effects = effects_out_of_fold(scale, &subject, &baseline, folds);
+    let seeds: Vec<u64> = subject.keys().copied().collect();
+    let without: Option<Vec<f64>> = seeds
+        .iter()
+        .map(|seed| {
+            let (ours, theirs) = (subject.remove(seed)?, baseline.remove(seed)?);
+            let centre = mean(&effects_out_of_fold(scale, &subject, &baseline, folds));
+            subject.insert(*seed, ours);
+            baseline.insert(*seed, theirs);
+            centre
+        })
+        .collect();
+    let n = effects.len() as f64;
+    // Of n means without one: (n−1)/n Σ(x − x̄)² = (n−1)²/n s².
+    let jackknife = without.as_deref().and_then(standard_deviation).map(|s| s * (n - 1.0) / n.sqrt());
+    let student = standard_deviation(&effects).map(|s| s / n.sqrt());
+    let widening = jackknife
+        .zip(student)
+        .map_or(1.0, |(jackknife, student)| if student > 0.0 { (jackknife / student).max(1.0) } else { 1.0 });
+    judge_widened(&effects, widening, smallest, alpha, population)
 }
 
 /// At which end of a grid a rate is.
@@ -156,6 +227,27 @@ mod tests {
         assert!(select_out_of_fold(&single, 5, false).is_empty());
         // More folds than seeds: each seed is left out alone.
         assert_eq!(select_out_of_fold(&table, 100, false).len(), 4);
+    }
+
+    // Two rates; seeds agree on one of them, so that without any seed the choice is the same: the jackknife is Student's.
+    #[test]
+    fn a_clear_choice_widens_nothing() {
+        let table = |shift: f64| -> BTreeMap<u64, Vec<Tried>> {
+            let results = [0.1, 0.3, 0.2, 0.25, 0.15, 0.4];
+            let tried = |x: f64| seed(&[(0.01, x + shift, x + shift), (0.1, x + 5.0, x + 5.0)]);
+            (0..).zip(results).map(|(k, x)| (k, tried(x * if shift > 0.0 { 1.0 } else { 0.5 }))).collect()
+        };
+        let (ours, theirs) = (table(0.0), table(1.0));
+        let judgement =
+            judge_choice(Scale::Reduction, &ours, &theirs, 5, 0.05, 0.05, Population::Initialisations);
+        let effects: Vec<f64> = [0.1, 0.3, 0.2, 0.25, 0.15, 0.4].map(|x| 1.0 + 0.5 * x).to_vec();
+        let plain = crate::statistics::judge(&effects, 0.05, 0.05, Population::Initialisations);
+        assert!((judgement.widening - 1.0).abs() < 1e-9, "{}", judgement.widening);
+        assert!((judgement.low - plain.low).abs() < 1e-9 && (judgement.high - plain.high).abs() < 1e-9);
+        // A seed of one table only does not count.
+        let mut more = ours.clone();
+        more.insert(99, seed(&[(0.01, 0.0, 0.0), (0.1, 0.0, 0.0)]));
+        assert_eq!(judge_choice(Scale::Reduction, &more, &theirs, 5, 0.05, 0.05, Population::Draws).n, 6);
     }
 
     #[test]

@@ -52,11 +52,17 @@ pub struct Corrected {
 }
 
 impl Corrected {
-    /// Judges `effects` of seeds that split one set anew. `None` for fewer than two, or one that is not finite.
-    #[must_use]
-    pub fn of(effects: &[f64], smallest: f64, alpha: f64, train: usize, test: usize) -> Option<Self> {
-        let outer = corrected_interval(effects, alpha, train, test)?;
-        let inner = corrected_interval(effects, 2.0 * alpha, train, test)?;
+    /// Judges `effects` of seeds that split one set anew into so many samples to train and to test. `None` for fewer than
+    /// two, or one that is not finite.
+    pub(super) fn of(
+        effects: &[f64],
+        widening: f64,
+        smallest: f64,
+        alpha: f64,
+        [train, test]: [usize; 2],
+    ) -> Option<Self> {
+        let outer = corrected_interval(effects, alpha, train, test)?.widened(widening);
+        let inner = corrected_interval(effects, 2.0 * alpha, train, test)?.widened(widening);
         let (outcome, negligible) = decide(effects.len(), outer, inner, smallest);
         Some(Self { low: outer.low, high: outer.high, outcome, negligible })
     }

@@ -29,6 +29,13 @@ impl Interval {
     pub fn half_width(&self) -> f64 {
         0.5 * (self.high - self.low)
     }
+
+    /// The interval about the same middle that is `factor` times as wide; the same interval for a factor of 1.
+    #[must_use]
+    pub fn widened(&self, factor: f64) -> Self {
+        let reach = (factor - 1.0) * self.half_width();
+        if reach == 0.0 { *self } else { Self { low: self.low - reach, high: self.high + reach } }
+    }
 }
 
 /// Arithmetic mean; `None` for no values or a value that is not finite.
@@ -62,12 +69,12 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
 /// ```
 #[must_use]
 pub fn confidence_interval(values: &[f64]) -> Option<Interval> {
-    interval(values, 0.05)
+    interval_of_mean(values, 0.05)
 }
 
 /// The two-sided 1 − α confidence interval of the mean, likewise.
 #[must_use]
-pub fn interval(values: &[f64], alpha: f64) -> Option<Interval> {
+pub fn interval_of_mean(values: &[f64], alpha: f64) -> Option<Interval> {
     let (centre, spread) = (mean(values)?, standard_deviation(values)?);
     let reach =
         student::quantile(values.len() - 1, 1.0 - alpha / 2.0)? * spread / (values.len() as f64).sqrt();
