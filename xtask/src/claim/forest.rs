@@ -10,7 +10,7 @@ use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel};
 const MARK: f64 = 7.0;
 const ROW: f64 = 8.0;
 /// The frame is so many smallest effects to each side, or less where the effects are smaller.
-const REACH: f64 = 12.0;
+const REACH: f64 = 24.0;
 
 /// The picture; none where no such claim was tested.
 #[must_use]

@@ -30,7 +30,7 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
             empirical.len()
         );
         if open > 0 {
-            last += &format!(" Open: {}.", listed(&empirical, Outcome::Inconclusive));
+            last += &format!(" Open: {}.", counted(&empirical, Outcome::Inconclusive));
         }
         let mut generated: Vec<&str> = empirical
             .iter()
@@ -74,7 +74,7 @@ fn listed(claims: &[&Claim], outcome: Outcome) -> String {
         let place = match questions.iter().position(|(id, ..)| *id == claim.question) {
             Some(place) => place,
             None => {
-                questions.push((&claim.question, format!("{} ({})", claim.tested, claim.figure), Vec::new()));
+                questions.push((&claim.question, told(claim), Vec::new()));
                 questions.len() - 1
             }
         };
@@ -95,6 +95,32 @@ fn listed(claims: &[&Claim], outcome: Outcome) -> String {
         format!("{told} {}", on.join(" and "))
     });
     told.collect::<Vec<_>>().join("; ")
+}
+
+/// `GmP has the lowest test RMSE (Figure 2(d)–(g)), 3 comparisons`, for every question with that outcome.
+fn counted(claims: &[&Claim], outcome: Outcome) -> String {
+    let mut questions: Vec<(&str, String, usize)> = Vec::new();
+    for claim in claims.iter().filter(|claim| claim.outcome == outcome) {
+        match questions.iter_mut().find(|(id, ..)| *id == claim.question) {
+            Some((.., count)) => *count += 1,
+            None => questions.push((&claim.question, told(claim), 1)),
+        }
+    }
+    let told = questions
+        .iter()
+        .map(|(_, told, count)| format!("{told}, {count} comparison{}", if *count == 1 { "" } else { "s" }));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// What is tested, as it stands within a sentence.
+fn told(claim: &Claim) -> String {
+    let mut letters = claim.tested.chars();
+    let first = letters.next().unwrap_or_default();
+    let second = letters.clone().next().unwrap_or_default();
+    // A name keeps its capital.
+    let is_name = claim.tested.starts_with("GmP") || second.is_uppercase();
+    let first = if is_name { first.to_string() } else { first.to_lowercase().to_string() };
+    format!("{first}{} ({})", letters.as_str(), claim.figure)
 }
 
 /// Learning rates as a sentence has them.
@@ -139,7 +165,7 @@ mod tests {
              with all at 0.1."
         );
         assert!(said[1].starts_with("Does not hold") && said[1].contains("with all at 0.01"), "{}", said[1]);
-        assert!(said[2].contains("3 are decided, 1 are open") && said[2].contains("own best"), "{}", said[2]);
+        assert!(said[2].contains("3 are decided, 1 are open") && said[2].contains("1 comparison."), "{}", said[2]);
         assert_eq!(said.len(), 3);
         assert!(sentences(&[]).is_empty());
     }

@@ -1,6 +1,6 @@
 //! From questions and records to claims.
 
-use super::question::{Data, Effects, Question};
+use super::question::{Data, Question};
 use super::tables::Rate;
 use super::{Context, Profile};
 use crate::claim::{Claim, Runs};
@@ -91,20 +91,21 @@ impl Asker<'_> {
             headline: question.headline && data.headline,
             ..empty
         };
-        let found = results.and_then(|results| {
-            question.effects(results, data.id, baseline, protocol, rate, u64::MAX)
-        });
-        let Some(Effects { effects, rates, seeds }) = found else {
+        let sides =
+            results.and_then(|results| question.sides(results, data.id, baseline, protocol, rate, u64::MAX));
+        let Some((seeds, sides)) = sides.and_then(|sides| Some((sides.seeds()?, sides))) else {
             claim.reason = self.why_not(question, data, baseline, protocol, rate);
             return claim;
         };
+        let scale = question.quantity.scale;
+        let rates = sides.rates(scale);
         let of = |(method, rates): (MethodId, Vec<f64>)| Runs {
             file: format!("{}/runs.jsonl", self.store),
             method: method.to_string(),
             rates,
             seeds,
         };
-        let mut claim = judged(claim, &effects, data.population);
+        let mut claim = filled(claim, sides.judge(scale, smallest, ALPHA, data.population));
         if claim.outcome == Outcome::NotTested {
             claim.reason += &data.limits.as_ref().map_or_else(String::new, |why| format!(" {why}"));
         }
@@ -163,13 +164,17 @@ impl Asker<'_> {
 
 /// A claim with the effects that judge it, one for each seed; without effects it stays as it is.
 #[must_use]
-pub fn judged(mut claim: Claim, effects: &[f64], population: Population) -> Claim {
+pub fn judged(claim: Claim, effects: &[f64], population: Population) -> Claim {
     if effects.is_empty() {
         return claim;
     }
     let judgement = judge(effects, claim.smallest.unwrap_or(0.0), ALPHA, population);
+    filled(claim, judgement)
+}
+
+fn filled(mut claim: Claim, judgement: Judgement) -> Claim {
     claim.reason = outcome_in_words(&judgement).join(" ");
-    claim.population = population.to_string();
+    claim.population = judgement.population.to_string();
     claim.n = judgement.n;
     set_interval(&mut claim, judgement.estimate, judgement.low, judgement.high);
     claim.outcome = judgement.outcome;

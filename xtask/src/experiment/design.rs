@@ -14,14 +14,14 @@
 //! Radiol. 44 (1971).
 
 use super::ask::Asker;
-use super::question::{Better, Data, Question};
+use super::question::{Data, Question};
 use super::tables::Rate;
 use super::{Context, Grid, Profile, Rates};
 use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::{Protocol, Run};
-use crate::statistics::{ALPHA, Edge, SmallestEffects, edge, judge, mean, plan};
+use crate::statistics::{ALPHA, Edge, Population, SmallestEffects, edge, mean, plan};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The level at which a pilot alone decides.
@@ -64,8 +64,8 @@ pub struct Design {
     pub methods: Vec<MethodId>,
     /// Which protocols.
     pub protocols: Vec<Protocol>,
-    /// Which validation result is the better one.
-    pub better: Better,
+    /// Whether the larger one of two validation results is the better one.
+    pub larger_is_better: bool,
     /// The learning rates that the user named, or the profile's.
     pub grid: Vec<f64>,
     /// Whether the grid grows.
@@ -89,7 +89,7 @@ impl Design {
         questions: Vec<Question>,
         sets: Vec<Planned>,
         methods: Vec<MethodId>,
-        better: Better,
+        larger_is_better: bool,
     ) -> Self {
         Self {
             experiment,
@@ -97,7 +97,7 @@ impl Design {
             sets,
             methods,
             protocols: context.protocols.clone(),
-            better,
+            larger_is_better,
             grid: context.rates(),
             grows: context.profile == Profile::Full && context.rates.is_none(),
             first_seed: context.first_seed,
@@ -197,7 +197,7 @@ impl Design {
             }
             let finite: Vec<f64> = validation.values().copied().filter(|v| v.is_finite()).collect();
             let Some(score) = mean(&finite) else { continue };
-            let score = if self.better == Better::Larger { -score } else { score };
+            let score = if self.larger_is_better { -score } else { score };
             scored.push((validation.len() - finite.len(), score, lr));
         }
         scored.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -214,14 +214,18 @@ impl Design {
             for &protocol in question.protocols {
                 for rate in question.rates(grid) {
                     for &baseline in &question.baselines {
-                        let effects = question.effects(results, set.id(), baseline, protocol, rate, before);
-                        let Some(pilot) = effects.map(|found| found.effects) else { continue };
-                        let early = judge(&pilot, smallest, EARLY, crate::statistics::Population::Draws);
+                        let sides = question.sides(results, set.id(), baseline, protocol, rate, before);
+                        let Some(sides) = sides else { continue };
+                        let scale = question.quantity.scale;
+                        let early = sides.judge(scale, smallest, EARLY, Population::Draws);
                         if early.outcome.is_decided() {
                             continue;
                         }
-                        // The whole interval, not its half, is to be narrower than the smallest effect.
-                        let seeds = plan(&pilot, smallest / 2.0, ALPHA, cap as usize).seeds as u64;
+                        // The whole interval, not its half, is to be narrower than the smallest effect; that of a choice is
+                        // wider than its effects alone say.
+                        let half_width = smallest / (2.0 * early.widening);
+                        let pilot = sides.effects(scale);
+                        let seeds = plan(&pilot, half_width, ALPHA, cap as usize).seeds as u64;
                         for key in behind(question.subject, baseline, protocol, rate, grid) {
                             let most = needed.entry(key).or_insert(seeds);
                             *most = seeds.max(*most);

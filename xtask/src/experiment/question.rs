@@ -6,7 +6,10 @@ use crate::claim::{Origin, Unit};
 use crate::method::MethodId;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::{Protocol, Record};
-use crate::statistics::{Population, Scale, SmallestEffects, Tried, paired_effects, select_out_of_fold};
+use crate::statistics::{
+    Judgement, Population, Scale, SmallestEffects, Tried, effects_out_of_fold, judge, judge_choice,
+    paired_effects, select_out_of_fold,
+};
 use std::collections::BTreeMap;
 
 /// What is compared.
@@ -85,19 +88,10 @@ pub struct Question {
     pub at_authors_rates: bool,
     /// Whether it is asked at every equal learning rate.
     pub at_equal_rates: bool,
-    /// Whether it is asked at each method's own best rate, and whether a larger validation result is then the better one.
-    pub at_best_rate: Option<Better>,
+    /// Whether it is asked at each method's own best rate, which a validation result of the same kind chooses.
+    pub at_best_rate: bool,
     /// Whether the page stands on it: drawn in the forest plot.
     pub headline: bool,
-}
-
-/// Which of two results is the better one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
-    /// Of errors.
-    Smaller,
-    /// Of accuracies.
-    Larger,
 }
 
 /// One of the data sets that a question is asked of.
@@ -115,15 +109,12 @@ pub struct Data<'a> {
     pub limits: Option<String>,
 }
 
-/// The effects of a question's pairs of runs, by seed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Effects {
-    /// Positive where they favour the subject.
-    pub effects: Vec<f64>,
-    /// The learning rates of the subject's runs and of the baseline's.
-    pub rates: [Vec<f64>; 2],
-    /// First and last seed.
-    pub seeds: [u64; 2],
+/// Two sides of a comparison.
+pub enum Sides {
+    /// A number of each seed, at one learning rate a side.
+    Fixed([BTreeMap<u64, f64>; 2], [f64; 2]),
+    /// Every seed at every rate, of which one is to be chosen.
+    Chosen([BTreeMap<u64, Vec<Tried>>; 2]),
 }
 
 /// The seeds are dealt to so many folds; each fold's learning rate is chosen by the others.
@@ -133,15 +124,15 @@ impl Question {
     /// At which learning rates it is asked, where the equal ones are these.
     #[must_use]
     pub fn rates(&self, equal: &[f64]) -> Vec<Rate> {
-        let equal = equal.iter().filter(|_| self.at_equal_rates).map(|lr| Rate::Equal(*lr));
-        let best = self.at_best_rate.map(|_| Rate::Chosen);
         let authors = self.at_authors_rates.then_some(Rate::Paper);
+        let equal = equal.iter().filter(|_| self.at_equal_rates).map(|lr| Rate::Equal(*lr));
+        let best = self.at_best_rate.then_some(Rate::Chosen);
         authors.into_iter().chain(equal).chain(best).collect()
     }
 
-    /// The effects of the seeds below `before`; none where one of the sides was not run.
+    /// The runs of the seeds below `before`; none where one of the sides was not run.
     #[must_use]
-    pub fn effects(
+    pub fn sides(
         &self,
         results: &Results<'_>,
         set: SetId<'_>,
@@ -149,36 +140,36 @@ impl Question {
         protocol: Protocol,
         rate: Rate,
         before: u64,
-    ) -> Option<Effects> {
-        let side = |method: MethodId| match rate {
-            Rate::Chosen => self.at_own_rate(results, set, method, protocol, before),
-            Rate::Paper => Some(self.at(results, Cell { set, method, lr: method.paper_rate, protocol }, before)),
-            Rate::Equal(lr) => Some(self.at(results, Cell { set, method, lr, protocol }, before)),
+    ) -> Option<Sides> {
+        let methods = [self.subject, baseline];
+        let rates = match rate {
+            Rate::Paper => methods.map(|method| method.paper_rate),
+            Rate::Equal(lr) => [lr; 2],
+            Rate::Chosen => {
+                let tables = methods.map(|method| self.tried(results, set, method, protocol, before));
+                let least = |table: &BTreeMap<u64, Vec<Tried>>| table.values().map(Vec::len).min().unwrap_or(0);
+                return tables.iter().all(|table| least(table) > 1).then_some(Sides::Chosen(tables));
+            }
         };
-        let (subject, subject_rates) = side(self.subject)?;
-        let (other, other_rates) = side(baseline)?;
-        let common = || subject.keys().filter(|seed| other.contains_key(seed)).copied();
-        let seeds = [common().next()?, common().last()?];
-        let effects = paired_effects(self.quantity.scale, &subject, &other);
-        Some(Effects { effects, rates: [subject_rates, other_rates], seeds })
+        let number = |(method, lr): (MethodId, f64)| {
+            let mut numbers =
+                results.by_seed(Cell { set, method, lr, protocol }, self.quantity.number);
+            numbers.retain(|seed, _| *seed < before);
+            numbers
+        };
+        let sides = [number((methods[0], rates[0])), number((methods[1], rates[1]))];
+        sides.iter().all(|side| !side.is_empty()).then_some(Sides::Fixed(sides, rates))
     }
 
-    fn at(&self, results: &Results<'_>, cell: Cell<'_>, before: u64) -> (BTreeMap<u64, f64>, Vec<f64>) {
-        let mut numbers = results.by_seed(cell, self.quantity.number);
-        numbers.retain(|seed, _| *seed < before);
-        (numbers, vec![cell.lr])
-    }
-
-    /// Each seed at the learning rate that the seeds of the other folds choose by their held-out samples.
-    fn at_own_rate(
+    /// Each seed at every learning rate: what its held-out samples say, and what counts.
+    fn tried(
         &self,
         results: &Results<'_>,
         set: SetId<'_>,
         method: MethodId,
         protocol: Protocol,
         before: u64,
-    ) -> Option<(BTreeMap<u64, f64>, Vec<f64>)> {
-        let better = self.at_best_rate?;
+    ) -> BTreeMap<u64, Vec<Tried>> {
         let mut table: BTreeMap<u64, Vec<Tried>> = BTreeMap::new();
         for rate in results.rates(set, method) {
             let cell = |protocol| Cell { set, method, lr: rate, protocol };
@@ -189,13 +180,63 @@ impl Question {
                 }
             }
         }
-        if table.values().map(Vec::len).max().unwrap_or(0) < 2 {
-            return None;
+        // A rate that some seeds lack cannot be compared with the others.
+        let most = table.values().map(Vec::len).max().unwrap_or(0);
+        table.retain(|_, tried| tried.len() == most);
+        table
+    }
+}
+
+impl Sides {
+    /// What the effects decide at this level.
+    #[must_use]
+    pub fn judge(&self, scale: Scale, smallest: f64, alpha: f64, population: Population) -> Judgement {
+        match self {
+            Self::Fixed([ours, theirs], _) => {
+                judge(&paired_effects(scale, ours, theirs), smallest, alpha, population)
+            }
+            Self::Chosen([ours, theirs]) => {
+                judge_choice(scale, ours, theirs, FOLDS, smallest, alpha, population)
+            }
         }
-        let selected = select_out_of_fold(&table, FOLDS, better == Better::Larger);
-        let mut rates: Vec<f64> = selected.values().map(|s| s.rate).filter(|rate| rate.is_finite()).collect();
-        rates.sort_by(f64::total_cmp);
-        rates.dedup();
-        Some((selected.into_iter().map(|(seed, selected)| (seed, selected.test)).collect(), rates))
+    }
+
+    /// The effects themselves.
+    #[must_use]
+    pub fn effects(&self, scale: Scale) -> Vec<f64> {
+        match self {
+            Self::Fixed([ours, theirs], _) => paired_effects(scale, ours, theirs),
+            Self::Chosen([ours, theirs]) => effects_out_of_fold(scale, ours, theirs, FOLDS),
+        }
+    }
+
+    /// The learning rates of the two sides: those that some fold chose, where there was a choice.
+    #[must_use]
+    pub fn rates(&self, scale: Scale) -> [Vec<f64>; 2] {
+        match self {
+            Self::Fixed(_, rates) => rates.map(|lr| vec![lr]),
+            Self::Chosen(tables) => [&tables[0], &tables[1]].map(|table| {
+                let selected = select_out_of_fold(table, FOLDS, scale.larger_is_better());
+                let mut rates: Vec<f64> =
+                    selected.values().map(|s| s.rate).filter(|rate| rate.is_finite()).collect();
+                rates.sort_by(f64::total_cmp);
+                rates.dedup();
+                rates
+            }),
+        }
+    }
+
+    /// First and last seed of both.
+    #[must_use]
+    pub fn seeds(&self) -> Option<[u64; 2]> {
+        let common: Vec<u64> = match self {
+            Self::Fixed([ours, theirs], _) => {
+                ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
+            }
+            Self::Chosen([ours, theirs]) => {
+                ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
+            }
+        };
+        Some([*common.first()?, *common.last()?])
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ask::Asker;
 use super::design::{Design, Planned};
-use super::question::{Better, Data, Quantity, Question};
+use super::question::{Data, Quantity, Question};
 use super::tables::{Rate, methods_table, published, rates_panel};
 use super::training::{Problem, carry_out};
 use super::{Context, Experiment, Prepared, Profile, Rates, Study};
@@ -37,7 +37,7 @@ fn questions() -> Vec<Question> {
         protocols: &[Protocol::Paper, Protocol::HeldOut],
         at_authors_rates: true,
         at_equal_rates: true,
-        at_best_rate: Some(Better::Smaller),
+        at_best_rate: true,
         headline: true,
     };
     let sphere = Question {
@@ -47,7 +47,7 @@ fn questions() -> Vec<Question> {
         tested: "GmP has a lower test RMSE than with the authors' initial directions",
         baselines: vec![method::GMP_HALF_SPHERE],
         at_equal_rates: false,
-        at_best_rate: None,
+        at_best_rate: false,
         headline: false,
         ..rmse()
     };
@@ -116,7 +116,7 @@ impl Experiment for Table1 {
             }
         };
         let planned = sets.iter().map(planned).collect();
-        let design = Design::new(context, self.id(), questions(), planned, methods, Better::Smaller);
+        let design = Design::new(context, self.id(), questions(), planned, methods, false);
         let study = Uci { sets, design, profile: context.profile };
         Ok(Prepared::Ready(Box::new(study)))
     }

@@ -189,8 +189,8 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
         let _ = writeln!(out, "<td class=\"number\">{seeds}</td></tr>");
     }
     out.push_str("</tbody>\n</table></div>\n");
-    out.push_str("<details><summary>Why, comparison by comparison</summary>\n<ul>\n");
-    for claim in rows.iter().flatten().filter(|claim| !claim.reason.is_empty()) {
+    out.push_str("<details><summary>More on each comparison</summary>\n<ul>\n");
+    for claim in rows.iter().flatten().filter(|claim| !claim.each && !claim.reason.is_empty()) {
         let _ = writeln!(
             out,
             "<li>{}, {}, {}, {}: {}. {}</li>",

@@ -14,7 +14,7 @@ use super::{Error, write_atomically};
 use crate::claim::Claim;
 
 /// The whole page.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
     /// Heading of the page.
     pub title: String,

@@ -16,7 +16,7 @@ use crate::run::{Protocol, Record};
 /// The figure; none without runs of the authors' points.
 pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>) -> Option<Figure> {
     let axes = |title: &str, what: &str| {
-        let y = Axis::log2(format!("{what} of |φ_{{t}} − φ_{{t−1}}|")).between(LEAST, MOST);
+        let y = Axis::log2(format!("{what} |φ_{{t}} − φ_{{t−1}}|")).between(LEAST, MOST);
         Panel::new(title, Axis::linear("epoch (= step)"), y)
     };
     let movement = |panel: Panel, of: fn(&Trace) -> &Vec<f32>, rate: Rate| {
@@ -25,12 +25,12 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
             cell.map_or(panel.clone(), |cell| curves(panel, results, cell, of))
         })
     };
-    let mut largest = axes("(c) All at 0.1, as in the authors' notebook", "largest over units");
+    let mut largest = axes("(c) All at 0.1, as in the authors' notebook", "largest");
     largest.weight = 2.0;
     let largest = movement(largest, |trace| &trace.location.max, Rate::Equal(0.1)).legend(Legend::Above);
-    let authors = axes("(c′) At the authors' rates (GmP 0.1, the others 0.01)", "largest over units");
+    let authors = axes("(c2) GmP at 0.1, the others at 0.01", "largest");
     let authors = movement(authors, |trace| &trace.location.max, Rate::Paper);
-    let mean = axes("(c″) All at 0.1", "mean over units");
+    let mean = axes("(c3) All at 0.1", "mean");
     let mean = movement(mean, |trace| &trace.location.mean, Rate::Equal(0.1));
     let (mut fits, mut strips) = (Vec::new(), Vec::new());
     let letters = ["(d)", "(e)", "(f)", "(g)"];
@@ -44,7 +44,7 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
     let [a, b] = [unit_panel("(a)", 1.0, -0.8), unit_panel("(b)", -1.0, -0.8)];
     let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) The largest |φ_{t} − φ_{t−1}| of the 100 units at each step, \
                    with every method at learning rate 0.1, as an older version of the authors' notebook draws it; the largest of a \
-                   bin of epochs; levy, one line a seed, the first nine. (c′) The same at the learning rates of the other panels. (c″) The \
+                   bin of epochs; levy, one line a seed, the first nine. (c2) The same at the learning rates of the other panels. (c3) The \
                    mean over the units instead of the largest. Where the learning rate has fallen many times nothing moves: the axes \
                    end at 2^{−20}. (d)–(g) The authors' fifty points, for each method the seed with the median test RMSE of the \
                    first nine: the function (grey), the points, the network before (dashed) and after training. Below, the spatial \
@@ -85,7 +85,7 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
         |values: &[f32]| grid.iter().zip(values).map(|(&x, &y)| (x, f64::from(y))).collect::<Vec<_>>();
     let rmse = record.value.map_or("diverged".to_owned(), |rmse| number(rmse, 3));
     Panel::new(
-        format!("{letter} {method}, lr {}: RMSE {rmse}", rate(record.run.lr)),
+        format!("{letter} {method}, {}: RMSE {rmse}", rate(record.run.lr)),
         Axis::linear("x").between(-10.0, 10.0),
         Axis::linear("y").between(-3.0, 11.0),
     )

@@ -4,7 +4,7 @@ mod figure;
 
 use super::ask::{Asker, combined, judged};
 use super::design::{Design, Planned};
-use super::question::{Better, Data, Quantity, Question};
+use super::question::{Data, Quantity, Question};
 use super::tables::{Rate, methods_table, movement_table};
 use super::training::{Problem, carry_out};
 use super::{Context, Experiment, Prepared, Rates, Study, picture};
@@ -47,7 +47,7 @@ fn questions() -> Vec<Question> {
         protocols: &[Protocol::Paper],
         at_authors_rates: true,
         at_equal_rates: true,
-        at_best_rate: None,
+        at_best_rate: false,
         headline,
     };
     let of = Quantity::movement;
@@ -84,7 +84,7 @@ fn questions() -> Vec<Question> {
             protocols: &[Protocol::Paper, Protocol::HeldOut],
             at_authors_rates: true,
         at_equal_rates: true,
-            at_best_rate: Some(Better::Smaller),
+            at_best_rate: true,
             headline: true,
         },
     ]
@@ -131,7 +131,7 @@ impl Experiment for Fig2 {
             rates: Rates::Grid,
         };
         let sets = vec![planned(SetId { name: NOTEBOOK, fingerprint: &notebook }), planned(SEEDED)];
-        let design = Design::new(context, self.id(), questions(), sets, methods, Better::Smaller);
+        let design = Design::new(context, self.id(), questions(), sets, methods, false);
         Ok(Prepared::Ready(Box::new(Levy { design, notebook })))
     }
 

@@ -44,8 +44,8 @@ impl Classification {
         let mean: fn(&Trace) -> &Vec<f32> = |trace| &trace.direction.mean;
         let turns = vec![
             turn("(i) Largest turn, the authors' rates", "largest", largest, Rate::Paper),
-            turn("(i′) Mean turn, the authors' rates", "mean", mean, Rate::Paper),
-            turn("(i″) Largest turn, all at 0.1", "largest", largest, Rate::Equal(0.1)),
+            turn("(i2) Mean turn, the authors' rates", "mean", mean, Rate::Paper),
+            turn("(i3) Largest turn, all at 0.1", "largest", largest, Rate::Equal(0.1)),
         ];
         let (mut own, mut others, mut regions, mut seeds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (k, &method) in self.design.methods.iter().filter(|method| method.in_paper).enumerate() {
@@ -72,7 +72,7 @@ impl Classification {
              rates: {}). (a)–(d) Paths of the spatial locations φ of the 10 units over training, a colour a unit, from cross to dot, \
              at the authors' learning rates; (e)–(h) at each other's, 0.1 for the baselines and 0.01 for GmP. All eight have the same \
              axes, so that smoothness can be compared; paths that leave them are cut. (i) The largest change of a normal's direction from \
-             epoch to epoch, (i′) the mean over the 10 units, (i″) the largest with every method at 0.1; {}, one line a seed. No version of \
+             epoch to epoch, (i2) the mean over the 10 units, (i3) the largest with every method at 0.1; {}, one line a seed. No version of \
              the authors' code has this panel: it is a reading of the caption. (j)–(m) The trained network: probability as colour, \
              the line where it is one half, test points (white and black by class), and φ as red stars. Axes are in standard deviations \
              of the training points.",
@@ -117,7 +117,7 @@ impl Classification {
 /// Turns below this are not drawn.
 const LEAST_TURN: f64 = 1.0 / 1_048_576.0;
 /// Half the side of the square in which paths are drawn, in standard deviations of the data.
-const PATHS: f64 = 4.0;
+const PATHS: f64 = 3.0;
 
 /// One line a seed, the first of them strong.
 fn turns(mut panel: Panel, results: &Results<'_>, cell: Cell<'_>, of: fn(&Trace) -> &Vec<f32>) -> Panel {

@@ -4,7 +4,7 @@ mod figure;
 
 use super::ask::Asker;
 use super::design::{Design, Planned};
-use super::question::{Better, Data, Quantity, Question};
+use super::question::{Data, Quantity, Question};
 use super::tables::{Rate, methods_table, movement_table};
 use super::training::{Problem, carry_out};
 use super::{Context, Experiment, Prepared, Rates, Study, picture};
@@ -43,7 +43,7 @@ fn questions() -> Vec<Question> {
         protocols: &[Protocol::Paper],
         at_authors_rates: true,
         at_equal_rates: true,
-        at_best_rate: None,
+        at_best_rate: false,
         headline,
     };
     let of = Quantity::movement;
@@ -59,7 +59,7 @@ fn questions() -> Vec<Question> {
         protocols: &[Protocol::Paper, Protocol::HeldOut],
         at_authors_rates: true,
         at_equal_rates: true,
-        at_best_rate: Some(Better::Larger),
+        at_best_rate: true,
         headline: true,
     };
     let sphere = Question {
@@ -70,7 +70,7 @@ fn questions() -> Vec<Question> {
         tested: "GmP has a higher test accuracy than with the authors' initial directions",
         baselines: vec![method::GMP_HALF_SPHERE],
         at_equal_rates: false,
-        at_best_rate: None,
+        at_best_rate: false,
         headline: false,
         ..accuracy()
     };
@@ -172,7 +172,7 @@ impl Experiment for Fig3 {
             rates: Rates::Grid,
         };
         let sets = datasets.iter().map(planned).collect();
-        let design = Design::new(context, self.id(), questions(), sets, methods, Better::Larger);
+        let design = Design::new(context, self.id(), questions(), sets, methods, true);
         Ok(Prepared::Ready(Box::new(Classification { data, datasets, design })))
     }
 

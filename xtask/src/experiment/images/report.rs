@@ -67,7 +67,7 @@ impl Caption {
             protocols: &[Protocol::Paper],
             at_authors_rates: self.at_authors_rates,
             at_equal_rates: true,
-            at_best_rate: None,
+            at_best_rate: false,
             headline,
         };
         [of(id, Origin::Paper, self.text, paper, true), of(beyond, Origin::Ours, BEYOND, others, false)]
