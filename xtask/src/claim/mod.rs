@@ -6,6 +6,7 @@
 
 mod file;
 pub mod forest;
+pub mod markdown;
 pub mod summary;
 
 pub use file::write;

@@ -188,7 +188,27 @@ fn carry_out(
         section.blocks.push(Block::Note(note));
     }
     section.write_figures(&command.out.join(id))?;
+    section.blocks.push(Block::Paragraph(sources(command, experiment, &section, runs.len())));
     Ok(Ended::Shown(section))
+}
+
+/// By which command a section is made, and where its files are.
+fn sources(command: &ReproCommand, experiment: &dyn Experiment, section: &Section, runs: usize) -> String {
+    let id = experiment.id();
+    let mut text = format!("This section alone: {}", command.alone(id));
+    let mut files = Vec::new();
+    for block in &section.blocks {
+        if let Block::Figure(figure) = block {
+            files.push(format!("{id}/{}.svg and .png", figure.name));
+        }
+    }
+    if runs > 0 {
+        files.push(format!("{runs} runs in {}/runs.jsonl", experiment.store()));
+    }
+    if !files.is_empty() {
+        text += &format!(". In the output folder: {}", files.join(", "));
+    }
+    text + "."
 }
 
 /// What the page says of an experiment that could not be carried out. What a part of its runs says is not what it asks,

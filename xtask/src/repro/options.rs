@@ -141,6 +141,19 @@ impl ReproCommand {
         given.chain(self.pictures.given()).collect()
     }
 
+    /// The same command for one experiment.
+    pub(super) fn alone(&self, id: &str) -> String {
+        let mut rest: Vec<String> =
+            std::env::args_os().skip(1).map(|argument| argument.display().to_string()).collect();
+        for name in std::iter::once("repro").chain(self.experiments.iter().map(String::as_str)) {
+            if let Some(place) = rest.iter().position(|argument| argument == name) {
+                rest.remove(place);
+            }
+        }
+        let options = rest.iter().map(|argument| format!(" {argument}")).collect::<String>();
+        format!("cargo xtask repro {id}{options}")
+    }
+
     pub(super) fn context(&self) -> Context {
         let mut rates = self.rates.clone();
         rates.sort_by(f64::total_cmp);

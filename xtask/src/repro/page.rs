@@ -2,7 +2,7 @@
 
 use super::ReproCommand;
 use super::time::{now, utc};
-use crate::claim::{self, Claim, forest, summary};
+use crate::claim::{self, Claim, forest, markdown, summary};
 use crate::experiment::ask::correct_for_all;
 use crate::experiment::{Context, Experiment, Profile, REGISTRY};
 use crate::report::html::{Report, Section};
@@ -44,6 +44,7 @@ impl<'a> Page<'a> {
         let manifest = entries.map(|(key, value)| (key.clone(), text(value))).collect();
         let claims = self.claims(sections, left);
         claim::write(&claims, &command.out)?;
+        crate::report::write_atomically(&command.out.join("claims.md"), markdown::table(&claims).as_bytes())?;
         let mut summary = summary::sentences(&claims);
         summary.push(scope(context, left));
         let picture = forest::figure(&claims);

@@ -207,7 +207,8 @@ impl Study for Classification {
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let (train, test) = self.data.samples(run)?;
-        let picture = picture::is_kept(run, self.design.first_seed);
+        let is_shown = run.dataset == self.datasets[0] || run.seed == self.design.first_seed;
+        let picture = is_shown && picture::is_kept(run, self.design.first_seed);
         let problem = Problem { train, test, grid: figure::plane(), watch: true, picture };
         carry_out(&SETUP, problem, run, stop)
     }

@@ -219,7 +219,7 @@ impl Study for Vgg {
         if self.is_quick {
             blocks.push(Block::Note(
                 "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not \
-                 which method is best. For ten epochs of all pictures and a verdict: --epochs 10 --seeds 5; for the paper's \
+                 which method is best. For ten epochs of all pictures and seeds that may decide: --epochs 10 --seeds 5; for the paper's \
                  set-up: --profile full."
                     .to_owned(),
             ));
