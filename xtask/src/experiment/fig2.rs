@@ -4,7 +4,7 @@ use super::one_input::unit_panel;
 use super::tables::{
     FEWEST_SEEDS, Quantity, Rate, comparisons, curve, methods_table, movement_table, push_claim,
 };
-use super::training::{Problem, carry_out};
+use super::training::{Problem, Watching, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Rates, Study};
 use crate::data::notebook;
 use crate::method::{self, Architecture, MethodId};
@@ -86,7 +86,7 @@ impl Study for Levy {
             train: Dataset::new(x, 1, y, 1)?,
             test: Dataset::new(grid.clone(), 1, truth, 1)?,
             grid,
-            watch: true,
+            watch: Watching::Curves,
             picture: run.seed == 0 && run.protocol == Protocol::Paper,
         };
         carry_out(&SETUP, problem, run, stop)

@@ -1,7 +1,7 @@
 //! Figure 3: classification of the banana set in the plane with 10 ReLU units.
 
 use super::tables::{Quantity, Rate, comparisons, curve, methods_table, movement_table, push_claim};
-use super::training::{Problem, carry_out};
+use super::training::{Problem, Watching, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Rates, Study};
 use crate::data::notebook;
 use crate::method::{self, Architecture, MethodId};
@@ -93,7 +93,7 @@ impl Study for Classification {
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let (train, test) = self.data.samples(run)?;
         let picture = run.seed == 0 && run.protocol == Protocol::Paper;
-        let problem = Problem { train, test, grid: plane(), watch: true, picture };
+        let problem = Problem { train, test, grid: plane(), watch: Watching::Curves, picture };
         carry_out(&SETUP, problem, run, stop)
     }
 

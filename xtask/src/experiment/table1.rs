@@ -3,7 +3,7 @@
 use super::tables::{
     Quantity, Rate, comparisons, comparisons_table, methods_table, published, rates_panel, verdict,
 };
-use super::training::{Problem, carry_out};
+use super::training::{Problem, Watching, carry_out};
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study};
 use crate::method::{self, Architecture, MethodId};
 use crate::problem::names;
@@ -112,7 +112,7 @@ impl Study for Uci {
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
         let (train, test) = set.split(run.seed)?;
-        let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
+        let problem = Problem { train, test, grid: Vec::new(), watch: Watching::Measures, picture: false };
         carry_out(&SETUP, problem, run, stop)
     }
 

@@ -16,7 +16,7 @@ pub const COMPILER: &str = env!("GMP_COMPILER");
 ///
 /// Kept by hand: raised by one whenever the same run may come to another result, be it in the last bit. The test
 /// `numerics` fails when it was forgotten.
-pub const NUMERICS: u32 = 1;
+pub const NUMERICS: u32 = 2;
 
 /// What the test `numerics` finds with these [`NUMERICS`].
 pub const NUMERICS_DIGEST: u64 = 0x99e4_c10f_c428_0d82;
