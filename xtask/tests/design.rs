@@ -50,6 +50,7 @@ fn design(context: &Context, at_best_rate: bool) -> Design {
         at_equal_rates: !at_best_rate,
         at_best_rate,
         headline: false,
+        asks_for_seeds: true,
     };
     let set = Planned {
         name: "set".to_owned(),
@@ -77,6 +78,7 @@ fn record(run: &Run, value: f64, validation: f64) -> Record {
         end: "epochs".to_owned(),
         seconds: 0.0,
         movement: None,
+        measures: None,
         accuracy: None,
         origin: Program::here(),
         curves: None,

@@ -209,7 +209,7 @@ impl Design {
         let [pilot, cap] = set.seeds;
         let before = self.first_seed + pilot;
         let mut needed: HashMap<Key, u64> = HashMap::new();
-        for question in &self.questions {
+        for question in self.questions.iter().filter(|question| question.asks_for_seeds) {
             let smallest = (question.quantity.smallest)(&self.smallest);
             for &protocol in question.protocols {
                 for rate in question.rates(grid) {

@@ -11,6 +11,7 @@ pub mod fig3;
 pub mod fig4;
 pub mod fig5;
 pub mod images;
+pub mod measured;
 pub mod one_input;
 pub mod picture;
 pub mod question;

@@ -41,10 +41,22 @@ impl Quantity {
         smallest: |smallest| smallest.accuracy,
     };
 
-    /// A movement of boundaries, of which the smaller is better.
+    /// A log₂ of a movement of boundaries, of which the smaller is better.
     #[must_use]
-    pub const fn movement(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::Log2Ratio, smallest: |smallest| smallest.movement }
+    pub const fn bits(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
+        Self { name, number, scale: Scale::Reduction, smallest: |smallest| smallest.movement }
+    }
+
+    /// Epochs until something is reached, of which the smaller is better; none where it never is.
+    #[must_use]
+    pub const fn epochs(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
+        Self { name, number, scale: Scale::LogRatio, smallest: SmallestEffects::epochs }
+    }
+
+    /// A share of the data's range in which boundaries are, of which the larger is better.
+    #[must_use]
+    pub const fn coverage(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
+        Self { name, number, scale: Scale::Difference, smallest: |smallest| smallest.coverage }
     }
 
     /// A share of samples, of which the larger is better.
@@ -58,8 +70,8 @@ impl Quantity {
     pub fn unit(self) -> Unit {
         match self.scale {
             Scale::LogRatio => Unit::LogRatio,
-            Scale::Log2Ratio => Unit::Bits,
-            Scale::Difference | Scale::Reduction => Unit::Share,
+            Scale::Log2Ratio | Scale::Reduction => Unit::Bits,
+            Scale::Difference => Unit::Share,
         }
     }
 }
@@ -92,6 +104,8 @@ pub struct Question {
     pub at_best_rate: bool,
     /// Whether the page stands on it: drawn in the forest plot.
     pub headline: bool,
+    /// Whether more seeds are run for it than the pilot's.
+    pub asks_for_seeds: bool,
 }
 
 /// One of the data sets that a question is asked of.

@@ -4,8 +4,8 @@ use super::ask::Asker;
 use super::design::{Design, Planned};
 use super::question::{Data, Quantity, Question};
 use super::tables::{Rate, methods_table, published, rates_panel};
-use super::training::{Problem, carry_out};
-use super::{Context, Experiment, Prepared, Profile, Rates, Study};
+use super::training::{Problem, Watching, carry_out};
+use super::{Context, Experiment, Prepared, Profile, Rates, Study, measured};
 use crate::claim::{Claim, Origin};
 use crate::method::{self, Architecture, MethodId};
 use crate::problem::names;
@@ -39,6 +39,7 @@ fn questions() -> Vec<Question> {
         at_equal_rates: true,
         at_best_rate: true,
         headline: true,
+        asks_for_seeds: true,
     };
     let sphere = Question {
         id: "table1.half-sphere",
@@ -51,7 +52,38 @@ fn questions() -> Vec<Question> {
         headline: false,
         ..rmse()
     };
-    vec![rmse(), sphere]
+    let ours = |id, statement, tested, quantity| Question {
+        id,
+        origin: Origin::Ours,
+        statement,
+        tested,
+        quantity,
+        protocols: &[Protocol::Paper],
+        at_best_rate: false,
+        headline: false,
+        asks_for_seeds: false,
+        ..rmse()
+    };
+    vec![
+        rmse(),
+        sphere,
+        ours(
+            "table1.turn",
+            "In networks with more inputs than two the boundaries turn least under GmP too.",
+            "The boundary that turns furthest in an epoch turns least under GmP",
+            Quantity::bits("largest turn per epoch before the learning rate first falls, BN by its batch", |r| {
+                measured::in_training(r, |s| s.direction.before_reduction.max.mean_of_log)
+            }),
+        ),
+        ours(
+            "table1.epochs",
+            "GmP learns faster.",
+            "GmP needs the fewest epochs until the training loss is a quarter of the first epoch's",
+            Quantity::epochs("epochs until the training loss is a quarter of the first epoch's", |r| {
+                measured::epochs_of_halvings(r, 2)
+            }),
+        ),
+    ]
 }
 
 /// The seeds of a pilot and the most seeds, by the number of samples: a run of 1000 samples takes some ten times as long as
@@ -180,7 +212,7 @@ impl Study for Uci {
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
         let (train, test) = set.split(run.seed)?;
-        let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
+        let problem = Problem { train, test, grid: Vec::new(), watch: Watching::Measures, picture: false };
         carry_out(&SETUP, problem, run, stop)
     }
 

@@ -10,7 +10,7 @@ use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::number::{number, rate};
 use crate::run::results::{Cell, Results, SetId};
-use crate::run::trace::Trace;
+use crate::run::trace::{Curves, Trace};
 use crate::run::{Protocol, Record};
 
 /// The figure; none without runs of the authors' points.
@@ -29,9 +29,9 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
     largest.weight = 2.0;
     let largest = movement(largest, |trace| &trace.location.max, Rate::Equal(0.1)).legend(Legend::Above);
     let authors = axes("(c2) GmP at 0.1, the others at 0.01", "largest");
-    let authors = movement(authors, |trace| &trace.location.max, Rate::Paper);
+    let authors = movement(authors, |trace| &in_training(trace).max, Rate::Paper);
     let mean = axes("(c3) All at 0.1", "mean");
-    let mean = movement(mean, |trace| &trace.location.mean, Rate::Equal(0.1));
+    let mean = movement(mean, |trace| &in_training(trace).mean, Rate::Equal(0.1));
     let (mut fits, mut strips) = (Vec::new(), Vec::new());
     let letters = ["(d)", "(e)", "(f)", "(g)"];
     for (&method, letter) in design.methods.iter().zip(letters) {
@@ -43,12 +43,12 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
     }
     let [a, b] = [unit_panel("(a)", 1.0, -0.8), unit_panel("(b)", -1.0, -0.8)];
     let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) The largest |φ_{t} − φ_{t−1}| of the 100 units at each step, \
-                   with every method at learning rate 0.1, as an older version of the authors' notebook draws it; the largest of a \
-                   bin of epochs; levy, one line a seed, the first nine. (c2) The same at the learning rates of the other panels. (c3) The \
+                   with every method at learning rate 0.1, as an older version of the authors' notebook draws it, BN by its running statistics; the largest of a \
+                   bin of epochs; levy, one line a seed, the first nine. (c2) The same at the learning rates of the other panels, and BN by the statistics of the batch. (c3) The \
                    mean over the units instead of the largest. Where the learning rate has fallen many times nothing moves: the axes \
                    end at 2^{−20}. (d)–(g) The authors' fifty points, for each method the seed with the median test RMSE of the \
                    first nine: the function (grey), the points, the network before (dashed) and after training. Below, the spatial \
-                   locations φ of all 100 units, from the start (bottom) to the end (top) of training.";
+                   locations φ of all 100 units, from the start (bottom) to the end (top) of training; those of BN by the statistics of the batch.";
     (!fits.is_empty()).then(|| {
         Figure::new("fig2", "Figure 2: regression of the Levy function")
             .caption(caption)
@@ -57,6 +57,11 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
             .row(170.0, fits)
             .row(200.0, strips)
     })
+}
+
+/// The movement of the boundaries of the network that is trained: under BN by the statistics of the batch.
+fn in_training(trace: &Trace) -> &Curves {
+    trace.batch_location.as_ref().unwrap_or(&trace.location)
 }
 
 /// The range of movements that is drawn.
@@ -98,9 +103,11 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
 /// Eleven strips, evenly spaced over training.
 fn strips_panel(trace: &Trace, method: MethodId) -> Panel {
     const STRIPS: usize = 11;
-    let last = trace.snapshots.len().saturating_sub(1);
+    // BN's boundaries are those by the statistics of the batch.
+    let snapshots = if trace.batch_snapshots.is_empty() { &trace.snapshots } else { &trace.batch_snapshots };
+    let last = snapshots.len().saturating_sub(1);
     let strips = (0..STRIPS)
-        .filter_map(|k| trace.snapshots.get(k * last / (STRIPS - 1)))
+        .filter_map(|k| snapshots.get(k * last / (STRIPS - 1)))
         .map(|(epoch, phi)| (epoch.to_string(), phi.0.iter().map(|&p| f64::from(p)).collect()))
         .collect();
     Panel::new("", Axis::linear("φ of 100 units").between(-10.0, 10.0), Axis::linear("epoch"))

@@ -6,8 +6,8 @@ use super::ask::{Asker, combined, judged};
 use super::design::{Design, Planned};
 use super::question::{Data, Quantity, Question};
 use super::tables::{Rate, methods_table, movement_table};
-use super::training::{Problem, carry_out};
-use super::{Context, Experiment, Prepared, Rates, Study, picture};
+use super::training::{Problem, Watching, carry_out};
+use super::{Context, Experiment, Prepared, Rates, Study, measured, picture};
 use crate::claim::{Claim, Origin, Runs, Unit};
 use crate::data::notebook;
 use crate::method::{self, Architecture, MethodId};
@@ -31,11 +31,13 @@ const CAPTION_C: &str = "(c) Evolution dynamics of the characteristic points B i
                          they indicate higher stability of the evolution of the characteristic points during training.";
 const CAPTION_D: &str = "Regression accuracy is measured by root mean squared error (RMSE) on a separate test set. Smaller RMSE values \
                          are better. We use cross-validation to select the learning rate for each method.";
+const CAPTION_SPREAD: &str = "More spread of the spatial locations covers the data better and adds more useful non-linearities to the model, \
+                              making prediction more accurate.";
 const CAPTION_RATES: &str = "The optimal learning rate for SP, WN, and BN is lower than that for GmP, since their training becomes \
                              unstable with higher learning rates, as shown in (c).";
 
 fn questions() -> Vec<Question> {
-    let movement = |id, tested, quantity, headline| Question {
+    let movement = |id, tested, quantity| Question {
         id,
         origin: Origin::Paper,
         figure: "Figure 2(c)",
@@ -48,30 +50,72 @@ fn questions() -> Vec<Question> {
         at_authors_rates: true,
         at_equal_rates: true,
         at_best_rate: false,
-        headline,
+        headline: false,
+        asks_for_seeds: false,
     };
-    let of = Quantity::movement;
+    let headline = |question| Question { headline: true, asks_for_seeds: true, ..question };
+    let coverage = movement(
+        "fig2.coverage",
+        "Under GmP the spatial locations cover most of the data's range",
+        Quantity::coverage("share of 40 equal cells of the inputs' range with a φ at the end of training", measured::covered),
+    );
+    let epochs = movement(
+        "fig2.epochs",
+        "GmP needs the fewest epochs until the training loss is a quarter of the first epoch's",
+        Quantity::epochs("epochs until the training loss is a quarter of the first epoch's", |r| {
+            measured::epochs_of_halvings(r, 2)
+        }),
+    );
     vec![
-        movement(
+        headline(movement(
+            "fig2.movement.authors",
+            "Boundaries move least under GmP, as the authors draw it",
+            Quantity::bits(
+                "log₂ of the largest |Δφ| of the units, mean over all epochs; BN by its running statistics",
+                |r| measured::in_evaluation(r, |s| s.location.whole.max.mean_of_log),
+            ),
+        )),
+        headline(movement(
             "fig2.movement.max",
-            "The boundary that moves furthest in a step moves least under GmP",
-            of("largest movement of φ per step (maximum over units and steps)", |r| r.movement.map(|m| m.location_max)),
-            true,
-        ),
+            "Boundaries move least under GmP at one learning rate and by the statistics of the batch",
+            Quantity::bits(
+                "log₂ of the largest |Δφ| of the units, mean over the epochs before the learning rate first falls; BN by its batch",
+                |r| measured::in_training(r, |s| s.location.before_reduction.max.mean_of_log),
+            ),
+        )),
         movement(
             "fig2.movement.mean",
-            "Boundaries move least under GmP on average",
-            of("mean movement of φ per step (mean over units and steps)", |r| r.movement.map(|m| m.location_mean)),
-            false,
+            "Boundaries move least under GmP on average over units",
+            Quantity::bits(
+                "log₂ of the mean |Δφ| of the units, mean over the epochs before the learning rate first falls; BN by its batch",
+                |r| measured::in_training(r, |s| s.location.before_reduction.mean.mean_of_log),
+            ),
         ),
         movement(
             "fig2.movement.median",
             "The median boundary moves least under GmP",
-            of("median movement of φ per step (median over units, mean over steps)", |r| {
-                r.movement.map(|m| m.location_median)
-            }),
-            false,
+            Quantity::bits(
+                "log₂ of the median |Δφ| of the units, mean over the epochs before the learning rate first falls; BN by its batch",
+                |r| measured::in_training(r, |s| s.location.before_reduction.median.mean_of_log),
+            ),
         ),
+        movement(
+            "fig2.movement.per-rate",
+            "Boundaries move least under GmP for the learning rate that there is",
+            Quantity::bits(
+                "log₂ of the largest |Δφ| of the units over the learning rate, mean over all epochs; BN by its batch",
+                |r| measured::in_training(r, |s| s.location.per_rate.max.mean_of_log),
+            ),
+        ),
+        movement(
+            "fig2.movement.largest",
+            "The largest jump of a boundary is smallest under GmP",
+            Quantity::bits("log₂ of the largest |Δφ| of all units and epochs; BN by its batch", |r| {
+                measured::in_training(r, |s| s.location.whole.max.largest)
+            }),
+        ),
+        Question { figure: "Figure 2(d)–(g)", statement: CAPTION_SPREAD, ..coverage },
+        Question { origin: Origin::Ours, figure: "Figure 2", statement: "GmP learns faster.", ..epochs },
         Question {
             id: "fig2.rmse",
             origin: Origin::Paper,
@@ -86,6 +130,7 @@ fn questions() -> Vec<Question> {
         at_equal_rates: true,
             at_best_rate: true,
             headline: true,
+            asks_for_seeds: true,
         },
     ]
 }
@@ -240,7 +285,7 @@ impl Study for Levy {
             train: Dataset::new(x, 1, y, 1)?,
             test: Dataset::new(grid.clone(), 1, truth, 1)?,
             grid,
-            watch: true,
+            watch: Watching::Curves,
             // The figure shows runs on the authors' points.
             picture: picture::is_kept(run, self.design.first_seed)
                 && (run.dataset == NOTEBOOK || run.seed == self.design.first_seed),
@@ -291,8 +336,7 @@ impl Study for Levy {
             id: Fig2.id().to_owned(),
             title: Fig2.title().to_owned(),
             caption: format!(
-                "{CAPTION_C} […] (d)-(g): […] More spread of the spatial locations covers the data better and adds more useful \
-                 non-linearities to the model, making prediction more accurate. {CAPTION_D} {CAPTION_RATES}"
+                "{CAPTION_C} […] (d)-(g): […] {CAPTION_SPREAD} {CAPTION_D} {CAPTION_RATES}"
             ),
             claims,
             blocks,

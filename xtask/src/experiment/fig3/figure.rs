@@ -9,7 +9,7 @@ use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::number::{number, rate};
 use crate::run::results::{Cell, Results};
-use crate::run::trace::Trace;
+use crate::run::trace::{Curves, Trace};
 use crate::run::{Protocol, Record};
 use gmp_train::Standardizer;
 
@@ -40,8 +40,8 @@ impl Classification {
             }
             panel
         };
-        let largest: fn(&Trace) -> &Vec<f32> = |trace| &trace.direction.max;
-        let mean: fn(&Trace) -> &Vec<f32> = |trace| &trace.direction.mean;
+        let largest: fn(&Trace) -> &Vec<f32> = |trace| &in_training(trace).max;
+        let mean: fn(&Trace) -> &Vec<f32> = |trace| &in_training(trace).mean;
         let turns = vec![
             turn("(i) Largest turn, the authors' rates", "largest", largest, Rate::Paper),
             turn("(i2) Mean turn, the authors' rates", "mean", mean, Rate::Paper),
@@ -73,7 +73,7 @@ impl Classification {
              at the authors' learning rates; (e)–(h) at each other's, 0.1 for the baselines and 0.01 for GmP. All eight have the same \
              axes, so that smoothness can be compared; paths that leave them are cut. (i) The largest change of a normal's direction from \
              epoch to epoch, (i2) the mean over the 10 units, (i3) the largest with every method at 0.1; {}, one line a seed. No version of \
-             the authors' code has this panel: it is a reading of the caption. (j)–(m) The trained network: probability as colour, \
+             the authors' code has this panel: it is a reading of the caption. In (a)–(i) BN's boundaries are those by the statistics of the batch. (j)–(m) The trained network: probability as colour, \
              the line where it is one half, test points (white and black by class), and φ as red stars. Axes are in standard deviations \
              of the training points.",
             first.name,
@@ -114,6 +114,11 @@ impl Classification {
     }
 }
 
+/// The turns of the boundaries of the network that is trained: under BN by the statistics of the batch.
+fn in_training(trace: &Trace) -> &Curves {
+    trace.batch_direction.as_ref().unwrap_or(&trace.direction)
+}
+
 /// Turns below this are not drawn.
 const LEAST_TURN: f64 = 1.0 / 1_048_576.0;
 /// Half the side of the square in which paths are drawn, in standard deviations of the data.
@@ -136,9 +141,10 @@ fn turns(mut panel: Panel, results: &Results<'_>, cell: Cell<'_>, of: fn(&Trace)
 
 /// The path of each unit's φ over training.
 fn paths(trace: &Trace) -> Vec<Vec<(f64, f64)>> {
-    let units = trace.snapshots.first().map_or(0, |(_, phi)| phi.0.len() / 2);
+    let snapshots = if trace.batch_snapshots.is_empty() { &trace.snapshots } else { &trace.batch_snapshots };
+    let units = snapshots.first().map_or(0, |(_, phi)| phi.0.len() / 2);
     let at = |phi: &[f32], j: usize| (f64::from(phi[j]), f64::from(phi[units + j]));
-    (0..units).map(|j| trace.snapshots.iter().map(|(_, phi)| at(&phi.0, j)).collect()).collect()
+    (0..units).map(|j| snapshots.iter().map(|(_, phi)| at(&phi.0, j)).collect()).collect()
 }
 
 fn trajectories(title: String, paths: Vec<Vec<(f64, f64)>>) -> Panel {

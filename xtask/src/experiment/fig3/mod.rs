@@ -6,8 +6,8 @@ use super::ask::Asker;
 use super::design::{Design, Planned};
 use super::question::{Data, Quantity, Question};
 use super::tables::{Rate, methods_table, movement_table};
-use super::training::{Problem, carry_out};
-use super::{Context, Experiment, Prepared, Rates, Study, picture};
+use super::training::{Problem, Watching, carry_out};
+use super::{Context, Experiment, Prepared, Rates, Study, measured, picture};
 use crate::claim::{Claim, Origin};
 use crate::data::notebook;
 use crate::method::{self, Architecture, MethodId};
@@ -30,12 +30,15 @@ const CAPTION_I: &str = "(i): Evolution dynamics of the angular direction θ of 
 const CAPTION_J: &str = "(j)-(m): Network predictions after training. […] Classification accuracy is measured on a separate test set. \
                          Higher accuracy values are better.";
 
+const CAPTION_STARS: &str = "Intuitively speaking, more evenly spread out red stars are better for classification accuracy, as they \
+                             provide more useful non-linearity.";
+
 fn questions() -> Vec<Question> {
-    let movement = |id, figure, statement, tested, quantity, headline| Question {
+    let movement = |id, tested, quantity| Question {
         id,
         origin: Origin::Paper,
-        figure,
-        statement,
+        figure: "Figure 3(i)",
+        statement: CAPTION_I,
         tested,
         quantity,
         subject: method::GMP,
@@ -44,9 +47,11 @@ fn questions() -> Vec<Question> {
         at_authors_rates: true,
         at_equal_rates: true,
         at_best_rate: false,
-        headline,
+        headline: false,
+        asks_for_seeds: false,
     };
-    let of = Quantity::movement;
+    let headline = |question| Question { headline: true, asks_for_seeds: true, ..question };
+    let paths = |question| Question { figure: "Figure 3(a)–(h)", statement: CAPTION_A, ..question };
     let accuracy = || Question {
         id: "fig3.accuracy",
         origin: Origin::Paper,
@@ -61,6 +66,7 @@ fn questions() -> Vec<Question> {
         at_equal_rates: true,
         at_best_rate: true,
         headline: true,
+        asks_for_seeds: true,
     };
     let sphere = Question {
         id: "fig3.half-sphere",
@@ -74,39 +80,82 @@ fn questions() -> Vec<Question> {
         headline: false,
         ..accuracy()
     };
+    let coverage = movement(
+        "fig3.coverage",
+        "Under GmP the red stars are spread most evenly",
+        Quantity::coverage("share of 25 equal squares of the inputs' range with a φ at the end of training", measured::covered),
+    );
+    let epochs = movement(
+        "fig3.epochs",
+        "GmP needs the fewest epochs until the training loss is half of the first epoch's",
+        Quantity::epochs("epochs until the training loss is half of the first epoch's", |r| {
+            measured::epochs_of_halvings(r, 1)
+        }),
+    );
     vec![
-        movement(
-            "fig3.path",
-            "Figure 3(a)–(h)",
-            CAPTION_A,
-            "Spatial locations jump least under GmP",
-            of("largest movement of φ per epoch (maximum over units and epochs)", |r| r.movement.map(|m| m.location_max)),
-            false,
-        ),
-        movement(
+        paths(movement(
+            "fig3.path.smooth",
+            "Paths of spatial locations are straightest under GmP",
+            Quantity::bits("log₂ of the length of a path over the distance of its ends, median over units; BN by its batch", |r| {
+                measured::in_training(r, |s| s.tortuosity)
+            }),
+        )),
+        paths(movement(
+            "fig3.path.largest",
+            "The largest jump of a spatial location is smallest under GmP",
+            Quantity::bits("log₂ of the largest ‖Δφ‖ of all units and epochs; BN by its batch", |r| {
+                measured::in_training(r, |s| s.location.whole.max.largest)
+            }),
+        )),
+        headline(movement(
             "fig3.turn.max",
-            "Figure 3(i)",
-            CAPTION_I,
-            "The boundary that turns furthest in an epoch turns least under GmP",
-            of("largest turn per epoch (maximum over units and epochs)", |r| r.movement.map(|m| m.direction_max)),
-            true,
-        ),
-        movement(
+            "Of the units, the one that turns furthest in an epoch turns least under GmP",
+            Quantity::bits(
+                "log₂ of the largest turn of the units, mean over the epochs before the learning rate first falls; BN by its batch",
+                |r| measured::in_training(r, |s| s.direction.before_reduction.max.mean_of_log),
+            ),
+        )),
+        headline(movement(
             "fig3.turn.mean",
-            "Figure 3(i)",
-            CAPTION_I,
-            "Boundaries turn least under GmP on average",
-            of("mean turn per epoch (mean over units and epochs)", |r| r.movement.map(|m| m.direction_mean)),
-            true,
-        ),
+            "Boundaries turn least under GmP on average over units",
+            Quantity::bits(
+                "log₂ of the mean turn of the units, mean over the epochs before the learning rate first falls; BN by its batch",
+                |r| measured::in_training(r, |s| s.direction.before_reduction.mean.mean_of_log),
+            ),
+        )),
         movement(
             "fig3.turn.median",
-            "Figure 3(i)",
-            CAPTION_I,
             "The median boundary turns least under GmP",
-            of("median turn per epoch (median over units, mean over epochs)", |r| r.movement.map(|m| m.direction_median)),
-            false,
+            Quantity::bits(
+                "log₂ of the median turn of the units, mean over the epochs before the learning rate first falls; BN by its batch",
+                |r| measured::in_training(r, |s| s.direction.before_reduction.median.mean_of_log),
+            ),
         ),
+        movement(
+            "fig3.turn.per-rate",
+            "Boundaries turn least under GmP for the learning rate that there is",
+            Quantity::bits(
+                "log₂ of the mean turn of the units over the learning rate, mean over all epochs; BN by its batch",
+                |r| measured::in_training(r, |s| s.direction.per_rate.mean.mean_of_log),
+            ),
+        ),
+        movement(
+            "fig3.turn.largest",
+            "The largest turn of a boundary is smallest under GmP",
+            Quantity::bits("log₂ of the largest turn of all units and epochs; BN by its batch", |r| {
+                measured::in_training(r, |s| s.direction.whole.max.largest)
+            }),
+        ),
+        movement(
+            "fig3.turn.running",
+            "Boundaries turn least under GmP on average, BN by its running statistics",
+            Quantity::bits(
+                "log₂ of the mean turn of the units, mean over all epochs; BN by its running statistics",
+                |r| measured::in_evaluation(r, |s| s.direction.whole.mean.mean_of_log),
+            ),
+        ),
+        Question { figure: "Figure 3(j)–(m)", statement: CAPTION_STARS, ..coverage },
+        Question { origin: Origin::Ours, figure: "Figure 3", statement: "GmP learns faster.", ..epochs },
         accuracy(),
         sphere,
     ]
@@ -209,7 +258,7 @@ impl Study for Classification {
         let (train, test) = self.data.samples(run)?;
         let is_shown = run.dataset == self.datasets[0] || run.seed == self.design.first_seed;
         let picture = is_shown && picture::is_kept(run, self.design.first_seed);
-        let problem = Problem { train, test, grid: figure::plane(), watch: true, picture };
+        let problem = Problem { train, test, grid: figure::plane(), watch: Watching::Curves, picture };
         carry_out(&SETUP, problem, run, stop)
     }
 
@@ -265,8 +314,7 @@ impl Study for Classification {
             title: Fig3.title().to_owned(),
             caption: format!(
                 "(a)-(h): Trajectories of the spatial locations of the 10 ReLU units during training. Each color depicts one ReLU unit. \
-                 {CAPTION_A} {CAPTION_I} {CAPTION_J} The red stars show the spatial locations of 10 ReLU units. Intuitively speaking, more \
-                 evenly spread out red stars are better for classification accuracy, as they provide more useful non-linearity."
+                 {CAPTION_A} {CAPTION_I} {CAPTION_J} The red stars show the spatial locations of 10 ReLU units. {CAPTION_STARS}"
             ),
             claims,
             blocks,

@@ -69,6 +69,7 @@ impl Caption {
             at_equal_rates: true,
             at_best_rate: false,
             headline,
+            asks_for_seeds: false,
         };
         [of(id, Origin::Paper, self.text, paper, true), of(beyond, Origin::Ours, BEYOND, others, false)]
     }

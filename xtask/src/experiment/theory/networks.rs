@@ -2,7 +2,7 @@
 
 use super::order::Order;
 use super::singularity::{Metric, Stage};
-use crate::experiment::training::{Problem, carry_out_between, metric_name};
+use crate::experiment::training::{Problem, Watching, carry_out_between, metric_name};
 use crate::experiment::{Context, Profile};
 use crate::method::{self, MethodId};
 use crate::problem::banana::{self, Banana};
@@ -169,7 +169,7 @@ impl Networks {
     pub fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
         let (train, test) = set.samples(run)?;
-        let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
+        let problem = Problem { train, test, grid: Vec::new(), watch: Watching::Nothing, picture: false };
         let before = |network: &mut Network<f64>| {
             if run.dataset.ends_with(REVERSED) {
                 reverse_inputs(network, set.inputs);
