@@ -1,8 +1,8 @@
 //! The report page: nothing becomes markup, every link leads somewhere, nothing is asked of the network.
 
+use xtask::claim::{Claim, Origin};
 use xtask::report::color::Color;
 use xtask::report::figure::{Axis, Figure, Layer, Panel};
-use xtask::claim::{Claim, Origin};
 use xtask::report::html::{Block, Report, Section, Table};
 use xtask::statistics::Outcome;
 

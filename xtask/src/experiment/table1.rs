@@ -71,9 +71,10 @@ fn questions() -> Vec<Question> {
             "table1.turn",
             "In networks with more inputs than two the boundaries turn least under GmP too.",
             "The boundary that turns furthest in an epoch turns least under GmP",
-            Quantity::bits("largest turn per epoch before the learning rate first falls, BN by its batch", |r| {
-                measured::in_training(r, |s| s.direction.before_reduction.max.mean_of_log)
-            }),
+            Quantity::bits(
+                "largest turn per epoch before the learning rate first falls, BN by its batch",
+                |r| measured::in_training(r, |s| s.direction.before_reduction.max.mean_of_log),
+            ),
         ),
         ours(
             "table1.epochs",
@@ -86,13 +87,14 @@ fn questions() -> Vec<Question> {
     ]
 }
 
-/// The seeds of a pilot and the most seeds, by the number of samples: a run of 1000 samples takes some ten times as long as
-/// one of 300.
+/// The seeds of a pilot and the most seeds, by the number of samples. What the quick profile can afford depends on how long the
+/// runs take: those of energy (768 samples) and concrete (1030) take ten times as long as those of yacht (308), and three
+/// times as long as those of boston (506) and wine (1599), which stop early.
 fn seeds(context: &Context, samples: usize) -> [u64; 2] {
     match samples {
-        0..=600 => context.pilot_and_most([12, 50], [12, 100]),
-        601..=1200 => context.pilot_and_most([12, 20], [12, 100]),
-        1201..LARGE => context.pilot_and_most([12, 50], [12, 100]),
+        0..=400 => context.pilot_and_most([10, 60], [20, 200]),
+        401..=600 | 1201..LARGE => context.pilot_and_most([10, 40], [20, 100]),
+        601..=1200 => context.pilot_and_most([10, 12], [20, 100]),
         _ => context.pilot_and_most([1, 1], [10, 10]),
     }
 }
@@ -236,7 +238,13 @@ impl Study for Uci {
         };
         for &protocol in &self.design.protocols {
             let equal = self.design.grid.iter().map(|lr| Rate::Equal(*lr));
-            blocks.extend([Rate::Paper].into_iter().chain(equal).chain([Rate::Chosen]).map(|rate| table(protocol, rate)));
+            blocks.extend(
+                [Rate::Paper]
+                    .into_iter()
+                    .chain(equal)
+                    .chain([Rate::Chosen])
+                    .map(|rate| table(protocol, rate)),
+            );
         }
         blocks.push(Block::Figure(self.rates_figure(results, methods)));
         let names: Vec<&str> = sets.iter().map(|set| set.name).collect();

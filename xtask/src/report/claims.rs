@@ -65,8 +65,7 @@ pub(super) fn write(out: &mut String, claims: &[Claim]) {
             }
         }
         for question in questions {
-            let of: Vec<&Claim> =
-                claims.iter().copied().filter(|claim| claim.question == question).collect();
+            let of: Vec<&Claim> = claims.iter().copied().filter(|claim| claim.question == question).collect();
             article(out, &of);
         }
         out.push_str("</section>\n");
@@ -113,7 +112,12 @@ fn article(out: &mut String, claims: &[&Claim]) {
         markup(&first.tested),
         markup(&first.quantity),
         first.unit.name(),
-        escape(&first.smallest.map_or_else(|| "–".to_owned(), |smallest| first.unit.show(smallest)))
+        escape(
+            first
+                .smallest
+                .map_or_else(|| "–".to_owned(), |smallest| first.unit.show(smallest))
+                .trim_start_matches('+')
+        )
     );
     let rows = rows(claims);
     let (tested, untested): (Vec<_>, Vec<_>) =
@@ -152,12 +156,18 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
          <th scope=\"col\">learning rates</th>",
     );
     for column in &columns {
-        let _ = write!(out, "<th scope=\"col\">{} {}</th>", if *column == "each" { "" } else { "against" }, escape(column));
+        let _ = write!(
+            out,
+            "<th scope=\"col\">{} {}</th>",
+            if *column == "each" { "" } else { "against" },
+            escape(column)
+        );
     }
     out.push_str("<th scope=\"col\">seeds</th></tr></thead>\n<tbody>\n");
     for row in rows {
         let first = row[0];
-        let data = if first.generated { format!("{} (generated)", first.dataset) } else { first.dataset.clone() };
+        let data =
+            if first.generated { format!("{} (generated)", first.dataset) } else { first.dataset.clone() };
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>",
@@ -166,7 +176,9 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
             escape(&first.rates)
         );
         for column in &columns {
-            let claim = row.iter().find(|claim| if claim.each { *column == "each" } else { claim.baseline == *column });
+            let claim = row
+                .iter()
+                .find(|claim| if claim.each { *column == "each" } else { claim.baseline == *column });
             let Some(claim) = claim else {
                 out.push_str("<td>–</td>");
                 continue;
@@ -190,7 +202,9 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
     }
     out.push_str("</tbody>\n</table></div>\n");
     out.push_str("<details><summary>More on each comparison</summary>\n<ul>\n");
-    for claim in rows.iter().flatten().filter(|claim| !claim.each && !claim.reason.is_empty()) {
+    // A decided outcome whose reason is one sentence says no more than its word does.
+    let says_more = |claim: &&&Claim| !claim.outcome.is_decided() || claim.reason.contains(". ");
+    for claim in rows.iter().flatten().filter(|claim| !claim.each).filter(says_more) {
         let _ = writeln!(
             out,
             "<li>{}, {}, {}, {}: {}. {}</li>",

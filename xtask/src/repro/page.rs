@@ -71,7 +71,8 @@ impl<'a> Page<'a> {
             if let Some(section) = sections.iter().find(|section| section.id == id) {
                 claims.extend(section.claims.iter().cloned());
             } else if left.contains(&id) {
-                claims.extend(experiment.untested(self.context, "It was still to come when this was written."));
+                claims
+                    .extend(experiment.untested(self.context, "It was still to come when this was written."));
             } else if is_chosen {
                 claims.extend(experiment.untested(self.context, "--method leaves out all of its methods."));
             } else {

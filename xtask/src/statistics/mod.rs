@@ -34,7 +34,6 @@ pub mod resplit;
 pub mod student;
 pub mod summary;
 pub mod two_stage;
-pub mod verdict;
 
 pub use effect::{Scale, SmallestEffects, paired_effects};
 pub use multiplicity::{benjamini_hochberg, holm, page_wide};
@@ -48,4 +47,3 @@ pub use rate_choice::{
 pub use resplit::{Corrected, Population};
 pub use summary::{Interval, Summary, confidence_interval, interval_of_mean, mean, standard_deviation};
 pub use two_stage::{Plan, plan};
-pub use verdict::Verdict;

@@ -57,7 +57,10 @@ fn questions() -> Vec<Question> {
     let coverage = movement(
         "fig2.coverage",
         "Under GmP the spatial locations cover most of the data's range",
-        Quantity::coverage("share of 40 equal cells of the inputs' range with a φ at the end of training", measured::covered),
+        Quantity::coverage(
+            "share of 40 equal cells of the inputs' range with a φ at the end of training",
+            measured::covered,
+        ),
     );
     let epochs = movement(
         "fig2.epochs",
@@ -127,7 +130,7 @@ fn questions() -> Vec<Question> {
             baselines: method::baselines(),
             protocols: &[Protocol::Paper, Protocol::HeldOut],
             at_authors_rates: true,
-        at_equal_rates: true,
+            at_equal_rates: true,
             at_best_rate: true,
             headline: true,
             asks_for_seeds: true,
@@ -137,8 +140,12 @@ fn questions() -> Vec<Question> {
 
 /// The data of a question, and why there are no runs of them.
 fn data<'a>(notebook: SetId<'a>, limits: Option<&str>) -> Vec<Data<'a>> {
-    let of = |id, population, headline| {
-        Data { id, population, generated: false, headline, limits: limits.map(str::to_owned) }
+    let of = |id, population, headline| Data {
+        id,
+        population,
+        generated: false,
+        headline,
+        limits: limits.map(str::to_owned),
     };
     vec![of(SEEDED, Population::Draws, true), of(notebook, Population::Initialisations, false)]
 }
@@ -171,7 +178,7 @@ impl Experiment for Fig2 {
         let planned = |set: SetId<'_>| Planned {
             name: set.name.to_owned(),
             fingerprint: set.fingerprint.to_owned(),
-            seeds: context.pilot_and_most([20, 60], [20, 200]),
+            seeds: context.pilot_and_most([20, 50], [20, 200]),
             epoch_limit: EPOCHS,
             rates: Rates::Grid,
         };
@@ -308,7 +315,10 @@ impl Study for Levy {
         }
         for &protocol in &self.design.protocols {
             for rate in [Rate::Paper, Rate::Chosen] {
-                let caption = format!("Test RMSE, {protocol} protocol, {}: mean ± half of the 95% interval.", rate.words());
+                let caption = format!(
+                    "Test RMSE, {protocol} protocol, {}: mean ± half of the 95% interval.",
+                    rate.words()
+                );
                 let sets = [(self.notebook(), 3), (SEEDED, 3)];
                 let table = methods_table(results, &sets, methods, protocol, rate, false, caption);
                 blocks.push(Block::Table(table));
@@ -320,14 +330,9 @@ impl Study for Levy {
                 .to_owned(),
         ));
         if self.design.protocols.contains(&Protocol::Paper) {
-            blocks.push(Block::Table(movement_table(
-                results,
-                SEEDED,
-                methods,
-                Protocol::Paper,
-                "φ",
-                |m| [m.location_mean, m.location_median, m.location_max],
-            )));
+            blocks.push(Block::Table(movement_table(results, SEEDED, methods, Protocol::Paper, "φ", |m| {
+                [m.location_mean, m.location_median, m.location_max]
+            })));
         }
         let data = data(self.notebook(), None);
         let mut claims = self.design.claims(context, &data, results, false);
@@ -335,9 +340,7 @@ impl Study for Levy {
         Section {
             id: Fig2.id().to_owned(),
             title: Fig2.title().to_owned(),
-            caption: format!(
-                "{CAPTION_C} […] (d)-(g): […] {CAPTION_SPREAD} {CAPTION_D} {CAPTION_RATES}"
-            ),
+            caption: format!("{CAPTION_C} […] (d)-(g): […] {CAPTION_SPREAD} {CAPTION_D} {CAPTION_RATES}"),
             claims,
             blocks,
         }

@@ -83,7 +83,10 @@ fn questions() -> Vec<Question> {
     let coverage = movement(
         "fig3.coverage",
         "Under GmP the red stars are spread most evenly",
-        Quantity::coverage("share of 25 equal squares of the inputs' range with a φ at the end of training", measured::covered),
+        Quantity::coverage(
+            "share of 25 equal squares of the inputs' range with a φ at the end of training",
+            measured::covered,
+        ),
     );
     let epochs = movement(
         "fig3.epochs",
@@ -96,16 +99,18 @@ fn questions() -> Vec<Question> {
         paths(movement(
             "fig3.path.smooth",
             "Paths of spatial locations are straightest under GmP",
-            Quantity::bits("log₂ of the length of a path over the distance of its ends, median over units; BN by its batch", |r| {
-                measured::in_training(r, |s| s.tortuosity)
-            }),
+            Quantity::bits(
+                "log₂ of the length of a path over the distance of its ends, median over units; BN by its batch",
+                |r| measured::in_training(r, |s| s.tortuosity),
+            ),
         )),
         paths(movement(
             "fig3.path.largest",
             "The largest jump of a spatial location is smallest under GmP",
-            Quantity::bits("log₂ of the largest ‖Δφ‖ of all units and epochs; BN by its batch", |r| {
-                measured::in_training(r, |s| s.location.whole.max.largest)
-            }),
+            Quantity::bits(
+                "log₂ of the largest ‖Δφ‖ of all units and epochs; BN by its batch",
+                |r| measured::in_training(r, |s| s.location.whole.max.largest),
+            ),
         )),
         headline(movement(
             "fig3.turn.max",
@@ -216,7 +221,7 @@ impl Experiment for Fig3 {
         let planned = |name: &&str| Planned {
             name: (*name).to_owned(),
             fingerprint: data.fingerprint.clone(),
-            seeds: context.pilot_and_most([20, 150], [20, 400]),
+            seeds: context.pilot_and_most([20, 120], [20, 400]),
             epoch_limit: EPOCHS,
             rates: Rates::Grid,
         };
@@ -286,8 +291,13 @@ impl Study for Classification {
         let shown: Vec<(SetId<'_>, usize)> = sets.iter().map(|set| (*set, 3)).collect();
         for &protocol in &self.design.protocols {
             for rate in [Rate::Paper, Rate::Chosen] {
-                let caption = format!("Test accuracy, {protocol} protocol, {}: mean ± half of the 95% interval.", rate.words());
-                blocks.push(Block::Table(methods_table(results, &shown, methods, protocol, rate, true, caption)));
+                let caption = format!(
+                    "Test accuracy, {protocol} protocol, {}: mean ± half of the 95% interval.",
+                    rate.words()
+                );
+                blocks.push(Block::Table(methods_table(
+                    results, &shown, methods, protocol, rate, true, caption,
+                )));
             }
         }
         blocks.push(Block::Note(
