@@ -69,7 +69,12 @@ fn mathematics(claims: &[Claim]) -> Option<String> {
 /// `boundaries move least (Figure 2(c)) on levy at authors, equal 0.1`, for every question with that outcome.
 fn listed(claims: &[&Claim], outcome: Outcome) -> String {
     // By question, then by data and protocol.
-    let mut questions: Vec<(&str, String, Vec<(String, Vec<String>)>)> = Vec::new();
+    /// The learning rates at which something was found on one data set.
+    struct OnData {
+        name: String,
+        rates: Vec<String>,
+    }
+    let mut questions: Vec<(&str, String, Vec<OnData>)> = Vec::new();
     for claim in claims.iter().filter(|claim| claim.outcome == outcome) {
         let place = match questions.iter().position(|(id, ..)| *id == claim.question) {
             Some(place) => place,
@@ -84,14 +89,14 @@ fn listed(claims: &[&Claim], outcome: Outcome) -> String {
             protocol => format!("{} ({protocol})", claim.dataset),
         };
         let at = at(&claim.rates);
-        match data.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, rates)) => rates.push(at),
-            None => data.push((name, vec![at])),
+        match data.iter_mut().find(|known| known.name == name) {
+            Some(known) => known.rates.push(at),
+            None => data.push(OnData { name, rates: vec![at] }),
         }
     }
     let told = questions.into_iter().map(|(_, told, data)| {
         let on: Vec<String> =
-            data.into_iter().map(|(name, rates)| format!("on {name} {}", rates.join(", "))).collect();
+            data.iter().map(|on| format!("on {} {}", on.name, on.rates.join(", "))).collect();
         format!("{told} {}", on.join(" and "))
     });
     told.collect::<Vec<_>>().join("; ")
