@@ -184,7 +184,7 @@ impl Spread {
     #[must_use]
     pub fn of(points: &[f64], count: usize, ranges: &[(f64, f64)]) -> Option<Self> {
         let cells = *CELLS.get(ranges.len().checked_sub(1)?)?;
-        if count == 0 || ranges.iter().any(|(low, high)| !(high - low > 0.0)) {
+        if count == 0 || !ranges.iter().all(|(low, high)| high > low) {
             return None;
         }
         // Shares of the range; a second coordinate of 0 where there is one only.
