@@ -8,6 +8,8 @@ use gmp_autograd::{Tape, Var};
 pub enum Statistics<'a, T> {
     /// From the batch, which also updates the running ones: training.
     Batch(&'a mut [T]),
+    /// From the batch, which puts its own in the place of the running ones: training as it would be, for those who look on.
+    Measured(&'a mut [T]),
     /// From the buffers, as training left them: evaluation.
     Running(&'a [T]),
 }
@@ -66,11 +68,11 @@ impl<T: Element> Forward<'_, T> {
     }
     /// Whether normalizations take their statistics from the batch.
     pub fn is_training(&self) -> bool {
-        matches!(self.statistics, Statistics::Batch(_))
+        !matches!(self.statistics, Statistics::Running(_))
     }
     pub(crate) fn tape_and_buffers(&mut self) -> (&mut Tape<T>, &[T]) {
         let buffers: &[T] = match &self.statistics {
-            Statistics::Batch(buffers) => buffers,
+            Statistics::Batch(buffers) | Statistics::Measured(buffers) => buffers,
             Statistics::Running(buffers) => buffers,
         };
         (self.tape, buffers)
@@ -87,11 +89,12 @@ impl<T: Element> Forward<'_, T> {
     /// }
     /// ```
     pub fn split(&mut self) -> (&mut Tape<T>, RunningStatistics<'_, T>) {
-        let buffers = match &mut self.statistics {
-            Statistics::Batch(buffers) => Some(&mut **buffers),
-            Statistics::Running(_) => None,
+        let (buffers, is_measured) = match &mut self.statistics {
+            Statistics::Batch(buffers) => (Some(&mut **buffers), false),
+            Statistics::Measured(buffers) => (Some(&mut **buffers), true),
+            Statistics::Running(_) => (None, false),
         };
-        (self.tape, RunningStatistics { buffers })
+        (self.tape, RunningStatistics { buffers, is_measured })
     }
 }
 
@@ -99,6 +102,8 @@ impl<T: Element> Forward<'_, T> {
 #[derive(Debug)]
 pub struct RunningStatistics<'a, T> {
     buffers: Option<&'a mut [T]>,
+    /// Whether those of the batch take the place of what is there.
+    is_measured: bool,
 }
 
 impl<T: Element> RunningStatistics<'_, T> {
@@ -113,6 +118,9 @@ impl<T: Element> RunningStatistics<'_, T> {
     #[track_caller]
     pub fn update(&mut self, slot: Slot, momentum: f64, batch: &[T]) {
         let Some(buffers) = &mut self.buffers else { return };
+        if self.is_measured {
+            return slot.of_mut(buffers).copy_from_slice(batch);
+        }
         let momentum = T::from_f64(momentum);
         for (running, &batch) in slot.of_mut(buffers).iter_mut().zip(batch) {
             let mean = momentum * *running + (T::ONE - momentum) * batch;

@@ -289,6 +289,7 @@ impl<T: Element> Network<T> {
     /// of a residual block, in the last layer). A normalization of a layer's input (IMN) is no part of the boundary: a
     /// unit's inputs are what that hands on. Under LN the boundaries are exact for a kink at 0 without a shift, and else a
     /// [stand-in](crate::normalization::LayerNorm#activation-boundaries).
+    /// Normals point to the side where a unit is active, whatever the signs of its length and its gain.
     ///
     /// ```
     /// use gmp_nn::zoo::{Variant, resnet18};
@@ -307,7 +308,62 @@ impl<T: Element> Network<T> {
     /// If no layer of units has that name.
     #[track_caller]
     pub fn boundaries(&self, layer: &str, boundaries: &mut Boundaries<T>) {
-        let (parameters, buffers) = (self.parameters.values(), self.buffers.values());
+        self.boundaries_with(layer, self.buffers.values(), boundaries);
+    }
+
+    /// As [`Network::boundaries`], with the statistics of the batch `x` in place of the running ones: the boundaries of
+    /// the network that is trained, when it sees this batch. Without normalizations over the batch they are the same.
+    ///
+    /// `x` is as in [`Network::forward`]. The network is evaluated on `tape`, and `statistics` receives the buffers with
+    /// the statistics of the batch; the network itself is left as it is. The memory of both is used again from call to
+    /// call.
+    ///
+    /// ```
+    /// use gmp_autograd::{Mat, Tape};
+    /// use gmp_nn::{Boundaries, Mlp, Normalization, Parameterization};
+    ///
+    /// let mlp = Mlp::new(1, &[3], 1, Parameterization::Standard).normalization(Normalization::batch());
+    /// let network = mlp.build::<f64>(7)?;
+    /// let (mut running, mut batch) = (Boundaries::default(), Boundaries::default());
+    /// network.boundaries("hidden1", &mut running);
+    /// let x = Mat::new(&[1.0, 2.0, 6.0], 3, 1);
+    /// network.batch_boundaries("hidden1", x, &mut Tape::new(), &mut Vec::new(), &mut batch);
+    /// // Every unit starts with its boundary at 0 by the running statistics, and at the mean of the batch in truth.
+    /// let mut locations = [[0.0; 3]; 2];
+    /// running.spatial_locations(&mut locations[0]);
+    /// batch.spatial_locations(&mut locations[1]);
+    /// assert_eq!(locations[0], [0.0; 3]);
+    /// assert!(locations[1].iter().all(|x| (x - 3.0).abs() < 1e-12));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Network::boundaries`] and [`Network::forward_training`].
+    #[track_caller]
+    pub fn batch_boundaries(
+        &self,
+        layer: &str,
+        x: Mat<'_, T>,
+        tape: &mut Tape<T>,
+        statistics: &mut Vec<T>,
+        boundaries: &mut Boundaries<T>,
+    ) {
+        statistics.clear();
+        statistics.extend_from_slice(self.buffers.values());
+        tape.begin(self.parameters.values());
+        let x = match x.is_contiguous() {
+            true => tape.input(x.data(), x.rows(), x.cols()),
+            false => tape.input(&x.to_vec(), x.rows(), x.cols()),
+        };
+        self.check(tape, x);
+        let measured = Statistics::Measured(statistics);
+        self.layers.forward(&mut Forward { tape, statistics: measured, watch: None }, x);
+        self.boundaries_with(layer, statistics, boundaries);
+    }
+
+    #[track_caller]
+    fn boundaries_with(&self, layer: &str, buffers: &[T], boundaries: &mut Boundaries<T>) {
+        let parameters = self.parameters.values();
         let mut is_found = false;
         self.layers.each_units(&mut |name, units, behind| {
             if name == layer {

@@ -1,9 +1,9 @@
 //! What the parameterizations have in common, and what their boundaries mean.
 
 use crate::forms::{DENSE, mlp};
-use gmp_autograd::{Tape, op};
+use gmp_autograd::{Mat, Tape, op};
 use gmp_math::Scalar;
-use gmp_nn::{Boundaries, DirectionInit, Element, Mlp, Network, Parameterization, Rng};
+use gmp_nn::{Boundaries, DirectionInit, Element, Mlp, Network, Normalization, Parameterization, Rng};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -64,10 +64,9 @@ proptest! {
             let x: Vec<f64> = phi.iter().zip(&boundaries.normals).map(|(p, w)| p + t * w / length).collect();
             evaluate(&network, &x, inputs)[0]
         };
-        // Constant on one side of φ, linear on the other (BN with a negative gain switches the sides).
+        // Constant on one side of φ, linear on the other: the one that the normal points to.
         let (below, here, above) = (at(-0.5) - at(0.0), at(0.0), at(0.5) - at(0.0));
-        let flat = below.abs().min(above.abs());
-        prop_assert!(flat <= 1e-9 * (1.0 + here.abs()), "{form}: {below} and {above} at {phi:?}");
+        prop_assert!(below.abs() <= 1e-9 * (1.0 + here.abs()), "{form}: {below} and {above} at {phi:?}");
         prop_assert!((at(1.0) - at(0.0) - 2.0 * above).abs() <= 1e-8 * (1.0 + above.abs()));
         prop_assert!((at(-1.0) - at(0.0) - 2.0 * below).abs() <= 1e-8 * (1.0 + below.abs()));
     }
@@ -178,5 +177,71 @@ fn training_gradients_do_not_depend_on_threads() {
     let one = run(1);
     for threads in [2, 3, 4] {
         assert!(run(threads) == one, "gradients differ at {threads} threads");
+    }
+}
+
+/// w·x + b − μ + β√(σ²+ϵ)/γ of the batch by hand, and the normal towards the side where the unit is active, for gains and
+/// lengths of both signs.
+#[test]
+fn boundaries_point_to_the_active_side_and_may_be_those_of_a_batch() {
+    let x = draw::<f64>(3, 2 * 17);
+    for normalization in [Normalization::batch(), Normalization::None] {
+        let parameterization =
+            if normalization.is_none() { Parameterization::WeightNorm } else { Parameterization::Standard };
+        let mlp = Mlp::new(2, &[6], 1, parameterization).normalization(normalization);
+        let mut network = mlp.build::<f64>(5).unwrap();
+        disturb(&mut network, 6);
+        let signed = if normalization.is_none() { "hidden1.length" } else { "hidden1.gain" };
+        network.parameters.set(signed, &[0.7, -1.3, 0.4, -0.2, -1.0, 2.0]).unwrap();
+        let before = network.clone();
+        let (mut running, mut batch) = (Boundaries::default(), Boundaries::default());
+        network.boundaries("hidden1", &mut running);
+        let (mut tape, mut statistics) = (Tape::new(), Vec::new());
+        network.batch_boundaries("hidden1", Mat::new(&x, 17, 2), &mut tape, &mut statistics, &mut batch);
+        assert_eq!(network.buffers.values(), before.buffers.values());
+        if normalization.is_none() {
+            assert_eq!(running, batch);
+        } else {
+            let number =
+                |name: &str, j: usize| network.parameters.get(&format!("hidden1.{name}")).unwrap()[j];
+            for j in 0..6 {
+                let w = [number("weights", j), number("weights", 6 + j)];
+                let z: Vec<f64> =
+                    x.chunks(2).map(|x| w[0] * x[0] + w[1] * x[1] + number("bias", j)).collect();
+                let mean = z.iter().sum::<f64>() / 17.0;
+                let variance = z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / 17.0;
+                let sign = number("gain", j).signum();
+                let offset = number("bias", j) - mean
+                    + number("shift", j) * (variance + 1e-3).sqrt() / number("gain", j);
+                let found = [batch.normals[j], batch.normals[6 + j], batch.offsets[j]];
+                for (found, expected) in found.into_iter().zip([sign * w[0], sign * w[1], sign * offset]) {
+                    assert!(
+                        (found - expected).abs() < 1e-12 * expected.abs().max(1.0),
+                        "{found}, {expected}"
+                    );
+                }
+                assert_ne!(running.offsets[j], batch.offsets[j]);
+            }
+        }
+        // Of the hidden units, seen by what they hand on: one step along the normal each is active, one against it not.
+        let mut locations = vec![0.0; 12];
+        running.spatial_locations(&mut locations);
+        for j in 0..6 {
+            let normal = [running.normals[j], running.normals[6 + j]];
+            let length = normal[0].hypot(normal[1]);
+            for side in [1.0, -1.0] {
+                let point = [0, 1].map(|i| locations[6 * i + j] + side * normal[i] / length);
+                tape.begin(network.parameters.values());
+                let input = tape.input(&point, 1, 2);
+                let mut hidden = None;
+                network.forward_each(&mut tape, input, |name, y| {
+                    if name == "hidden1" {
+                        hidden = Some(y);
+                    }
+                });
+                let active = tape.value(hidden.unwrap()).data()[j] > 0.0;
+                assert_eq!(active, side > 0.0, "unit {j} of {parameterization}");
+            }
+        }
     }
 }

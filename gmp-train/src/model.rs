@@ -1,6 +1,6 @@
 //! Models: what a [`Trainer`](crate::Trainer) trains.
 
-use gmp_autograd::{Tape, Var};
+use gmp_autograd::{Mat, Tape, Var};
 use gmp_nn::{Boundaries, Element, Features, Network, ParamStore};
 
 /// Anything with parameters that maps a batch of inputs to predictions on a [`Tape`].
@@ -86,6 +86,21 @@ pub trait Model<T: Element> {
     fn boundaries(&self, _layer: &str, _boundaries: &mut Boundaries<T>) -> bool {
         false
     }
+
+    /// The same with the statistics of the batch `x` in place of the running ones, for a model that normalizes over the
+    /// batch: the boundaries of the model in training. `scratch` is memory that is used again from call to call.
+    ///
+    /// # Panics
+    /// As [`Model::boundaries`].
+    fn batch_boundaries(
+        &self,
+        layer: &str,
+        _x: Mat<'_, T>,
+        _scratch: (&mut Tape<T>, &mut Vec<T>),
+        boundaries: &mut Boundaries<T>,
+    ) -> bool {
+        self.boundaries(layer, boundaries)
+    }
 }
 
 impl<T: Element> Model<T> for Network<T> {
@@ -118,6 +133,16 @@ impl<T: Element> Model<T> for Network<T> {
     }
     fn boundaries(&self, layer: &str, boundaries: &mut Boundaries<T>) -> bool {
         Self::boundaries(self, layer, boundaries);
+        true
+    }
+    fn batch_boundaries(
+        &self,
+        layer: &str,
+        x: Mat<'_, T>,
+        (tape, statistics): (&mut Tape<T>, &mut Vec<T>),
+        boundaries: &mut Boundaries<T>,
+    ) -> bool {
+        Self::batch_boundaries(self, layer, x, tape, statistics, boundaries);
         true
     }
 }

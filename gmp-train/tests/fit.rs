@@ -237,6 +237,51 @@ fn the_changes_of_boundaries_are_those_between_snapshots() {
             );
             assert_eq!(change.max, moved.iter().copied().fold(0.0, f64::max));
         }
+        // Paths, starts, ends and rates are those of the same snapshots.
+        let changes = &observers.0;
+        assert_eq!(changes.rates, vec![trainer.learning_rate; 40]);
+        assert_eq!((changes.start(), changes.end()), (&snapshots[0].1[..], &snapshots[40].1[..]));
+        for (j, far) in changes.displacement().enumerate() {
+            let between = |a: &[f64], b: &[f64]| (b[j] - a[j]).hypot(b[7 + j] - a[7 + j]);
+            let path: f64 = snapshots.windows(2).map(|pair| between(&pair[0].1, &pair[1].1)).sum();
+            assert!((changes.path[j] - path).abs() <= 1e-12 * path, "{form}: {} for {path}", changes.path[j]);
+            assert!((far - between(&snapshots[0].1, &snapshots[40].1)).abs() <= 1e-12 * path);
+        }
+        assert_eq!(changes.undefined, 0);
+    }
+}
+
+/// Under BN the boundary of the batch is another one than that of the running statistics; without, they are the same.
+#[test]
+fn boundaries_of_a_batch_are_watched_too() {
+    for form in DENSE {
+        let mut network = mlp(2, &[7], 1, form).build::<f64>(2).unwrap();
+        let mut rng = Rng::new(4, "plane");
+        let x: Vec<f64> = (0..80).map(|_| 3.0 + rng.normal()).collect();
+        let y = x.chunks(2).map(|x| x[0] * x[1]).collect();
+        let data = Dataset::new(x.clone(), 2, y, 1).unwrap();
+        let mut observers = (
+            BoundaryChanges::new(&network, "hidden1"),
+            BoundaryChanges::in_batch(&network, "hidden1", x.clone(), 2),
+            BoundarySnapshots::in_batch(&network, "hidden1", x, 2, 64),
+        );
+        let trainer = Trainer { epochs: 20, ..trainer() };
+        trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut observers).unwrap();
+        let (running, batch, snapshots) = observers;
+        let snapshots = snapshots.finish();
+        assert_eq!((batch.start(), batch.end()), (&snapshots[0].1[..], &snapshots[20].1[..]));
+        assert_eq!(running.location == batch.location, form != "BN", "{form}");
+        assert_eq!(running.direction, batch.direction, "{form}");
+        if form == "BN" {
+            // By the batch's statistics every boundary starts as one through the middle of the batch.
+            let middle = [0, 1].map(|i| data.inputs().iter().skip(i).step_by(2).sum::<f64>() / 40.0);
+            assert!(running.start().iter().all(|x| *x == 0.0));
+            for phi in (0..7).map(|j| [batch.start()[j], batch.start()[7 + j]]) {
+                let square = phi[0] * phi[0] + phi[1] * phi[1];
+                let product = phi[0] * middle[0] + phi[1] * middle[1];
+                assert!(square > 0.0 && (square - product).abs() < 1e-12 * product.abs(), "{phi:?}");
+            }
+        }
     }
 }
 

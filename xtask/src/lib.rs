@@ -1,6 +1,7 @@
 //! Regenerates every figure and table of the paper.
 
 pub mod bench;
+pub mod claim;
 pub mod data;
 pub mod experiment;
 pub mod method;
@@ -8,6 +9,7 @@ pub mod problem;
 pub mod report;
 pub mod repro;
 pub mod run;
+pub mod statistics;
 pub mod terminal;
 /// Signals, named pipes and links are those of Unix.
 #[cfg(unix)]

@@ -15,7 +15,7 @@ use xtask::torture::{self, TortureCommand};
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 enum Cli {
     /// Run experiments and write figures, tables and report.html
-    Repro(ReproCommand),
+    Repro(Box<ReproCommand>),
     /// List and fetch the data sets
     #[command(subcommand)]
     Data(DataCommand),

@@ -1,14 +1,44 @@
 //! The report page: nothing becomes markup, every link leads somewhere, nothing is asked of the network.
 
+use xtask::claim::{Claim, Origin};
 use xtask::report::color::Color;
 use xtask::report::figure::{Axis, Figure, Layer, Panel};
-use xtask::report::html::{Block, Claim, Report, Section, Table};
-use xtask::report::statistics::Verdict;
+use xtask::report::html::{Block, Report, Section, Table};
+use xtask::statistics::Outcome;
 
 const HOSTILE: &str = "<script>alert('x')</script> & \"quoted\"";
 
 fn hostile() -> Report {
-    let claim = Claim { statement: HOSTILE.into(), verdict: Verdict::Partly, evidence: HOSTILE.into() };
+    let text = || HOSTILE.to_owned();
+    let statement = |origin, outcome| Claim {
+        outcome,
+        n: 1,
+        ..Claim::untested(HOSTILE, origin, HOSTILE, HOSTILE, HOSTILE)
+    };
+    let compared = |baseline: &str, outcome, n| Claim {
+        tested: text(),
+        quantity: text(),
+        dataset: text(),
+        subject: text(),
+        baseline: baseline.to_owned(),
+        rates: text(),
+        protocol: text(),
+        n,
+        estimate: Some(0.1),
+        low: Some(-0.1),
+        high: None,
+        smallest: Some(0.05),
+        generated: true,
+        stands: Some(false),
+        ..statement(Origin::Paper, outcome)
+    };
+    let claims = vec![
+        compared(HOSTILE, Outcome::Supported, 9),
+        Claim { each: true, ..compared("each of", Outcome::Contradicted, 9) },
+        Claim { question: "other".into(), ..compared(HOSTILE, Outcome::NotTested, 0) },
+        statement(Origin::Mathematics, Outcome::Equivalent),
+        statement(Origin::Ours, Outcome::Inconclusive),
+    ];
     let panel = Panel::new(HOSTILE, Axis::linear(HOSTILE), Axis::linear(HOSTILE))
         .with(Layer::line([(0.0, 1.0), (1.0, 2.0)], Color::BLUE).labelled(HOSTILE));
     let table = Table {
@@ -20,18 +50,20 @@ fn hostile() -> Report {
     let figure = Figure::new("f", HOSTILE).caption(HOSTILE).row(100.0, vec![panel]);
     Report {
         title: HOSTILE.into(),
-        summary: HOSTILE.into(),
+        summary: vec![HOSTILE.into(); 2],
+        claims: claims.clone(),
+        picture: Some(figure.clone()),
         sections: vec![Section {
             id: HOSTILE.into(),
             title: HOSTILE.into(),
-            paper_claim: HOSTILE.into(),
+            caption: HOSTILE.into(),
+            claims,
             blocks: vec![
                 Block::Paragraph(HOSTILE.into()),
                 Block::Note(HOSTILE.into()),
                 Block::Figure(figure.clone()),
                 Block::Figure(figure),
                 Block::Table(table),
-                Block::Claim(claim),
             ],
         }],
         manifest: vec![(HOSTILE.into(), HOSTILE.into())],
@@ -63,7 +95,7 @@ fn the_page_is_well_formed_but_for_what_html_leaves_open() {
         assert!(link.strip_prefix('#').is_some_and(|target| ids.contains(&target)), "{link} leads nowhere");
     }
     let pictures = document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg")));
-    assert!(pictures.clone().count() == 2 && pictures.clone().all(|p| p.attribute("aria-label").is_some()));
+    assert!(pictures.clone().count() == 3 && pictures.clone().all(|p| p.attribute("aria-label").is_some()));
 }
 
 #[test]
@@ -86,11 +118,10 @@ fn numbers_are_set_to_the_right_and_the_best_in_bold() {
         let section = Section {
             id: "t".into(),
             title: "t".into(),
-            paper_claim: String::new(),
             blocks: vec![Block::Table(table)],
+            ..Section::default()
         };
-        let report =
-            Report { title: "t".into(), summary: String::new(), sections: vec![section], manifest: vec![] };
+        let report = Report { title: "t".into(), sections: vec![section], ..Report::default() };
         let class = if numeric { " class=\"number\"" } else { "" };
         assert!(report.html().contains(&format!("<td{class}>{cell}</td>")), "{cell}");
     }
@@ -98,6 +129,5 @@ fn numbers_are_set_to_the_right_and_the_best_in_bold() {
 
 #[test]
 fn an_empty_report_is_a_page() {
-    let empty = Report { title: String::new(), summary: String::new(), sections: vec![], manifest: vec![] };
-    assert!(empty.html().ends_with("</html>\n"));
+    assert!(Report::default().html().ends_with("</html>\n"));
 }

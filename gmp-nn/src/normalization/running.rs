@@ -101,9 +101,15 @@ impl Running {
         value: T,
         boundaries: &mut Boundaries<T>,
     ) {
-        for (j, offset) in boundaries.offsets.iter_mut().enumerate() {
+        let units = boundaries.units();
+        for j in 0..units {
             let Column { mean, deviation, gain, shift } = self.column(j, parameters, buffers);
-            *offset += (shift - value) * deviation / gain - mean;
+            boundaries.offsets[j] += (shift - value) * deviation / gain - mean;
+            // The normal points to where the unit is active: a negative gain turns it round.
+            if gain < T::ZERO {
+                boundaries.offsets[j] = -boundaries.offsets[j];
+                boundaries.normals.iter_mut().skip(j).step_by(units).for_each(|w| *w = -*w);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Epoch, Observer};
 use crate::Model;
+use gmp_autograd::{Mat, Tape};
 use gmp_math::boundary::angle_between;
 use gmp_nn::{Boundaries, Element};
 use std::ops::ControlFlow;
@@ -34,31 +35,59 @@ impl Change {
 /// Records how far every unit's boundary of one layer moves from epoch to epoch.
 ///
 /// `location` is ‖φ_t − φ_{t−1}‖ of the spatial location φ = −b w/‖w‖²; `direction` is the angle between the
-/// normals before and after, in radians. Values that are not finite (a unit whose weights are zero) are left out.
+/// normals before and after, in radians. Values that are not finite (a unit whose weights are zero) are left out of both,
+/// and counted in `undefined`.
 ///
 /// ```
-/// use gmp_train::{Adam, BoundaryChanges, Dataset, Loss, Mlp, Parameterization, Trainer};
-/// let data = Dataset::new(vec![0.0, 1.0, 1.0, 0.0], 2, vec![0.0, 1.0], 1)?;
-/// let mut network = Mlp::new(2, &[8], 1, Parameterization::Geometric).build::<f64>(1)?;
-/// let mut changes = BoundaryChanges::new(&network, "hidden1");
-/// let trainer = Trainer::new(Loss::MeanSquaredError, 2, 5, 0.01);
+/// use gmp_nn::{Mlp, Normalization, Parameterization};
+/// use gmp_train::{Adam, BoundaryChanges, Dataset, Loss, Trainer};
+///
+/// let x = vec![1.0, 2.0, 6.0, 8.0];
+/// let data = Dataset::new(x.clone(), 1, vec![1.0, 0.0, 1.0, 0.0], 1)?;
+/// let mlp = Mlp::new(1, &[10], 1, Parameterization::Standard).normalization(Normalization::batch());
+/// let mut network = mlp.build::<f64>(7)?;
+/// // The boundaries of evaluation, and those of training, where BN has the statistics of the batch.
+/// let mut changes = (
+///     BoundaryChanges::new(&network, "hidden1"),
+///     BoundaryChanges::in_batch(&network, "hidden1", x, 1),
+/// );
+/// let trainer = Trainer::new(Loss::MeanSquaredError, 4, 20, 0.01);
 /// trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut changes)?;
-/// assert_eq!((changes.location.len(), changes.direction.len()), (5, 5)); // one per epoch
-/// assert!(changes.direction[0].max < 0.02); // Adam's first step changes an angle by 0.01 at most
+/// assert_eq!((changes.0.location.len(), changes.1.location.len()), (20, 20));
+/// // The running statistics lag behind.
+/// assert!(changes.0.location[19].mean > changes.1.location[19].mean);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct BoundaryChanges<T> {
-    layer: String,
+pub struct BoundaryChanges<T: Element> {
     /// Movement of the spatial location, per epoch.
     pub location: Vec<Change>,
     /// Turn of the normal, per epoch, in radians.
     pub direction: Vec<Change>,
+    /// Learning rate of each epoch's last step.
+    pub rates: Vec<f64>,
     /// Unit-epochs whose location did not move at all.
     pub unmoved: usize,
+    /// Unit-epochs whose location or normal was not finite, before or after.
+    pub undefined: usize,
+    /// Length of the path of every unit's location: the sum of its movements, those that are not finite left out.
+    pub path: Vec<f64>,
+    watched: Watched<T>,
+    start: Vec<T>,
     before: Snapshot<T>,
     after: Snapshot<T>,
     values: Vec<f64>,
+    column: [Vec<f64>; 2],
+}
+
+/// Where boundaries are read.
+#[derive(Debug)]
+struct Watched<T: Element> {
+    layer: String,
+    /// The batch whose statistics they have: inputs, row by row, and the number of columns.
+    batch: Option<(Vec<T>, usize)>,
+    tape: Tape<T>,
+    statistics: Vec<T>,
 }
 
 #[derive(Debug, Default)]
@@ -67,42 +96,97 @@ struct Snapshot<T> {
     locations: Vec<T>,
 }
 
-impl<T: Element> Snapshot<T> {
-    fn take(&mut self, model: &dyn Model<T>, layer: &str) {
-        assert!(
-            model.boundaries(layer, &mut self.boundaries),
-            "{layer:?}: this model has no layers of units"
-        );
-        self.locations.resize(self.boundaries.normals.len(), T::ZERO);
-        self.boundaries.spatial_locations(&mut self.locations);
+impl<T: Element> Watched<T> {
+    fn new(layer: &str, batch: Option<(Vec<T>, usize)>) -> Self {
+        if let Some((inputs, columns)) = &batch {
+            let (numbers, columns) = (inputs.len(), *columns);
+            assert!(
+                columns > 0 && numbers > 0 && numbers.is_multiple_of(columns),
+                "a batch of {numbers} numbers in {columns} columns; expected at least one whole row"
+            );
+        }
+        Self { layer: layer.to_owned(), batch, tape: Tape::new(), statistics: Vec::new() }
+    }
+
+    fn take(&mut self, model: &dyn Model<T>, into: &mut Snapshot<T>) {
+        let Self { layer, batch, tape, statistics } = self;
+        let has_units = match batch {
+            None => model.boundaries(layer, &mut into.boundaries),
+            Some((inputs, columns)) => {
+                let x = Mat::new(inputs, inputs.len() / *columns, *columns);
+                model.batch_boundaries(layer, x, (tape, statistics), &mut into.boundaries)
+            }
+        };
+        assert!(has_units, "{layer:?}: this model has no layers of units");
+        into.locations.resize(into.boundaries.normals.len(), T::ZERO);
+        into.boundaries.spatial_locations(&mut into.locations);
     }
 }
 
 impl<T: Element> BoundaryChanges<T> {
     /// Watches the layer of units called `layer` ([`Network::unit_layers`](gmp_nn::Network::unit_layers)) of a network that has not been trained
-    /// yet: for a convolution, its filters' boundaries in the space of what is under their window.
+    /// yet: for a convolution, its filters' boundaries in the space of what is under their window. Normalizations over the
+    /// batch are taken as in evaluation, with their running statistics.
     ///
     /// # Panics
     /// If there is no such layer.
     pub fn new(model: &dyn Model<T>, layer: &str) -> Self {
+        Self::watching(model, Watched::new(layer, None))
+    }
+
+    /// The same with the statistics of one batch in place of the running ones: the boundaries of the network in training.
+    /// `inputs` has one row per sample and `columns` numbers in each; most often it is the training set. It costs a
+    /// forward pass per epoch.
+    ///
+    /// # Panics
+    /// If there is no such layer, or the batch is empty or has a row that is not whole.
+    pub fn in_batch(model: &dyn Model<T>, layer: &str, inputs: Vec<T>, columns: usize) -> Self {
+        Self::watching(model, Watched::new(layer, Some((inputs, columns))))
+    }
+
+    fn watching(model: &dyn Model<T>, mut watched: Watched<T>) -> Self {
         let mut before = Snapshot::default();
-        before.take(model, layer);
-        let (location, direction) = (Vec::new(), Vec::new());
+        watched.take(model, &mut before);
         Self {
-            layer: layer.to_owned(),
-            location,
-            direction,
+            location: Vec::new(),
+            direction: Vec::new(),
+            rates: Vec::new(),
             unmoved: 0,
+            undefined: 0,
+            path: vec![0.0; before.boundaries.units()],
+            watched,
+            start: before.locations.clone(),
             before,
             after: Snapshot::default(),
             values: Vec::new(),
+            column: Default::default(),
         }
+    }
+
+    /// The spatial locations φ (inputs×units) before training.
+    pub fn start(&self) -> &[T] {
+        &self.start
+    }
+
+    /// The spatial locations after the last epoch.
+    pub fn end(&self) -> &[T] {
+        &self.before.locations
+    }
+
+    /// How far every unit's spatial location is from where it started.
+    pub fn displacement(&self) -> impl Iterator<Item = f64> + '_ {
+        let units = self.path.len();
+        (0..units).map(move |j| {
+            let coordinates = (j..self.start.len()).step_by(units);
+            coordinates.fold(0.0, |norm: f64, i| norm.hypot(self.end()[i].to_f64() - self.start[i].to_f64()))
+        })
     }
 }
 
 impl<T: Element> Observer<T> for BoundaryChanges<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
-        self.after.take(epoch.model, &self.layer);
+        self.watched.take(epoch.model, &mut self.after);
+        self.rates.push(epoch.record.learning_rate);
         let (before, after) = (&self.before, &self.after);
         let (units, inputs) = (after.boundaries.units(), after.boundaries.inputs());
         let column = |numbers: &[T], j: usize, i: usize| numbers[i * units + j].to_f64();
@@ -112,26 +196,28 @@ impl<T: Element> Observer<T> for BoundaryChanges<T> {
             (0..inputs).fold(0.0, |norm: f64, i| norm.hypot(moved(i)))
         }));
         self.unmoved += self.values.iter().filter(|x| **x == 0.0).count();
+        for (path, moved) in self.path.iter_mut().zip(&self.values) {
+            if moved.is_finite() {
+                *path += moved;
+            }
+        }
+        let undefined = self.values.iter().filter(|x| !x.is_finite()).count();
         self.location.push(Change::of(&mut self.values));
         self.values.clear();
+        let [a, b] = &mut self.column;
         self.values.extend((0..units).map(|j| {
-            let of = |numbers, i| column(numbers, j, i);
-            let (a, b) = (&before.boundaries.normals, &after.boundaries.normals);
-            match inputs {
-                1 => {
-                    if of(a, 0) * of(b, 0) < 0.0 {
-                        std::f64::consts::PI
-                    } else {
-                        0.0
-                    }
-                }
-                2 => angle_between(&[of(a, 0), of(a, 1)], &[of(b, 0), of(b, 1)]),
-                _ => {
-                    let gather = |numbers| (0..inputs).map(|i| of(numbers, i)).collect::<Vec<_>>();
-                    angle_between(&gather(a), &gather(b))
-                }
+            let of = |numbers: &[T], i| column(numbers, j, i);
+            let (from, to) = (&before.boundaries.normals, &after.boundaries.normals);
+            if inputs == 1 {
+                return if of(from, 0) * of(to, 0) < 0.0 { std::f64::consts::PI } else { 0.0 };
             }
+            for (column, numbers) in [(&mut *a, from), (&mut *b, to)] {
+                column.clear();
+                column.extend((0..inputs).map(|i| of(numbers, i)));
+            }
+            angle_between(a, b)
         }));
+        self.undefined += undefined.max(self.values.iter().filter(|x| !x.is_finite()).count());
         self.direction.push(Change::of(&mut self.values));
         std::mem::swap(&mut self.before, &mut self.after);
         ControlFlow::Continue(())
@@ -155,8 +241,8 @@ impl<T: Element> Observer<T> for BoundaryChanges<T> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct BoundarySnapshots<T> {
-    layer: String,
+pub struct BoundarySnapshots<T: Element> {
+    watched: Watched<T>,
     wanted: usize,
     spacing: usize,
     /// Epochs carried out and spatial locations φ (inputs×units) after them; 0 epochs is the start.
@@ -172,11 +258,29 @@ impl<T: Element> BoundarySnapshots<T> {
     /// # Panics
     /// If there is no such layer or `wanted` is 0.
     pub fn new(model: &dyn Model<T>, layer: &str, wanted: usize) -> Self {
+        Self::watching(model, Watched::new(layer, None), wanted)
+    }
+
+    /// The same with the statistics of one batch in place of the running ones, as [`BoundaryChanges::in_batch`] has them.
+    ///
+    /// # Panics
+    /// If there is no such layer, the batch is empty or has a row that is not whole, or `wanted` is 0.
+    pub fn in_batch(
+        model: &dyn Model<T>,
+        layer: &str,
+        inputs: Vec<T>,
+        columns: usize,
+        wanted: usize,
+    ) -> Self {
+        Self::watching(model, Watched::new(layer, Some((inputs, columns))), wanted)
+    }
+
+    fn watching(model: &dyn Model<T>, mut watched: Watched<T>, wanted: usize) -> Self {
         assert!(wanted > 0, "at least one snapshot");
         let mut latest = Snapshot::default();
-        latest.take(model, layer);
+        watched.take(model, &mut latest);
         let locations = vec![(0, latest.locations.clone())];
-        Self { layer: layer.to_owned(), wanted, spacing: 1, locations, latest, latest_epoch: 0 }
+        Self { watched, wanted, spacing: 1, locations, latest, latest_epoch: 0 }
     }
 
     /// The kept epochs, the last one of the run included.
@@ -191,7 +295,7 @@ impl<T: Element> BoundarySnapshots<T> {
 impl<T: Element> Observer<T> for BoundarySnapshots<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
         self.latest_epoch = epoch.record.epoch + 1;
-        self.latest.take(epoch.model, &self.layer);
+        self.watched.take(epoch.model, &mut self.latest);
         if self.latest_epoch.is_multiple_of(self.spacing) {
             self.locations.push((self.latest_epoch, self.latest.locations.clone()));
         }

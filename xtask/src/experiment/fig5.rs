@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::one_input::unit_panel;
 use super::{Context, Experiment, Prepared, Study};
+use crate::claim::Claim;
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Section};
 use crate::run::results::Results;
@@ -30,16 +31,22 @@ impl Experiment for Fig5 {
     fn prepare(&self, _: &Context) -> Result<Prepared> {
         Ok(Prepared::Ready(Box::new(Self)))
     }
+    fn untested(&self, _: &Context, _: &str) -> Vec<Claim> {
+        Vec::new()
+    }
 }
 
 impl Study for Fig5 {
-    fn report(&self, _: &Results<'_>) -> Section {
+    fn report(&self, _: &Context, _: &Results<'_>) -> Section {
         Section {
             id: Fig5.id().to_owned(),
             title: Fig5.title().to_owned(),
-            paper_claim:
-                "A definition, not a claim: the activation boundary of a unit with one input is a point."
-                    .to_owned(),
+            caption: "Figure 5: Visualization of characteristic activation boundaries (brown solid lines) and spatial locations \
+                      φ = −λα(θ) of a ReLU unit z = ReLU(u(θ)x + λ) (blue solid lines) for inputs x ∈ R. Green arrows denote active \
+                      regions and red arrows denote inactive regions."
+                .to_owned(),
+            // A definition makes no claim.
+            claims: Vec::new(),
             blocks: vec![Block::Figure(figure())],
         }
     }

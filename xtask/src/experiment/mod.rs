@@ -3,13 +3,18 @@
 //! A new experiment is a file with an [`Experiment`] and one line in [`REGISTRY`]. The data are in [`crate::problem`], the
 //! methods in [`mod@crate::method`]; `xtask/docs/EXPERIMENTS.md` describes the set-ups.
 
+pub mod ask;
+pub mod design;
 pub mod fig1;
 pub mod fig2;
 pub mod fig3;
 pub mod fig4;
 pub mod fig5;
 pub mod images;
+pub mod measured;
 pub mod one_input;
+pub mod picture;
+pub mod question;
 pub mod table1;
 pub mod table2;
 pub mod table3;
@@ -17,6 +22,7 @@ pub mod tables;
 pub mod theory;
 pub mod training;
 
+use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::problem::images::{Set, small};
 use crate::report::html::Section;
@@ -24,6 +30,7 @@ use crate::run::execute::Finished;
 use crate::run::results::Results;
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Record, Run};
+use crate::statistics::SmallestEffects;
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
@@ -68,6 +75,8 @@ pub trait Experiment: Sync {
     /// # Errors
     /// Data that cannot be read or make no sense.
     fn prepare(&self, context: &Context) -> Result<Prepared>;
+    /// Its claims where it is not run at all, and why it is not; none where it makes no claims.
+    fn untested(&self, context: &Context, why: &str) -> Vec<Claim>;
 }
 
 /// What became of preparing an experiment.
@@ -82,6 +91,10 @@ pub enum Prepared {
 pub trait Study: Sync {
     /// What is to be trained, if anything.
     fn runs(&self) -> Vec<Run> {
+        Vec::new()
+    }
+    /// What is to be trained besides, now that there are these results; empty when all is done. Asked after every stage.
+    fn more(&self, _results: &Results<'_>) -> Vec<Run> {
         Vec::new()
     }
     /// The cost of a run in any unit, for the order of runs and the remaining time.
@@ -107,15 +120,16 @@ pub trait Study: Sync {
         Some(Vec::new())
     }
     /// What the reader is shown of the results.
-    fn report(&self, results: &Results<'_>) -> Section;
+    fn report(&self, context: &Context, results: &Results<'_>) -> Section;
 }
 
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Ten seeds, the two learning rates of the released code, small networks on images: minutes on two cores
+    /// Seeds as the results ask for them, the two learning rates of the released code, small networks on images: minutes
+    /// on two cores
     Quick,
-    /// The paper's set-up over ten seeds and more, at five learning rates: hours, and months for networks on images
+    /// The paper's set-up over more seeds, at five learning rates and more: hours, and months for networks on images
     Full,
 }
 
@@ -125,6 +139,10 @@ pub struct Context {
     pub profile: Profile,
     /// How many seeds, where the user said.
     pub seeds: Option<u64>,
+    /// The first seed.
+    pub first_seed: u64,
+    /// The smallest effects that matter.
+    pub smallest: SmallestEffects,
     /// Which protocols.
     pub protocols: Vec<Protocol>,
     /// Which data sets, by name or path, where the user said.
@@ -146,13 +164,21 @@ pub struct Context {
 }
 
 impl Context {
-    /// The seeds, from 0.
+    /// The seeds, where their number does not depend on results.
     #[must_use]
     pub fn seeds(&self, quick: u64, full: u64) -> std::ops::Range<u64> {
-        0..self.seeds.unwrap_or(match self.profile {
+        let [count, _] = self.pilot_and_most([quick; 2], [full; 2]);
+        self.first_seed..self.first_seed + count
+    }
+
+    /// The seeds of a pilot and the most seeds, for each profile; both are the user's number where there is one.
+    #[must_use]
+    pub fn pilot_and_most(&self, quick: [u64; 2], full: [u64; 2]) -> [u64; 2] {
+        let usual = match self.profile {
             Profile::Quick => quick,
             Profile::Full => full,
-        })
+        };
+        self.seeds.map_or(usual, |seeds| [seeds; 2])
     }
 
     /// The user's choice among the methods that an experiment can run; `default` where there was none.
@@ -166,10 +192,16 @@ impl Context {
     /// holds the rates that the authors fixed, so that each method is seen at the others' rates too.
     #[must_use]
     pub fn rates(&self) -> Vec<f64> {
-        self.rates.clone().unwrap_or_else(|| match self.profile {
+        self.rates.clone().unwrap_or_else(|| self.default_rates())
+    }
+
+    /// The profile's grid of learning rates.
+    #[must_use]
+    pub fn default_rates(&self) -> Vec<f64> {
+        match self.profile {
             Profile::Quick => vec![0.01, 0.1],
             Profile::Full => vec![0.003, 0.01, 0.03, 0.1, 0.3],
-        })
+        }
     }
 
     /// The sets of 32×32 images that the user asked for. They are read once, whatever the number of experiments and batch
@@ -191,16 +223,12 @@ impl Context {
     /// named rates.
     #[must_use]
     pub fn plan(&self, grid: Grid<'_>) -> Vec<Run> {
-        let mut runs = Vec::new();
+        let (mut runs, usual) = (Vec::new(), self.rates());
+        let rates_of = Grid::rates_of(self.rates.as_deref(), grid.rates, &usual);
         for seed in grid.seeds.clone() {
             for &protocol in grid.protocols {
                 for &method in grid.methods {
-                    let rates = match (&self.rates, grid.rates) {
-                        (Some(rates), _) => rates.clone(),
-                        (None, Rates::Equal(lr)) => vec![lr],
-                        (None, Rates::Grid) if method != method::GMP_HALF_SPHERE => self.rates(),
-                        (None, _) => vec![method.paper_rate],
-                    };
+                    let rates = rates_of(method);
                     runs.extend(rates.into_iter().map(|lr| Run {
                         experiment: grid.experiment.to_owned(),
                         dataset: grid.dataset.to_owned(),
@@ -250,6 +278,22 @@ pub struct Grid<'a> {
     pub rates: Rates,
 }
 
+impl<'g> Grid<'g> {
+    /// The learning rates of a method: those that the user named, or the experiment's.
+    pub fn rates_of(
+        named: Option<&'g [f64]>,
+        rates: Rates,
+        usual: &'g [f64],
+    ) -> impl Fn(MethodId) -> Vec<f64> + use<'g> {
+        move |method| match (named, rates) {
+            (Some(named), _) => named.to_vec(),
+            (None, Rates::Equal(lr)) => vec![lr],
+            (None, Rates::Grid) if method != method::GMP_HALF_SPHERE => usual.to_vec(),
+            (None, _) => vec![method.paper_rate],
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +303,8 @@ mod tests {
         let context = |rates: Option<Vec<f64>>| Context {
             profile: Profile::Quick,
             seeds: None,
+            first_seed: 0,
+            smallest: SmallestEffects::default(),
             protocols: Vec::new(),
             datasets: Vec::new(),
             methods: None,

@@ -1,9 +1,11 @@
 //! Table 3: validation accuracy of ResNet-18.
 
-use super::images::report::{self, Row};
+use super::images::report::{self, Caption, Row};
 use super::images::training::{self, Recipe, carry_out};
+use super::question::Question;
 use super::tables::Rate;
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, images};
+use crate::claim::Claim;
 use crate::method::{self, Architecture, MethodId};
 use crate::problem;
 use crate::report::html::{Block, Section};
@@ -64,7 +66,10 @@ impl Experiment for Table3 {
             }
         };
         if !context.protocols.contains(&Protocol::Paper) {
-            return Ok(Prepared::Skipped(self.section(vec![Block::Note(images::ONE_PROTOCOL.to_owned())])));
+            let claims = self.untested(context, images::ONE_PROTOCOL);
+            return Ok(Prepared::Skipped(
+                self.section(claims, vec![Block::Note(images::ONE_PROTOCOL.to_owned())]),
+            ));
         }
         if !folder.join("train").is_dir() {
             let how = format!(
@@ -72,7 +77,8 @@ impl Experiment for Table3 {
                  there, or name a folder with --dataset.",
                 folder.join("train").display()
             );
-            return Ok(Prepared::Skipped(self.section(vec![Block::Note(how)])));
+            let claims = self.untested(context, &how);
+            return Ok(Prepared::Skipped(self.section(claims, vec![Block::Note(how)])));
         }
         let set = problem::images::of(&folder, Ilsvrc::open(&folder)?)?;
         let set = match context.pictures.pictures {
@@ -114,19 +120,34 @@ impl Experiment for Table3 {
             folder: context.out.join(self.id()),
         })))
     }
+
+    fn untested(&self, context: &Context, why: &str) -> Vec<Claim> {
+        CAPTION.untested(context, &questions(), &[WHOLE], &[RATE], why)
+    }
 }
 
+const CAPTION: Caption = Caption {
+    id: "table3",
+    figure: "Table 3",
+    text: "Single-center-crop validation accuracy (%) for ResNet-18 trained on ImageNet (ILSVRC 2012).",
+    network: Architecture::ResNet,
+    at_authors_rates: false,
+};
+
 impl Table3 {
-    fn section(&self, blocks: Vec<Block>) -> Section {
-        Section {
-            id: self.id().to_owned(),
-            title: self.title().to_owned(),
-            paper_claim: "Top-1 and top-5 single-crop validation accuracy of ResNet-18 on ImageNet under WN+MBN, BN and \
-                          GmP+IMN: GmP+IMN is best."
-                .to_owned(),
-            blocks,
-        }
+    fn section(&self, claims: Vec<Claim>, blocks: Vec<Block>) -> Section {
+        let (id, title) = (self.id().to_owned(), self.title().to_owned());
+        Section { id, title, caption: format!("Table 3: {}", CAPTION.text), claims, blocks }
     }
+}
+
+/// The data of the paper, as records would call them.
+const WHOLE: &str = "ilsvrc, batch 256";
+
+fn questions() -> Vec<Question> {
+    let mut questions = CAPTION.accuracy();
+    questions.extend(CAPTION.speed());
+    questions
 }
 
 const USUAL: Rate = Rate::Equal(RATE);
@@ -172,7 +193,7 @@ impl Study for ResNet {
         training::remove_checkpoints(&self.folder, record);
     }
 
-    fn report(&self, results: &Results<'_>) -> Section {
+    fn report(&self, context: &Context, results: &Results<'_>) -> Section {
         let mut blocks = vec![Block::Paragraph(format!(
             "ResNet-18, 224×224. The authors released neither code nor recipe for it: this is the field's, and ours: SGD with \
              momentum 0.9, learning rate {RATE} for every method where nothing else is said, weight decay {WEIGHT_DECAY} on all parameters but angles, the rate falls tenfold after a third and \
@@ -194,6 +215,12 @@ impl Study for ResNet {
         blocks.extend(images::micro_batch_note(self.micro_batch));
         blocks.extend(report::curves("table3-curves", results, &rows, &methods, USUAL));
         blocks.extend(report::table("table3", results, &rows, &methods, USUAL));
-        Table3.section(blocks)
+        let questions = questions();
+        let mut claims = CAPTION.claims(context, &questions, results, &rows, &methods, USUAL);
+        if self.set.training.len() < SAMPLE {
+            let why = "This is a sample of the pictures.";
+            claims.extend(CAPTION.untested(context, &questions, &[WHOLE], &[RATE], why));
+        }
+        Table3.section(claims, blocks)
     }
 }

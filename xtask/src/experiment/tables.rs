@@ -1,13 +1,13 @@
-//! What several sections show in the same way: tables of methods, learning-rate figures, comparisons and verdicts.
+//! What several sections show in the same way: tables of methods and figures over learning rates.
 
 use crate::method::MethodId;
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
-use crate::report::html::{Block, Claim, Table};
-use crate::report::number::{number, rate, signed};
-use crate::report::statistics::{PairedTest, Summary, Verdict, holm, pair_by_seed, paired_t_test};
+use crate::report::html::Table;
+use crate::report::number::{number, rate};
+use crate::run::Protocol;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::Movement;
-use crate::run::{Protocol, Record};
+use crate::statistics::Summary;
 
 /// At which learning rate a method is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +38,16 @@ impl Rate {
         };
         let cell = Cell { set, method, lr, protocol };
         results.of(cell).next().is_some().then_some(cell)
+    }
+
+    /// How claims call it.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Paper => "authors".to_owned(),
+            Self::Chosen => "own best".to_owned(),
+            Self::Equal(lr) => format!("equal {}", rate(lr)),
+        }
     }
 
     /// How a caption says it.
@@ -92,36 +102,6 @@ pub fn methods_table(
     table
 }
 
-/// One method against a baseline on one data set.
-#[derive(Debug, Clone)]
-pub struct Comparison {
-    /// Which data.
-    pub dataset: String,
-    /// Which method.
-    pub subject: MethodId,
-    /// Against which.
-    pub baseline: MethodId,
-    /// Mean difference subject − baseline, in the metric, paired by seed.
-    pub test: PairedTest,
-    /// p-value corrected (Holm) over all comparisons made together.
-    pub p: Option<f64>,
-    /// Whether the mean difference favours the subject.
-    pub favours: bool,
-}
-
-/// The level of every test in the report.
-pub const LEVEL: f64 = 0.05;
-/// Fewest seeds for which a test is worth its name.
-pub const FEWEST_SEEDS: usize = 5;
-
-impl Comparison {
-    /// Whether the corrected test rejects equality.
-    #[must_use]
-    pub fn is_significant(&self) -> bool {
-        self.p.is_some_and(|p| p < LEVEL)
-    }
-}
-
 /// How far boundaries move, for every method and learning rate, over the seeds.
 #[must_use]
 pub fn movement_table(
@@ -170,146 +150,6 @@ pub fn movement_table(
         }
     }
     table
-}
-
-/// What is compared.
-#[derive(Clone, Copy)]
-pub struct Quantity {
-    /// Taken from each record; none where training diverged.
-    pub number: fn(&Record) -> Option<f64>,
-    /// Which way it improves.
-    pub larger_is_better: bool,
-}
-
-impl Quantity {
-    /// Test RMSE.
-    pub const RMSE: Self = Self { number: |record| record.value, larger_is_better: false };
-    /// Test accuracy.
-    pub const ACCURACY: Self = Self { number: |record| record.value, larger_is_better: true };
-}
-
-/// A method against some others on every data set, with one Holm correction over all of them.
-#[must_use]
-pub fn comparisons(
-    results: &Results<'_>,
-    sets: &[SetId<'_>],
-    subject: MethodId,
-    against: &[MethodId],
-    protocol: Protocol,
-    rate: Rate,
-    quantity: Quantity,
-) -> Vec<Comparison> {
-    let larger_is_better = quantity.larger_is_better;
-    let mut all = Vec::new();
-    for &set in sets {
-        let Some(own) = rate.cell(results, set, subject, protocol, larger_is_better) else { continue };
-        for &baseline in against {
-            let Some(other) = rate.cell(results, set, baseline, protocol, larger_is_better) else {
-                continue;
-            };
-            let of = |cell| results.by_seed(cell, quantity.number);
-            if let Some(test) = paired_t_test(&pair_by_seed(&of(own), &of(other))) {
-                let favours = (test.mean_difference > 0.0) == larger_is_better && test.mean_difference != 0.0;
-                let dataset = set.name.to_owned();
-                all.push(Comparison { dataset, subject, baseline, test, p: None, favours });
-            }
-        }
-    }
-    let corrected = holm(&all.iter().map(|c| c.test.p).collect::<Vec<_>>());
-    all.iter_mut().zip(corrected).for_each(|(comparison, p)| comparison.p = p);
-    all
-}
-
-/// The comparisons as a table.
-#[must_use]
-pub fn comparisons_table(
-    comparisons: &[Comparison],
-    decimals: impl Fn(&str) -> usize,
-    caption: String,
-) -> Table {
-    let header = ["data", "methods", "mean difference [95% interval]", "seeds", "p", "p (Holm)", ""];
-    let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
-    for c in comparisons {
-        let d = decimals(&c.dataset);
-        let p = |p: Option<f64>| {
-            p.map_or("–".to_owned(), |p| if p < 1e-4 { "< 0.0001".to_owned() } else { format!("{p:.4}") })
-        };
-        let words = match (c.is_significant(), c.favours) {
-            (true, true) => format!("{} better", c.subject),
-            (true, false) => format!("{} worse", c.subject),
-            (false, _) => "no difference shown".to_owned(),
-        };
-        table.rows.push(vec![
-            c.dataset.clone(),
-            format!("{} − {}", c.subject, c.baseline),
-            format!(
-                "{} [{}, {}]",
-                signed(c.test.mean_difference, d),
-                signed(c.test.interval.low, d),
-                signed(c.test.interval.high, d)
-            ),
-            c.test.count.to_string(),
-            p(c.test.p),
-            p(c.p),
-            words,
-        ]);
-    }
-    table
-}
-
-/// The verdict on "the method is better than the others", by a rule that is stated with it.
-///
-/// Replicated: more than half of the comparisons favour it significantly and none goes against it significantly.
-/// Partly: some favour it significantly and more do than go against it. Not replicated: otherwise. Not tested: no
-/// comparison has at least [`FEWEST_SEEDS`] seeds.
-#[must_use]
-pub fn verdict(comparisons: &[Comparison]) -> (Verdict, String) {
-    let tested: Vec<&Comparison> = comparisons.iter().filter(|c| c.test.count >= FEWEST_SEEDS).collect();
-    let count = |favours| tested.iter().filter(|c| c.is_significant() && c.favours == favours).count();
-    let (better, worse, all) = (count(true), count(false), tested.len());
-    if all == 0 {
-        let evidence =
-            format!("Fewer than {FEWEST_SEEDS} seeds a method: run more (--seeds {FEWEST_SEEDS}).");
-        return (Verdict::NotTested, evidence);
-    }
-    let verdict = if 2 * better > all && worse == 0 {
-        Verdict::Replicated
-    } else if better > worse {
-        Verdict::Partly
-    } else {
-        Verdict::NotReplicated
-    };
-    let mut others: Vec<&str> = Vec::new();
-    for comparison in &tested {
-        if !others.contains(&comparison.baseline.name) {
-            others.push(comparison.baseline.name);
-        }
-    }
-    let (subject, others) = (tested[0].subject, others.join(", "));
-    let evidence = format!(
-        "Of {all} paired comparisons of {subject} with {others} (t-test over seeds, Holm-corrected at {LEVEL}), {better} show \
-         it better, {worse} show it worse, {} show no difference. Rule: replicated if more than half show it better and \
-         none worse, partly if more show it better than worse.",
-        all - better - worse
-    );
-    (verdict, evidence)
-}
-
-/// A claim with its test and the table behind it.
-pub fn push_claim(
-    blocks: &mut Vec<Block>,
-    statement: &str,
-    compared: &[Comparison],
-    quantity: &str,
-    rate: Rate,
-) {
-    if compared.is_empty() {
-        return;
-    }
-    let (verdict, evidence) = verdict(compared);
-    blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
-    let caption = format!("Paired differences of {quantity}, {}.", rate.words());
-    blocks.push(Block::Table(comparisons_table(compared, |_| 3, caption)));
 }
 
 /// A binned curve as points.

@@ -2,6 +2,7 @@
 
 use crate::problem::{Setup, Watched, hold_out};
 use crate::run::execute::Finished;
+use crate::run::measures::{BATCH_ROWS, Convergence, Measures, Stability, ranges, reductions};
 use crate::run::stop::Stop;
 use crate::run::trace::{Movement, Numbers, Trace};
 use crate::run::{Origin, Protocol, Record, Run};
@@ -24,10 +25,21 @@ pub struct Problem {
     pub test: Dataset<f64>,
     /// Where the trained function is drawn: inputs, row-major, as the network sees them. Empty for nowhere.
     pub grid: Vec<f64>,
-    /// Whether the movement of the activation boundaries is recorded.
-    pub watch: bool,
+    /// What is kept of the activation boundaries.
+    pub watch: Watching,
     /// Whether the run's picture is kept too.
     pub picture: bool,
+}
+
+/// What is kept of the activation boundaries of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watching {
+    /// Nothing.
+    Nothing,
+    /// How far they moved, in a few numbers.
+    Measures,
+    /// That, and curves over the epochs.
+    Curves,
 }
 
 /// Trains one network and scores it; `None` where it was stopped.
@@ -64,6 +76,7 @@ pub fn carry_out_between(
                 end,
                 seconds,
                 movement: None,
+                measures: None,
                 accuracy: None,
                 origin: Origin::here(),
                 curves: None,
@@ -126,12 +139,16 @@ fn train(
         seed: run.seed,
         ..Trainer::new(setup.loss, setup.batch_size, run.epoch_limit, run.lr)
     };
+    let is_normalized = !(run.method.normalization)().is_none();
     let initial = predict(&network, &grid, train.input_cols());
     let mut observer = Watch {
         stop: Arc::clone(stop),
         losses: Vec::new(),
-        changes: watch.then(|| BoundaryChanges::new(&network, "hidden1")),
-        snapshots: picture.then(|| BoundarySnapshots::new(&network, "hidden1", SNAPSHOTS)),
+        rates: Vec::new(),
+        running: Boundaries::watched(&network, watch, picture, None),
+        batch: is_normalized
+            .then(|| Boundaries::watched(&network, watch, picture, Some(first_rows(&train))))
+            .flatten(),
     };
     let fit = trainer.fit(&mut network, &mut Adam::default(), &train, decide, &mut observer)?;
     let end = match fit.end {
@@ -140,11 +157,24 @@ fn train(
         End::EarlyStopping => "early stopping",
     };
     after(&network);
-    let trace = observer.changes.as_ref().map(|changes| {
-        let mut trace = Trace::of(changes, &observer.losses);
-        if let Some(snapshots) = observer.snapshots {
-            let rounded = snapshots.finish().into_iter().map(|(epoch, phi)| (epoch, Numbers::of(&phi)));
-            trace.snapshots = rounded.collect();
+    let Watch { losses, rates, running, batch, .. } = observer;
+    let ranges = ranges(train.inputs(), train.input_cols());
+    let stability = |of: &Boundaries| Stability::of(&of.changes, &ranges);
+    let measures = Measures {
+        running: running.as_ref().map(stability),
+        batch: batch.as_ref().map(stability),
+        convergence: Convergence::of(&losses),
+        reductions: reductions(&rates),
+    };
+    let movement = running.as_ref().map(|of| Movement::of(&of.changes, setup.units, &losses));
+    let trace = running.filter(|_| watch == Watching::Curves).map(|running| {
+        let mut trace = Trace::of(&running.changes, &losses);
+        if let Some(batch) = batch {
+            trace.in_batch(&batch.changes);
+            trace.batch_snapshots = batch.snapshots.map(rounded).unwrap_or_default();
+        }
+        if let Some(snapshots) = running.snapshots {
+            trace.snapshots = rounded(snapshots);
             trace.initial = Numbers::of(&initial);
             trace.trained = Numbers::of(&predict(&network, &grid, train.input_cols()));
         }
@@ -158,10 +188,8 @@ fn train(
         epochs: fit.epochs,
         end: end.to_owned(),
         seconds: 0.0,
-        movement: observer
-            .changes
-            .as_ref()
-            .map(|changes| Movement::of(changes, setup.units, &observer.losses)),
+        movement,
+        measures: Some(Box::new(measures)),
         accuracy: None,
         origin: Origin::here(),
         curves: None,
@@ -184,18 +212,65 @@ fn predict(network: &Network<f64>, points: &[f64], inputs: usize) -> Vec<f64> {
 struct Watch {
     stop: Stop,
     losses: Vec<f64>,
-    changes: Option<BoundaryChanges<f64>>,
+    rates: Vec<f64>,
+    /// The boundaries in evaluation.
+    running: Option<Boundaries>,
+    /// Those in training, where they are others.
+    batch: Option<Boundaries>,
+}
+
+/// The hidden units' boundaries while they are watched.
+struct Boundaries {
+    changes: BoundaryChanges<f64>,
     snapshots: Option<BoundarySnapshots<f64>>,
+}
+
+impl Boundaries {
+    /// With the statistics of a batch, row by row and so many columns, or the running ones.
+    fn watched(
+        network: &Network<f64>,
+        watch: Watching,
+        picture: bool,
+        batch: Option<(&[f64], usize)>,
+    ) -> Option<Self> {
+        const LAYER: &str = "hidden1";
+        (watch != Watching::Nothing).then(|| match batch {
+            None => Self {
+                changes: BoundaryChanges::new(network, LAYER),
+                snapshots: picture.then(|| BoundarySnapshots::new(network, LAYER, SNAPSHOTS)),
+            },
+            Some((inputs, columns)) => Self {
+                changes: BoundaryChanges::in_batch(network, LAYER, inputs.to_vec(), columns),
+                snapshots: picture.then(|| {
+                    BoundarySnapshots::in_batch(network, LAYER, inputs.to_vec(), columns, SNAPSHOTS)
+                }),
+            },
+        })
+    }
+
+    fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
+        self.changes.on_epoch(epoch)?;
+        self.snapshots.on_epoch(epoch)
+    }
+}
+
+/// The training samples whose statistics stand for those of a batch.
+fn first_rows(train: &Dataset<f64>) -> (&[f64], usize) {
+    let (inputs, columns) = (train.inputs(), train.input_cols());
+    (&inputs[..inputs.len().min(BATCH_ROWS * columns)], columns)
+}
+
+/// Snapshots as a picture needs them.
+fn rounded(snapshots: BoundarySnapshots<f64>) -> Vec<(usize, Numbers)> {
+    snapshots.finish().into_iter().map(|(epoch, phi)| (epoch, Numbers::of(&phi))).collect()
 }
 
 impl Observer<f64> for Watch {
     fn on_epoch(&mut self, epoch: &Epoch<'_, f64>) -> ControlFlow<()> {
         self.losses.push(epoch.record.training_loss);
-        if let Some(changes) = &mut self.changes {
-            changes.on_epoch(epoch)?;
-        }
-        if let Some(snapshots) = &mut self.snapshots {
-            snapshots.on_epoch(epoch)?;
+        self.rates.push(epoch.record.learning_rate);
+        for boundaries in [&mut self.running, &mut self.batch].into_iter().flatten() {
+            boundaries.on_epoch(epoch)?;
         }
         ControlFlow::Continue(())
     }

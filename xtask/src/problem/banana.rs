@@ -24,6 +24,10 @@ pub const SETUP: Setup = Setup {
 pub const EPOCHS: usize = 5000;
 /// Points taken of the whole set.
 const SUBSET: usize = 1000;
+/// Points of them that train and that test.
+pub const TRAIN: usize = 800;
+/// See [`TRAIN`].
+pub const TEST: usize = 200;
 
 /// Another subset and split for every seed.
 pub const SEEDED: &str = "banana";

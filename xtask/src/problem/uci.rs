@@ -23,6 +23,9 @@ pub const SETUP: Setup = Setup {
 /// Maximum number of epochs.
 pub const EPOCHS: usize = 5000;
 
+/// The sets of the paper.
+pub const NAMES: [&str; 7] = ["boston", "concrete", "energy", "naval", "power", "wine", "yacht"];
+
 /// A run of a set with this many samples takes half a minute; the quick profile gives it one seed, the authors' rates
 /// and fewer epochs.
 pub const LARGE: usize = 5000;

@@ -20,6 +20,8 @@ impl Color {
     /// Vermilion.
     pub const VERMILION: Self = Self(0xd5, 0x5e, 0x00);
     /// Text, frames, and whatever belongs to no method.
+    pub const WHITE: Self = Self(0xff, 0xff, 0xff);
+    /// Text and axes.
     pub const INK: Self = Self(0x22, 0x22, 0x22);
     /// Notes and data in the background.
     pub const GREY: Self = Self(0x8a, 0x8a, 0x8a);

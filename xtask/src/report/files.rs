@@ -51,9 +51,8 @@ mod tests {
         };
         let section = |figures: &[&str]| Section {
             id: "fig4".to_owned(),
-            title: String::new(),
-            paper_claim: String::new(),
             blocks: figures.iter().map(|name| figure(name)).collect(),
+            ..Section::default()
         };
         let others = ["fig40.svg", "fig4.txt", "mine.png", "runs.jsonl"];
         others.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());

@@ -1,21 +1,29 @@
 //! The report: one page with all figures, tables and claims in it. It has no scripts and asks nothing of the network,
 //! so it can be mailed, printed, and read in ten years.
+//!
+//! It opens with what the claims come to, in sentences and in one picture; then come the claims, then the figures and
+//! tables, then how the page was made.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::claims;
 use super::figure::Figure;
-use super::statistics::Verdict;
-use super::svg::{escape, plain};
+use super::svg::{escape, markup};
 use super::{Error, write_atomically};
+use crate::claim::Claim;
 
 /// The whole page.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
     /// Heading of the page.
     pub title: String,
-    /// A few sentences under the heading.
-    pub summary: String,
+    /// A few sentences under the heading, a paragraph each.
+    pub summary: Vec<String>,
+    /// All claims, in the order of the paper.
+    pub claims: Vec<Claim>,
+    /// The claims in one picture.
+    pub picture: Option<Figure>,
     /// Sections in the order of the paper.
     pub sections: Vec<Section>,
     /// What it takes to make the page again, as names and values: configuration, seeds, versions, machine, date.
@@ -23,14 +31,16 @@ pub struct Report {
 }
 
 /// One figure or table of the paper.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Section {
     /// Goes into links, so it should stay the same from run to run: `fig1`, `table1`.
     pub id: String,
     /// Heading of the section.
     pub title: String,
-    /// What the paper says, in its own words or ours; empty for none.
-    pub paper_claim: String,
+    /// The caption or a part of it, quoted; empty for none.
+    pub caption: String,
+    /// What is claimed of it and what became of that: shown with all other claims.
+    pub claims: Vec<Claim>,
     /// Contents from top to bottom.
     pub blocks: Vec<Block>,
 }
@@ -46,8 +56,6 @@ pub enum Block {
     Figure(Figure),
     /// A table.
     Table(Table),
-    /// A claim of the paper, and what became of it.
-    Claim(Claim),
 }
 
 /// A table; its first column names the rows.
@@ -63,17 +71,6 @@ pub struct Table {
     pub highlight: Vec<(usize, usize)>,
 }
 
-/// A claim of the paper.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Claim {
-    /// What is claimed.
-    pub statement: String,
-    /// What became of it.
-    pub verdict: Verdict,
-    /// The numbers and the test behind the verdict.
-    pub evidence: String,
-}
-
 impl Report {
     /// The page as one HTML document; the same text for the same report.
     #[must_use]
@@ -86,10 +83,13 @@ impl Report {
              <style>\n{STYLE}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the results</a>\n\
              <header>\n<h1>{title}</h1>\n"
         );
-        paragraphs(&mut out, &self.summary, "");
+        self.summary.iter().for_each(|text| paragraphs(&mut out, text, ""));
         out.push_str("</header>\n<main id=\"main\">\n");
-        self.claims(&mut out);
+        if let Some(figure) = &self.picture {
+            write_figure(&mut out, figure);
+        }
         self.contents(&mut out);
+        claims::write(&mut out, &self.claims);
         for (k, section) in self.sections.iter().enumerate() {
             section.write(&mut out, k);
         }
@@ -109,45 +109,12 @@ impl Report {
         Ok(path)
     }
 
-    fn claims(&self, out: &mut String) {
-        let claims: Vec<(usize, usize, &Claim)> = self
-            .sections
-            .iter()
-            .enumerate()
-            .flat_map(|(s, section)| section.claims().enumerate().map(move |(c, claim)| (s, c, claim)))
-            .collect();
-        if claims.is_empty() {
-            return;
-        }
-        out.push_str("<section aria-labelledby=\"claims\">\n<h2 id=\"claims\">The claims at a glance</h2>\n<p class=\"tally\">");
-        for verdict in Verdict::ALL {
-            let count = claims.iter().filter(|c| c.2.verdict == verdict).count();
-            let _ = write!(out, "{} <b>{count}</b> ", badge(verdict));
-        }
-        out.push_str(
-            "</p>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Where</th>\
-             <th scope=\"col\">Claim</th><th scope=\"col\">Verdict</th></tr></thead>\n<tbody>\n",
-        );
-        for (s, c, claim) in claims {
-            let section = &self.sections[s];
-            let _ = writeln!(
-                out,
-                "<tr><th scope=\"row\"><a href=\"#{}\">{}</a></th><td><a href=\"#{}\">{}</a></td><td>{}</td></tr>",
-                section.anchor(s),
-                escape(&section.title),
-                section.claim_anchor(s, c),
-                escape(&claim.statement),
-                badge(claim.verdict)
-            );
-        }
-        out.push_str("</tbody>\n</table></div>\n</section>\n");
-    }
-
     fn contents(&self, out: &mut String) {
         if self.sections.is_empty() {
             return;
         }
         out.push_str("<nav aria-labelledby=\"contents\">\n<h2 id=\"contents\">Contents</h2>\n<ol>\n");
+        claims::contents(out, &self.claims);
         for (k, section) in self.sections.iter().enumerate() {
             let _ =
                 writeln!(out, "<li><a href=\"#{}\">{}</a></li>", section.anchor(k), escape(&section.title));
@@ -168,21 +135,13 @@ impl Report {
 }
 
 impl Section {
-    fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.blocks.iter().filter_map(|b| if let Block::Claim(claim) = b { Some(claim) } else { None })
-    }
-
     /// The id made safe for a link. One that had to be changed, or would meet an id of the page, gets the section's
     /// number, so that no two are equal as long as the given ids are not.
     fn anchor(&self, index: usize) -> String {
         let safe: String =
             self.id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect();
-        let taken = ["main", "claims", "contents", "manifest"].contains(&safe.as_str());
+        let taken = ["main", "contents", "manifest"].contains(&safe.as_str()) || safe.starts_with("claims");
         if safe == self.id && !safe.is_empty() && !taken { safe } else { format!("section-{index}-{safe}") }
-    }
-
-    fn claim_anchor(&self, index: usize, claim: usize) -> String {
-        format!("{}.claim-{}", self.anchor(index), claim + 1)
     }
 
     fn write(&self, out: &mut String, index: usize) {
@@ -192,12 +151,12 @@ impl Section {
             "<section id=\"{anchor}\" aria-labelledby=\"{anchor}.title\">\n<h2 id=\"{anchor}.title\">{}</h2>",
             escape(&self.title)
         );
-        if !self.paper_claim.is_empty() {
-            out.push_str("<blockquote>\n<p class=\"source\">The paper</p>\n");
-            paragraphs(out, &self.paper_claim, "");
+        if !self.caption.is_empty() {
+            out.push_str("<blockquote>\n<p class=\"source\">The paper's caption</p>\n");
+            paragraphs(out, &self.caption, "");
             out.push_str("</blockquote>\n");
         }
-        let mut claims = 0;
+        claims::tally(out, &self.claims);
         for block in &self.blocks {
             match block {
                 Block::Paragraph(text) => paragraphs(out, text, ""),
@@ -208,10 +167,6 @@ impl Section {
                 }
                 Block::Figure(figure) => write_figure(out, figure),
                 Block::Table(table) => table.write(out),
-                Block::Claim(claim) => {
-                    claim.write(out, &self.claim_anchor(index, claims));
-                    claims += 1;
-                }
             }
         }
         out.push_str("</section>\n");
@@ -221,7 +176,7 @@ impl Section {
 fn write_figure(out: &mut String, figure: &Figure) {
     let _ = write!(out, "<figure>\n<div class=\"paper\" tabindex=\"0\">{}</div>\n", figure.svg());
     if !figure.caption.is_empty() {
-        let _ = writeln!(out, "<figcaption>{}</figcaption>", escape(&plain(&figure.caption)));
+        let _ = writeln!(out, "<figcaption>{}</figcaption>", markup(&figure.caption));
     }
     out.push_str("</figure>\n");
 }
@@ -230,10 +185,10 @@ impl Table {
     fn write(&self, out: &mut String) {
         out.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n");
         if !self.caption.is_empty() {
-            let _ = writeln!(out, "<caption>{}</caption>", escape(&self.caption));
+            let _ = writeln!(out, "<caption>{}</caption>", markup(&self.caption));
         }
         let columns = self.rows.iter().map(Vec::len).chain([self.header.len()]).max().unwrap_or(0);
-        let cell = |row: &[String], column: usize| row.get(column).map(|c| escape(c)).unwrap_or_default();
+        let cell = |row: &[String], column: usize| row.get(column).map(|c| markup(c)).unwrap_or_default();
         // A name stands over its numbers.
         let numeric = |column: usize| {
             let mut cells =
@@ -273,59 +228,12 @@ fn is_numeric(cell: &str) -> bool {
     digits.starts_with(|c: char| c.is_ascii_digit()) || ["–", "—", "NaN", "∞"].contains(&cell.trim())
 }
 
-/// Says of every claim among `blocks` that its verdict is not of the paper's data.
-pub fn mark_generated(blocks: &mut [Block]) {
-    for block in blocks {
-        if let Block::Claim(claim) = block {
-            let whole = claim.statement.trim_end_matches('.');
-            claim.statement = format!("{whole} (on generated data).");
-        }
-    }
-}
-
-impl Claim {
-    fn write(&self, out: &mut String, anchor: &str) {
-        let _ = writeln!(
-            out,
-            "<article class=\"claim {}\" id=\"{anchor}\">\n<h3>{} {}</h3>",
-            class(self.verdict),
-            badge(self.verdict),
-            escape(&self.statement)
-        );
-        paragraphs(out, &self.evidence, "");
-        out.push_str("</article>\n");
-    }
-}
-
 /// One `<p>` per paragraph; an empty line parts them.
-fn paragraphs(out: &mut String, text: &str, class: &str) {
+pub(super) fn paragraphs(out: &mut String, text: &str, class: &str) {
     let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
     for paragraph in text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()) {
-        let _ = writeln!(out, "<p{class}>{}</p>", escape(paragraph));
+        let _ = writeln!(out, "<p{class}>{}</p>", markup(paragraph));
     }
-}
-
-fn class(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Replicated => "yes",
-        Verdict::Partly => "partly",
-        Verdict::NotReplicated => "no",
-        Verdict::NotTested => "open",
-    }
-}
-
-/// Shape and words, not colour alone, tell the verdicts apart.
-fn badge(verdict: Verdict) -> String {
-    let sign = match verdict {
-        Verdict::Replicated => "●",
-        Verdict::Partly => "◐",
-        Verdict::NotReplicated => "○",
-        Verdict::NotTested => "–",
-    };
-    format!(
-        "<span class=\"badge {}\"><span aria-hidden=\"true\">{sign}</span> {verdict}</span>",
-        class(verdict)
-    )
 }
 
 const STYLE: &str = include_str!("report.css");

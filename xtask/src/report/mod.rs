@@ -1,6 +1,5 @@
-//! From plain results to statistics, figures and one HTML page. Nothing here knows of training.
+//! From plain results to figures and one HTML page. Nothing here knows of training.
 //!
-//! * [`statistics`]: intervals, paired tests, corrections for many tests, verdicts.
 //! * [`figure`]: a figure as plain data; [`figure::Figure::write`] draws it as SVG and PNG.
 //! * [`html`]: the report, one page that asks nothing of the network.
 
@@ -8,10 +7,10 @@ pub mod color;
 pub mod figure;
 pub mod html;
 pub mod number;
-pub mod statistics;
 
 mod axis;
 mod build;
+mod claims;
 mod contour;
 mod draw;
 mod files;

@@ -267,6 +267,16 @@ pub(super) fn plain(text: &str) -> String {
         .collect()
 }
 
+/// `text` as HTML: raised and lowered parts as such.
+pub(super) fn markup(text: &str) -> String {
+    let part = |(level, part): (f64, &str)| match level {
+        level if level > 0.0 => format!("<sup>{}</sup>", escape(part)),
+        level if level < 0.0 => format!("<sub>{}</sub>", escape(part)),
+        _ => escape(part),
+    };
+    runs(text).into_iter().map(part).collect()
+}
+
 /// The width of `text`, with room for a reader whose browser takes a wider font.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
     let of = |c: char| match u32::from(c).checked_sub(32).and_then(|at| ADVANCES.get(at as usize)) {
@@ -310,6 +320,7 @@ mod tests {
         assert_eq!(runs("a^{b"), [(0.0, "a^{b")]);
         assert!(runs("").is_empty());
         assert_eq!(plain("10^{-3} w_{1}"), "10^-3 w1");
+        assert_eq!(markup("10^{-3} < w_{1}"), "10<sup>-3</sup> &lt; w<sub>1</sub>");
         assert_eq!(by_font("a ‖x‖"), [(false, "a "), (true, "‖"), (false, "x"), (true, "‖")]);
     }
 

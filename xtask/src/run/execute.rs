@@ -264,6 +264,7 @@ mod tests {
             end: "epochs".to_owned(),
             seconds: 0.0,
             movement: None,
+            measures: None,
             accuracy: None,
             origin: Origin::here(),
             curves: None,

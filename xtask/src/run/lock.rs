@@ -165,7 +165,7 @@ impl Owner {
                 .or_else(named)
                 .unwrap_or_else(|| "an unnamed machine".to_owned()),
             boot: read("/proc/sys/kernel/random/boot_id"),
-            started: crate::repro::utc(crate::repro::now()),
+            started: crate::repro::time::utc(crate::repro::time::now()),
         }
     }
 

@@ -7,7 +7,8 @@
 pub mod execute;
 pub mod line;
 pub mod lock;
-mod number;
+pub mod measures;
+pub(crate) mod number;
 pub mod origin;
 pub mod parallel;
 pub mod results;
@@ -121,6 +122,9 @@ pub struct Record {
     /// Movement of the activation boundaries, where it was watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub movement: Option<trace::Movement>,
+    /// What was measured besides; none where training diverged, of images, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measures: Option<Box<measures::Measures>>,
     /// What is known of a classifier besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,

@@ -32,29 +32,24 @@ impl TryFrom<Text> for f64 {
     }
 }
 
-pub(super) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     Text::from(*number).serialize(serializer)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     f64::try_from(Text::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 /// The same of a number that may not be there, which is `null`.
-pub(super) mod optional {
+pub(crate) mod optional {
     use super::Text;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(in crate::run) fn serialize<S: Serializer>(
-        number: &Option<f64>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
         number.map(Text::from).serialize(serializer)
     }
 
-    pub(in crate::run) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<f64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
         let number = Option::<Text>::deserialize(deserializer)?.map(f64::try_from).transpose();
         number.map_err(serde::de::Error::custom)
     }

@@ -16,10 +16,10 @@ pub const COMPILER: &str = env!("GMP_COMPILER");
 ///
 /// Kept by hand: raised by one whenever the same run may come to another result, be it in the last bit. The test
 /// `numerics` fails when it was forgotten.
-pub const NUMERICS: u32 = 1;
+pub const NUMERICS: u32 = 2;
 
 /// What the test `numerics` finds with these [`NUMERICS`].
-pub const NUMERICS_DIGEST: u64 = 0x99e4_c10f_c428_0d82;
+pub const NUMERICS_DIGEST: u64 = 0xb62a_be42_3996_7650;
 
 /// The numerics of version 0.2.0, whose records do not say them.
 const OF_0_2_0: u32 = 1;

@@ -4,7 +4,7 @@ use super::store::Store;
 use super::trace::Trace;
 use super::{Protocol, Record};
 use crate::method::MethodId;
-use crate::report::statistics::{Summary, mean};
+use crate::statistics::{Summary, mean};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

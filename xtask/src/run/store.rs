@@ -303,6 +303,7 @@ mod tests {
             end: "epochs".to_owned(),
             seconds: 1.0,
             movement: None,
+            measures: None,
             accuracy: None,
             origin: Origin::here(),
             curves: None,

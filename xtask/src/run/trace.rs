@@ -2,6 +2,7 @@
 
 use gmp_train::{BoundaryChanges, Change};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// How far the activation boundaries moved in a run, over all units and epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,19 @@ pub struct Trace {
     pub initial: Numbers,
     /// See `initial`.
     pub trained: Numbers,
+    /// Learning rate in each bin, its mean over the bin's epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "nan_as_null")]
+    pub rates: Vec<f32>,
+    /// `location` of the boundaries in training, with the statistics of the batch, where they are not those of evaluation:
+    /// under BN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_location: Option<Curves>,
+    /// `direction` likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_direction: Option<Curves>,
+    /// `snapshots` likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batch_snapshots: Vec<(usize, Numbers)>,
     /// Every epoch of a classifier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accuracy: Vec<EpochAccuracy>,
@@ -105,33 +119,56 @@ impl Trace {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let trace: Self = serde_json::from_slice(bytes).ok()?;
-        let lengths = trace.snapshots.windows(2).all(|pair| pair[0].1.0.len() == pair[1].1.0.len());
-        lengths.then_some(trace)
+        let are_alike = |snapshots: &[(usize, Numbers)]| {
+            snapshots.windows(2).all(|pair| pair[0].1.0.len() == pair[1].1.0.len())
+        };
+        (are_alike(&trace.snapshots) && are_alike(&trace.batch_snapshots)).then_some(trace)
     }
 
     /// Bins the changes of every epoch and the losses beside them.
     #[must_use]
     pub fn of(changes: &BoundaryChanges<f64>, losses: &[f64]) -> Self {
         let epochs = losses.len();
-        let width = epochs.div_ceil(BINS).max(1);
-        let bins = || (0..epochs).step_by(width).map(move |start| start..epochs.min(start + width));
-        let average = |values: &mut dyn Iterator<Item = f64>| {
-            let (sum, count) = values.filter(|x| x.is_finite()).fold((0.0, 0), |(s, n), x| (s + x, n + 1));
-            (sum / f64::from(count)) as f32
-        };
-        let curves = |changes: &[Change]| Curves {
-            mean: bins().map(|b| average(&mut changes[b].iter().map(|c| c.mean))).collect(),
-            median: bins().map(|b| average(&mut changes[b].iter().map(|c| c.median))).collect(),
-            max: bins().map(|b| changes[b].iter().map(|c| c.max).fold(f64::NAN, f64::max) as f32).collect(),
-        };
+        let average = |values: &[f64]| average(values.iter().copied());
+        let binned = |values: &[f64]| bins(epochs).map(|b| average(&values[b])).collect();
         Self {
-            epochs: bins().map(|b| (b.start + b.end) as f32 / 2.0).collect(),
-            location: curves(&changes.location),
-            direction: curves(&changes.direction),
-            loss: bins().map(|b| average(&mut losses[b].iter().copied())).collect(),
+            epochs: bins(epochs).map(|b| (b.start + b.end) as f32 / 2.0).collect(),
+            location: Curves::of(&changes.location),
+            direction: Curves::of(&changes.direction),
+            loss: binned(losses),
+            rates: binned(&changes.rates),
             ..Self::default()
         }
     }
+
+    /// Adds the changes of the boundaries in training.
+    pub fn in_batch(&mut self, changes: &BoundaryChanges<f64>) {
+        self.batch_location = Some(Curves::of(&changes.location));
+        self.batch_direction = Some(Curves::of(&changes.direction));
+    }
+}
+
+impl Curves {
+    fn of(changes: &[Change]) -> Self {
+        let bins = || bins(changes.len());
+        Self {
+            mean: bins().map(|b| average(changes[b].iter().map(|c| c.mean))).collect(),
+            median: bins().map(|b| average(changes[b].iter().map(|c| c.median))).collect(),
+            max: bins().map(|b| changes[b].iter().map(|c| c.max).fold(f64::NAN, f64::max) as f32).collect(),
+        }
+    }
+}
+
+/// The bins of so many epochs.
+fn bins(epochs: usize) -> impl Iterator<Item = Range<usize>> {
+    let width = epochs.div_ceil(BINS).max(1);
+    (0..epochs).step_by(width).map(move |start| start..epochs.min(start + width))
+}
+
+/// Mean of the finite values.
+fn average(values: impl Iterator<Item = f64>) -> f32 {
+    let (sum, count) = values.filter(|x| x.is_finite()).fold((0.0, 0), |(s, n), x| (s + x, n + 1));
+    (sum / f64::from(count)) as f32
 }
 
 impl Movement {

@@ -12,6 +12,7 @@ use crate::report::html::Block;
 /// The options that every experiment with pictures heeds.
 pub const OPTIONS: &[&str] = &[
     "--seeds",
+    "--first-seed",
     "--protocol",
     "--dataset",
     "--method",

@@ -1,14 +1,18 @@
-//! Curves, tables and verdicts of networks for pictures.
+//! Curves, tables and claims of networks for pictures.
 
-use crate::experiment::tables::{Quantity, Rate, comparisons, comparisons_table, published, verdict};
-use crate::method::{self, MethodId};
+use crate::claim::{Claim, Origin};
+use crate::experiment::Context;
+use crate::experiment::ask::Asker;
+use crate::experiment::question::{Data, Quantity, Question};
+use crate::experiment::tables::{Rate, published};
+use crate::method::{self, Architecture, MethodId};
 use crate::problem::images::Set;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Panel};
-use crate::report::html::{Block, Claim, Table};
-use crate::report::statistics::Summary;
+use crate::report::html::{Block, Table};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::EpochAccuracy;
 use crate::run::{Protocol, Record};
+use crate::statistics::{Population, Summary};
 
 /// One row of a table: a set of pictures at one batch size.
 pub struct Row<'a> {
@@ -21,9 +25,136 @@ pub struct Row<'a> {
 /// The method that the paper's claims are about.
 const SUBJECT: MethodId = method::GMP_IMN;
 
-const TOP1: Quantity = Quantity::ACCURACY;
-const TOP5: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.top5), larger_is_better: true };
-const SPEED: Quantity = Quantity { number: |record| record.accuracy.map(|a| a.mean), larger_is_better: true };
+const TOP1: Quantity = Quantity::share("validation top-1 accuracy", |record| record.value);
+const TOP5: Quantity = Quantity::share("validation top-5 accuracy", |record| record.accuracy.map(|a| a.top5));
+const SPEED: Quantity =
+    Quantity::share("mean validation top-1 accuracy over the first 25 epochs", |record| {
+        record.accuracy.map(|a| a.mean)
+    });
+
+/// What the captions of a figure or a table say, and the networks that they say it of.
+pub struct Caption {
+    /// `fig4`.
+    pub id: &'static str,
+    /// `Figure 4`.
+    pub figure: &'static str,
+    /// The caption.
+    pub text: &'static str,
+    /// The networks.
+    pub network: Architecture,
+    /// Whether the authors' learning rates are known.
+    pub at_authors_rates: bool,
+}
+
+impl Caption {
+    fn question(
+        &self,
+        [id, beyond]: [&'static str; 2],
+        quantity: Quantity,
+        tested: &'static str,
+    ) -> [Question; 2] {
+        let (paper, others): (Vec<MethodId>, Vec<MethodId>) =
+            method::of(self.network).into_iter().filter(|m| *m != SUBJECT).partition(|m| m.in_paper);
+        let of = |id, origin, statement, baselines, headline| Question {
+            id,
+            origin,
+            figure: self.figure,
+            statement,
+            tested,
+            quantity,
+            subject: SUBJECT,
+            baselines,
+            protocols: &[Protocol::Paper],
+            at_authors_rates: self.at_authors_rates,
+            at_equal_rates: true,
+            at_best_rate: false,
+            headline,
+            asks_for_seeds: false,
+        };
+        [of(id, Origin::Paper, self.text, paper, true), of(beyond, Origin::Ours, BEYOND, others, false)]
+    }
+
+    /// What is asked of the speed of learning.
+    #[must_use]
+    pub fn speed(&self) -> Vec<Question> {
+        let ids = match self.network {
+            Architecture::ResNet => ["table3.speed", "table3.speed.beyond"],
+            _ => ["fig4.speed", "fig4.speed.beyond"],
+        };
+        self.question(ids, SPEED, "GmP+IMN learns fastest").into()
+    }
+
+    /// What is asked of the accuracy at the end.
+    #[must_use]
+    pub fn accuracy(&self) -> Vec<Question> {
+        let [top1, top5] = match self.network {
+            Architecture::ResNet => {
+                [["table3.top1", "table3.top1.beyond"], ["table3.top5", "table3.top5.beyond"]]
+            }
+            _ => [["table2.top1", "table2.top1.beyond"], ["table2.top5", "table2.top5.beyond"]],
+        };
+        let mut questions = Vec::from(self.question(top1, TOP1, "GmP+IMN has the highest top-1 accuracy"));
+        questions.extend(self.question(top5, TOP5, "GmP+IMN has the highest top-5 accuracy"));
+        questions
+    }
+
+    /// The claims on the results.
+    #[must_use]
+    pub fn claims(
+        &self,
+        context: &Context,
+        questions: &[Question],
+        results: &Results<'_>,
+        rows: &[Row<'_>],
+        methods: &[MethodId],
+        usual: Rate,
+    ) -> Vec<Claim> {
+        let shown = rates(results, rows, methods, usual).into_iter();
+        let mut equal: Vec<f64> =
+            shown.filter_map(|rate| if let Rate::Equal(lr) = rate { Some(lr) } else { None }).collect();
+        equal.dedup();
+        let data: Vec<Data<'_>> = rows
+            .iter()
+            .map(|row| Data {
+                id: row.id,
+                population: Population::Initialisations,
+                generated: row.set.is_generated(),
+                headline: true,
+                limits: None,
+            })
+            .collect();
+        let store = if self.network == Architecture::ResNet { "table3" } else { super::vgg::STORE };
+        let asker = Asker { context, methods, equal: &equal, store, pools: false };
+        asker.ask(questions, &data, Some(results))
+    }
+
+    /// The claims on data that are not run.
+    #[must_use]
+    pub fn untested(
+        &self,
+        context: &Context,
+        questions: &[Question],
+        names: &[&str],
+        equal: &[f64],
+        why: &str,
+    ) -> Vec<Claim> {
+        let data: Vec<Data<'_>> = names
+            .iter()
+            .map(|name| Data {
+                id: SetId { name, fingerprint: "" },
+                population: Population::Initialisations,
+                generated: false,
+                headline: true,
+                limits: Some(why.to_owned()),
+            })
+            .collect();
+        let methods = method::of(self.network);
+        Asker { context, methods: &methods, equal, store: self.id, pools: false }.ask(questions, &data, None)
+    }
+}
+
+const BEYOND: &str = "GmP+IMN is better than methods that the paper does not compare with: weight normalization with the same input \
+                      mean normalization, and layer normalization.";
 
 /// At which learning rates there is something to show: the `usual` ones where every method was run at them, and every
 /// one that the subject shares with a method whose usual one is another.
@@ -48,7 +179,7 @@ fn rates(results: &Results<'_>, rows: &[Row<'_>], methods: &[MethodId], usual: R
     shown
 }
 
-/// The curves of every row, and what they say of speed.
+/// The curves of every row.
 pub fn curves(
     name: &str,
     results: &Results<'_>,
@@ -63,17 +194,6 @@ pub fn curves(
             let name = if figures == 0 { name.to_owned() } else { format!("{name}-{}", figures + 1) };
             blocks.extend(figure(&name, results, row, methods, rate).map(Block::Figure));
         }
-        let statement = format!("GmP+IMN learns fastest, {}.", rate.words());
-        claim(
-            &mut blocks,
-            results,
-            rows,
-            methods,
-            rate,
-            SPEED,
-            &statement,
-            "mean validation top-1 over the first 25 epochs",
-        );
     }
     blocks
 }
@@ -135,7 +255,7 @@ fn figure(
     })
 }
 
-/// The accuracies of every row at the end, and the verdicts on them.
+/// The accuracies of every row at the end.
 pub fn table(
     name: &str,
     results: &Results<'_>,
@@ -148,9 +268,6 @@ pub fn table(
         for (words, quantity) in [("top-1", TOP1), ("top-5", TOP5)] {
             let caption = format!("Validation {words} accuracy in percent, {}.", rate.words());
             blocks.push(Block::Table(accuracies(results, rows, methods, rate, quantity.number, caption)));
-            let statement = format!("GmP+IMN has the highest validation {words} accuracy, {}.", rate.words());
-            let what = format!("validation {words}");
-            claim(&mut blocks, results, rows, methods, rate, quantity, &statement, &what);
         }
         let caption = format!(
             "Top-1 accuracy in percent on the training pictures in the last epoch, {}: what is left to the validation \
@@ -236,33 +353,4 @@ fn accuracies(
         table.rows.push(shown);
     }
     table
-}
-
-/// The subject against every other method, where both were run: those of the paper, then those beyond it.
-fn claim(
-    blocks: &mut Vec<Block>,
-    results: &Results<'_>,
-    rows: &[Row<'_>],
-    methods: &[MethodId],
-    rate: Rate,
-    quantity: Quantity,
-    statement: &str,
-    what: &str,
-) {
-    let sets: Vec<SetId<'_>> = rows.iter().map(|row| row.id).collect();
-    let (paper, beyond): (Vec<MethodId>, Vec<MethodId>) =
-        methods.iter().filter(|method| **method != SUBJECT).partition(|method| method.in_paper);
-    let beyond_statement = format!("Beyond the paper, against {}: {statement}", method::names(&beyond));
-    for (others, statement) in [(paper, statement), (beyond, &beyond_statement)] {
-        if others.is_empty() {
-            continue;
-        }
-        let compared = comparisons(results, &sets, SUBJECT, &others, Protocol::Paper, rate, quantity);
-        let (verdict, evidence) = verdict(&compared);
-        blocks.push(Block::Claim(Claim { statement: statement.to_owned(), verdict, evidence }));
-        if !compared.is_empty() {
-            let caption = format!("Paired differences of {what} (a share of 1), {}.", rate.words());
-            blocks.push(Block::Table(comparisons_table(&compared, |_| 4, caption)));
-        }
-    }
 }

@@ -1,14 +1,14 @@
 //! The runs that Figure 4 and Table 2 show: VGG-6 under every method.
 
 use super::options::Width;
-use super::report::{self, Row};
+use super::report::{self, Caption, Row};
 use super::training::{self, Recipe, carry_out};
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
 use crate::method::{self, Architecture, MethodId};
 use crate::problem::images::Set;
 use crate::problem::names::Names;
-use crate::report::html::{Block, Section, mark_generated};
+use crate::report::html::{Block, Section};
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
@@ -21,6 +21,7 @@ use std::path::PathBuf;
 /// The options that Figure 4 and Table 2 heed.
 pub const OPTIONS: &[&str] = &[
     "--seeds",
+    "--first-seed",
     "--protocol",
     "--dataset",
     "--method",
@@ -34,6 +35,24 @@ pub const OPTIONS: &[&str] = &[
 
 /// The folder of the runs.
 pub const STORE: &str = "vgg6";
+/// What Figure 4 and Table 2 are about.
+pub const CAPTIONS: [Caption; 2] = [
+    Caption {
+        id: "fig4",
+        figure: "Figure 4",
+        text: "Convergence speed for VGG-6 trained on the ImageNet32 dataset with batch size 1024.",
+        network: Architecture::Vgg,
+        at_authors_rates: true,
+    },
+    Caption {
+        id: "table2",
+        figure: "Table 2",
+        text: "Top-1 and top-5 validation accuracy (%) for VGG-6 trained on ImageNet32.",
+        network: Architecture::Vgg,
+        at_authors_rates: true,
+    },
+];
+
 /// What is shown of the runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -185,7 +204,7 @@ impl Study for Vgg {
         training::remove_checkpoints(&self.folder, record);
     }
 
-    fn report(&self, results: &Results<'_>) -> Section {
+    fn report(&self, context: &Context, results: &Results<'_>) -> Section {
         let filters = self.width.filters();
         let mut blocks = vec![Block::Paragraph(format!(
             "VGG-6 with pairs of {filters}, {} and {} filters (the paper's has 128, 256 and 512), 3×3 windows, global average \
@@ -200,7 +219,7 @@ impl Study for Vgg {
         if self.is_quick {
             blocks.push(Block::Note(
                 "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not \
-                 which method is best. For ten epochs of all pictures and a verdict: --epochs 10 --seeds 5; for the paper's \
+                 which method is best. For ten epochs of all pictures and seeds that may decide: --epochs 10 --seeds 5; for the paper's \
                  set-up: --profile full."
                     .to_owned(),
             ));
@@ -217,13 +236,21 @@ impl Study for Vgg {
             .filter(|m| self.runs.iter().any(|run| run.method == *m))
             .collect();
         let rows: Vec<Row<'_>> = self.rows.iter().map(Planned::row).collect();
-        match self.shown {
-            Shown::Curves => blocks.extend(report::curves("fig4", results, &rows, &methods, Rate::Paper)),
-            Shown::Table => blocks.extend(report::table("table2", results, &rows, &methods, Rate::Paper)),
+        let [fig4, table2] = &CAPTIONS;
+        let (caption, questions) = match self.shown {
+            Shown::Curves => {
+                blocks.extend(report::curves("fig4", results, &rows, &methods, Rate::Paper));
+                (fig4, fig4.speed())
+            }
+            Shown::Table => {
+                blocks.extend(report::table("table2", results, &rows, &methods, Rate::Paper));
+                (table2, table2.accuracy())
+            }
+        };
+        let mut claims = caption.claims(context, &questions, results, &rows, &methods, Rate::Paper);
+        if rows.iter().all(|row| !row.set.name.contains("imagenet32")) {
+            claims.extend(self.section.claims.iter().cloned());
         }
-        if self.rows.iter().all(|row| row.set.is_generated()) {
-            mark_generated(&mut blocks);
-        }
-        Section { blocks, ..self.section.clone() }
+        Section { blocks, claims, ..self.section.clone() }
     }
 }

@@ -10,7 +10,7 @@
 //! | [`singularity`] | how much is each angle worth, before and after training? |
 //! | [`order`] | what does the order of the inputs change in training? |
 //! | [`networks`] | the networks trained for the last two |
-//! | [`claims`] | the propositions and their verdicts |
+//! | [`claims`] | the propositions and their outcomes |
 
 pub mod claims;
 pub mod extremes;
@@ -24,6 +24,7 @@ pub mod turns;
 pub mod unit;
 
 use super::{Context, Experiment, Prepared, Profile, Study};
+use crate::claim::Claim;
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Section};
 use crate::run::Run;
@@ -116,7 +117,7 @@ impl Experiment for Theory {
         "The theory: what a parameter step can do to a boundary"
     }
     fn options(&self) -> &'static [&'static str] {
-        &["--seeds", "--dataset", "--method"]
+        &["--seeds", "--first-seed", "--dataset", "--method"]
     }
     fn needs(&self) -> &'static str {
         "nothing; DATA-DIR/banana.csv and DATA-DIR/uci/*.csv for the trained networks where they are there"
@@ -127,6 +128,10 @@ impl Experiment for Theory {
     fn prepare(&self, context: &Context) -> Result<Prepared> {
         let networks = networks::Networks::prepare(context)?;
         Ok(Prepared::Ready(Box::new(Prepare { networks, profile: context.profile })))
+    }
+    fn untested(&self, _: &Context, why: &str) -> Vec<Claim> {
+        let claims = claims::all_of(&Measured::default()).into_iter();
+        claims.map(|claim| Claim { reason: why.to_owned(), ..claim }).collect()
     }
 }
 
@@ -174,10 +179,12 @@ impl Study for Prepare {
         Some(found.iter().filter_map(|m| serde_json::to_value(m).ok()).collect())
     }
 
-    fn report(&self, results: &Results<'_>) -> Section {
+    fn report(&self, _: &Context, results: &Results<'_>) -> Section {
         let measured = Measured::of(&results.measurements);
         let mut blocks = vec![Block::Paragraph(
-            "Each proposition is measured in double precision on units in 2 to 4096 dimensions. ∠ is the angle between the directions \
+            "The paper: under an infinitesimal step ε the direction of a boundary can change without bound under SP, WN and BN, but under \
+             GmP by ∠ = √(Σ g_{i}ε_{i}²) ≤ ‖ε‖₂. That the bound holds for finite steps, what it costs and what it does not say is ours. \
+             Each proposition is measured in double precision on units in 2 to 4096 dimensions. ∠ is the angle between the directions \
              of a boundary before and after a step ε of the parameters, φ its spatial location. Every number below is in \
              theory/measurements.jsonl; the trained networks are in theory/runs.jsonl."
                 .to_owned(),
@@ -191,14 +198,12 @@ impl Study for Prepare {
                 .to_owned(),
         ));
         blocks.push(Block::Figure(extremes::figure(&measured.extremes)));
-        blocks.extend(claims::cartesian(&measured));
         blocks.push(Block::Note(
             "WN and BN have one more way to turn around: where ℓ or γ passes through zero, the active side changes to the other. \
              That is not counted here. For GmP it is not a turn, since r stands outside of the ReLU."
                 .to_owned(),
         ));
         blocks.push(Block::Figure(infinitesimal::figure(&measured.remainders)));
-        blocks.extend(claims::geometric(&measured));
         blocks.push(Block::Figure(turns::tightness_figure(&measured.turns)));
         blocks.push(Block::Table(turns::tightness_table(&measured.turns)));
         blocks.push(Block::Figure(singularity::figure(&measured.metrics)));
@@ -208,14 +213,11 @@ impl Study for Prepare {
                 .to_owned(),
         ));
         blocks.push(Block::Table(singularity::table(&measured.metrics)));
-        blocks.extend(claims::singularity(&measured));
         blocks.push(Block::Figure(optimizers::figure(&measured.steps)));
-        blocks.extend(claims::optimizers(&measured));
         blocks.push(Block::Figure(order_figure(&measured)));
         if !measured.orders.is_empty() {
             blocks.push(Block::Table(order::table(&measured.orders)));
         }
-        blocks.extend(claims::order(&measured));
         blocks.push(Block::Note(
             "What none of this says: that a network with stable boundaries generalizes better. The bound is on one step of the \
              parameters; the loss, the data and the sequence of steps do not enter it. It is in ‖ε‖₂ over n − 1 angles, so a step of \
@@ -225,10 +227,8 @@ impl Study for Prepare {
         Section {
             id: Theory.id().to_owned(),
             title: Theory.title().to_owned(),
-            paper_claim: "Under an infinitesimal step ε the direction of a boundary can change without bound under SP, WN and BN, but \
-                          under GmP by ∠ = √(Σ g_iε_i²) ≤ ‖ε‖₂. (That the bound holds for finite steps, what it costs and what it does \
-                          not say is ours.)"
-                .to_owned(),
+            caption: String::new(),
+            claims: claims::all_of(&measured),
             blocks,
         }
     }
@@ -249,7 +249,7 @@ fn order_figure(measured: &Measured) -> Figure {
 mod tests {
     use super::*;
     use crate::method;
-    use crate::report::statistics::Verdict;
+    use crate::statistics::Outcome;
 
     #[test]
     fn the_same_bits_at_any_number_of_threads_and_on_every_run() {
@@ -264,25 +264,15 @@ mod tests {
         }
     }
 
-    fn verdicts(measured: &Measured) -> Vec<(String, Verdict)> {
-        let lists = [
-            claims::cartesian(measured),
-            claims::geometric(measured),
-            claims::singularity(measured),
-            claims::optimizers(measured),
-            claims::order(measured),
-        ];
-        let only = |block| {
-            if let Block::Claim(claim) = block { Some((claim.statement, claim.verdict)) } else { None }
-        };
-        lists.into_iter().flatten().filter_map(only).collect()
+    fn outcomes(measured: &Measured) -> Vec<(String, Outcome)> {
+        claims::all_of(measured).into_iter().map(|claim| (claim.statement, claim.outcome)).collect()
     }
 
-    fn verdict(measured: &Measured, number: &str) -> Verdict {
-        verdicts(measured).into_iter().find(|(statement, _)| statement.starts_with(number)).unwrap().1
+    fn outcome(measured: &Measured, number: &str) -> Outcome {
+        outcomes(measured).into_iter().find(|(statement, _)| statement.starts_with(number)).unwrap().1
     }
 
-    /// The whole way on a small scale: measured, written, read again, judged; then every verdict is made to fall by
+    /// The whole way on a small scale: measured, written, read again, judged; then every outcome is made to fall by
     /// numbers that contradict it.
     #[test]
     fn every_proposition_is_judged_by_its_numbers() {
@@ -294,12 +284,12 @@ mod tests {
             assert_eq!(read, *measurement);
         }
         let measured = Measured::of(&values);
-        for (statement, verdict) in verdicts(&measured) {
+        for (statement, outcome) in outcomes(&measured) {
             let needs_networks = ["7b", "7e"].iter().any(|number| statement.starts_with(number));
-            let expected = if needs_networks { Verdict::NotTested } else { Verdict::Replicated };
-            assert_eq!(verdict, expected, "{statement}");
+            let expected = if needs_networks { Outcome::NotTested } else { Outcome::Supported };
+            assert_eq!(outcome, expected, "{statement}");
         }
-        assert!(verdicts(&Measured::default()).iter().all(|(_, verdict)| *verdict == Verdict::NotTested));
+        assert!(outcomes(&Measured::default()).iter().all(|(_, outcome)| *outcome == Outcome::NotTested));
 
         type Mutation = fn(&mut Measured);
         let mutants: [(&str, Mutation); 9] = [
@@ -316,12 +306,15 @@ mod tests {
         for (number, mutate) in mutants {
             let mut mutated = Measured::of(&values);
             mutate(&mut mutated);
-            assert_ne!(verdict(&mutated, number), Verdict::Replicated, "{number}");
+            assert_ne!(outcome(&mutated, number), Outcome::Supported, "{number}");
         }
         let mut wrong = Measured::of(&values);
         let is_wn = |t: &&mut turns::Turn| t.method == method::WN;
         wrong.turns.iter_mut().filter(is_wn).for_each(|t| t.violations = 1);
-        assert_eq!((verdict(&wrong, "1."), verdict(&wrong, "2.")), (Verdict::Replicated, Verdict::Partly));
+        assert_eq!(
+            (outcome(&wrong, "1."), outcome(&wrong, "2.")),
+            (Outcome::Supported, Outcome::Contradicted)
+        );
 
         // What only trained networks show.
         let mut networks = Measured::default();
@@ -343,12 +336,12 @@ mod tests {
                 reversed,
             });
         }
-        assert_eq!(verdict(&networks, "7b"), Verdict::Replicated);
-        assert_eq!(verdict(&networks, "7e"), Verdict::Replicated);
+        assert_eq!(outcome(&networks, "7b"), Outcome::Supported);
+        assert_eq!(outcome(&networks, "7e"), Outcome::Supported);
         networks.metrics.iter_mut().for_each(|metric| metric.dead = 2 - metric.dead);
         networks.orders.iter_mut().for_each(|order| order.reversed.clone_from(&order.given));
-        assert_eq!(verdict(&networks, "7b"), Verdict::NotReplicated);
-        assert_eq!(verdict(&networks, "7e"), Verdict::NotReplicated);
+        assert_eq!(outcome(&networks, "7b"), Outcome::Contradicted);
+        assert_eq!(outcome(&networks, "7e"), Outcome::Contradicted);
 
         for figure in [
             turns::figure(&measured.turns),

@@ -2,18 +2,18 @@
 
 use super::order::Order;
 use super::singularity::{Metric, Stage};
-use crate::experiment::training::{Problem, carry_out_between, metric_name};
+use crate::experiment::training::{Problem, Watching, carry_out_between, metric_name};
 use crate::experiment::{Context, Profile};
 use crate::method::{self, MethodId};
 use crate::problem::banana::{self, Banana};
 use crate::problem::names::{self, REVERSED};
 use crate::problem::{Setup, uci};
-use crate::report::statistics::pair_by_seed;
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::trace::{Numbers, Trace};
 use crate::run::{Protocol, Run};
+use crate::statistics::pair_by_seed;
 use anyhow::{Context as _, Result};
 use gmp_math::sphere::{to_cartesian, to_spherical};
 use gmp_nn::{Mlp, Network, Parameterization};
@@ -169,7 +169,7 @@ impl Networks {
     pub fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let set = self.set(run).context("a run of a set that was read")?;
         let (train, test) = set.samples(run)?;
-        let problem = Problem { train, test, grid: Vec::new(), watch: false, picture: false };
+        let problem = Problem { train, test, grid: Vec::new(), watch: Watching::Nothing, picture: false };
         let before = |network: &mut Network<f64>| {
             if run.dataset.ends_with(REVERSED) {
                 reverse_inputs(network, set.inputs);

@@ -1,12 +1,11 @@
 //! Networks trained with their inputs in two orders: how far apart their results are.
 
 use super::networks::{METHODS, RATE};
-use crate::experiment::tables::LEVEL;
 use crate::method::{self, MethodId};
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
 use crate::report::html::Table;
 use crate::report::number::number;
-use crate::report::statistics::{PairedTest, holm, paired_t_test};
+use crate::statistics::{ALPHA, PairedTest, holm, paired_t_test};
 use serde::{Deserialize, Serialize};
 
 /// The test results of networks with their inputs in the given and in the opposite order, by seed.
@@ -88,10 +87,10 @@ pub fn adjusted(orders: &[Order]) -> Vec<Option<f64>> {
     holm(&orders.iter().map(p).collect::<Vec<_>>())
 }
 
-/// The data sets on which the order of the inputs changes the mean result of GmP, at level [`LEVEL`].
+/// The data sets on which the order of the inputs changes the mean result of GmP, at level [`ALPHA`].
 #[must_use]
 pub fn decided(orders: &[Order]) -> Vec<&str> {
-    let decided = adjusted(orders).into_iter().zip(orders).filter(|(p, _)| p.is_some_and(|p| p < LEVEL));
+    let decided = adjusted(orders).into_iter().zip(orders).filter(|(p, _)| p.is_some_and(|p| p < ALPHA));
     decided.map(|(_, order)| order.dataset.as_str()).collect()
 }
 
@@ -105,7 +104,7 @@ pub fn table(orders: &[Order]) -> Table {
         let difference = test.map_or("–".to_owned(), |t| {
             format!("{:.2e} ± {:.1e}", t.mean_difference, t.interval.half_width())
         });
-        let decided = p.map_or("–".to_owned(), |p| format!("{p:.3}{}", if p < LEVEL { " *" } else { "" }));
+        let decided = p.map_or("–".to_owned(), |p| format!("{p:.3}{}", if p < ALPHA { " *" } else { "" }));
         let (name, n) = (format!("{} ({})", order.dataset, order.metric), order.inputs.to_string());
         let (given, reversed) = (mean(&order.given), mean(&order.reversed));
         let means = [number(given, 4), number(reversed, 4)];
@@ -117,7 +116,7 @@ pub fn table(orders: &[Order]) -> Table {
     let caption = format!(
         "Test results with the inputs, and the rows of the initial weights, in the given and the opposite order: the same \
          initial function, split and shuffles; Adam, learning rate {RATE} for both, the authors' protocol. In exact arithmetic SP \
-         does not know the order: what it shows is rounding. A star: the mean changes, at level {LEVEL}."
+         does not know the order: what it shows is rounding. A star: the mean changes, at level {ALPHA}."
     );
     let rows = orders.iter().zip(&tests).zip(adjusted).map(row).collect();
     Table { caption, header: header.map(str::to_owned).to_vec(), rows, highlight: Vec::new() }

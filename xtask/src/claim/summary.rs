@@ -1,0 +1,187 @@
+//! What all claims come to, in a few sentences that the results write.
+
+use super::{Claim, Origin};
+use crate::statistics::Outcome;
+
+/// A few paragraphs for the top of the page: the mathematics; what holds against every baseline, what does not, what makes
+/// no difference; what is open.
+#[must_use]
+pub fn sentences(claims: &[Claim]) -> Vec<String> {
+    let mut said = Vec::new();
+    said.extend(mathematics(claims));
+    let empirical: Vec<&Claim> =
+        claims.iter().filter(|claim| claim.headline && claim.each && claim.origin == Origin::Paper).collect();
+    let count = |outcome| empirical.iter().filter(|claim| claim.outcome == outcome).count();
+    for (outcome, lead) in [
+        (Outcome::Supported, "Holds against each baseline"),
+        (Outcome::Contradicted, "Does not hold, at least one baseline is better"),
+        (Outcome::Equivalent, "Makes no difference that matters against at least one baseline"),
+    ] {
+        if count(outcome) > 0 {
+            said.push(format!("{lead}: {}.", listed(&empirical, outcome)));
+        }
+    }
+    let (open, untested) = (count(Outcome::Inconclusive), count(Outcome::NotTested));
+    let decided = empirical.len() - open - untested;
+    if !empirical.is_empty() {
+        let mut last = format!(
+            "Of {} comparisons of the paper's with all of their baselines {decided} are decided, {open} are open (inconclusive), \
+             {untested} were not tested.",
+            empirical.len()
+        );
+        if open > 0 {
+            last += &format!(" Open: {}.", counted(&empirical, Outcome::Inconclusive));
+        }
+        let mut generated: Vec<&str> = empirical
+            .iter()
+            .filter(|claim| claim.generated && claim.n > 0)
+            .map(|claim| &claim.dataset[..])
+            .collect();
+        generated.dedup();
+        if !generated.is_empty() {
+            last += &format!(" On GENERATED data, in place of the paper's: {}.", generated.join(", "));
+        }
+        said.push(last);
+    }
+    said
+}
+
+fn mathematics(claims: &[Claim]) -> Option<String> {
+    let all: Vec<&Claim> = claims
+        .iter()
+        .filter(|claim| claim.origin == Origin::Mathematics && claim.outcome != Outcome::NotTested)
+        .collect();
+    let failed: Vec<&str> = all
+        .iter()
+        .filter(|claim| claim.outcome != Outcome::Supported)
+        .map(|claim| &claim.statement[..])
+        .collect();
+    match (all.len(), failed.len()) {
+        (0, _) => None,
+        (n, 0) => Some(format!(
+            "The mathematics holds in every check ({n} of {n} propositions): no step of the parameters turns a boundary of GmP \
+             further than its length, and under SP, WN and BN a short step can turn one around once the weights are small."
+        )),
+        (n, k) => Some(format!("Of {n} checks of the mathematics {k} fail: {}", failed.join(" "))),
+    }
+}
+
+/// `boundaries move least (Figure 2(c)) on levy at authors, equal 0.1`, for every question with that outcome.
+fn listed(claims: &[&Claim], outcome: Outcome) -> String {
+    // By question, then by data and protocol.
+    /// The learning rates at which something was found on one data set.
+    struct OnData {
+        name: String,
+        rates: Vec<String>,
+    }
+    let mut questions: Vec<(&str, String, Vec<OnData>)> = Vec::new();
+    for claim in claims.iter().filter(|claim| claim.outcome == outcome) {
+        let place = match questions.iter().position(|(id, ..)| *id == claim.question) {
+            Some(place) => place,
+            None => {
+                questions.push((&claim.question, told(claim), Vec::new()));
+                questions.len() - 1
+            }
+        };
+        let data = &mut questions[place].2;
+        let name = match &claim.protocol[..] {
+            "paper" => claim.dataset.clone(),
+            protocol => format!("{} ({protocol})", claim.dataset),
+        };
+        let at = at(&claim.rates);
+        match data.iter_mut().find(|known| known.name == name) {
+            Some(known) => known.rates.push(at),
+            None => data.push(OnData { name, rates: vec![at] }),
+        }
+    }
+    let told = questions.into_iter().map(|(_, told, data)| {
+        let on: Vec<String> =
+            data.iter().map(|on| format!("on {} {}", on.name, on.rates.join(", "))).collect();
+        format!("{told} {}", on.join(" and "))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// `GmP has the lowest test RMSE (Figure 2(d)–(g)), 3 comparisons`, for every question with that outcome.
+fn counted(claims: &[&Claim], outcome: Outcome) -> String {
+    let mut questions: Vec<(&str, String, usize)> = Vec::new();
+    for claim in claims.iter().filter(|claim| claim.outcome == outcome) {
+        match questions.iter_mut().find(|(id, ..)| *id == claim.question) {
+            Some((.., count)) => *count += 1,
+            None => questions.push((&claim.question, told(claim), 1)),
+        }
+    }
+    let told = questions
+        .iter()
+        .map(|(_, told, count)| format!("{told}, {count} comparison{}", if *count == 1 { "" } else { "s" }));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// What is tested, as it stands within a sentence.
+fn told(claim: &Claim) -> String {
+    let mut letters = claim.tested.chars();
+    let first = letters.next().unwrap_or_default();
+    let second = letters.clone().next().unwrap_or_default();
+    // A name keeps its capital.
+    let is_name = claim.tested.starts_with("GmP") || second.is_uppercase();
+    let first = if is_name { first.to_string() } else { first.to_lowercase().to_string() };
+    format!("{first}{} ({})", letters.as_str(), claim.figure)
+}
+
+/// Learning rates as a sentence has them.
+fn at(rates: &str) -> String {
+    match rates {
+        "authors" => "at the authors' learning rates".to_owned(),
+        "own best" => "at each method's own best rate".to_owned(),
+        equal => equal.replace("equal", "with all at"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(outcome: Outcome, rates: &str) -> Claim {
+        Claim {
+            outcome,
+            rates: rates.to_owned(),
+            tested: "GmP has the lowest test RMSE".to_owned(),
+            dataset: "levy".to_owned(),
+            protocol: "paper".to_owned(),
+            headline: true,
+            each: true,
+            n: 50,
+            ..Claim::untested(
+                "fig2.rmse",
+                Origin::Paper,
+                "Figure 2(d)–(g)",
+                "Smaller RMSE values are better.",
+                "",
+            )
+        }
+    }
+
+    #[test]
+    fn what_holds_what_does_not_and_what_is_open() {
+        let claims = [
+            claim(Outcome::Supported, "authors"),
+            claim(Outcome::Supported, "equal 0.1"),
+            claim(Outcome::Contradicted, "equal 0.01"),
+            claim(Outcome::Inconclusive, "own best"),
+        ];
+        let said = sentences(&claims);
+        assert_eq!(
+            said[0],
+            "Holds against each baseline: GmP has the lowest test RMSE (Figure 2(d)–(g)) on levy at the authors' learning rates, \
+             with all at 0.1."
+        );
+        assert!(said[1].starts_with("Does not hold") && said[1].contains("with all at 0.01"), "{}", said[1]);
+        assert!(
+            said[2].contains("3 are decided, 1 are open") && said[2].contains("1 comparison."),
+            "{}",
+            said[2]
+        );
+        assert_eq!(said.len(), 3);
+        assert!(sentences(&[]).is_empty());
+    }
+}

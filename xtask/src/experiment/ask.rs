@@ -1,0 +1,334 @@
+//! From questions and records to claims.
+
+use super::question::{Data, Question};
+use super::tables::Rate;
+use super::{Context, Profile};
+use crate::claim::{Claim, Runs};
+use crate::method::{self, MethodId};
+use crate::report::number::rate as shown;
+use crate::run::Protocol;
+use crate::run::results::Results;
+use crate::statistics::outcome::{FEWEST_SEEDS, all_of_outcomes};
+use crate::statistics::{ALPHA, Judgement, Needed, Outcome, Population, Study, judge, pooled};
+
+/// What a call asked for, as far as claims depend on it.
+pub struct Asker<'a> {
+    /// What the user asked for.
+    pub context: &'a Context,
+    /// The methods that were run.
+    pub methods: &'a [MethodId],
+    /// The learning rates at which all methods are compared.
+    pub equal: &'a [f64],
+    /// The folder of the runs.
+    pub store: &'a str,
+    /// Whether there is one estimate over all data sets.
+    pub pools: bool,
+}
+
+impl Asker<'_> {
+    /// All claims of these questions and data, those that were not tested among them.
+    #[must_use]
+    pub fn ask(
+        &self,
+        questions: &[Question],
+        data: &[Data<'_>],
+        results: Option<&Results<'_>>,
+    ) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        for question in questions {
+            for &protocol in question.protocols {
+                for rate in question.rates(self.equal) {
+                    self.at(question, data, results, protocol, rate, &mut claims);
+                }
+            }
+        }
+        claims
+    }
+
+    fn at(
+        &self,
+        question: &Question,
+        data: &[Data<'_>],
+        results: Option<&Results<'_>>,
+        protocol: Protocol,
+        rate: Rate,
+        claims: &mut Vec<Claim>,
+    ) {
+        let mut by_baseline: Vec<Vec<Claim>> = vec![Vec::new(); question.baselines.len()];
+        for set in data {
+            let of = |&baseline: &MethodId| self.one(question, set, results, baseline, protocol, rate);
+            let each: Vec<Claim> = question.baselines.iter().map(of).collect();
+            by_baseline.iter_mut().zip(&each).for_each(|(all, claim)| all.push(claim.clone()));
+            claims.extend(combined(each));
+        }
+        if self.pools && data.len() > 1 {
+            let pooled =
+                by_baseline.iter().filter_map(|claims| over_sets(claims, question.headline)).collect();
+            claims.extend(combined(pooled));
+        }
+    }
+
+    /// One baseline on one data set.
+    fn one(
+        &self,
+        question: &Question,
+        data: &Data<'_>,
+        results: Option<&Results<'_>>,
+        baseline: MethodId,
+        protocol: Protocol,
+        rate: Rate,
+    ) -> Claim {
+        let smallest = (question.quantity.smallest)(&self.context.smallest);
+        let (set, rates) = (data.id.name, rate.name());
+        let empty = Claim::untested(question.id, question.origin, question.figure, question.statement, "");
+        let mut claim = Claim {
+            id: format!("{}/{set}/{protocol}/{}/{baseline}", question.id, rates.replace(' ', "-")),
+            tested: question.tested.to_owned(),
+            quantity: question.quantity.name.to_owned(),
+            unit: question.quantity.unit(),
+            dataset: set.to_owned(),
+            generated: data.generated,
+            subject: question.subject.to_string(),
+            baseline: baseline.to_string(),
+            rates,
+            protocol: protocol.to_string(),
+            population: data.population.to_string(),
+            smallest: Some(smallest),
+            headline: question.headline && data.headline,
+            ..empty
+        };
+        let sides =
+            results.and_then(|results| question.sides(results, data.id, baseline, protocol, rate, u64::MAX));
+        let Some((seeds, sides)) = sides.and_then(|sides| Some((sides.seeds()?, sides))) else {
+            claim.reason = self.why_not(question, data, baseline, protocol, rate);
+            return claim;
+        };
+        let scale = question.quantity.scale;
+        let rates = sides.rates(scale);
+        let of = |(method, rates): (MethodId, Vec<f64>)| Runs {
+            file: format!("{}/runs.jsonl", self.store),
+            method: method.to_string(),
+            rates,
+            seeds,
+        };
+        let mut claim = filled(claim, sides.judge(scale, smallest, ALPHA, data.population));
+        if claim.outcome == Outcome::NotTested {
+            claim.reason += &data.limits.as_ref().map_or_else(String::new, |why| format!(" {why}"));
+        }
+        if rate == Rate::Chosen {
+            let list = |rates: &[f64]| rates.iter().map(|lr| shown(*lr)).collect::<Vec<_>>().join(" or ");
+            claim.reason += &format!(
+                " Chosen: {} {}, {baseline} {}.",
+                question.subject,
+                list(&rates[0]),
+                list(&rates[1])
+            );
+        }
+        claim.runs = [question.subject, baseline].into_iter().zip(rates).map(of).collect();
+        claim
+    }
+
+    /// Why there are no runs for a comparison.
+    fn why_not(
+        &self,
+        question: &Question,
+        data: &Data<'_>,
+        baseline: MethodId,
+        protocol: Protocol,
+        rate: Rate,
+    ) -> String {
+        let context = self.context;
+        let sides = [question.subject, baseline];
+        let left_out: Vec<MethodId> =
+            sides.into_iter().filter(|method| !self.methods.contains(method)).collect();
+        let named = context.rates.as_ref();
+        let lacks = |lr: f64| named.is_some_and(|rates| !rates.contains(&lr));
+        if let Some(why) = &data.limits {
+            why.clone()
+        } else if !left_out.is_empty() {
+            format!("--method leaves out {}.", method::names(&left_out))
+        } else if !context.protocols.contains(&protocol) {
+            format!("--protocol leaves out {protocol}.")
+        } else {
+            match rate {
+                Rate::Chosen if !context.protocols.contains(&Protocol::HeldOut) => {
+                    "--protocol leaves out held-out, whose samples choose the learning rate.".to_owned()
+                }
+                Rate::Chosen if named.is_some_and(|rates| rates.len() < 2) => {
+                    "--lr leaves nothing to choose from.".to_owned()
+                }
+                Rate::Paper if sides.iter().any(|method| lacks(method.paper_rate)) => {
+                    "--lr leaves out the authors' learning rates.".to_owned()
+                }
+                Rate::Equal(lr) if lacks(lr) => format!("--lr leaves out {}.", shown(lr)),
+                _ if context.profile == Profile::Quick => "The quick profile does not run it.".to_owned(),
+                _ => "It was not run.".to_owned(),
+            }
+        }
+    }
+}
+
+/// A claim with the effects that judge it, one for each seed; without effects it stays as it is.
+#[must_use]
+pub fn judged(claim: Claim, effects: &[f64], population: Population) -> Claim {
+    if effects.is_empty() {
+        return claim;
+    }
+    let judgement = judge(effects, claim.smallest.unwrap_or(0.0), ALPHA, population);
+    filled(claim, judgement)
+}
+
+fn filled(mut claim: Claim, judgement: Judgement) -> Claim {
+    claim.reason = outcome_in_words(&judgement).join(" ");
+    claim.population = judgement.population.to_string();
+    claim.n = judgement.n;
+    set_interval(&mut claim, judgement.estimate, judgement.low, judgement.high);
+    claim.outcome = judgement.outcome;
+    claim.judgement = Some(judgement);
+    claim
+}
+
+fn set_interval(claim: &mut Claim, estimate: f64, low: f64, high: f64) {
+    let finite = |number: f64| number.is_finite().then_some(number);
+    (claim.estimate, claim.low, claim.high) = (finite(estimate), finite(low), finite(high));
+}
+
+/// What decided, or did not.
+fn outcome_in_words(judgement: &Judgement) -> Vec<String> {
+    let mut said = Vec::new();
+    match judgement.outcome {
+        Outcome::Supported => {
+            said.push("The whole interval is beyond the smallest effect that matters.".to_owned())
+        }
+        Outcome::Contradicted => {
+            said.push(
+                "The whole interval is beyond the smallest effect that matters, the other way.".to_owned(),
+            );
+        }
+        Outcome::Equivalent if judgement.negligible => {
+            said.push("There is a difference, and it is smaller than one that matters.".to_owned());
+        }
+        Outcome::Equivalent => said.push("Any difference is smaller than one that matters.".to_owned()),
+        Outcome::NotTested => {
+            said.push(format!("{} seed; an outcome takes at least {FEWEST_SEEDS}.", judgement.n));
+        }
+        Outcome::Inconclusive => {
+            if judgement.n < FEWEST_SEEDS {
+                said.push(format!("{} seeds; an outcome takes at least {FEWEST_SEEDS}.", judgement.n));
+            }
+            if judgement.significant {
+                said.push("There is a difference, but it may be smaller than one that matters.".to_owned());
+            }
+            if judgement.needed != Needed::Decided {
+                let needed = judgement.needed.to_string();
+                let (first, rest) = needed.split_at(1);
+                said.push(format!("{}{rest}.", first.to_uppercase()));
+            }
+        }
+    }
+    if judgement.diverged > 0 {
+        said.push(format!(
+            "In {} of {} pairs a run diverged or did not move at all: the median and the sign test decide.",
+            judgement.diverged, judgement.n
+        ));
+    }
+    if judgement.disagree {
+        said.push("The signed rank test disagrees with the interval of the mean.".to_owned());
+    }
+    if let Some(corrected) = &judgement.corrected {
+        said.push(format!("For other data from the same source: {}.", corrected.outcome));
+    }
+    said
+}
+
+/// The claims of each baseline, and behind them that of all together: better than each of them.
+#[must_use]
+pub fn combined(mut each: Vec<Claim>) -> Vec<Claim> {
+    if each.len() < 2 {
+        return each;
+    }
+    let outcome = all_of_outcomes(each.iter().map(|claim| claim.outcome));
+    let names: Vec<&str> = each.iter().map(|claim| &claim.baseline[..]).collect();
+    let names = names.join(", ");
+    // The least favourable baseline: of those with the outcome of all, the one with the smallest effect.
+    let effect = |claim: &Claim| claim.estimate.unwrap_or(f64::NEG_INFINITY);
+    let least = each.iter().filter(|claim| claim.outcome == outcome);
+    let Some(least) = least.min_by(|a, b| effect(a).total_cmp(&effect(b))) else { return each };
+    let (stem, _) = least.id.rsplit_once('/').unwrap_or((&least.id, ""));
+    let mut runs: Vec<Runs> = Vec::new();
+    for claim in &each {
+        runs.extend(claim.runs.iter().filter(|of| !runs.contains(of)).cloned().collect::<Vec<_>>());
+    }
+    let all = Claim {
+        id: format!("{stem}/each"),
+        baseline: format!("each of {names}"),
+        each: true,
+        n: each.iter().map(|claim| claim.n).min().unwrap_or(0),
+        outcome,
+        reason: format!("Least favourable: {}. {}", least.baseline, least.reason),
+        judgement: None,
+        runs,
+        ..least.clone()
+    };
+    each.push(all);
+    each
+}
+
+/// One estimate over the data sets of a baseline.
+fn over_sets(claims: &[Claim], headline: bool) -> Option<Claim> {
+    let first = claims.first()?;
+    let smallest = first.smallest?;
+    let tested: Vec<&Claim> = claims.iter().filter(|claim| claim.n >= FEWEST_SEEDS).collect();
+    let studies: Vec<Study> =
+        tested.iter().filter_map(|claim| Study::of(claim.judgement.as_ref()?, ALPHA)).collect();
+    let mut parts: Vec<&str> = first.id.split('/').collect();
+    parts[1] = "pooled";
+    let mut claim = Claim {
+        id: parts.join("/"),
+        dataset: format!("pooled over {} sets", studies.len()),
+        population: "other data sets".to_owned(),
+        headline,
+        n: 0,
+        judgement: None,
+        runs: tested.iter().flat_map(|claim| claim.runs.clone()).collect(),
+        outcome: Outcome::NotTested,
+        reason: first.reason.clone(),
+        estimate: None,
+        low: None,
+        high: None,
+        ..first.clone()
+    };
+    let Some(pooled) = pooled(&studies, ALPHA) else {
+        if !tested.is_empty() {
+            claim.reason = "One estimate takes at least two data sets with enough seeds.".to_owned();
+        }
+        return Some(claim);
+    };
+    let (outcome, negligible) = pooled.outcome(smallest);
+    claim.n = tested.iter().map(|claim| claim.n).sum();
+    set_interval(&mut claim, pooled.estimate, pooled.low, pooled.high);
+    claim.outcome = outcome;
+    let lost = tested.len() - studies.len();
+    claim.reason = format!(
+        "Random effects over {} data sets; {:.0}% of the spread of their estimates is between sets{}.{}",
+        pooled.studies,
+        100.0 * pooled.heterogeneity,
+        if negligible { "; the difference is smaller than one that matters" } else { "" },
+        if lost > 0 {
+            format!(" {lost} sets have no standard error and are left out.")
+        } else {
+            String::new()
+        }
+    );
+    Some(claim)
+}
+
+/// Marks the claims whose decided outcome remains when all of the page are corrected for together.
+pub fn correct_for_all(claims: &mut [Claim]) {
+    let judged: Vec<usize> = (0..claims.len()).filter(|&k| claims[k].judgement.is_some()).collect();
+    let judgements: Vec<&Judgement> = judged.iter().filter_map(|&k| claims[k].judgement.as_ref()).collect();
+    let stand = crate::statistics::page_wide(&judgements, ALPHA);
+    for (k, stands) in judged.into_iter().zip(stand) {
+        claims[k].stands = claims[k].outcome.is_decided().then_some(stands);
+    }
+}

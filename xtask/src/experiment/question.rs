@@ -1,0 +1,256 @@
+//! Questions: what an experiment asks of its runs. A question and a data set, a protocol, learning rates and a baseline make
+//! one [`Claim`](crate::claim::Claim); [`ask`](super::ask) makes them all.
+
+use super::tables::Rate;
+use crate::claim::{Origin, Unit};
+use crate::method::MethodId;
+use crate::run::results::{Cell, Results, SetId};
+use crate::run::{Protocol, Record};
+use crate::statistics::{
+    Judgement, Population, Scale, SmallestEffects, Tried, effects_out_of_fold, judge, judge_choice,
+    paired_effects, select_out_of_fold,
+};
+use std::collections::BTreeMap;
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub struct Quantity {
+    /// What tables and claims call it.
+    pub name: &'static str,
+    /// Taken from each record; none where training diverged.
+    pub number: fn(&Record) -> Option<f64>,
+    /// How two of its numbers make an effect.
+    pub scale: Scale,
+    /// The smallest effect that matters, on that scale.
+    pub smallest: fn(&SmallestEffects) -> f64,
+}
+
+impl Quantity {
+    /// Test RMSE.
+    pub const RMSE: Self = Self {
+        name: "test RMSE",
+        number: |record| record.value,
+        scale: Scale::LogRatio,
+        smallest: SmallestEffects::rmse,
+    };
+    /// Test accuracy.
+    pub const ACCURACY: Self = Self {
+        name: "test accuracy",
+        number: |record| record.value,
+        scale: Scale::Difference,
+        smallest: |smallest| smallest.accuracy,
+    };
+
+    /// A log₂ of a movement of boundaries, of which the smaller is better.
+    #[must_use]
+    pub const fn bits(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
+        Self { name, number, scale: Scale::Reduction, smallest: |smallest| smallest.movement }
+    }
+
+    /// Epochs until something is reached, of which the smaller is better; none where it never is.
+    #[must_use]
+    pub const fn epochs(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
+        Self { name, number, scale: Scale::LogRatio, smallest: SmallestEffects::epochs }
+    }
+
+    /// A share of the data's range in which boundaries are, of which the larger is better.
+    #[must_use]
+    pub const fn coverage(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
+        Self { name, number, scale: Scale::Difference, smallest: |smallest| smallest.coverage }
+    }
+
+    /// A share of samples, of which the larger is better.
+    #[must_use]
+    pub const fn share(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
+        Self { name, number, scale: Scale::Difference, smallest: |smallest| smallest.accuracy }
+    }
+
+    /// In what its effects are measured.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self.scale {
+            Scale::LogRatio => Unit::LogRatio,
+            Scale::Log2Ratio | Scale::Reduction => Unit::Bits,
+            Scale::Difference => Unit::Share,
+        }
+    }
+}
+
+/// What is asked.
+pub struct Question {
+    /// Names it: `fig2.rmse`.
+    pub id: &'static str,
+    /// Whose statement it is.
+    pub origin: Origin,
+    /// `Figure 2(d)–(g)`.
+    pub figure: &'static str,
+    /// The sentence of the caption, or ours.
+    pub statement: &'static str,
+    /// What is measured: `GmP has the lowest test RMSE`.
+    pub tested: &'static str,
+    /// What is compared.
+    pub quantity: Quantity,
+    /// What the claim is in favour of.
+    pub subject: MethodId,
+    /// Against each of these.
+    pub baselines: Vec<MethodId>,
+    /// Under which protocols.
+    pub protocols: &'static [Protocol],
+    /// Whether it is asked at the authors' learning rates.
+    pub at_authors_rates: bool,
+    /// Whether it is asked at every equal learning rate.
+    pub at_equal_rates: bool,
+    /// Whether it is asked at each method's own best rate, which a validation result of the same kind chooses.
+    pub at_best_rate: bool,
+    /// Whether the page stands on it: drawn in the forest plot.
+    pub headline: bool,
+    /// Whether more seeds are run for it than the pilot's.
+    pub asks_for_seeds: bool,
+}
+
+/// One of the data sets that a question is asked of.
+#[derive(Debug, Clone)]
+pub struct Data<'a> {
+    /// What records call it.
+    pub id: SetId<'a>,
+    /// What an interval over its seeds is about.
+    pub population: Population,
+    /// Whether this program generated it in place of the paper's.
+    pub generated: bool,
+    /// Whether its claims are headlines.
+    pub headline: bool,
+    /// Why there are no runs of it, or fewer than of others.
+    pub limits: Option<String>,
+}
+
+/// Two sides of a comparison.
+pub enum Sides {
+    /// A number of each seed, at one learning rate a side.
+    Fixed([BTreeMap<u64, f64>; 2], [f64; 2]),
+    /// Every seed at every rate, of which one is to be chosen.
+    Chosen([BTreeMap<u64, Vec<Tried>>; 2]),
+}
+
+/// The seeds are dealt to so many folds; each fold's learning rate is chosen by the others.
+const FOLDS: usize = 10;
+
+impl Question {
+    /// At which learning rates it is asked, where the equal ones are these.
+    #[must_use]
+    pub fn rates(&self, equal: &[f64]) -> Vec<Rate> {
+        let authors = self.at_authors_rates.then_some(Rate::Paper);
+        let equal = equal.iter().filter(|_| self.at_equal_rates).map(|lr| Rate::Equal(*lr));
+        let best = self.at_best_rate.then_some(Rate::Chosen);
+        authors.into_iter().chain(equal).chain(best).collect()
+    }
+
+    /// The runs of the seeds below `before`; none where one of the sides was not run.
+    #[must_use]
+    pub fn sides(
+        &self,
+        results: &Results<'_>,
+        set: SetId<'_>,
+        baseline: MethodId,
+        protocol: Protocol,
+        rate: Rate,
+        before: u64,
+    ) -> Option<Sides> {
+        let methods = [self.subject, baseline];
+        let rates = match rate {
+            Rate::Paper => methods.map(|method| method.paper_rate),
+            Rate::Equal(lr) => [lr; 2],
+            Rate::Chosen => {
+                let tables = methods.map(|method| self.tried(results, set, method, protocol, before));
+                let least =
+                    |table: &BTreeMap<u64, Vec<Tried>>| table.values().map(Vec::len).min().unwrap_or(0);
+                return tables.iter().all(|table| least(table) > 1).then_some(Sides::Chosen(tables));
+            }
+        };
+        let number = |(method, lr): (MethodId, f64)| {
+            let mut numbers = results.by_seed(Cell { set, method, lr, protocol }, self.quantity.number);
+            numbers.retain(|seed, _| *seed < before);
+            numbers
+        };
+        let sides = [number((methods[0], rates[0])), number((methods[1], rates[1]))];
+        sides.iter().all(|side| !side.is_empty()).then_some(Sides::Fixed(sides, rates))
+    }
+
+    /// Each seed at every learning rate: what its held-out samples say, and what counts.
+    fn tried(
+        &self,
+        results: &Results<'_>,
+        set: SetId<'_>,
+        method: MethodId,
+        protocol: Protocol,
+        before: u64,
+    ) -> BTreeMap<u64, Vec<Tried>> {
+        let mut table: BTreeMap<u64, Vec<Tried>> = BTreeMap::new();
+        for rate in results.rates(set, method) {
+            let cell = |protocol| Cell { set, method, lr: rate, protocol };
+            let validation = results.by_seed(cell(Protocol::HeldOut), |record| record.validation);
+            for (seed, test) in results.by_seed(cell(protocol), self.quantity.number) {
+                if let Some(&validation) = validation.get(&seed).filter(|_| seed < before) {
+                    table.entry(seed).or_default().push(Tried { rate, validation, test });
+                }
+            }
+        }
+        // A rate that some seeds lack cannot be compared with the others.
+        let most = table.values().map(Vec::len).max().unwrap_or(0);
+        table.retain(|_, tried| tried.len() == most);
+        table
+    }
+}
+
+impl Sides {
+    /// What the effects decide at this level.
+    #[must_use]
+    pub fn judge(&self, scale: Scale, smallest: f64, alpha: f64, population: Population) -> Judgement {
+        match self {
+            Self::Fixed([ours, theirs], _) => {
+                judge(&paired_effects(scale, ours, theirs), smallest, alpha, population)
+            }
+            Self::Chosen([ours, theirs]) => {
+                judge_choice(scale, ours, theirs, FOLDS, smallest, alpha, population)
+            }
+        }
+    }
+
+    /// The effects themselves.
+    #[must_use]
+    pub fn effects(&self, scale: Scale) -> Vec<f64> {
+        match self {
+            Self::Fixed([ours, theirs], _) => paired_effects(scale, ours, theirs),
+            Self::Chosen([ours, theirs]) => effects_out_of_fold(scale, ours, theirs, FOLDS),
+        }
+    }
+
+    /// The learning rates of the two sides: those that some fold chose, where there was a choice.
+    #[must_use]
+    pub fn rates(&self, scale: Scale) -> [Vec<f64>; 2] {
+        match self {
+            Self::Fixed(_, rates) => rates.map(|lr| vec![lr]),
+            Self::Chosen(tables) => [&tables[0], &tables[1]].map(|table| {
+                let selected = select_out_of_fold(table, FOLDS, scale.larger_is_better());
+                let mut rates: Vec<f64> =
+                    selected.values().map(|s| s.rate).filter(|rate| rate.is_finite()).collect();
+                rates.sort_by(f64::total_cmp);
+                rates.dedup();
+                rates
+            }),
+        }
+    }
+
+    /// First and last seed of both.
+    #[must_use]
+    pub fn seeds(&self) -> Option<[u64; 2]> {
+        let common: Vec<u64> = match self {
+            Self::Fixed([ours, theirs], _) => {
+                ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
+            }
+            Self::Chosen([ours, theirs]) => {
+                ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
+            }
+        };
+        Some([*common.first()?, *common.last()?])
+    }
+}

@@ -1,0 +1,328 @@
+//! `cargo xtask repro`: runs experiments and writes the report.
+
+mod options;
+mod page;
+pub mod time;
+
+pub use options::ReproCommand;
+
+use crate::claim::Claim;
+use crate::data::check_folder;
+use crate::experiment::{Context, Experiment, Prepared, REGISTRY, Study};
+use crate::method;
+use crate::report::html::{Block, Section};
+use crate::run::Run;
+use crate::run::execute::{Done, attempt, execute, say};
+use crate::run::lock::Lock;
+use crate::run::results::Results;
+use crate::run::stop::{Requests, STOPPED, Stop};
+use crate::run::store::Store;
+use crate::terminal::print;
+use anyhow::{Context as _, Result, bail};
+use page::Page;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Runs the command. What fails in one experiment costs that one: the others are run, and the page is written after each.
+///
+/// # Errors
+/// Bad input, before anything is run; the experiments that failed, and a page that could not be written, when all are
+/// through. One line each.
+pub fn run(command: &ReproCommand) -> Result<ExitCode> {
+    let chosen = choose(&command.experiments)?;
+    if command.list {
+        return list();
+    }
+    refuse_unheeded(&command.given(), &chosen)?;
+    if let Some(named) = &command.data_dir {
+        check_folder(named)?;
+    }
+    let start = Instant::now();
+    let context = command.context();
+    std::fs::create_dir_all(&command.out).with_context(|| {
+        format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
+    })?;
+    check_methods(&context, &chosen, command.experiments.is_empty())?;
+    let lock = Lock::take(&command.out)?;
+    let requests = Requests::watch(&lock)?;
+    remove_unfinished(&command.out, &chosen);
+    // All data and records are read and checked before the first run: a typo shows at once, not after an hour.
+    let mut prepared = Vec::new();
+    let mut stores = BTreeMap::new();
+    for &experiment in &chosen {
+        let this = experiment.prepare(&context)?;
+        if let (Prepared::Ready(_), Entry::Vacant(place)) = (&this, stores.entry(experiment.store())) {
+            let store = place.insert(Store::open(&command.out, experiment.store())?);
+            store.warnings().iter().for_each(|warning| say(warning));
+        }
+        prepared.push((experiment, this));
+    }
+    let stop = requests.heed();
+
+    let mut page = Page::new(command, &context, &chosen, start);
+    let (mut sections, mut failures) = (Vec::new(), Vec::new());
+    let mut left: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
+    for (experiment, prepared) in prepared {
+        let id = experiment.id();
+        left.remove(0);
+        let done = match (prepared, stores.get_mut(experiment.store())) {
+            (Prepared::Ready(study), Some(store)) => {
+                attempt(|| carry_out(command, &context, experiment, &*study, store, stop))
+            }
+            (Prepared::Skipped(section), _) => {
+                notes(&section).for_each(|why| say(&format!("{id}: {why}")));
+                let written = section.write_figures(&command.out.join(id));
+                written.map(|()| Ended::Shown(section)).map_err(Into::into)
+            }
+            (Prepared::Ready(_), None) => continue,
+        };
+        match done {
+            Ok(Ended::Shown(section)) => sections.push(section),
+            Ok(Ended::Nothing) => {}
+            Ok(Ended::Stopped) => return Ok(ExitCode::from(STOPPED)),
+            Err(error) => {
+                say(&format!("{id}: FAILED: {error:#}"));
+                failures.push(format!("{id}: {error:#}"));
+                let section = failed(experiment, &context, &error);
+                // Figures of an earlier call are not of this one. What cannot be removed is said by the failure.
+                let _ = section.write_figures(&command.out.join(id));
+                sections.push(section);
+            }
+        }
+        // What comes after it may fail, or take days.
+        if !left.is_empty()
+            && let Err(error) = page.write(&sections, &left)
+        {
+            say(&format!("WARNING: {error:#}: the page is tried again after the next experiment"));
+        }
+    }
+    match page.write(&sections, &[]) {
+        Ok((path, claims)) => {
+            summarize(&claims);
+            say(&format!("{} written in {:.0} s", path.display(), start.elapsed().as_secs_f64()));
+        }
+        Err(error) => failures.push(format!("{error:#}")),
+    }
+    match &failures[..] {
+        [] => Ok(ExitCode::SUCCESS),
+        [error] => bail!("{error}"),
+        all => bail!("{} failures: {}", all.len(), all.join("; ")),
+    }
+}
+
+/// Removes files that killed processes did not finish. What cannot be removed is of no harm.
+fn remove_unfinished(out: &Path, chosen: &[&dyn Experiment]) {
+    let folders = chosen.iter().flat_map(|experiment| {
+        let store = out.join(experiment.store());
+        [out.join(experiment.id()), store.join("traces"), store]
+    });
+    for folder in folders.chain([out.to_owned()]) {
+        let _ = gmp_train::checkpoint::remove_unfinished(&folder);
+    }
+}
+
+/// What became of an experiment.
+enum Ended {
+    /// This is to be shown.
+    Shown(Section),
+    /// It has nothing to run.
+    Nothing,
+    /// The user stopped it, and was told what is kept.
+    Stopped,
+}
+
+fn carry_out(
+    command: &ReproCommand,
+    context: &Context,
+    experiment: &dyn Experiment,
+    study: &dyn Study,
+    store: &mut Store,
+    stop: &Stop,
+) -> Result<Ended> {
+    let (id, threads) = (experiment.id(), context.threads);
+    let mut stage = study.runs();
+    if stage.is_empty() && !experiment.methods().is_empty() {
+        let known = method::names(&experiment.methods());
+        say(&format!("{id}: nothing to run: its methods are {known}"));
+        return Ok(Ended::Nothing);
+    }
+    let mut runs: Vec<Run> = Vec::new();
+    loop {
+        for line in store.check_curves(&stage) {
+            say(&format!("WARNING: {id}: {line}"));
+        }
+        let done = execute(
+            id,
+            &stage,
+            |run| study.cost(run),
+            |run| study.carry_out(run, stop),
+            |record| study.kept(record),
+            store,
+            study.at_a_time(threads),
+            stop,
+        )?;
+        if let Done::Stopped { done, left } = done {
+            say(&format!(
+                "stopped: {} runs of {id} are kept in {}, {left} are left; the same command goes on from there",
+                runs.len() + done,
+                command.out.display()
+            ));
+            return Ok(Ended::Stopped);
+        }
+        runs.append(&mut stage);
+        let results = Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), store);
+        stage = study.more(&results);
+        if stage.is_empty() {
+            break;
+        }
+        say(&format!("{id}: the results so far ask for {} runs more", stage.len()));
+    }
+    if !runs.is_empty() {
+        store.rewrite(&runs)?;
+    }
+    let mut results = Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), store);
+    let Some(measurements) = study.measure(&results, threads, stop) else {
+        say(&format!("stopped: the runs of {id} are kept, its measurements are not"));
+        return Ok(Ended::Stopped);
+    };
+    results.measurements = measurements;
+    if !results.measurements.is_empty() {
+        let lines: String = results.measurements.iter().map(|line| format!("{line}\n")).collect();
+        let path = command.out.join(id).join("measurements.jsonl");
+        crate::report::write_atomically(&path, lines.as_bytes())?;
+    }
+    let mut section = study.report(context, &results);
+    for problem in results.problems() {
+        let note = format!("Curves of a finished run are missing here: {problem}");
+        say(&format!("WARNING: {id}: {note}"));
+        section.blocks.push(Block::Note(note));
+    }
+    section.write_figures(&command.out.join(id))?;
+    section.blocks.push(Block::Paragraph(sources(command, experiment, &section, runs.len())));
+    Ok(Ended::Shown(section))
+}
+
+/// By which command a section is made, and where its files are.
+fn sources(command: &ReproCommand, experiment: &dyn Experiment, section: &Section, runs: usize) -> String {
+    let id = experiment.id();
+    let mut text = format!("This section alone: {}", command.alone(id));
+    let mut files = Vec::new();
+    for block in &section.blocks {
+        if let Block::Figure(figure) = block {
+            files.push(format!("{id}/{}.svg and .png", figure.name));
+        }
+    }
+    if runs > 0 {
+        files.push(format!("{runs} runs in {}/runs.jsonl", experiment.store()));
+    }
+    if !files.is_empty() {
+        text += &format!(". In the output folder: {}", files.join(", "));
+    }
+    text + "."
+}
+
+/// What the page says of an experiment that could not be carried out. What a part of its runs says is not what it asks,
+/// so there are no results.
+fn failed(experiment: &dyn Experiment, context: &Context, error: &anyhow::Error) -> Section {
+    let why = format!(
+        "Failed: {error:#}. There are no results here until all of its runs are done. Those that are were kept: once the cause \
+         is mended, the same command goes on from them."
+    );
+    Section {
+        id: experiment.id().to_owned(),
+        title: experiment.title().to_owned(),
+        claims: experiment.untested(context, "The experiment failed."),
+        blocks: vec![Block::Note(why)],
+        ..Section::default()
+    }
+}
+
+fn notes(section: &Section) -> impl Iterator<Item = &str> {
+    section
+        .blocks
+        .iter()
+        .filter_map(|block| if let Block::Note(text) = block { Some(&text[..]) } else { None })
+}
+
+fn choose(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
+    if let Some(unknown) = names.iter().find(|name| REGISTRY.iter().all(|e| e.id() != name.as_str())) {
+        let known: Vec<&str> = REGISTRY.iter().map(|e| e.id()).collect();
+        bail!("there is no experiment \"{unknown}\"; expected some of {}", known.join(", "));
+    }
+    let wanted = |e: &&&dyn Experiment| names.is_empty() || names.iter().any(|name| name == e.id());
+    Ok(REGISTRY.iter().filter(wanted).copied().collect())
+}
+
+/// Refuses methods that an experiment does not have: of those that the user named every one must have some of them, of all
+/// experiments any one.
+fn check_methods(context: &Context, chosen: &[&dyn Experiment], are_all: bool) -> Result<()> {
+    let Some(named) = &context.methods else { return Ok(()) };
+    let mut without = chosen.iter().filter(|experiment| {
+        let known = experiment.methods();
+        !known.is_empty() && !named.iter().any(|method| known.contains(method))
+    });
+    match without.next() {
+        Some(experiment) if !are_all => bail!(
+            "{}: --method {}: it has none of them; its methods are {}",
+            experiment.id(),
+            method::names(named),
+            method::names(&experiment.methods())
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn list() -> Result<ExitCode> {
+    for experiment in REGISTRY {
+        let [quick, full] = experiment.duration();
+        let lines = [
+            format!("{:8} {}", experiment.id(), experiment.title()),
+            format!("         needs {}", experiment.needs()),
+            format!("         takes about {quick} (--profile quick), {full} (full) on two cores"),
+        ];
+        for line in lines {
+            if print(&line)?.is_break() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An option that none of the experiments heeds would be a promise that is not kept.
+fn refuse_unheeded(given: &[&str], chosen: &[&dyn Experiment]) -> Result<()> {
+    let unheeded =
+        given.iter().filter(|option| chosen.iter().all(|experiment| !experiment.options().contains(option)));
+    let said: Vec<String> = unheeded
+        .map(|option| {
+            let heeding = REGISTRY.iter().filter(|experiment| experiment.options().contains(option));
+            format!("{option} is for {}", heeding.map(|e| e.id()).collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
+    bail!("nothing of {} heeds these options: {}", named.join(", "), said.join("; "))
+}
+
+/// What holds and what does not, for those who read no further than the terminal: the claims against all baselines
+/// together that the page stands on, and those of the theory.
+fn summarize(claims: &[Claim]) {
+    for claim in claims
+        .iter()
+        .filter(|claim| claim.n > 0 && (claim.headline && claim.each || claim.subject.is_empty()))
+    {
+        let told = if claim.tested.is_empty() { &claim.statement } else { &claim.tested };
+        let mut line = format!("{:13} {}: {told}", claim.outcome.to_string(), claim.figure);
+        for part in
+            [&claim.dataset, &claim.protocol, &claim.rates].into_iter().filter(|part| !part.is_empty())
+        {
+            line += &format!(" · {part}");
+        }
+        say(&line);
+    }
+}

@@ -1,0 +1,102 @@
+//! The page, the claims and the manifest of one call.
+
+use super::ReproCommand;
+use super::time::{now, utc};
+use crate::claim::{self, Claim, forest, markdown, summary};
+use crate::experiment::ask::correct_for_all;
+use crate::experiment::{Context, Experiment, Profile, REGISTRY};
+use crate::report::html::{Report, Section};
+use anyhow::{Context as _, Result};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// What one call writes, again after each experiment.
+pub(super) struct Page<'a> {
+    command: &'a ReproCommand,
+    context: &'a Context,
+    chosen: &'a [&'static dyn Experiment],
+    start: Instant,
+    manifest: Option<serde_json::Value>,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(
+        command: &'a ReproCommand,
+        context: &'a Context,
+        chosen: &'a [&'static dyn Experiment],
+        start: Instant,
+    ) -> Self {
+        Self { command, context, chosen, start, manifest: None }
+    }
+
+    /// Writes everything; `left` are the experiments that are still to come.
+    pub(super) fn write(&mut self, sections: &[Section], left: &[&str]) -> Result<(PathBuf, Vec<Claim>)> {
+        let Self { command, context, start, .. } = *self;
+        let manifest = self
+            .manifest
+            .get_or_insert_with(|| command.manifest(context, self.chosen, context.threads, start));
+        (manifest["seconds"], manifest["date"]) = (start.elapsed().as_secs().into(), utc(now()).into());
+        let bytes = serde_json::to_vec_pretty(manifest).context("the manifest as JSON")?;
+        crate::report::write_atomically(&command.out.join("manifest.json"), &bytes)?;
+        let text =
+            |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let entries = manifest.as_object().into_iter().flatten();
+        let manifest = entries.map(|(key, value)| (key.clone(), text(value))).collect();
+        let claims = self.claims(sections, left);
+        claim::write(&claims, &command.out)?;
+        crate::report::write_atomically(&command.out.join("claims.md"), markdown::table(&claims).as_bytes())?;
+        let mut summary = summary::sentences(&claims);
+        summary.push(scope(context, left));
+        let picture = forest::figure(&claims);
+        if let Some(figure) = &picture {
+            figure.write(&command.out)?;
+        }
+        let page = Report {
+            title: "Geometric Parameterization for ReLU Networks: what reproduces".to_owned(),
+            summary,
+            claims: claims.clone(),
+            picture,
+            sections: sections.to_vec(),
+            manifest,
+        };
+        Ok((page.write(&command.out)?, claims))
+    }
+
+    /// Every claim of every experiment, in the order of the paper.
+    fn claims(&self, sections: &[Section], left: &[&str]) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        for experiment in REGISTRY {
+            let id = experiment.id();
+            let is_chosen = self.chosen.iter().any(|chosen| chosen.id() == id);
+            if let Some(section) = sections.iter().find(|section| section.id == id) {
+                claims.extend(section.claims.iter().cloned());
+            } else if left.contains(&id) {
+                claims
+                    .extend(experiment.untested(self.context, "It was still to come when this was written."));
+            } else if is_chosen {
+                claims.extend(experiment.untested(self.context, "--method leaves out all of its methods."));
+            } else {
+                claims.extend(experiment.untested(self.context, "This call did not ask for it."));
+            }
+        }
+        correct_for_all(&mut claims);
+        claims
+    }
+}
+
+/// On what the sentences of the page stand.
+fn scope(context: &Context, left: &[&str]) -> String {
+    let mut scope = match context.profile {
+        Profile::Quick => {
+            "This is the quick profile: two learning rates, small sets in full and large ones in brief, small networks on \
+             images. The whole grid of learning rates: --profile full."
+        }
+        Profile::Full => "This is the full profile.",
+    }
+    .to_owned();
+    scope += " Every number on this page was measured by the runs named at its end.";
+    if !left.is_empty() {
+        scope += &format!(" Unfinished: when this page was written, {} were to come.", left.join(", "));
+    }
+    scope
+}

@@ -1,0 +1,432 @@
+//! What a run measures beside its result: how far boundaries moved, how smoothly, how well they are spread, and how fast the
+//! loss fell.
+
+use super::number;
+use gmp_train::{BoundaryChanges, Change};
+use serde::{Deserialize, Serialize};
+
+/// Everything that is measured of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measures {
+    /// The hidden units' boundaries in evaluation: under BN with its running statistics, which lag behind. `None` where
+    /// they were not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Stability>,
+    /// The boundaries in training: under BN with the statistics of the training samples (of the first
+    /// [`BATCH_ROWS`](super::measures::BATCH_ROWS), where there are more) at that moment. `None` where there is no
+    /// normalization over the batch, so that they are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Stability>,
+    /// How fast the training loss fell.
+    pub convergence: Convergence,
+    /// Epochs carried out when the learning rate fell, each time.
+    pub reductions: Vec<usize>,
+}
+
+/// Most training samples whose statistics make BN's boundary.
+pub const BATCH_ROWS: usize = 1024;
+
+impl Measures {
+    /// The boundaries of the network that was trained: with the batch's statistics where there are any.
+    #[must_use]
+    pub fn in_training(&self) -> Option<&Stability> {
+        self.batch.as_ref().or(self.running.as_ref())
+    }
+}
+
+/// How far the boundaries of a layer moved, how smoothly, and how they are spread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stability {
+    /// Movement of the spatial location, ‖φ_t − φ_{t−1}‖ per epoch.
+    pub location: Windows,
+    /// Turn of the normal per epoch, in radians.
+    pub direction: Windows,
+    /// log₂ of the length of a unit's path over the distance between its ends, the median over the units that moved: 0 for
+    /// straight paths, 1 for a path of twice the distance. NaN where none moved.
+    #[serde(with = "number")]
+    pub tortuosity: f64,
+    /// Unit-epochs without a finite movement, which are left out of everything else.
+    pub undefined: usize,
+    /// How the spatial locations are spread over the range of the training inputs; `None` for more than two inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+}
+
+/// A movement, in three windows of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Windows {
+    /// In the epochs before the learning rate fell for the first time: at one rate.
+    pub before_reduction: OverUnits,
+    /// Over the whole run, each epoch's movement divided by its learning rate.
+    pub per_rate: OverUnits,
+    /// Over the whole run as it is, however its rate fell.
+    pub whole: OverUnits,
+}
+
+/// Three ways to sum a movement up over the units of a layer. The theory bounds the maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OverUnits {
+    /// Of the largest movement of an epoch.
+    pub max: OverEpochs,
+    /// Of the mean over units.
+    pub mean: OverEpochs,
+    /// Of the median over units.
+    pub median: OverEpochs,
+}
+
+/// Three ways to sum a movement up over epochs, each as a log₂, so that differences are bits.
+///
+/// Movements below 2⁻²⁰ count as 2⁻²⁰ ([`FLOOR`]): an epoch in which nothing moved has no logarithm, and movements that
+/// nobody sees must not decide. All are NaN where there was no epoch with a finite movement.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OverEpochs {
+    /// log₂ of the mean over epochs: of the length of the path, which a few jumps may make up.
+    #[serde(with = "number")]
+    pub log_of_mean: f64,
+    /// Mean over epochs of log₂: what a logarithmic axis shows.
+    #[serde(with = "number")]
+    pub mean_of_log: f64,
+    /// log₂ of the largest epoch.
+    #[serde(with = "number")]
+    pub largest: f64,
+}
+
+/// The least movement that counts.
+pub const FLOOR: f64 = 1.0 / (1 << 20) as f64;
+
+impl OverEpochs {
+    fn of(movements: impl Iterator<Item = f64>) -> Self {
+        let (mut count, mut sum, mut logs, mut largest) = (0.0, 0.0, 0.0, f64::NAN);
+        for movement in movements.filter(|x| x.is_finite()) {
+            count += 1.0;
+            sum += movement;
+            logs += movement.max(FLOOR).log2();
+            largest = movement.max(largest);
+        }
+        let log = |x: f64| if x.is_nan() { x } else { x.max(FLOOR).log2() };
+        Self { log_of_mean: log(sum / count), mean_of_log: logs / count, largest: log(largest) }
+    }
+}
+
+impl Windows {
+    /// Sums up the changes of every epoch, which had these learning rates.
+    ///
+    /// # Panics
+    /// If there are not as many rates as changes.
+    #[must_use]
+    pub fn of(changes: &[Change], rates: &[f64]) -> Self {
+        assert_eq!(changes.len(), rates.len(), "one learning rate per epoch");
+        let first = rates.iter().take_while(|rate| **rate == rates[0]).count();
+        let over_units = |epochs: usize, per_rate: bool| {
+            let of = |number: fn(&Change) -> f64| {
+                let pairs = changes[..epochs].iter().zip(rates);
+                OverEpochs::of(pairs.map(|(c, rate)| number(c) / if per_rate { *rate } else { 1.0 }))
+            };
+            OverUnits { max: of(|c| c.max), mean: of(|c| c.mean), median: of(|c| c.median) }
+        };
+        Self {
+            before_reduction: over_units(first, false),
+            per_rate: over_units(changes.len(), true),
+            whole: over_units(changes.len(), false),
+        }
+    }
+}
+
+impl Stability {
+    /// Sums up what was watched; `ranges` are the least and the largest training input of each coordinate.
+    #[must_use]
+    pub fn of(changes: &BoundaryChanges<f64>, ranges: &[(f64, f64)]) -> Self {
+        let units = changes.path.len();
+        let paths = changes.path.iter().zip(changes.displacement());
+        let mut ratios: Vec<f64> = paths.filter(|(path, _)| **path > 0.0).map(|(path, d)| path / d).collect();
+        ratios.sort_by(f64::total_cmp);
+        let tortuosity = ratios.get(ratios.len() / 2).map_or(f64::NAN, |ratio| ratio.max(1.0).log2());
+        let spread = |locations: &[f64]| Spread::of(locations, units, ranges);
+        Self {
+            location: Windows::of(&changes.location, &changes.rates),
+            direction: Windows::of(&changes.direction, &changes.rates),
+            tortuosity,
+            undefined: changes.undefined,
+            coverage: spread(changes.start())
+                .zip(spread(changes.end()))
+                .map(|(start, end)| Coverage { start, end }),
+        }
+    }
+}
+
+/// How the spatial locations of a layer are spread, before training and after its last epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Before training.
+    pub start: Spread,
+    /// After the last epoch.
+    pub end: Spread,
+}
+
+/// How points are spread over a range.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Share of equal cells of the range that hold at least one point: of [`CELLS`] intervals in one dimension, of
+    /// squares in two.
+    pub cells: f64,
+    /// Star discrepancy: the largest difference, over boxes with a corner at the range's lower ends, between the share of
+    /// points in the box and the share of the range that it is. 0 for points that are spread evenly, 1 for points all
+    /// outside.
+    pub discrepancy: f64,
+}
+
+/// Cells along each axis, in one dimension and in two.
+pub const CELLS: [usize; 2] = [40, 5];
+
+impl Spread {
+    /// Of `points`, one column per point and one row per coordinate. `None` unless there are one or two coordinates and
+    /// points, and every range has a length. A point that is not finite is outside.
+    #[must_use]
+    pub fn of(points: &[f64], count: usize, ranges: &[(f64, f64)]) -> Option<Self> {
+        let cells = *CELLS.get(ranges.len().checked_sub(1)?)?;
+        if count == 0 || !ranges.iter().all(|(low, high)| high > low) {
+            return None;
+        }
+        // Shares of the range; a second coordinate of 0 where there is one only.
+        let place = |axis: usize, j: usize| {
+            ranges.get(axis).map_or(0.0, |(low, high)| (points[axis * count + j] - low) / (high - low))
+        };
+        let places: Vec<[f64; 2]> = (0..count).map(|j| [place(0, j), place(1, j)]).collect();
+        let inside = places.iter().filter(|place| place.iter().all(|x| (0.0..=1.0).contains(x)));
+        let cell = |x: f64| ((x * cells as f64) as usize).min(cells - 1);
+        let mut occupied: Vec<[usize; 2]> = inside.map(|place| place.map(cell)).collect();
+        occupied.sort_unstable();
+        occupied.dedup();
+        let corners = |axis: usize| -> Vec<f64> {
+            let ends = places.iter().map(move |place| place[axis]).filter(|x| (0.0..=1.0).contains(x));
+            ends.chain([1.0]).collect()
+        };
+        let right = corners(0);
+        let upper = if ranges.len() == 2 { corners(1) } else { vec![1.0] };
+        let mut discrepancy: f64 = 0.0;
+        for &x in &right {
+            for &y in &upper {
+                let held = |is_below: fn(f64, f64) -> bool| {
+                    let is_held = |place: &&[f64; 2]| {
+                        let is_in = |axis: usize, corner| place[axis] >= 0.0 && is_below(place[axis], corner);
+                        is_in(0, x) && (ranges.len() == 1 || is_in(1, y))
+                    };
+                    places.iter().filter(is_held).count() as f64 / count as f64
+                };
+                for share in [held(|a, b| a <= b), held(|a, b| a < b)] {
+                    discrepancy = discrepancy.max((share - x * y).abs());
+                }
+            }
+        }
+        Some(Self { cells: occupied.len() as f64 / cells.pow(ranges.len() as u32) as f64, discrepancy })
+    }
+}
+
+/// The least and the largest number of each column of a row-major matrix.
+#[must_use]
+pub fn ranges(inputs: &[f64], columns: usize) -> Vec<(f64, f64)> {
+    let column = |i: usize| inputs.iter().skip(i).step_by(columns);
+    let range =
+        |i| column(i).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (x.min(low), x.max(high)));
+    (0..columns).map(range).collect()
+}
+
+/// When the training loss first reached each of a ladder of targets, which are the same for all runs: 2^(k/8), so that
+/// each is 8% below the one before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Convergence {
+    /// The k of the first target: the lowest that the first epoch's loss reached.
+    pub first: i32,
+    /// Epochs carried out when the loss reached that target, and those below it, one after the other, as far as it fell.
+    pub epochs: Vec<usize>,
+}
+
+/// Steps of the ladder in a factor of two.
+const STEPS: i32 = 8;
+/// The lowest target: a loss of 0 reaches them all.
+const LOWEST: i32 = -50 * STEPS;
+
+impl Convergence {
+    /// Of the mean training losses of every epoch. A loss that is not finite reaches nothing.
+    #[must_use]
+    pub fn of(losses: &[f64]) -> Self {
+        let mut found = Self::default();
+        for (epoch, &loss) in losses.iter().enumerate().filter(|(_, loss)| loss.is_finite()) {
+            if found.epochs.is_empty() {
+                found.first = Self::step(loss);
+                found.epochs.push(epoch + 1);
+            }
+            // The next target is the one below all that were reached.
+            while loss <= target(found.first - found.epochs.len() as i32)
+                && found.first - found.epochs.len() as i32 >= LOWEST
+            {
+                found.epochs.push(epoch + 1);
+            }
+        }
+        found
+    }
+
+    /// The lowest target that a run with this loss reached.
+    #[must_use]
+    pub fn target(loss: f64) -> f64 {
+        target(Self::step(loss))
+    }
+
+    /// Epochs until the training loss first was at most `target`, of the ladder of [`Convergence::target`]; another number
+    /// is taken for the next target below it. `None` where it never was: a censored run.
+    #[must_use]
+    pub fn epochs_to(&self, target: f64) -> Option<usize> {
+        // A target of the ladder must be its own step, whatever the logarithm is rounded to.
+        let step = (f64::from(STEPS) * target.log2() + 1e-6).floor() as i32;
+        self.epochs.get(usize::try_from(self.first - step).unwrap_or(0)).copied()
+    }
+
+    fn step(loss: f64) -> i32 {
+        ((f64::from(STEPS) * loss.log2() - 1e-6).ceil() as i32).max(LOWEST)
+    }
+}
+
+fn target(step: i32) -> f64 {
+    (f64::from(step) / f64::from(STEPS)).exp2()
+}
+
+/// Epochs carried out when the learning rate of the next one was lower.
+#[must_use]
+pub fn reductions(rates: &[f64]) -> Vec<usize> {
+    (1..rates.len()).filter(|&epoch| rates[epoch] < rates[epoch - 1]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn close(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+    }
+
+    fn change(mean: f64, median: f64, max: f64) -> Change {
+        Change { mean, median, max }
+    }
+
+    /// Four epochs, the last two at a tenth of the rate, by hand.
+    #[test]
+    fn windows_of_movement() {
+        let changes = [
+            change(1.0, 0.5, 4.0),
+            change(4.0, 0.0, 16.0),
+            change(f64::NAN, f64::NAN, f64::NAN),
+            change(0.25, 0.25, 1.0),
+        ];
+        let windows = Windows::of(&changes, &[0.5, 0.5, 0.25, 0.25]);
+        let first = windows.before_reduction;
+        close(first.mean.log_of_mean, 2.5_f64.log2());
+        close(first.mean.mean_of_log, 1.0); // (0 + 2)/2
+        close(first.max.largest, 4.0);
+        // Nothing moved in the second epoch: 2⁻²⁰.
+        close(first.median.mean_of_log, (-1.0 - 20.0) / 2.0);
+        close(first.median.log_of_mean, -2.0);
+        // 2, 8 and 1, in log₂ 1, 3 and 0; the epoch without a number is left out.
+        let per_rate = windows.per_rate;
+        close(per_rate.mean.log_of_mean, (11.0_f64 / 3.0).log2());
+        close(per_rate.mean.mean_of_log, 4.0 / 3.0);
+        close(per_rate.max.largest, 5.0);
+        close(windows.whole.mean.log_of_mean, 1.75_f64.log2());
+        close(windows.whole.max.mean_of_log, (2.0 + 4.0 + 0.0) / 3.0);
+        let none = Windows::of(&[], &[]);
+        assert!(none.whole.mean.log_of_mean.is_nan() && none.whole.max.largest.is_nan());
+        let still = Windows::of(&[change(0.0, 0.0, 0.0)], &[0.1]);
+        assert_eq!((still.whole.max.largest, still.whole.mean.log_of_mean), (-20.0, -20.0));
+    }
+
+    /// A median of two numbers is not the mean of their logarithms: the measures of a path and of an axis differ.
+    #[test]
+    fn a_jump_makes_up_a_path_and_not_an_axis() {
+        let mut changes = vec![change(0.001, 0.001, 0.001); 999];
+        changes.push(change(1000.0, 1000.0, 1000.0));
+        let whole = Windows::of(&changes, &[0.1; 1000]).whole.mean;
+        assert!(whole.log_of_mean > 0.0 && whole.mean_of_log < -9.0, "{whole:?}");
+    }
+
+    #[test]
+    fn spread_on_a_line() {
+        // Forty points in the middles of the cells.
+        let even: Vec<f64> = (0..40).map(|k| -10.0 + 0.25 + 0.5 * f64::from(k)).collect();
+        let spread = Spread::of(&even, 40, &[(-10.0, 10.0)]).unwrap();
+        close(spread.cells, 1.0);
+        close(spread.discrepancy, 1.0 / 80.0);
+        // All at 0: half of the range below has nothing, and the other half all.
+        let spread = Spread::of(&[0.0; 5], 5, &[(-10.0, 10.0)]).unwrap();
+        close(spread.cells, 1.0 / 40.0);
+        close(spread.discrepancy, 0.5);
+        // Outside, not finite, and one at the upper end, which belongs to the last cell.
+        let spread = Spread::of(&[-11.0, f64::NAN, f64::INFINITY, 10.0], 4, &[(-10.0, 10.0)]).unwrap();
+        close(spread.cells, 1.0 / 40.0);
+        close(spread.discrepancy, 1.0);
+        assert!(Spread::of(&[], 0, &[(0.0, 1.0)]).is_none());
+        assert!(Spread::of(&[0.0], 1, &[(1.0, 1.0)]).is_none());
+        assert!(Spread::of(&[0.0; 3], 1, &[(0.0, 1.0); 3]).is_none());
+    }
+
+    #[test]
+    fn spread_in_the_plane() {
+        // Two points in one cell, one in another, one outside: rows of coordinates.
+        let points = [0.1, 0.15, 0.9, 2.0, 0.1, 0.05, 0.9, 0.5];
+        let spread = Spread::of(&points, 4, &[(0.0, 1.0), (0.0, 1.0)]).unwrap();
+        close(spread.cells, 2.0 / 25.0);
+        // By all boxes of a fine grid, which comes as near as its step.
+        let places = [(0.1, 0.1), (0.15, 0.05), (0.9, 0.9), (2.0, 0.5)];
+        let mut largest: f64 = 0.0;
+        for a in 0..=200 {
+            for b in 0..=200 {
+                let (x, y) = (f64::from(a) / 200.0, f64::from(b) / 200.0);
+                let held = places.iter().filter(|(p, q)| *p < x && *q < y).count() as f64 / 4.0;
+                largest = largest.max((held - x * y).abs());
+            }
+        }
+        assert!((spread.discrepancy - largest).abs() < 0.011, "{} and {largest}", spread.discrepancy);
+    }
+
+    #[test]
+    fn ranges_are_those_of_columns() {
+        assert_eq!(ranges(&[1.0, 5.0, -2.0, 7.0, 0.0, 6.0], 2), [(-2.0, 1.0), (5.0, 7.0)]);
+    }
+
+    #[test]
+    fn epochs_until_a_target() {
+        let losses = [1.0, f64::NAN, 0.9, 1.1, 0.5, 0.4];
+        let convergence = Convergence::of(&losses);
+        assert_eq!(convergence.epochs_to(1.0), Some(1));
+        assert_eq!(convergence.epochs_to(8.0), Some(1));
+        // 2^(−1/8) = 0.917, 2^(−2/8) = 0.841.
+        assert_eq!(convergence.epochs_to((-0.125_f64).exp2()), Some(3));
+        assert_eq!(convergence.epochs_to((-0.25_f64).exp2()), Some(5));
+        assert_eq!(convergence.epochs_to(0.5), Some(5));
+        // The last loss reached 2^(−10/8) = 0.420, and no less.
+        assert_eq!(Convergence::target(0.4), (-1.25_f64).exp2());
+        assert_eq!(convergence.epochs_to(Convergence::target(0.4)), Some(6));
+        assert_eq!(convergence.epochs_to((-1.375_f64).exp2()), None);
+        // Every target of the ladder, against the losses themselves.
+        for step in -10..=0 {
+            let target = target(step);
+            let expected = losses.iter().position(|loss| *loss <= target).map(|at| at + 1);
+            assert_eq!(convergence.epochs_to(target), expected, "{target}");
+        }
+        assert_eq!(Convergence::of(&[f64::NAN]).epochs_to(1.0), None);
+        assert_eq!(Convergence::of(&[1.0, 0.0]).epochs_to(1e-9), Some(2));
+    }
+
+    #[test]
+    fn reductions_are_counted_as_keras_prints_them() {
+        assert_eq!(reductions(&[0.1, 0.1, 0.01, 0.01, 0.001]), [2, 4]);
+        assert!(reductions(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_finite_survives_json() {
+        let none = OverEpochs::of(std::iter::empty());
+        let json = serde_json::to_string(&none).unwrap();
+        let read: OverEpochs = serde_json::from_str(&json).unwrap();
+        assert!(read.mean_of_log.is_nan(), "{json}");
+    }
+}
