@@ -31,14 +31,34 @@ fn what_is_not_asked_for_is_not_tested() {
     let objects: Vec<Value> = serde_json::from_str(&text).unwrap();
     for object in &objects {
         for key in [
-            "id", "origin", "figure", "statement", "dataset", "baseline", "rates", "protocol", "n", "estimate", "low",
-            "high", "smallest", "outcome", "reason", "population", "quantity", "generated", "runs",
+            "id",
+            "origin",
+            "figure",
+            "statement",
+            "dataset",
+            "baseline",
+            "rates",
+            "protocol",
+            "n",
+            "estimate",
+            "low",
+            "high",
+            "smallest",
+            "outcome",
+            "reason",
+            "population",
+            "quantity",
+            "generated",
+            "runs",
         ] {
             assert!(object.get(key).is_some(), "{object} has no {key}");
         }
         assert!(["paper", "mathematics", "ours"].contains(&object["origin"].as_str().unwrap()));
         assert_eq!((&object["outcome"], &object["n"]), (&Value::from("not tested"), &Value::from(0)));
-        assert!(!object["reason"].as_str().unwrap().is_empty() && !object["statement"].as_str().unwrap().is_empty());
+        assert!(
+            !object["reason"].as_str().unwrap().is_empty()
+                && !object["statement"].as_str().unwrap().is_empty()
+        );
     }
     assert_eq!(ids(&claims).len(), claims.len(), "two claims have one id");
     for experiment in REGISTRY.iter().filter(|experiment| experiment.id() != "fig5") {
@@ -55,7 +75,9 @@ fn what_is_not_asked_for_is_not_tested() {
 fn what_has_no_data_is_not_tested() {
     let folder = tempfile::tempdir().unwrap();
     let claims = repro(&["table1", "table3"], folder.path(), folder.path());
-    for (prefix, word) in [("table1.", "data fetch uci"), ("table3.", "ILSVRC"), ("fig2.", "did not ask for it")] {
+    for (prefix, word) in
+        [("table1.", "data fetch uci"), ("table3.", "ILSVRC"), ("fig2.", "did not ask for it")]
+    {
         let of: Vec<&Claim> = claims.iter().filter(|claim| claim.id.starts_with(prefix)).collect();
         assert!(!of.is_empty());
         for claim in of {
@@ -119,13 +141,17 @@ fn options_narrow_what_is_tested_and_not_what_is_claimed() {
 #[test]
 fn seeds_and_smallest_effects_are_the_user_s() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["fig3", "--seeds", "2", "--first-seed", "7", "--lr", "0.1", "--smallest", "accuracy=0.5,movement=2"];
+    let arguments =
+        ["fig3", "--seeds", "2", "--first-seed", "7", "--lr", "0.1", "--smallest", "accuracy=0.5,movement=2"];
     let claims = repro(&arguments, folder.path(), folder.path());
     let tested: Vec<&Claim> = claims.iter().filter(|claim| claim.n > 0).collect();
-    assert!(!tested.is_empty() && tested.iter().all(|claim| claim.runs.iter().all(|runs| runs.seeds == [7, 8])));
+    assert!(
+        !tested.is_empty() && tested.iter().all(|claim| claim.runs.iter().all(|runs| runs.seeds == [7, 8]))
+    );
     assert!(tested.iter().all(|claim| claim.generated && claim.dataset == "banana-generated"));
     for claim in tested {
-        let expected = if claim.question.contains("accuracy") || claim.question.contains("sphere") { 0.5 } else { 2.0 };
+        let expected =
+            if claim.question.contains("accuracy") || claim.question.contains("sphere") { 0.5 } else { 2.0 };
         assert_eq!(claim.smallest, Some(expected), "{}", claim.id);
     }
     // The paper's sets are claims too.

@@ -23,7 +23,8 @@ pub fn table(claims: &[Claim]) -> String {
         }
     }
     let mut table =
-        "| claim, against each baseline | data, protocol | outcome by learning rates |\n|---|---|---|\n".to_owned();
+        "| claim, against each baseline | data, protocol | outcome by learning rates |\n|---|---|---|\n"
+            .to_owned();
     for (what, data, outcomes) in rows {
         let _ = writeln!(table, "| {what} | {data} | {} |", outcomes.join("; "));
     }

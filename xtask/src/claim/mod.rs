@@ -208,11 +208,6 @@ impl Claim {
         if self.estimate.is_none() && self.interval().is_none() {
             return "–".to_owned();
         }
-        format!(
-            "{} [{}, {}]",
-            show(self.estimate, "diverged"),
-            show(self.low, "−∞"),
-            show(self.high, "∞")
-        )
+        format!("{} [{}, {}]", show(self.estimate, "diverged"), show(self.low, "−∞"), show(self.high, "∞"))
     }
 }

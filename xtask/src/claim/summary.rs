@@ -146,7 +146,13 @@ mod tests {
             headline: true,
             each: true,
             n: 50,
-            ..Claim::untested("fig2.rmse", Origin::Paper, "Figure 2(d)–(g)", "Smaller RMSE values are better.", "")
+            ..Claim::untested(
+                "fig2.rmse",
+                Origin::Paper,
+                "Figure 2(d)–(g)",
+                "Smaller RMSE values are better.",
+                "",
+            )
         }
     }
 
@@ -165,7 +171,11 @@ mod tests {
              with all at 0.1."
         );
         assert!(said[1].starts_with("Does not hold") && said[1].contains("with all at 0.01"), "{}", said[1]);
-        assert!(said[2].contains("3 are decided, 1 are open") && said[2].contains("1 comparison."), "{}", said[2]);
+        assert!(
+            said[2].contains("3 are decided, 1 are open") && said[2].contains("1 comparison."),
+            "{}",
+            said[2]
+        );
         assert_eq!(said.len(), 3);
         assert!(sentences(&[]).is_empty());
     }

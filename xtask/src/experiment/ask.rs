@@ -28,7 +28,12 @@ pub struct Asker<'a> {
 impl Asker<'_> {
     /// All claims of these questions and data, those that were not tested among them.
     #[must_use]
-    pub fn ask(&self, questions: &[Question], data: &[Data<'_>], results: Option<&Results<'_>>) -> Vec<Claim> {
+    pub fn ask(
+        &self,
+        questions: &[Question],
+        data: &[Data<'_>],
+        results: Option<&Results<'_>>,
+    ) -> Vec<Claim> {
         let mut claims = Vec::new();
         for question in questions {
             for &protocol in question.protocols {
@@ -191,9 +196,13 @@ fn set_interval(claim: &mut Claim, estimate: f64, low: f64, high: f64) {
 fn outcome_in_words(judgement: &Judgement) -> Vec<String> {
     let mut said = Vec::new();
     match judgement.outcome {
-        Outcome::Supported => said.push("The whole interval is beyond the smallest effect that matters.".to_owned()),
+        Outcome::Supported => {
+            said.push("The whole interval is beyond the smallest effect that matters.".to_owned())
+        }
         Outcome::Contradicted => {
-            said.push("The whole interval is beyond the smallest effect that matters, the other way.".to_owned());
+            said.push(
+                "The whole interval is beyond the smallest effect that matters, the other way.".to_owned(),
+            );
         }
         Outcome::Equivalent if judgement.negligible => {
             said.push("There is a difference, and it is smaller than one that matters.".to_owned());
@@ -269,10 +278,8 @@ fn over_sets(claims: &[Claim]) -> Option<Claim> {
     let first = claims.first()?;
     let smallest = first.smallest?;
     let tested: Vec<&Claim> = claims.iter().filter(|claim| claim.n >= FEWEST_SEEDS).collect();
-    let studies: Vec<Study> = tested
-        .iter()
-        .filter_map(|claim| Study::of(claim.judgement.as_ref()?, ALPHA))
-        .collect();
+    let studies: Vec<Study> =
+        tested.iter().filter_map(|claim| Study::of(claim.judgement.as_ref()?, ALPHA)).collect();
     let mut parts: Vec<&str> = first.id.split('/').collect();
     parts[1] = "pooled";
     let mut claim = Claim {
@@ -306,7 +313,11 @@ fn over_sets(claims: &[Claim]) -> Option<Claim> {
         pooled.studies,
         100.0 * pooled.heterogeneity,
         if negligible { "; the difference is smaller than one that matters" } else { "" },
-        if lost > 0 { format!(" {lost} sets have no standard error and are left out.") } else { String::new() }
+        if lost > 0 {
+            format!(" {lost} sets have no standard error and are left out.")
+        } else {
+            String::new()
+        }
     );
     Some(claim)
 }

@@ -239,7 +239,13 @@ impl Design {
 
     /// The claims on the results.
     #[must_use]
-    pub fn claims(&self, context: &Context, data: &[Data<'_>], results: &Results<'_>, pools: bool) -> Vec<Claim> {
+    pub fn claims(
+        &self,
+        context: &Context,
+        data: &[Data<'_>],
+        results: &Results<'_>,
+        pools: bool,
+    ) -> Vec<Claim> {
         let mut equal = context.default_rates();
         for set in &self.sets {
             for &method in &self.methods {
@@ -248,8 +254,7 @@ impl Design {
         }
         equal.sort_by(f64::total_cmp);
         equal.dedup();
-        let asker =
-            Asker { context, methods: &self.methods, equal: &equal, store: self.experiment, pools };
+        let asker = Asker { context, methods: &self.methods, equal: &equal, store: self.experiment, pools };
         asker.ask(&self.questions, data, Some(results))
     }
 
@@ -259,8 +264,7 @@ impl Design {
         let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for set in &self.sets {
             for key in self.cells(set, &results.rates(set.id(), method::GMP)) {
-                let cell =
-                    Cell { set: set.id(), method: key.0, lr: f64::from_bits(key.1), protocol: key.2 };
+                let cell = Cell { set: set.id(), method: key.0, lr: f64::from_bits(key.1), protocol: key.2 };
                 let count = results.of(cell).count();
                 if count > 0 {
                     let range = counts.entry(&set.name).or_insert((count, count));

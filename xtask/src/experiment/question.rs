@@ -147,13 +147,13 @@ impl Question {
             Rate::Equal(lr) => [lr; 2],
             Rate::Chosen => {
                 let tables = methods.map(|method| self.tried(results, set, method, protocol, before));
-                let least = |table: &BTreeMap<u64, Vec<Tried>>| table.values().map(Vec::len).min().unwrap_or(0);
+                let least =
+                    |table: &BTreeMap<u64, Vec<Tried>>| table.values().map(Vec::len).min().unwrap_or(0);
                 return tables.iter().all(|table| least(table) > 1).then_some(Sides::Chosen(tables));
             }
         };
         let number = |(method, lr): (MethodId, f64)| {
-            let mut numbers =
-                results.by_seed(Cell { set, method, lr, protocol }, self.quantity.number);
+            let mut numbers = results.by_seed(Cell { set, method, lr, protocol }, self.quantity.number);
             numbers.retain(|seed, _| *seed < before);
             numbers
         };

@@ -204,7 +204,13 @@ impl Study for Uci {
         };
         for &protocol in &self.design.protocols {
             let equal = self.design.grid.iter().map(|lr| Rate::Equal(*lr));
-            blocks.extend([Rate::Paper].into_iter().chain(equal).chain([Rate::Chosen]).map(|rate| table(protocol, rate)));
+            blocks.extend(
+                [Rate::Paper]
+                    .into_iter()
+                    .chain(equal)
+                    .chain([Rate::Chosen])
+                    .map(|rate| table(protocol, rate)),
+            );
         }
         blocks.push(Block::Figure(self.rates_figure(results, methods)));
         let names: Vec<&str> = sets.iter().map(|set| set.name).collect();

@@ -46,11 +46,14 @@ impl Experiment for Table2 {
     }
 
     fn untested(&self, context: &Context, why: &str) -> Vec<Claim> {
-        let (caption, names) = (&CAPTIONS[1], &[
-            "imagenet32, width 1, batch 256",
-            "imagenet32, width 1, batch 512",
-            "imagenet32, width 1, batch 1024",
-        ]);
+        let (caption, names) = (
+            &CAPTIONS[1],
+            &[
+                "imagenet32, width 1, batch 256",
+                "imagenet32, width 1, batch 512",
+                "imagenet32, width 1, batch 1024",
+            ],
+        );
         caption.untested(context, &caption.accuracy(), names, &[], why)
     }
 }

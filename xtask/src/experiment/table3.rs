@@ -67,7 +67,9 @@ impl Experiment for Table3 {
         };
         if !context.protocols.contains(&Protocol::Paper) {
             let claims = self.untested(context, images::ONE_PROTOCOL);
-            return Ok(Prepared::Skipped(self.section(claims, vec![Block::Note(images::ONE_PROTOCOL.to_owned())])));
+            return Ok(Prepared::Skipped(
+                self.section(claims, vec![Block::Note(images::ONE_PROTOCOL.to_owned())]),
+            ));
         }
         if !folder.join("train").is_dir() {
             let how = format!(

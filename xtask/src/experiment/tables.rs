@@ -4,9 +4,9 @@ use crate::method::MethodId;
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel};
 use crate::report::html::Table;
 use crate::report::number::{number, rate};
+use crate::run::Protocol;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::trace::Movement;
-use crate::run::Protocol;
 use crate::statistics::Summary;
 
 /// At which learning rate a method is shown.

@@ -65,8 +65,7 @@ pub(super) fn write(out: &mut String, claims: &[Claim]) {
             }
         }
         for question in questions {
-            let of: Vec<&Claim> =
-                claims.iter().copied().filter(|claim| claim.question == question).collect();
+            let of: Vec<&Claim> = claims.iter().copied().filter(|claim| claim.question == question).collect();
             article(out, &of);
         }
         out.push_str("</section>\n");
@@ -152,12 +151,18 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
          <th scope=\"col\">learning rates</th>",
     );
     for column in &columns {
-        let _ = write!(out, "<th scope=\"col\">{} {}</th>", if *column == "each" { "" } else { "against" }, escape(column));
+        let _ = write!(
+            out,
+            "<th scope=\"col\">{} {}</th>",
+            if *column == "each" { "" } else { "against" },
+            escape(column)
+        );
     }
     out.push_str("<th scope=\"col\">seeds</th></tr></thead>\n<tbody>\n");
     for row in rows {
         let first = row[0];
-        let data = if first.generated { format!("{} (generated)", first.dataset) } else { first.dataset.clone() };
+        let data =
+            if first.generated { format!("{} (generated)", first.dataset) } else { first.dataset.clone() };
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>",
@@ -166,7 +171,9 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
             escape(&first.rates)
         );
         for column in &columns {
-            let claim = row.iter().find(|claim| if claim.each { *column == "each" } else { claim.baseline == *column });
+            let claim = row
+                .iter()
+                .find(|claim| if claim.each { *column == "each" } else { claim.baseline == *column });
             let Some(claim) = claim else {
                 out.push_str("<td>–</td>");
                 continue;

@@ -299,10 +299,15 @@ fn refuse_unheeded(given: &[&str], chosen: &[&dyn Experiment]) -> Result<()> {
 /// What holds and what does not, for those who read no further than the terminal: the claims against all baselines
 /// together that the page stands on, and those of the theory.
 fn summarize(claims: &[Claim]) {
-    for claim in claims.iter().filter(|claim| claim.n > 0 && (claim.headline && claim.each || claim.subject.is_empty())) {
+    for claim in claims
+        .iter()
+        .filter(|claim| claim.n > 0 && (claim.headline && claim.each || claim.subject.is_empty()))
+    {
         let told = if claim.tested.is_empty() { &claim.statement } else { &claim.tested };
         let mut line = format!("{:13} {}: {told}", claim.outcome.to_string(), claim.figure);
-        for part in [&claim.dataset, &claim.protocol, &claim.rates].into_iter().filter(|part| !part.is_empty()) {
+        for part in
+            [&claim.dataset, &claim.protocol, &claim.rates].into_iter().filter(|part| !part.is_empty())
+        {
             line += &format!(" · {part}");
         }
         say(&line);

@@ -223,7 +223,6 @@ impl ReproCommand {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use super::time::{now, utc};
 use crate::claim::{self, Claim, forest, markdown, summary};
 use crate::experiment::ask::correct_for_all;
 use crate::experiment::{Context, Experiment, Profile, REGISTRY};
+use crate::method::METHODS;
 use crate::report::html::{Report, Section};
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ impl<'a> Page<'a> {
             summary,
             claims: claims.clone(),
             picture,
+            methods: METHODS.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
             sections: sections.to_vec(),
             manifest,
         };
@@ -71,7 +73,8 @@ impl<'a> Page<'a> {
             if let Some(section) = sections.iter().find(|section| section.id == id) {
                 claims.extend(section.claims.iter().cloned());
             } else if left.contains(&id) {
-                claims.extend(experiment.untested(self.context, "It was still to come when this was written."));
+                claims
+                    .extend(experiment.untested(self.context, "It was still to come when this was written."));
             } else if is_chosen {
                 claims.extend(experiment.untested(self.context, "--method leaves out all of its methods."));
             } else {

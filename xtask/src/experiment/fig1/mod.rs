@@ -138,7 +138,13 @@ fn claims(context: &Context, why: Option<&str>) -> Vec<Claim> {
                     rates: step.clone(),
                     protocol: "one step".to_owned(),
                     smallest: Some(context.smallest.movement),
-                    ..Claim::untested(asked.id, asked.origin, "Figure 1", asked.statement, why.unwrap_or_default())
+                    ..Claim::untested(
+                        asked.id,
+                        asked.origin,
+                        "Figure 1",
+                        asked.statement,
+                        why.unwrap_or_default(),
+                    )
                 };
                 let mut claim = judged(claim, &effects(baseline), Population::Draws);
                 if claim.n > 0 && asked.quantity.starts_with("turn") {
@@ -191,6 +197,7 @@ impl Study for Fig1 {
                         .to_owned(),
                 ),
                 Block::Figure(figure(weights, bias)),
+                Block::Live { title: "A unit under your hand".to_owned(), data: boundary::live() },
                 Block::Table(table),
             ],
         }

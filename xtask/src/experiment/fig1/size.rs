@@ -45,8 +45,8 @@ fn norm(size: f64) -> f64 {
 
 pub(super) fn panels() -> Vec<Panel> {
     let x = || Axis::log10("mean ‖w‖").between(norm(size(*SIZES.start())), norm(size(*SIZES.end())));
-    let mut share =
-        Panel::new("(g) GmP turns least", x(), Axis::linear("share of draws").between(0.0, 1.02)).legend(Legend::Above);
+    let mut share = Panel::new("(g) GmP turns least", x(), Axis::linear("share of draws").between(0.0, 1.02))
+        .legend(Legend::Above);
     let strokes = [Stroke::Solid, Stroke::Dashes(&[6, 2]), Stroke::Dashes(&[3, 2]), Stroke::Dashes(&[1, 1])];
     for (epsilon, stroke) in STEPS.into_iter().zip(strokes) {
         let points = SIZES.map(|step| (norm(size(step)), share_of_least(size(step), epsilon, DRAWS)));

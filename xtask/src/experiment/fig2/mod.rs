@@ -55,13 +55,17 @@ fn questions() -> Vec<Question> {
         movement(
             "fig2.movement.max",
             "The boundary that moves furthest in a step moves least under GmP",
-            of("largest movement of φ per step (maximum over units and steps)", |r| r.movement.map(|m| m.location_max)),
+            of("largest movement of φ per step (maximum over units and steps)", |r| {
+                r.movement.map(|m| m.location_max)
+            }),
             true,
         ),
         movement(
             "fig2.movement.mean",
             "Boundaries move least under GmP on average",
-            of("mean movement of φ per step (mean over units and steps)", |r| r.movement.map(|m| m.location_mean)),
+            of("mean movement of φ per step (mean over units and steps)", |r| {
+                r.movement.map(|m| m.location_mean)
+            }),
             false,
         ),
         movement(
@@ -83,7 +87,7 @@ fn questions() -> Vec<Question> {
             baselines: method::baselines(),
             protocols: &[Protocol::Paper, Protocol::HeldOut],
             at_authors_rates: true,
-        at_equal_rates: true,
+            at_equal_rates: true,
             at_best_rate: true,
             headline: true,
         },
@@ -92,8 +96,12 @@ fn questions() -> Vec<Question> {
 
 /// The data of a question, and why there are no runs of them.
 fn data<'a>(notebook: SetId<'a>, limits: Option<&str>) -> Vec<Data<'a>> {
-    let of = |id, population, headline| {
-        Data { id, population, generated: false, headline, limits: limits.map(str::to_owned) }
+    let of = |id, population, headline| Data {
+        id,
+        population,
+        generated: false,
+        headline,
+        limits: limits.map(str::to_owned),
     };
     vec![of(SEEDED, Population::Draws, true), of(notebook, Population::Initialisations, false)]
 }
@@ -263,7 +271,10 @@ impl Study for Levy {
         }
         for &protocol in &self.design.protocols {
             for rate in [Rate::Paper, Rate::Chosen] {
-                let caption = format!("Test RMSE, {protocol} protocol, {}: mean ± half of the 95% interval.", rate.words());
+                let caption = format!(
+                    "Test RMSE, {protocol} protocol, {}: mean ± half of the 95% interval.",
+                    rate.words()
+                );
                 let sets = [(self.notebook(), 3), (SEEDED, 3)];
                 let table = methods_table(results, &sets, methods, protocol, rate, false, caption);
                 blocks.push(Block::Table(table));
@@ -275,14 +286,9 @@ impl Study for Levy {
                 .to_owned(),
         ));
         if self.design.protocols.contains(&Protocol::Paper) {
-            blocks.push(Block::Table(movement_table(
-                results,
-                SEEDED,
-                methods,
-                Protocol::Paper,
-                "φ",
-                |m| [m.location_mean, m.location_median, m.location_max],
-            )));
+            blocks.push(Block::Table(movement_table(results, SEEDED, methods, Protocol::Paper, "φ", |m| {
+                [m.location_mean, m.location_median, m.location_max]
+            })));
         }
         let data = data(self.notebook(), None);
         let mut claims = self.design.claims(context, &data, results, false);

@@ -82,7 +82,8 @@ impl Classification {
         );
         let mut figure = Figure::new("fig3", "Figure 3: classification of the banana set").caption(caption);
         for row in [own, others].into_iter().filter(|row| !row.is_empty()) {
-            figure = figure.row(190.0, row.into_iter().map(|(title, paths)| trajectories(title, paths)).collect());
+            figure =
+                figure.row(190.0, row.into_iter().map(|(title, paths)| trajectories(title, paths)).collect());
         }
         Some(figure.row(190.0, turns).row(190.0, regions))
     }

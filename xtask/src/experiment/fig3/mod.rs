@@ -80,7 +80,9 @@ fn questions() -> Vec<Question> {
             "Figure 3(a)–(h)",
             CAPTION_A,
             "Spatial locations jump least under GmP",
-            of("largest movement of φ per epoch (maximum over units and epochs)", |r| r.movement.map(|m| m.location_max)),
+            of("largest movement of φ per epoch (maximum over units and epochs)", |r| {
+                r.movement.map(|m| m.location_max)
+            }),
             false,
         ),
         movement(
@@ -88,7 +90,9 @@ fn questions() -> Vec<Question> {
             "Figure 3(i)",
             CAPTION_I,
             "The boundary that turns furthest in an epoch turns least under GmP",
-            of("largest turn per epoch (maximum over units and epochs)", |r| r.movement.map(|m| m.direction_max)),
+            of("largest turn per epoch (maximum over units and epochs)", |r| {
+                r.movement.map(|m| m.direction_max)
+            }),
             true,
         ),
         movement(
@@ -104,7 +108,9 @@ fn questions() -> Vec<Question> {
             "Figure 3(i)",
             CAPTION_I,
             "The median boundary turns least under GmP",
-            of("median turn per epoch (median over units, mean over epochs)", |r| r.movement.map(|m| m.direction_median)),
+            of("median turn per epoch (median over units, mean over epochs)", |r| {
+                r.movement.map(|m| m.direction_median)
+            }),
             false,
         ),
         accuracy(),
@@ -237,8 +243,13 @@ impl Study for Classification {
         let shown: Vec<(SetId<'_>, usize)> = sets.iter().map(|set| (*set, 3)).collect();
         for &protocol in &self.design.protocols {
             for rate in [Rate::Paper, Rate::Chosen] {
-                let caption = format!("Test accuracy, {protocol} protocol, {}: mean ± half of the 95% interval.", rate.words());
-                blocks.push(Block::Table(methods_table(results, &shown, methods, protocol, rate, true, caption)));
+                let caption = format!(
+                    "Test accuracy, {protocol} protocol, {}: mean ± half of the 95% interval.",
+                    rate.words()
+                );
+                blocks.push(Block::Table(methods_table(
+                    results, &shown, methods, protocol, rate, true, caption,
+                )));
             }
         }
         blocks.push(Block::Note(

@@ -26,11 +26,11 @@ pub struct Row<'a> {
 const SUBJECT: MethodId = method::GMP_IMN;
 
 const TOP1: Quantity = Quantity::share("validation top-1 accuracy", |record| record.value);
-const TOP5: Quantity =
-    Quantity::share("validation top-5 accuracy", |record| record.accuracy.map(|a| a.top5));
-const SPEED: Quantity = Quantity::share("mean validation top-1 accuracy over the first 25 epochs", |record| {
-    record.accuracy.map(|a| a.mean)
-});
+const TOP5: Quantity = Quantity::share("validation top-5 accuracy", |record| record.accuracy.map(|a| a.top5));
+const SPEED: Quantity =
+    Quantity::share("mean validation top-1 accuracy over the first 25 epochs", |record| {
+        record.accuracy.map(|a| a.mean)
+    });
 
 /// What the captions of a figure or a table say, and the networks that they say it of.
 pub struct Caption {

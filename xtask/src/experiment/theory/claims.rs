@@ -43,8 +43,13 @@ fn observed(parts: &[bool]) -> Outcome {
 /// All propositions.
 #[must_use]
 pub fn all_of(measured: &Measured) -> Vec<Claim> {
-    let lists =
-        [cartesian(measured), geometric(measured), singularity(measured), optimizers(measured), order(measured)];
+    let lists = [
+        cartesian(measured),
+        geometric(measured),
+        singularity(measured),
+        optimizers(measured),
+        order(measured),
+    ];
     lists.into_iter().flatten().collect()
 }
 

@@ -24,8 +24,8 @@ pub mod turns;
 pub mod unit;
 
 use super::{Context, Experiment, Prepared, Profile, Study};
-use crate::report::figure::Figure;
 use crate::claim::Claim;
+use crate::report::figure::Figure;
 use crate::report::html::{Block, Section};
 use crate::run::Run;
 use crate::run::execute::Finished;
@@ -311,7 +311,10 @@ mod tests {
         let mut wrong = Measured::of(&values);
         let is_wn = |t: &&mut turns::Turn| t.method == method::WN;
         wrong.turns.iter_mut().filter(is_wn).for_each(|t| t.violations = 1);
-        assert_eq!((outcome(&wrong, "1."), outcome(&wrong, "2.")), (Outcome::Supported, Outcome::Contradicted));
+        assert_eq!(
+            (outcome(&wrong, "1."), outcome(&wrong, "2.")),
+            (Outcome::Supported, Outcome::Contradicted)
+        );
 
         // What only trained networks show.
         let mut networks = Measured::default();
