@@ -169,7 +169,10 @@ fn the_pointer_shows_values_on_the_axes_of_its_panel() {
     );
     let told = told.as_str().unwrap();
     let numbers = told.split_once(": ").unwrap_or_else(|| panic!("no name in {told:?}")).1;
-    let [x, y] = numbers.split_once(", ").map(|(x, y)| [x, y].map(|n| n.parse::<f64>().unwrap())).unwrap();
+    let [x, y] = numbers
+        .split_once(", ")
+        .map(|(x, y)| [x, y].map(|n| n.replace('−', "-").parse::<f64>().unwrap()))
+        .unwrap();
     assert!((x / 1e-4 - 1.0).abs() < 0.02 && (y / x - 1.0).abs() < 0.05, "{told}");
     browser.run("document.querySelector('#fig1 .paper svg').dispatchEvent(new PointerEvent('pointerleave'))");
     browser.holds("document.querySelector('.tip').hidden");
