@@ -1,5 +1,6 @@
-//! The report: one page with all figures, tables and claims in it. It has no scripts and asks nothing of the network,
-//! so it can be mailed, printed, and read in ten years.
+//! The report: one page with all figures, tables and claims in it. It asks nothing of the network, so it can be mailed,
+//! printed, and read in ten years. It is complete without scripts; where a browser runs them, `script.js` adds tables that
+//! sort, values under the pointer, a choice of methods for all figures, and what a [`Block::Live`] describes.
 //!
 //! It opens with what the claims come to, in sentences and in one picture; then come the claims, then the figures and
 //! tables, then how the page was made.
@@ -8,8 +9,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::claims;
+use super::color::Color;
 use super::figure::Figure;
-use super::svg::{escape, markup};
+use super::svg::{escape, markup, plain};
 use super::{Error, write_atomically};
 use crate::claim::Claim;
 
@@ -24,6 +26,8 @@ pub struct Report {
     pub claims: Vec<Claim>,
     /// The claims in one picture.
     pub picture: Option<Figure>,
+    /// Names and colours that a reader may choose among in all figures at once.
+    pub methods: Vec<(String, Color)>,
     /// Sections in the order of the paper.
     pub sections: Vec<Section>,
     /// What it takes to make the page again, as names and values: configuration, seeds, versions, machine, date.
@@ -56,6 +60,13 @@ pub enum Block {
     Figure(Figure),
     /// A table.
     Table(Table),
+    /// Something to play with, which `script.js` builds of a JSON object with a `kind`; hidden where there are no scripts.
+    Live {
+        /// What it is, as the heading above it.
+        title: String,
+        /// The object.
+        data: serde_json::Value,
+    },
 }
 
 /// A table; its first column names the rows.
@@ -88,14 +99,28 @@ impl Report {
         if let Some(figure) = &self.picture {
             write_figure(&mut out, figure);
         }
+        self.choice_of_methods(&mut out);
         self.contents(&mut out);
         claims::write(&mut out, &self.claims);
         for (k, section) in self.sections.iter().enumerate() {
             section.write(&mut out, k);
         }
         self.manifest(&mut out);
-        out.push_str("</main>\n</body>\n</html>\n");
+        let _ = write!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
         out
+    }
+
+    fn choice_of_methods(&self, out: &mut String) {
+        if self.methods.is_empty() {
+            return;
+        }
+        let methods: Vec<_> =
+            self.methods.iter().map(|(name, color)| [name.clone(), color.to_string()]).collect();
+        let methods = escape(&serde_json::json!(methods).to_string());
+        let _ = writeln!(
+            out,
+            "<div id=\"methods\" role=\"group\" aria-label=\"Methods that all figures show\" data-methods=\"{methods}\" hidden=\"\"></div>"
+        );
     }
 
     /// Writes `report.html` into `folder`, which is made where it is missing, and returns its path. The file appears
@@ -167,6 +192,14 @@ impl Section {
                 }
                 Block::Figure(figure) => write_figure(out, figure),
                 Block::Table(table) => table.write(out),
+                Block::Live { title, data } => {
+                    let data = escape(&data.to_string());
+                    let title = markup(title);
+                    let _ = writeln!(
+                        out,
+                        "<div class=\"live\" data-live=\"{data}\" hidden=\"\">\n<h3>{title}</h3>\n</div>"
+                    );
+                }
             }
         }
         out.push_str("</section>\n");
@@ -174,7 +207,13 @@ impl Section {
 }
 
 fn write_figure(out: &mut String, figure: &Figure) {
-    let _ = write!(out, "<figure>\n<div class=\"paper\" tabindex=\"0\">{}</div>\n", figure.svg());
+    // A stop for the keyboard, since it scrolls sideways where there is no room.
+    let name = escape(&plain(if figure.title.is_empty() { &figure.name } else { &figure.title }));
+    let _ = write!(
+        out,
+        "<figure>\n<div class=\"paper\" tabindex=\"0\" role=\"region\" aria-label=\"Figure: {name}\">{}</div>\n",
+        figure.svg()
+    );
     if !figure.caption.is_empty() {
         let _ = writeln!(out, "<figcaption>{}</figcaption>", markup(&figure.caption));
     }
@@ -183,7 +222,13 @@ fn write_figure(out: &mut String, figure: &Figure) {
 
 impl Table {
     fn write(&self, out: &mut String) {
-        out.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n");
+        let name =
+            if self.caption.is_empty() { "" } else { self.caption.split(['.', ':']).next().unwrap_or("") };
+        let name = escape(&plain(name));
+        let _ = writeln!(
+            out,
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table: {name}\"><table>"
+        );
         if !self.caption.is_empty() {
             let _ = writeln!(out, "<caption>{}</caption>", markup(&self.caption));
         }
@@ -237,3 +282,4 @@ pub(super) fn paragraphs(out: &mut String, text: &str, class: &str) {
 }
 
 const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("script.js");

@@ -31,6 +31,19 @@ impl Frame {
         self.y.fraction(y).map(|f| self.area.bottom() - f * self.area.height)
     }
 
+    /// Both axes as a browser's script reads them: the scale, the pixels of its ends and their coordinates.
+    pub(super) fn described(&self) -> [String; 2] {
+        let Self { area, x, y } = self;
+        [(x, area.x, area.right()), (y, area.bottom(), area.y)].map(|(span, from, to)| {
+            let scale = match span.scale {
+                Scale::Linear => "linear",
+                Scale::Log10 => "log10",
+                Scale::Log2 => "log2",
+            };
+            format!("{scale} {} {} {} {}", number(from), number(to), span.low, span.high)
+        })
+    }
+
     fn at(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
         Some((self.x_at(x)?, self.y_at(y)?))
     }
@@ -83,9 +96,9 @@ pub(super) fn omission(layer: &Layer, frame: &Frame) -> (usize, usize) {
 
 pub(super) fn draw(svg: &mut Svg, layer: &Layer, frame: &Frame) {
     match layer {
-        Layer::Line { points, color, width, stroke, opacity, .. } => {
+        Layer::Line { points, color, width, stroke, opacity, label } => {
             let data = path(points.iter().map(|p| frame.at(*p)), &frame.area);
-            svg.stroke(&data, *color, *width, *stroke, *opacity);
+            svg.line(&data, *color, *width, *stroke, *opacity, label);
         }
         Layer::Band { x, low, high, color } => {
             let places = x.iter().zip(low).zip(high).map(|((x, low), high)| {

@@ -71,8 +71,10 @@ impl Svg {
         self.out
     }
 
-    pub(super) fn open_group(&mut self, label: &str) {
-        let _ = writeln!(self.out, "<g role=\"group\" aria-label=\"{}\">", escape(&plain(label)));
+    /// A group for a panel: where its plotting area lies and what it shows, for a reader's browser.
+    pub(super) fn open_panel(&mut self, label: &str, x: &str, y: &str) {
+        let label = escape(&plain(label));
+        let _ = writeln!(self.out, "<g role=\"group\" aria-label=\"{label}\" data-x=\"{x}\" data-y=\"{y}\">");
     }
 
     pub(super) fn close_group(&mut self) {
@@ -104,9 +106,35 @@ impl Svg {
 
     /// A stroked path; nothing for empty path data.
     pub(super) fn stroke(&mut self, data: &str, color: Color, width: f64, stroke: Stroke, opacity: f64) {
+        self.named_stroke(data, color, width, stroke, opacity, None);
+    }
+
+    /// The same of a line through data, which says whose it is.
+    pub(super) fn line(
+        &mut self,
+        data: &str,
+        color: Color,
+        width: f64,
+        stroke: Stroke,
+        opacity: f64,
+        name: &str,
+    ) {
+        self.named_stroke(data, color, width, stroke, opacity, Some(name));
+    }
+
+    fn named_stroke(
+        &mut self,
+        data: &str,
+        color: Color,
+        width: f64,
+        stroke: Stroke,
+        opacity: f64,
+        name: Option<&str>,
+    ) {
         if data.is_empty() {
             return;
         }
+        let name = name.map_or(String::new(), |name| format!(" data-line=\"{}\"", escape(&plain(name))));
         let dashes = match stroke {
             Stroke::Solid => String::new(),
             Stroke::Dashed => {
@@ -122,7 +150,7 @@ impl Svg {
         let _ = writeln!(
             self.out,
             "<path d=\"{data}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{}\" stroke-linejoin=\"round\" \
-             stroke-linecap=\"{cap}\"{dashes}{}/>",
+             stroke-linecap=\"{cap}\"{dashes}{}{name}/>",
             number(width),
             attribute("stroke-opacity", opacity)
         );

@@ -5,6 +5,7 @@ use super::time::{now, utc};
 use crate::claim::{self, Claim, forest, markdown, summary};
 use crate::experiment::ask::correct_for_all;
 use crate::experiment::{Context, Experiment, Profile, REGISTRY};
+use crate::method::METHODS;
 use crate::report::html::{Report, Section};
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ impl<'a> Page<'a> {
             summary,
             claims: claims.clone(),
             picture,
+            methods: METHODS.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
             sections: sections.to_vec(),
             manifest,
         };

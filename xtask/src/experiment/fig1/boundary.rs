@@ -1,7 +1,9 @@
 //! A unit's boundary in the plane, and what a step in the parameters does to it.
 
 use crate::method::{self, MethodId};
+use crate::report::figure::Stroke;
 use gmp_nn::{Parameterization, Rng};
+use serde_json::json;
 use std::sync::OnceLock;
 
 /// The sizes of the step, as in the paper.
@@ -59,6 +61,17 @@ fn batch() -> &'static ([f64; 2], [f64; 3]) {
         let yy = mean(&|p| (p[1] - y) * (p[1] - y));
         ([x, y], [xx, xy, yy])
     })
+}
+
+/// What the page needs to move these boundaries under a reader's hand.
+pub(super) fn live() -> serde_json::Value {
+    let (mean, covariance) = batch();
+    let dash = |method: MethodId| match method.dash {
+        Stroke::Dashes(lengths) => lengths.to_vec(),
+        _ => Vec::new(),
+    };
+    let methods = METHODS.map(|m| json!({ "name": m.name, "color": m.color.to_string(), "dash": dash(m) }));
+    json!({ "kind": "perturbation", "methods": methods, "mean": mean, "covariance": covariance })
 }
 
 const BATCH_SIZE: usize = 128;

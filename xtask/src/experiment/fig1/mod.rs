@@ -197,6 +197,7 @@ impl Study for Fig1 {
                         .to_owned(),
                 ),
                 Block::Figure(figure(weights, bias)),
+                Block::Live { title: "A unit under your hand".to_owned(), data: boundary::live() },
                 Block::Table(table),
             ],
         }
