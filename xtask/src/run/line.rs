@@ -109,6 +109,7 @@ mod tests {
             end: "epochs".to_owned(),
             seconds,
             movement: None,
+            measures: None,
             accuracy: None,
             origin: Origin::here(),
             curves: None,
