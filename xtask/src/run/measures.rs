@@ -13,7 +13,7 @@ pub struct Measures {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<Stability>,
     /// The boundaries in training: under BN with the statistics of the training samples (of the first
-    /// [`BATCH_ROWS`](super::measures::BATCH_ROWS), where there are more) at that moment. `None` where there is no
+    /// [`BATCH_ROWS`], where there are more) at that moment. `None` where there is no
     /// normalization over the batch, so that they are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<Stability>,
