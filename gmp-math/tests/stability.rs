@@ -251,3 +251,14 @@ fn a_step_in_every_angle_turns_by_root_n_halves_to_first_order() {
         assert!((turns[250] / median - 1.0).abs() < 0.03, "{inputs}: {}", turns[250]);
     }
 }
+
+/// Along w the shortest step to an angle is −sin², which 1 − cos² would not say of a small angle.
+#[test]
+fn short_steps_keep_their_digits() {
+    for angle in [1e-12, 1e-7, 1e-3, 0.5, 1.5] {
+        let mut step = [0.0; 2];
+        cartesian_step_to(&[2.0, 0.0], angle, &mut step);
+        let expected = -2.0 * f64::sin(angle).powi(2);
+        assert!((step[0] / expected - 1.0).abs() < 1e-14, "{step:?} at {angle}");
+    }
+}
