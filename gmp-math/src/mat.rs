@@ -449,6 +449,7 @@ mod tests {
         assert_eq!((a.row(1), a.is_contiguous()), (&[3, 4][..], false));
         assert_eq!(Mat::from_strided(&padded, 1, 2, 3, 1).data(), [1, 2]);
         assert_eq!((a.row_stride(), a.col_stride(), a.strided_data()), (3, 1, &[1, 2, 0, 3, 4][..]));
+        assert_eq!((a.t().row_stride(), a.t().col_stride()), (1, 3));
         // One number is side by side with itself.
         assert_eq!(Mat::from_strided(&padded, 2, 1, 3, 2).row(1), [3]);
     }

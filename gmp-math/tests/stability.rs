@@ -262,3 +262,15 @@ fn short_steps_keep_their_digits() {
         assert!((step[0] / expected - 1.0).abs() < 1e-14, "{step:?} at {angle}");
     }
 }
+
+/// Also of weights whose squares vanish, or are too large.
+#[test]
+fn steps_are_in_proportion_to_the_weights() {
+    for size in [1e-320, 1e-300, 1.0, 1e300] {
+        let (weights, mut step) = ([3.0 * size, 4.0 * size], [0.0; 2]);
+        cartesian_step_to(&weights, 0.5, &mut step);
+        let length = (step[0] / size).hypot(step[1] / size);
+        assert!((length / (5.0 * f64::sin(0.5)) - 1.0).abs() < 1e-3, "{step:?} for {size}");
+        assert!((angle_between(&weights, &sum(&weights, &step)) - 0.5).abs() < 1e-3);
+    }
+}

@@ -248,6 +248,9 @@ mod tests {
             to_spherical(&weights, 1, &mut angle, &mut radius).unwrap();
             assert_eq!((angle[0], radius[0]), (expected, 2.0), "{weights:?}");
         }
+        let (mut angles, mut radius) = ([9.0; 2], [9.0]);
+        to_spherical(&[2.0, -0.0, 0.0], 1, &mut angles, &mut radius).unwrap();
+        assert_eq!((angles, radius), ([0.0; 2], [2.0]));
         let mut sign = [0.0; 4];
         signs(&[-2.0, 0.0, -0.0, 5.0], &mut sign);
         assert_eq!(sign, [-1.0, 1.0, 1.0, 1.0]);
