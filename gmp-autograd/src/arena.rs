@@ -80,4 +80,13 @@ mod tests {
         assert_eq!(arena.take(20), 15, "what is free at the end is prolonged");
         assert_eq!(arena.end(), 35);
     }
+
+    #[test]
+    fn what_is_left_of_a_hole_is_free() {
+        let mut arena = Arena::default();
+        let places = [arena.take(12), arena.take(1)];
+        assert_eq!(places, [0, 12]);
+        arena.give(0, 12);
+        assert_eq!([arena.take(4), arena.take(8), arena.take(1)], [0, 4, 13]);
+    }
 }

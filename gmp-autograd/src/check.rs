@@ -154,6 +154,29 @@ mod tests {
         assert!(error.to_string().starts_with("input 0, row 1, column 2: backward gives"), "{error}");
     }
 
+    /// Equal weights would not notice gradients that were exchanged, and small ones hardly that there are any.
+    #[test]
+    fn weights_are_neither_small_nor_like_their_neighbours() {
+        for i in 0..1000 {
+            assert!(weight(i) > 0.5 && weight(i) < 1.5, "{i}: {}", weight(i));
+            assert!((weight(i) - weight(i + 1)).abs() > 0.3, "{i}: {} and {}", weight(i), weight(i + 1));
+        }
+    }
+
+    #[test]
+    fn the_step_is_in_proportion_to_large_numbers() {
+        gradients(&[(1, 3, &[1e7, -3e5, 2e9])], |tape, v| v[0].mul(tape, v[0])).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "weighted_sum: a variable of another tape")]
+    fn a_program_with_another_tape_is_refused() {
+        let mut other = Tape::new();
+        other.begin(&[]);
+        let stranger = other.input(&[1.0], 1, 1);
+        let _ = gradients(&[(1, 1, &[1.0])], |_, _| stranger);
+    }
+
     #[test]
     fn nan_is_a_mismatch() {
         let log = |tape: &mut Tape<f64>, v: &[Var]| {

@@ -173,7 +173,7 @@ impl<'t, T: Scalar> Pullback<'t, T> {
         let fresh = inputs.map(|i| {
             let index = node.inputs()[i].node as usize;
             match self.touched.get_mut(index) {
-                Some(touched) if node.inputs()[i].needs_gradient => !std::mem::replace(touched, true),
+                Some(touched) => !std::mem::replace(touched, true),
                 _ => false, // parameters, whose gradients were cleared before the pass
             }
         });

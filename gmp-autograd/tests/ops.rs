@@ -77,6 +77,53 @@ fn number() -> impl Strategy<Value = f64> {
     (-3.0..3.0_f64).prop_filter("kink", |x| x.abs() > 1e-3 && (x - 1.0).abs() > 1e-3)
 }
 
+/// Operations whose backward pass does not read their result: the next one may put its own there.
+const HAND_OVER: &[&str] = &[
+    "add",
+    "max",
+    "min",
+    "matmul",
+    "abs",
+    "clamp",
+    "ln",
+    "transpose",
+    "concat_rows",
+    "concat_cols",
+    "slice_rows",
+    "slice_cols",
+    "sum_rows",
+    "sum_cols",
+    "mean_rows",
+    "mean_cols",
+];
+
+#[test]
+fn every_op_has_its_name_and_hands_over_what_its_backward_pass_does_not_read() {
+    for (name, program, shapes) in OPS {
+        let numbers: Vec<f64> = (0..40).map(|i| 0.1 + f64::from(i).sin()).collect();
+        let mut rest = &numbers[..];
+        let inputs: Vec<_> =
+            shapes(2, 3).into_iter().map(|(r, c)| (r, c, rest.split_off(..r * c).unwrap())).collect();
+        let rectified = |tape: &mut Tape<f64>, v: &[Var]| {
+            let result = program(tape, v);
+            let y = op::relu(tape, result.last_use());
+            let operation = tape.operations().nth_back(1).unwrap();
+            assert!(operation.name.starts_with(name), "{name}: {}", operation.name);
+            assert_eq!(operation.is_overwritten, HAND_OVER.contains(name), "{name}");
+            assert!(tape.trace().to_string().ends_with(&format!(
+                "{}[{}] relu[{}]",
+                operation.name,
+                y.shape(),
+                y.shape()
+            )));
+            y
+        };
+        if let Err(mismatch) = check::gradients(&inputs, rectified) {
+            panic!("{name}: {mismatch}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -349,6 +396,37 @@ fn the_first_broken_gradient_is_named() {
     gradients(&INFINITE);
 }
 
+/// Its second input gets no gradient, or a broken one where its value is 1.
+struct First;
+impl Rule<f64> for First {
+    fn name(&self) -> &'static str {
+        "first"
+    }
+    fn backward(&self, pull: &mut Pullback<'_, f64>) {
+        let breaks = pull.value(1).data()[0] == 1.0;
+        if let Some((dy, dx)) = pull.wrt(0) {
+            dx.add_each(dy.data().iter().copied());
+        }
+        if breaks && let Some((_, dx)) = pull.wrt(1) {
+            dx.add_each(std::iter::repeat(f64::NAN));
+        }
+    }
+}
+
+/// The memory where it would be holds a NaN of the pass before.
+#[test]
+fn a_gradient_that_nothing_reached_is_not_broken() {
+    let mut tape = Tape::new();
+    for (value, broken) in [(1.0, Some("first")), (0.0, None)] {
+        tape.begin(&[]);
+        let (a, b) = (tape.variable(&[0.5; 20], 20, 1), tape.variable(&[value; 20], 20, 1));
+        let y = tape
+            .record(&First, [a, b], a.shape(), 0, |[a, _], mut y, _| y.data_mut().copy_from_slice(a.data()));
+        let loss = y.sum(&mut tape);
+        assert_eq!(tape.first_non_finite_gradient(loss).map(|operation| operation.name), broken);
+    }
+}
+
 #[test]
 #[should_panic(expected = "add: shapes 2×3 and 3×2 differ")]
 fn mismatched_shapes_panic_with_both() {
@@ -470,9 +548,9 @@ fn gradients_at_kinks() {
     for choose in [op::max, op::min] {
         tape.begin(&[]);
         let (a, b) = (tape.variable(&[2.0], 1, 1), tape.variable(&[2.0], 1, 1));
-        let y = choose(&mut tape, a, b);
+        let y = choose(&mut tape, a, b).scale(&mut tape, 3.0);
         tape.backward(y);
-        assert_eq!([a, b].map(|v| tape.gradient(v).unwrap().data()[0]), [0.5, 0.5]);
+        assert_eq!([a, b].map(|v| tape.gradient(v).unwrap().data()[0]), [1.5, 1.5]);
     }
     tape.begin(&[]);
     let x = tape.variable(&[-2.0, -1.0, 0.0, 1.0, 2.0], 1, 5);

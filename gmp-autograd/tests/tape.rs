@@ -1,6 +1,6 @@
 //! What a tape promises beside the operations: sizes, lives of variables, which gradients are kept.
 
-use gmp_autograd::{Mat, MatMut, Shape, Tape, op};
+use gmp_autograd::{Mat, MatMut, Pullback, Rule, Shape, Tape, op};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The text of the panic of `f`.
@@ -170,6 +170,8 @@ fn shapes_in_panics_are_whole_sentences() {
         ),
         (panic_of(|| op::matmul(&mut tape, a, a)), "matmul: 2×3 times 2×3; expected 3 rows"),
         (panic_of(|| op::add(&mut tape, a, b)), "add: shapes 2×3 and 3×2 differ"),
+        (panic_of(|| op::add_row(&mut tape, a, b)), "add_row: a 2×3 matrix needs a 1×3 row, not 3×2"),
+        (panic_of(|| op::mul_row(&mut tape, b, a)), "mul_row: a 3×2 matrix needs a 1×2 row, not 2×3"),
         (
             panic_of(|| op::concat_rows(&mut tape, [a, b])),
             "concat_rows: 3×2 below 2×3; expected one number of columns",
@@ -180,4 +182,75 @@ fn shapes_in_panics_are_whole_sentences() {
     ] {
         assert_eq!(found, text);
     }
+}
+
+#[test]
+fn a_pass_knows_whose_parameters_it_has_and_which_variables_need_gradients() {
+    let mut tape = Tape::<f64>::new();
+    tape.begin_for(7, &[1.0, 2.0, 3.0]);
+    assert_eq!((tape.owner(), tape.parameter_count()), (Some(7), 3));
+    let (p, v, k) = (tape.parameter(0, 1, 3), tape.variable(&[0.0; 3], 1, 3), tape.input(&[0.0; 3], 1, 3));
+    assert!(p.needs_gradient() && v.needs_gradient() && !k.needs_gradient());
+    assert!(op::add(&mut tape, k, p).needs_gradient() && !op::add(&mut tape, k, k).needs_gradient());
+    tape.begin(&[1.0]);
+    assert_eq!((tape.owner(), tape.parameter_count()), (None, 1));
+}
+
+/// Neither reads its result in the backward pass nor changes the gradient but in sign.
+struct Negate;
+impl Rule<f64> for Negate {
+    fn name(&self) -> &'static str {
+        "negate"
+    }
+    fn reads_output(&self) -> bool {
+        false
+    }
+    fn backward(&self, pull: &mut Pullback<'_, f64>) {
+        if let Some((dy, dx)) = pull.wrt(0) {
+            dx.add_each(dy.data().iter().map(|dy| -dy));
+        }
+    }
+}
+
+/// To hand over an input says nothing of the result.
+#[test]
+fn a_result_that_took_memory_is_not_handed_over_itself() {
+    let mut tape = Tape::new();
+    tape.begin(&[]);
+    let x = tape.variable(&[1.0, -2.0], 2, 1);
+    let sum = x.add(&mut tape, x);
+    let negated = tape.record_in_place(&Negate, sum.last_use(), |x, mut y, _| {
+        assert!(x.is_none(), "in the memory of the sum");
+        y.data_mut().iter_mut().for_each(|y| *y = -*y);
+    });
+    let rectified = negated.relu(&mut tape);
+    assert_eq!(
+        (tape.value(negated).data(), tape.value(rectified).data()),
+        (&[-2.0, 4.0][..], &[0.0, 4.0][..])
+    );
+}
+
+#[test]
+fn the_capacity_counts_values_gradients_saved_numbers_and_the_work_area() {
+    let mut tape = Tape::<f64>::new();
+    let mut pass = |saved: usize, work: usize, is_differentiated: bool| {
+        tape.begin(&[]);
+        let x = tape.variable(&[1.0; 1000], 1000, 1);
+        let y = tape.record_with(&Negate, [x], x.shape(), saved, [0; 12], |_, mut y, _, scratch| {
+            scratch.resize(work, 0.0);
+            y.data_mut().fill(-1.0);
+        });
+        if is_differentiated {
+            tape.backward_with(y, Mat::new(&[1.0; 1000], 1000, 1));
+        }
+        tape.capacity()
+    };
+    let values = pass(0, 0, false);
+    assert!(values >= 2000, "{values}");
+    let saved = pass(5000, 0, false);
+    assert!(saved >= values + 5000, "{saved} and {values} without");
+    let work = pass(5000, 70_000, false);
+    assert!(work >= saved + 70_000, "{work} and {saved} without");
+    let gradients = pass(5000, 70_000, true);
+    assert!(gradients >= work + 2000, "{gradients} and {work} without");
 }

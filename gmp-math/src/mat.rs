@@ -437,6 +437,7 @@ mod tests {
             for start in 0..=rows {
                 for height in 0..=rows - start {
                     let part = a.row_range(start, height);
+                    assert_eq!((part.rows(), part.cols()), (height, cols));
                     assert_eq!(part.to_vec(), &numbers[start * cols..][..height * cols]);
                     let turned = units.t().row_range(start, height);
                     assert_eq!(turned.to_vec(), part.to_vec());
@@ -447,6 +448,23 @@ mod tests {
         let a = Mat::from_strided(&padded, 2, 2, 3, 1);
         assert_eq!((a.row(1), a.is_contiguous()), (&[3, 4][..], false));
         assert_eq!(Mat::from_strided(&padded, 1, 2, 3, 1).data(), [1, 2]);
+        assert_eq!((a.row_stride(), a.col_stride(), a.strided_data()), (3, 1, &[1, 2, 0, 3, 4][..]));
+        assert_eq!((a.t().row_stride(), a.t().col_stride()), (1, 3));
+        // One number is side by side with itself.
+        assert_eq!(Mat::from_strided(&padded, 2, 1, 3, 2).row(1), [3]);
+    }
+
+    #[test]
+    fn a_matrix_to_write_is_a_matrix() {
+        let mut numbers = [1, 2, 3, 4, 5, 6];
+        let mut a = MatMut::new(&mut numbers, 2, 3);
+        assert_eq!((a.rows(), a.cols(), a.data()), (2, 3, &[1, 2, 3, 4, 5, 6][..]));
+        a.row_mut(1)[0] = 40;
+        a.reborrow().data_mut()[2] = 30;
+        assert_eq!((a.as_mat().at(1, 0), a.as_mat().row(0)), (40, &[1, 2, 30][..]));
+        assert_eq!(panic_of(|| a.row_mut(2)[0]), "row 2 of a matrix of 2 rows");
+        a.into_data()[5] = 60;
+        assert_eq!(numbers, [1, 2, 30, 40, 5, 60]);
     }
 
     #[test]

@@ -36,6 +36,15 @@ mod tests {
         assert_eq!(norm([f64::INFINITY, 1.0].into_iter()), f64::INFINITY);
     }
 
+    /// A chain of hypotenuses would round at every number.
+    #[test]
+    fn ordinary_norms_are_roots_of_plain_sums() {
+        let numbers: Vec<f64> = (1..50).map(|i| f64::from(i).sin()).collect();
+        let squares: f64 = numbers.iter().map(|x| x * x).sum();
+        assert_ne!(squares.sqrt(), numbers.iter().copied().fold(0.0, f64::hypot));
+        assert_eq!(norm(numbers.into_iter()), squares.sqrt());
+    }
+
     /// Norms that a double cannot hold, or not with all digits.
     #[test]
     fn scaled_norms_at_the_ends_of_the_range() {

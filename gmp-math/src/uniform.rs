@@ -218,5 +218,7 @@ mod tests {
         assert_eq!((last.mean(), last.variance()), (PI, PI * PI / 3.0));
         assert_eq!((last.density(7.0), last.density(-0.1)), (0.0, 0.0));
         assert!((last.density(4.0) * 2.0 * PI - 1.0).abs() < 1e-15);
+        // Beyond π, where the sine is positive again.
+        assert_eq!(AngleDistribution::new(4, 0).density(7.0), 0.0);
     }
 }

@@ -177,8 +177,37 @@ fn units_without_a_boundary() {
     assert_eq!(Boundary::weight_norm(&[0.0, 0.0], 1.0, 1.0).direction(), None);
     assert_eq!(Boundary::new(vec![-2.0], 3.0).crossing(), Some(1.5));
     assert_eq!(Boundary::new(vec![-2.0, 1.0], 3.0).crossing(), None);
+    assert_eq!(Boundary::new(vec![0.0], 3.0).crossing(), None);
+    for (weights, offset) in [([0.0, 0.0], 1.0), ([f64::INFINITY, 1.0], 1.0), ([1.0, 1.0], f64::NAN)] {
+        let boundary = Boundary::new(weights.to_vec(), offset);
+        assert_eq!(
+            (boundary.direction(), boundary.signed_distance(&[1.0, 2.0])),
+            (None, None),
+            "{boundary:?}"
+        );
+    }
     assert!(angle_between(&[0.0_f64, 0.0], &[1.0, 0.0]).is_nan());
     let mut locations = [0.0_f64; 2];
     spatial_locations(&[0.0, 1.0], &[1.0, 0.0], 2, &mut locations);
     assert!(locations[0].is_nan() && locations[1].to_bits() == 0);
+}
+
+/// Through the origin everything is +0, whatever the signs of the weights.
+#[test]
+fn no_negative_zeros() {
+    assert_eq!(Boundary::new(vec![2.0], 0.0).crossing().map(f64::to_bits), Some(0));
+    let location = Boundary::new(vec![1.0, -1.0], 0.0).spatial_location().unwrap();
+    assert_eq!(location.into_iter().map(f64::to_bits).collect::<Vec<_>>(), [0, 0]);
+}
+
+/// Lines along a side and through a corner touch the box; ends come in the order of their coordinates.
+#[test]
+fn lines_that_touch_a_box() {
+    let horizontal = Boundary::new(vec![0.0, 2.0], -2.0); // y = 1
+    let clipped = |lower, upper| horizontal.clip_to_box([0.0, lower], [3.0, upper]);
+    let whole = Some([[0.0, 1.0], [3.0, 1.0]]);
+    assert_eq!([clipped(0.0, 2.0), clipped(1.0, 2.0), clipped(0.0, 1.0)], [whole; 3]);
+    assert_eq!([clipped(1.5, 2.0), clipped(0.0, 0.5)], [None; 2]);
+    assert_eq!(Boundary::new(vec![0.0, -2.0], 2.0).clip_to_box([0.0, 0.0], [3.0, 2.0]), whole);
+    assert_eq!(horizontal.clip_to_box([2.0, 0.0], [2.0, 3.0]), Some([[2.0, 1.0]; 2]));
 }

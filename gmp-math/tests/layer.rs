@@ -1,10 +1,15 @@
 //! Functions of a whole layer: the same numbers as unit by unit, for any strides, and round trips.
 
 use gmp_math::boundary::{
-    Boundary, angle_between, boundaries, location_changes, spatial_locations, turns, turns_of_angles,
+    Boundary, angle_between, boundaries, location_changes, spatial_locations, turns, turns_into,
+    turns_of_angles,
 };
 use gmp_math::geometric::{from_geometric, to_geometric};
-use gmp_math::sphere::{signs, spherical, to_spherical};
+use gmp_math::sphere::{
+    canonicalize, directions_hvp, is_canonical, jacobian, log_volume, metric, polar_hvp, polar_jvp,
+    polar_log_volume, polar_vjp, signs, spherical, to_cartesian, to_spherical,
+};
+use gmp_math::stability::linearized_turns;
 use gmp_math::{Error, Mat, Scalar};
 use proptest::prelude::*;
 
@@ -79,6 +84,102 @@ proptest! {
         compare::<f64>(inputs, units, &numbers);
         compare::<f32>(inputs, units, &numbers);
     }
+}
+
+/// The matrices of a layer with 3 units, and the column of a unit.
+fn column(numbers: &[f64], units: usize, unit: usize) -> Vec<f64> {
+    numbers.iter().skip(unit).step_by(units).copied().collect()
+}
+
+/// Every function of angles writes to each unit what it writes to that unit alone.
+#[test]
+fn functions_of_angles_keep_the_units_apart() {
+    const UNITS: usize = 3;
+    let numbers = |len: usize, seed: f64| -> Vec<f64> {
+        (0..len).map(|i| (seed + 1.7 * i as f64).sin() * 3.0).collect()
+    };
+    let (angles, steps, gradients) =
+        (numbers(4 * UNITS, 0.3), numbers(4 * UNITS, 0.7), numbers(5 * UNITS, 1.1));
+    let (radius, radius_steps) = (numbers(UNITS, 0.2), numbers(UNITS, 2.2));
+    // All outputs of a layer: of 4, 1, 1, 4, 1, 5, 4 + 1 and 4 + 1 rows.
+    let run = |units: usize, pick: &dyn Fn(&[f64]) -> Vec<f64>| {
+        let [angles, steps, gradients, radius, radius_steps] =
+            [&angles, &steps, &gradients, &radius, &radius_steps].map(|numbers| pick(numbers));
+        let mut out = [4, 1, 1, 4, 1, 5, 4, 1, 4, 1].map(|rows| vec![0.0; rows * units]);
+        let [
+            metrics,
+            volumes,
+            polar_volumes,
+            canonical,
+            turns,
+            tangents,
+            back,
+            radius_back,
+            second,
+            radius_second,
+        ] = &mut out;
+        metric(&angles, units, metrics);
+        log_volume(&angles, units, volumes);
+        polar_log_volume(&angles, &radius, units, polar_volumes);
+        canonical.copy_from_slice(&angles);
+        canonicalize(canonical, units);
+        assert!(is_canonical(canonical, units));
+        linearized_turns(&angles, &steps, units, turns);
+        polar_jvp(&angles, &radius, units, &steps, &radius_steps, tangents);
+        polar_vjp(&angles, &radius, units, &gradients, back, radius_back);
+        polar_hvp(&angles, &radius, units, &gradients, &steps, &radius_steps, second, radius_second);
+        out
+    };
+    let layer = run(UNITS, &|numbers| numbers.to_vec());
+    for unit in 0..UNITS {
+        let alone = run(1, &|numbers| column(numbers, UNITS, unit));
+        assert_eq!(layer.each_ref().map(|numbers| column(numbers, UNITS, unit)), alone, "unit {unit}");
+    }
+}
+
+/// θ₁…θₙ₋₂ in [0, π], θₙ₋₁ in [0, 2π), from both sides.
+#[test]
+fn canonical_ranges() {
+    use std::f64::consts::PI;
+    for (angles, expected) in [
+        ([0.0, 0.0], true),
+        ([PI, 6.2], true),
+        ([-0.1, 1.0], false),
+        ([3.2, 1.0], false),
+        ([1.0, -0.1], false),
+        ([1.0, 6.3], false),
+    ] {
+        assert_eq!(is_canonical(&angles, 1), expected, "{angles:?}");
+    }
+    // A half turn back after a reflection is no turn, and not a whole one.
+    let mut angles = [-0.5, -PI];
+    canonicalize(&mut angles, 1);
+    assert_eq!(angles, [0.5, 0.0]);
+}
+
+/// What has one length too many or too few, by its name.
+#[test]
+fn wrong_lengths_panic() {
+    fn refused(what: &str, f: impl FnOnce()) {
+        let error = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).expect_err(what);
+        let text = error.downcast::<String>().expect("a text with numbers");
+        assert!(text.starts_with(what) && text.contains("; expected "), "{text}");
+    }
+    let (four, mut out) = ([0.5; 4], [0.0; 4]);
+    refused("metric: 4 values", || metric(&four[..3], 1, &mut out));
+    refused("log_volume: 4 values", || log_volume(&four, 1, &mut out));
+    refused("radius: 3 values", || to_cartesian(&four, &four[..3], 2, &mut [0.0; 6]));
+    refused("signs: 4 values", || signs(&four[..3], &mut out));
+    refused("turns: 4 values", || linearized_turns(&four, &four, 1, &mut out));
+    refused("jacobian: 4 values", || jacobian(&four, &mut out));
+    refused("point: 4 values", || assert!(Boundary::new(vec![1.0], 1.0).signed_distance(&four).is_some()));
+    refused("b: 3 values", || assert!(angle_between(&four, &four[..3]) < 4.0));
+    refused("tangents: 3 values", || {
+        directions_hvp(&four[..2], 1, &four[..3], &four[..3], &mut out[..2]);
+    });
+    let w = Mat::new(&four, 2, 2);
+    refused("turns: 3 values", || turns_into(w, w, &mut out[..3]));
+    refused("bias: 1 values", || assert!(boundaries(w, &four[..1]).count() < 9));
 }
 
 /// In double precision `spatial_locations` and the boundary of each unit agree to the last bit too.

@@ -39,6 +39,7 @@ fn bits<T: Scalar>(inputs: usize, units: usize, threads: &rayon::ThreadPool) {
 fn any_number_of_threads_gives_the_same_bits() {
     for count in [1, 2, 3, 8] {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
+        assert_eq!(threads.install(parallel::threads), count);
         for _ in 0..5 {
             for (inputs, units) in [(100, 600), (9, 7), (70, 333), (300, 100), (40_000, 1), (2000, 17)] {
                 bits::<f32>(inputs, units, &threads);
@@ -46,6 +47,11 @@ fn any_number_of_threads_gives_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn outside_of_all_pools_the_threads_are_those_of_the_global_one() {
+    assert_eq!(parallel::threads(), rayon::current_num_threads());
 }
 
 /// Set for the process that has no memory for a thread.

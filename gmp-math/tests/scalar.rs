@@ -82,6 +82,12 @@ fn max_and_min_give_the_second_operand_beside_a_nan() {
         );
         assert_eq!((T::NAN.max(T::ONE), T::NAN.min(T::ONE)), (T::ONE, T::ONE));
         assert!(T::ONE.max(T::NAN).is_nan() && T::ONE.min(T::NAN).is_nan());
+        // And where they are equal, which shows in the sign of zero.
+        for (first, second) in [(T::ZERO, -T::ZERO), (-T::ZERO, T::ZERO)] {
+            for chosen in [Scalar::max(first, second), Scalar::min(first, second)] {
+                assert_eq!(chosen.to_f64().to_bits(), second.to_f64().to_bits());
+            }
+        }
     }
     check::<f32>();
     check::<f64>();

@@ -14,5 +14,11 @@ fn data_types_round_trip() {
     let text = serde_json::to_string(&law).unwrap();
     assert_eq!(serde_json::from_str::<AngleDistribution>(&text).unwrap(), law);
     // What the constructor refuses cannot be read either.
-    assert!(serde_json::from_str::<AngleDistribution>(r#"{"inputs":3,"angle":7}"#).is_err());
+    let read = |inputs, angle| {
+        serde_json::from_str::<AngleDistribution>(&format!(r#"{{"inputs":{inputs},"angle":{angle}}}"#))
+    };
+    assert_eq!(read(3, 1).unwrap(), AngleDistribution::new(3, 1));
+    for (inputs, angle) in [(3, 7), (3, 3), (3, 2), (1, 0), (0, 0)] {
+        assert!(read(inputs, angle).is_err(), "angle {angle} of {inputs} inputs");
+    }
 }

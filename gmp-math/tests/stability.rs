@@ -251,3 +251,26 @@ fn a_step_in_every_angle_turns_by_root_n_halves_to_first_order() {
         assert!((turns[250] / median - 1.0).abs() < 0.03, "{inputs}: {}", turns[250]);
     }
 }
+
+/// Along w the shortest step to an angle is −sin², which 1 − cos² would not say of a small angle.
+#[test]
+fn short_steps_keep_their_digits() {
+    for angle in [1e-12, 1e-7, 1e-3, 0.5, 1.5] {
+        let mut step = [0.0; 2];
+        cartesian_step_to(&[2.0, 0.0], angle, &mut step);
+        let expected = -2.0 * f64::sin(angle).powi(2);
+        assert!((step[0] / expected - 1.0).abs() < 1e-14, "{step:?} at {angle}");
+    }
+}
+
+/// Also of weights whose squares vanish, or are too large.
+#[test]
+fn steps_are_in_proportion_to_the_weights() {
+    for size in [1e-320, 1e-300, 1.0, 1e300] {
+        let (weights, mut step) = ([3.0 * size, 4.0 * size], [0.0; 2]);
+        cartesian_step_to(&weights, 0.5, &mut step);
+        let length = (step[0] / size).hypot(step[1] / size);
+        assert!((length / (5.0 * f64::sin(0.5)) - 1.0).abs() < 1e-3, "{step:?} for {size}");
+        assert!((angle_between(&weights, &sum(&weights, &step)) - 0.5).abs() < 1e-3);
+    }
+}

@@ -128,3 +128,21 @@ impl<T: Element> RunningStatistics<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mean below the smallest normal number becomes 0, and that number stays.
+    #[test]
+    fn running_statistics_are_no_denormals() {
+        let mut buffers = [7.0, f64::MIN_POSITIVE, 3.0 * f64::MIN_POSITIVE, 1.5 * f64::MIN_POSITIVE, 8.0];
+        let slot = Slot { offset: 1, rows: 1, cols: 4 };
+        RunningStatistics { buffers: Some(&mut buffers) }.update(
+            slot,
+            0.5,
+            &[f64::MIN_POSITIVE, 0.0, 0.0, 4.0],
+        );
+        assert_eq!(buffers, [7.0, f64::MIN_POSITIVE, 1.5 * f64::MIN_POSITIVE, 0.0, 6.0]);
+    }
+}

@@ -321,16 +321,20 @@ fn the_boundary_of_a_smooth_unit_is_where_its_input_is_zero() {
 
 #[test]
 fn parameters_are_brought_back_after_a_step() {
+    let units = || vec![Dense::new(3, Parameterization::Custom(&OnSphere)).into()];
     let mut network = NetworkSpec::vector(4)
         .dense("units", 3, Parameterization::Custom(&OnSphere))
+        .residual("block", units(), units())
         .output(1)
         .build::<f64>(1)
         .unwrap();
     network.after_step();
-    let directions = network.parameters.get("units.direction").unwrap();
-    for unit in 0..3 {
-        let square: f64 = directions.iter().skip(unit).step_by(3).map(|w| w * w).sum();
-        assert!((square - 1.0).abs() < 1e-15);
+    for layer in ["units", "block.main1", "block.shortcut1"] {
+        let directions = network.parameters.get(&format!("{layer}.direction")).unwrap();
+        for unit in 0..3 {
+            let square: f64 = directions.iter().skip(unit).step_by(3).map(|w| w * w).sum();
+            assert!((square - 1.0).abs() < 1e-15, "{layer}");
+        }
     }
 }
 

@@ -326,3 +326,78 @@ fn any_layers_in_any_order_fold() {
         stays_the_same(network, 1e-10);
     }
 }
+
+/// A normalization of its own, behind or before other layers.
+fn normalization(normalization: Normalization, activation: Activation) -> LayerSpec {
+    LayerSpec::Normalization { normalization, activation }
+}
+
+/// The names of the layers of the folded network, which is the same function.
+fn folded_names(network: &Network<f64>) -> Vec<String> {
+    stays_the_same(network, 1e-10);
+    let plain = fold::to_standard(network).unwrap();
+    plain.spec().unwrap().layers.iter().map(|(name, _)| name.clone()).collect()
+}
+
+/// What a factor cannot pass is a layer of its own, unless there is another one of these behind it to take it over.
+#[test]
+fn factors_go_where_there_is_room_for_them() {
+    let units = |activation| Dense::new(3, Parameterization::Geometric).activation(activation);
+    let with_radii = |spec: NetworkSpec, radii: [f64; 3]| {
+        let mut network = trained::<f64>(&spec, 5);
+        network.parameters.get_mut("units.radius").unwrap().copy_from_slice(&radii);
+        network
+    };
+    for (activation, radii, expected) in [
+        (Activation::Relu, [0.0, 0.5, 2.0], &["units"][..]),
+        (Activation::Relu, [1.0, -0.5, 2.0], &["units", "units.sign"]),
+        (Activation::Identity, [1.0, -0.5, 2.0], &["units"]),
+        (Activation::Sigmoid, [1.0, -0.5, 2.0], &["units", "units.scale"]),
+    ] {
+        let alone = NetworkSpec::vector(2).layer("units", units(activation));
+        let mean = normalization(Normalization::batch_mean(), Activation::Relu);
+        let followed = alone.clone().layer("mean", mean);
+        assert_eq!(folded_names(&with_radii(alone, radii)), expected, "{activation:?} {radii:?}");
+        let count = if activation == Activation::Identity { 1 } else { 2 };
+        assert_eq!(folded_names(&with_radii(followed, radii)).len(), count, "{activation:?} {radii:?}");
+    }
+    // Units without an activation take over factors too.
+    let linear = Dense::new(3, Parameterization::Standard).activation(Activation::Identity);
+    let batch = normalization(Normalization::batch(), Activation::Relu);
+    let network = trained(&NetworkSpec::vector(2).layer("units", linear).layer("batch", batch), 6);
+    assert_eq!(folded_names(&network), ["units"]);
+}
+
+/// A shift is the same at every position only where no window reaches into the padding, be it at one side alone.
+#[test]
+fn shifts_go_into_windows_without_padding() {
+    for (extent, window, count) in [
+        (6, Window::new(3, 1, Padding::Valid), 1),
+        (7, Window::new(3, 2, Padding::Valid), 1),
+        (8, Window::new(3, 2, Padding::Valid), 1),
+        (6, Window::new(3, 1, Padding::Same), 2),
+        (6, Window::new(2, 1, Padding::Same), 2),
+        // Two windows of two pixels, three apart: the last one ends where the image ends.
+        (5, Window::new(2, 3, Padding::Symmetric(1)), 2),
+    ] {
+        let mean = normalization(Normalization::batch_mean(), Activation::Identity);
+        let convolution = Convolution::new(3, window, Parameterization::Standard).into();
+        let spec = NetworkSpec {
+            input: Features::Image { height: extent, width: extent, channels: 2 },
+            layers: vec![("mean".to_owned(), mean), ("convolution".to_owned(), convolution)],
+        };
+        assert_eq!(folded_names(&trained(&spec, 7)).len(), count, "{window:?} on {extent}");
+    }
+}
+
+/// Where g(0) is not 0, as of the logistic function, a unit without weights becomes g(0) and the rest goes behind it.
+#[test]
+fn constants_of_any_activation() {
+    for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Relu] {
+        let units = Dense::new(4, Parameterization::Standard).activation(activation);
+        let mut network = trained::<f64>(&NetworkSpec::vector(3).layer("units", units).output(2), 8);
+        (0..3).for_each(|input| network.parameters.get_mut("units.weights").unwrap()[4 * input + 1] = 0.0);
+        network.parameters.get_mut("units.bias").unwrap()[1] = 0.7;
+        stays_the_same(&network, 1e-10);
+    }
+}

@@ -6,6 +6,7 @@ mod convolutional;
 mod fold;
 mod forms;
 mod images;
+mod names;
 mod networks;
 mod ops;
 mod pytorch;

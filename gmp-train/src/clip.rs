@@ -121,6 +121,17 @@ mod tests {
         assert!((gradient[0] - 0.6e-30).abs() < 1e-36);
     }
 
+    /// To the last bit, also where the squares are too small to be added.
+    #[test]
+    fn a_gradient_of_just_the_limit_s_length_is_left_alone() {
+        for i in 1..200 {
+            let g = f64::from(i) * 1e-200;
+            let mut gradient = [g, g];
+            Clip::Norm(g * std::f64::consts::SQRT_2).apply(&mut gradient);
+            assert_eq!(gradient, [g, g]);
+        }
+    }
+
     #[test]
     fn a_nan_is_not_hidden() {
         for clip in [Clip::Norm(1.0), Clip::Value(1.0)] {

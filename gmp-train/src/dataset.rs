@@ -300,7 +300,7 @@ pub fn split(samples: usize, fraction: f64, rng: &mut Rng) -> Result<(Vec<usize>
         });
     }
     let second = (samples as f64 * fraction).ceil() as usize;
-    if samples < 2 || second >= samples {
+    if second >= samples {
         return Err(Error::TooFewSamples { what: "split", got: samples, needed: 2 });
     }
     let mut rows: Vec<usize> = (0..samples).collect();
@@ -312,6 +312,51 @@ pub fn split(samples: usize, fraction: f64, rng: &mut Rng) -> Result<(Vec<usize>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_split_with_an_empty_part_is_refused() {
+        let sizes = |samples, fraction| {
+            split(samples, fraction, &mut Rng::new(1, "split"))
+                .map(|(first, second)| (first.len(), second.len()))
+        };
+        assert_eq!([sizes(2, 0.5), sizes(10, 0.01)], [Ok((1, 1)), Ok((9, 1))]);
+        for (samples, fraction) in [(0, 0.5), (1, 0.5), (2, 0.9)] {
+            let error = Error::TooFewSamples { what: "split", got: samples, needed: 2 };
+            assert_eq!(sizes(samples, fraction), Err(error));
+        }
+        for fraction in [-0.5, 0.0, 1.0, 1.5, f64::NAN] {
+            assert!(matches!(sizes(10, fraction), Err(Error::Setting { .. })), "{fraction}");
+        }
+    }
+
+    #[test]
+    fn data_sets_of_other_numbers_or_shapes_are_others() {
+        let set = |inputs: [f64; 4], cols: usize, targets: &[f64]| {
+            Dataset::new(inputs.to_vec(), cols, targets.to_vec(), targets.len() * cols / 4).unwrap()
+        };
+        let one = set([1.0, 2.0, 3.0, 4.0], 2, &[5.0, 6.0]);
+        assert_eq!(one, set([1.0, 2.0, 3.0, 4.0], 2, &[5.0, 6.0]));
+        assert_ne!(one, set([1.0, 2.0, 3.0, 9.0], 2, &[5.0, 6.0]));
+        assert_ne!(one, set([1.0, 2.0, 3.0, 4.0], 4, &[5.0, 6.0]));
+        assert_ne!(one, one.clone().with_weights(vec![1.0, 2.0]).unwrap());
+    }
+
+    /// Several columns of each.
+    #[test]
+    fn samples_are_gathered_whole() {
+        let numbers = (0..9).map(f64::from).collect::<Vec<_>>();
+        let mut data = Dataset::new(numbers[..6].to_vec(), 2, numbers.clone(), 3).unwrap();
+        let mut gathered = Gathered::default();
+        data.gather(&[2, 0], &mut gathered);
+        assert_eq!(gathered.inputs, [4.0, 5.0, 0.0, 1.0]);
+        assert_eq!(gathered.targets, [6.0, 7.0, 8.0, 0.0, 1.0, 2.0]);
+        // As batches it is one, which a run that goes on behind it has had.
+        assert_eq!(Batches::samples(&data), 3);
+        data.start(0, 0);
+        assert!(data.next_batch().unwrap().is_some() && data.next_batch().unwrap().is_none());
+        data.start(0, 1);
+        assert!(data.next_batch().unwrap().is_none());
+    }
 
     #[test]
     fn a_split_is_a_partition_in_random_order() {

@@ -191,6 +191,13 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_of_a_loss_are_checked_where_it_is_a_metric() {
+        assert_eq!(Metric::Loss(Loss::Huber { delta: 1.0 }).check_settings(), Ok(()));
+        assert!(Metric::Loss(Loss::Huber { delta: -1.0 }).check_settings().is_err());
+        assert_eq!(Metric::TopK(5).check_settings(), Ok(()));
+    }
+
+    #[test]
     #[should_panic(expected = "class 3.0 of 3")]
     fn a_class_that_is_none_panics() {
         Metric::TopK(1).of(&[0.0; 3], &[3.0]);

@@ -245,6 +245,36 @@ mod tests {
     }
 
     #[test]
+    fn known_columns() {
+        let data = Dataset::new(vec![1.0, 7.0, 3.0, 7.0, 5.0, 7.0, 7.0, 7.0], 2, vec![1.0; 4], 1).unwrap();
+        let standardizer = Standardizer::<f64>::fit(&data);
+        assert_eq!(standardizer.mean(), [4.0, 7.0]);
+        assert_eq!(standardizer.deviation(), [5.0_f64.sqrt(), 0.0]);
+    }
+
+    /// The mean of a constant column is rounded, in proportion to the constant.
+    #[test]
+    fn constant_columns_of_any_size_are_recognized() {
+        for constant in [1e-12, 1e-3, 0.1, 12.3, 123_456.7, 1e9 / 3.0, -1e15 / 7.0] {
+            let data = Dataset::new(vec![constant; 77], 1, vec![0.0; 77], 1).unwrap();
+            let standardizer = Standardizer::<f64>::fit(&data);
+            assert_eq!(standardizer.constant_columns().count(), 1, "{constant}: {standardizer:?}");
+        }
+        // Small is not constant.
+        let small: Vec<f64> = (0..50).map(|i| 1e-12 + f64::from(i % 2) * 1e-20).collect();
+        let data = Dataset::new(small, 1, vec![0.0; 50], 1).unwrap();
+        assert_eq!(Standardizer::fit(&data).constant_columns().count(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "standardizer of 1 columns on 2")]
+    fn data_of_another_number_of_columns_panic() {
+        let one = Dataset::new(vec![0.0, 1.0], 1, vec![0.0; 2], 1).unwrap();
+        let mut two = Dataset::new(vec![0.0; 4], 2, vec![0.0; 2], 1).unwrap();
+        Standardizer::<f64>::fit(&one).apply(&mut two);
+    }
+
+    #[test]
     fn a_file_keeps_every_bit_and_a_wrong_one_is_refused() {
         let data = Dataset::new(vec![0.1, 5.0, 0.7, 5.0, -3.0, 5.0], 2, vec![1.0; 3], 1).unwrap();
         let standardizer = Standardizer::fit(&data);

@@ -330,6 +330,40 @@ fn the_last_few_are_kept_and_a_damaged_one_is_passed_over() {
     assert!(error.contains("step-000000000020.checkpoint: not a checkpoint"), "{error}");
 }
 
+/// In the middle of an epoch, with metrics of the training set alone.
+#[test]
+fn resuming_is_exact_with_metrics_and_without_a_validation_set() {
+    let data = plane::<f64>(36, 1);
+    let trainer = Trainer {
+        metrics: vec![Metric::MeanAbsoluteError],
+        ..Trainer::new(Loss::MeanSquaredError, 8, 3, 0.02)
+    };
+    let (mut network, mut adam, mut end) = (build("GmP"), Adam::default(), Cut::at(usize::MAX));
+    trainer.fit(&mut network, &mut adam, &data, None, &mut end).unwrap();
+    let mut cut = Cut::at(7);
+    trainer.fit(&mut build("GmP"), &mut Adam::default(), &data, None, &mut cut).unwrap();
+    let checkpoint = Checkpoint::from_bytes(&cut.bytes).unwrap();
+    let (mut again, mut other, mut same) = (build("GmP"), Adam::default(), Cut::at(usize::MAX));
+    let progress = checkpoint.restore(&mut again, &mut other).unwrap();
+    trainer.fit_from(progress, &mut again, &mut other, &data, None, &mut same).unwrap();
+    assert_eq!((again.parameters, same.history), (network.parameters, end.history));
+}
+
+#[test]
+fn errors_name_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    run_with(&mut Checkpoints::new(folder.path(), 1, Every::Epochs(1), |error| panic!("{error}")));
+    let file = folder.path().join(&names(folder.path())[0]);
+    let checkpoint = Checkpoint::<f64>::read(&file).unwrap();
+    let mut other = Mlp::new(3, &[4], 1, Parameterization::Standard).build(1).unwrap();
+    let error = checkpoint.restore(&mut other, &mut Adam::default()).unwrap_err();
+    assert_eq!(error.file, file);
+    // A folder that is none is no folder without checkpoints.
+    let error = Newest::<f64>::in_folder(&file).unwrap_err();
+    assert_eq!(error.file, file);
+    assert!(error.to_string().contains("cannot list the folder"), "{error}");
+}
+
 #[test]
 fn checkpoints_are_due_after_epochs_and_inside_them() {
     let folder = tempfile::tempdir().unwrap();

@@ -224,3 +224,35 @@ pub(super) fn at_most<T: Scalar>(x: f64) -> T {
     let nearest = T::from_f64(x);
     if nearest.to_f64() > x { T::from_f64(x - x * T::EPSILON.to_f64() / 2.0) } else { nearest }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::PI;
+
+    /// The nearest single to π lies above it.
+    #[test]
+    fn the_largest_number_not_above() {
+        for x in [PI, 2.0 * PI, 0.1, 1.0] {
+            let single: f32 = at_most(x);
+            assert!(f64::from(single) <= x && f64::from(single.next_up()) > x, "{single} for {x}");
+            assert_eq!(at_most::<f64>(x), x);
+        }
+    }
+
+    /// −0 is no direction of its own.
+    #[test]
+    fn negative_zeros_are_zeros() {
+        let (mut angle, mut radius) = ([9.0], [9.0]);
+        for (weights, expected) in [([2.0, -0.0], 0.0), ([-2.0, -0.0], PI), ([-0.0, 2.0], PI / 2.0)] {
+            to_spherical(&weights, 1, &mut angle, &mut radius).unwrap();
+            assert_eq!((angle[0], radius[0]), (expected, 2.0), "{weights:?}");
+        }
+        let (mut angles, mut radius) = ([9.0; 2], [9.0]);
+        to_spherical(&[2.0, -0.0, 0.0], 1, &mut angles, &mut radius).unwrap();
+        assert_eq!((angles, radius), ([0.0; 2], [2.0]));
+        let mut sign = [0.0; 4];
+        signs(&[-2.0, 0.0, -0.0, 5.0], &mut sign);
+        assert_eq!(sign, [-1.0, 1.0, 1.0, 1.0]);
+    }
+}

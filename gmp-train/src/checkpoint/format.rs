@@ -283,6 +283,16 @@ mod tests {
     use super::*;
     use crate::{EpochRecord, Loss, TrainState};
 
+    #[test]
+    fn a_version_is_read_as_soon_as_it_is_there() {
+        let mut header = MAGIC.to_vec();
+        header.extend((VERSION + 1).to_le_bytes());
+        assert!(matches!(check_header(&header[..11], 11), Err(Problem::Length { part: "header", .. })));
+        assert!(matches!(check_header(&header, 12), Err(Problem::Version { .. })));
+        header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        assert!(matches!(check_header(&header, 12), Err(Problem::Length { part: "header", .. })));
+    }
+
     /// 1.2 million epochs, which are more than 64 MiB of history.
     #[test]
     fn the_history_may_be_long() {

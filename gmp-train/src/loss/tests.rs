@@ -174,3 +174,19 @@ fn targets_that_a_loss_does_not_take_are_named() {
     assert!(Targets::Values.check_shape(binary, (4, 2), (3, 2)).is_err());
     assert!(Targets::Any.check_shape(binary, (4, 2), (3, 1)).is_ok());
 }
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let huber = |delta| Loss::Huber { delta }.check_settings();
+    let quantile = |level| Loss::Quantile { level }.check_settings();
+    assert_eq!(
+        [huber(0.5), quantile(0.5), Loss::MeanSquaredError.check_settings()],
+        [Ok(()), Ok(()), Ok(())]
+    );
+    for wrong in [-1.0, 0.0, f64::INFINITY, f64::NAN] {
+        assert!(matches!(huber(wrong), Err(Error::Setting { setting: "Huber delta", .. })), "{wrong}");
+    }
+    for wrong in [-0.5, 0.0, 1.0, 1.5, f64::NAN] {
+        assert!(matches!(quantile(wrong), Err(Error::Setting { setting: "quantile level", .. })), "{wrong}");
+    }
+}

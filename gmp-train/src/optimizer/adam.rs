@@ -198,5 +198,24 @@ mod tests {
         }
         assert_eq!(adam.first[0], 0.0);
         assert!(adam.second[0].is_normal());
+        assert_eq!(adam.steps(), 10_001);
+        // The smallest normal number is no denormal.
+        let mut adam = Adam::new(0.0, 0.0, 1.0);
+        adam.step(&mut parameters, &[f64::MIN_POSITIVE], 0.1);
+        assert_eq!(adam.first[0], f64::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn a_state_with_constants_out_of_range_is_refused() {
+        let mut adam = Adam::<f64>::default();
+        for (constant, wrong) in [(0, -0.1), (0, 1.0), (1, 1.0), (1, f64::NAN), (2, 0.0), (2, -1.0)] {
+            let mut state = adam.state();
+            state.settings[constant].1 = wrong;
+            let error = adam.restore(state).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("got {wrong}")) || error.contains(&format!("and {wrong}")),
+                "{error}"
+            );
+        }
     }
 }

@@ -164,6 +164,21 @@ mod tests {
             adamw.step(&mut stores[1], &g, 0.01);
         }
         assert_eq!(stores[0], stores[1]);
+        assert_eq!(adamw.steps(), 20);
+    }
+
+    #[test]
+    fn a_decay_that_is_negative_or_infinite_is_refused() {
+        let mut optimizer = AdamW::<f64>::new(0.1);
+        for wrong in [-0.1, f64::INFINITY, f64::NAN] {
+            let mut state = optimizer.state();
+            state.settings[3].1 = wrong;
+            let error = optimizer.restore(state).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("weight decay must be at least 0 and finite, got {wrong}")),
+                "{error}"
+            );
+        }
     }
 
     #[test]
@@ -173,5 +188,10 @@ mod tests {
         let mut optimizer = AdamW::new(1.0);
         (0..500).for_each(|_| optimizer.step(&mut parameters, &[0.0], 0.1));
         assert_eq!(parameters.values(), [0.0]);
+        // The smallest normal number is no denormal.
+        let mut parameters = ParamStore::default();
+        parameters.push("p".to_owned(), Role::Weight, &[f32::MIN_POSITIVE], 1, 1);
+        AdamW::new(0.0).step(&mut parameters, &[0.0], 0.1);
+        assert_eq!(parameters.values(), [f32::MIN_POSITIVE]);
     }
 }

@@ -116,7 +116,7 @@ impl ParamGroup {
     /// Leaves the parameters as they are, to the last bit.
     #[must_use]
     pub fn frozen(self) -> Self {
-        Self { rate: 0.0, weight_decay: 0.0, ..self }
+        Self { rate: 0.0, ..self }
     }
 
     fn selects(&self, entry: &Entry) -> bool {
@@ -256,6 +256,24 @@ mod tests {
         }
         check(Adam::default, groups);
         check(|| Sgd::new(0.9), groups);
+    }
+
+    #[test]
+    fn a_group_decays_at_the_optimizer_s_own_rate_and_not_where_it_is_frozen() {
+        let groups = [
+            ParamGroup::role(Role::Weight).weight_decay(0.5),
+            ParamGroup::role(Role::Bias).weight_decay(0.5).frozen(),
+        ];
+        let mut store = store();
+        ParamGroups::new(Sgd::new(0.0), groups).step(&mut store, &[1.0, 0.0, 2.0, 1.0], 0.25);
+        // The steps are −0.25 g, and what decays loses an eighth of what it was.
+        assert_eq!(store.values(), [1.0 - 0.25 - 0.125, -2.0 + 0.25, 0.0, 0.25]);
+    }
+
+    #[test]
+    #[should_panic(expected = "weight decay must be at least 0 and finite, got inf")]
+    fn an_infinite_decay_panics() {
+        let _ = ParamGroup::role(Role::Weight).weight_decay(f64::INFINITY);
     }
 
     #[test]

@@ -139,3 +139,31 @@ impl<T: Scalar> OptimizerState<T> {
         Ok((std::array::from_fn(|i| self.settings[i].1), vectors))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmp_nn::Role;
+
+    #[test]
+    fn a_state_with_other_vectors_is_refused() {
+        let state = |names: [&str; 2], lengths: [usize; 2]| {
+            let vectors = lengths.map(|length| vec![0.5; length]);
+            OptimizerState::new("own", 1, &[], &[(names[0], &vectors[0]), (names[1], &vectors[1])])
+        };
+        let read = |state: OptimizerState<f64>| state.expect("own", [], ["first", "second"]);
+        assert_eq!(read(state(["first", "second"], [3, 3])), Ok(([], [vec![0.5; 3], vec![0.5; 3]])));
+        assert!(read(state(["first", "third"], [3, 3])).is_err());
+        assert!(read(state(["second", "first"], [3, 3])).is_err());
+        assert!(read(state(["first", "second"], [3, 2])).is_err());
+    }
+
+    #[test]
+    fn an_optimizer_in_a_box_takes_its_own_steps() {
+        let mut store = ParamStore::default();
+        store.push("p".to_owned(), Role::Weight, &[1.0], 1, 1);
+        let boxed: Box<dyn Optimizer<f64>> = Box::new(Sgd::new(0.0));
+        ParamGroups::new(boxed, []).step(&mut store, &[2.0], 0.25);
+        assert_eq!(store.values(), [0.5]);
+    }
+}

@@ -168,5 +168,22 @@ mod tests {
         optimizer.step(&mut parameters, &[1.0], 0.1);
         (0..2000).for_each(|_| optimizer.step(&mut parameters, &[0.0], 0.1));
         assert_eq!((optimizer.square[0], optimizer.velocity[0]), (0.0, 0.0));
+        // The smallest normal number is no denormal: here the velocity is the rate times the gradient.
+        let mut optimizer = RmsProp::new(0.0, 0.0, 1.0);
+        optimizer.step(&mut parameters, &[f32::MIN_POSITIVE], 1.0);
+        assert_eq!(optimizer.velocity[0], f32::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn a_state_with_constants_out_of_range_is_refused() {
+        let mut optimizer = RmsProp::<f64>::default();
+        for (constant, wrong) in
+            [(0, 1.0), (0, -0.1), (1, 1.0), (1, -0.1), (2, 0.0), (2, f64::INFINITY), (2, f64::NAN)]
+        {
+            let mut state = optimizer.state();
+            state.settings[constant].1 = wrong;
+            let error = optimizer.restore(state).unwrap_err().to_string();
+            assert!(error.contains(&wrong.to_string()), "{error}");
+        }
     }
 }

@@ -218,6 +218,34 @@ mod tests {
         assert!((parameters.values()[0] - 0.3_f64).abs() < 1e-15);
     }
 
+    /// A velocity below the smallest normal number becomes 0, and that number stays.
+    #[test]
+    fn velocities_are_no_denormals() {
+        for (nesterov, gradient, velocity) in [
+            (false, -f64::MIN_POSITIVE, f64::MIN_POSITIVE),
+            (false, -f64::MIN_POSITIVE / 2.0, 0.0),
+            (true, -f64::MIN_POSITIVE, f64::MIN_POSITIVE),
+            (true, -f64::MIN_POSITIVE / 2.0, 0.0),
+        ] {
+            let mut parameters = ParamStore::default();
+            parameters.push("p".to_owned(), Role::Weight, &[0.0], 1, 1);
+            let mut sgd = if nesterov { Sgd::new(0.5).with_nesterov() } else { Sgd::new(0.5) };
+            sgd.step(&mut parameters, &[gradient], 1.0);
+            assert_eq!(sgd.velocity, [velocity], "nesterov: {nesterov}");
+        }
+    }
+
+    #[test]
+    fn a_state_with_constants_out_of_range_is_refused() {
+        let mut sgd = Sgd::<f64>::new(0.9);
+        for (constant, wrong) in [(0, 1.0), (0, -0.1), (1, -0.1), (1, f64::INFINITY), (1, f64::NAN)] {
+            let mut state = sgd.state();
+            state.settings[constant].1 = wrong;
+            let error = sgd.restore(state).unwrap_err().to_string();
+            assert!(error.contains(&format!("got {wrong}")), "{error}");
+        }
+    }
+
     #[test]
     fn weight_decay_spares_angles() {
         let mut parameters = ParamStore::default();

@@ -391,5 +391,24 @@ mod tests {
         assert_eq!(read.check_settings(), Err(Error::Placeholder { what: "schedule" }));
         assert!(Schedule::Constant(f64::NAN).check_settings().is_err());
         assert!(Schedule::Linear { from: 1.0, to: -0.1 }.during(Span::Rest).check_settings().is_err());
+        let cycle = |rise| Schedule::OneCycle { rise, start: 0.1, end: 0.1 }.check_settings();
+        assert_eq!(cycle(0.5), Ok(()));
+        for rise in [-0.5, 0.0, 1.0, 1.5, f64::NAN] {
+            assert!(cycle(rise).is_err(), "{rise}");
+        }
+    }
+
+    #[test]
+    fn own_schedules_are_told_apart_by_name() {
+        let own = |name| Schedule::custom(name, |_| 1.0);
+        assert_eq!(own("mine"), own("mine"));
+        assert_ne!(own("mine"), own("yours"));
+        assert_eq!(format!("{:?}", own("mine")), "Custom(CustomSchedule(\"mine\"))");
+    }
+
+    #[test]
+    fn an_own_schedule_sees_the_epoch() {
+        let epochs = Schedule::custom("epochs", |at| at.epoch() as f64);
+        close(&factors(&epochs, 7, 3), &[0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0]);
     }
 }

@@ -198,4 +198,15 @@ mod tests {
         );
         assert_eq!(stop.observe(f64::INFINITY, Goal::Maximize, 0.0, 9), (false, false));
     }
+
+    #[test]
+    fn an_improvement_is_larger_than_min_delta() {
+        for (goal, values) in
+            [(Goal::Minimize, [1.0, 0.75, 0.5, 0.5]), (Goal::Maximize, [1.0, 1.25, 1.5, 1.5])]
+        {
+            let mut patience = Patience::new(goal);
+            let improves = values.map(|value| patience.observe(value, goal, 0.25, 9).0);
+            assert_eq!(improves, [true, false, true, false], "{goal:?}");
+        }
+    }
 }
