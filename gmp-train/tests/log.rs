@@ -253,6 +253,20 @@ fn failed_writes_are_reported_and_training_goes_on() {
     assert_eq!(take().len(), 1);
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3);
 
+    // One that comes back after the last epoch.
+    struct UnblockInTheEnd<'a>(&'a Path);
+    impl Observer<f64> for UnblockInTheEnd<'_> {
+        fn on_end(&mut self, _: &State<'_, f64>) {
+            fs::remove_file(self.0).unwrap();
+        }
+    }
+    let wall = notes.with_file_name("wall");
+    fs::write(&wall, "").unwrap();
+    let late = wall.join("a.jsonl");
+    assert_eq!(train(3, None, &mut (UnblockInTheEnd(&wall), Log::json_lines(&late, report))), expected);
+    assert_eq!(take().len(), 3);
+    assert_eq!(fs::read_to_string(&late).unwrap().lines().count(), 3);
+
     // A file that claims more than there is memory for.
     fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(train(3, None, &mut Log::json_lines(&file, report)), expected);

@@ -49,8 +49,10 @@ use std::time::Instant;
 pub struct Log<'a> {
     sink: Box<dyn Sink>,
     begin: Instant,
-    /// Epochs of the run when the sink was called last.
+    /// Epochs of the run when the sink was called last and could write.
     epochs: usize,
+    /// Whether it could not write since, which was reported.
+    has_failed: bool,
     report: Box<dyn FnMut(&LogError) + Send + 'a>,
 }
 
@@ -59,7 +61,8 @@ trait Sink: Send {
     /// Takes the line of an epoch; the first one says where a run goes on. `past` gives those of the epochs before.
     fn write(&mut self, line: &Line, past: &dyn Fn(usize) -> Line) -> Result<(), LogError>;
 
-    /// Called in the end where no epoch was carried out since the run was resumed: the log may lack the last ones.
+    /// Called in the end where no epoch was carried out since the run was resumed, or the last one could not be written:
+    /// the log may lack the last ones.
     fn complete(&mut self, _epochs: usize, _past: &dyn Fn(usize) -> Line) -> Result<(), LogError> {
         Ok(())
     }
@@ -114,7 +117,7 @@ impl<'a> Log<'a> {
     }
 
     fn to(sink: Box<dyn Sink>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
-        Self { sink, begin: Instant::now(), epochs: 0, report: Box::new(report) }
+        Self { sink, begin: Instant::now(), epochs: 0, has_failed: false, report: Box::new(report) }
     }
 }
 
@@ -124,11 +127,13 @@ impl<T: Element> Observer<T> for Log<'_> {
         if state.progress.batches() == 0
             && let Some(epoch) = fit.epochs.checked_sub(1)
         {
-            self.epochs = fit.epochs;
             let seconds = self.begin.elapsed().as_secs_f64();
             let line = Line { seconds, ..past(state, epoch) };
-            if let Err(error) = self.sink.write(&line, &|epoch| past(state, epoch)) {
-                (self.report)(&error);
+            let written = self.sink.write(&line, &|epoch| past(state, epoch));
+            self.has_failed = written.is_err();
+            match written {
+                Ok(()) => self.epochs = fit.epochs,
+                Err(error) => (self.report)(&error),
             }
         }
         ControlFlow::Continue(())
@@ -138,6 +143,7 @@ impl<T: Element> Observer<T> for Log<'_> {
         let epochs = state.progress.fit().epochs;
         if self.epochs < epochs
             && let Err(error) = self.sink.complete(epochs, &|epoch| past(state, epoch))
+            && !self.has_failed
         {
             (self.report)(&error);
         }
