@@ -138,7 +138,7 @@ mod tests {
     fn running_statistics_are_no_denormals() {
         let mut buffers = [7.0, f64::MIN_POSITIVE, 3.0 * f64::MIN_POSITIVE, 1.5 * f64::MIN_POSITIVE, 8.0];
         let slot = Slot { offset: 1, rows: 1, cols: 4 };
-        RunningStatistics { buffers: Some(&mut buffers) }.update(
+        RunningStatistics { buffers: Some(&mut buffers), is_measured: false }.update(
             slot,
             0.5,
             &[f64::MIN_POSITIVE, 0.0, 0.0, 4.0],

@@ -122,8 +122,8 @@ fn multiply_adds<T: Scalar>() -> f64 {
     let seconds = (0..TRIES)
         .map(|_| {
             let of_threads = rayon::broadcast(|_| {
-                let factors = vec![T::from_f64(0.5); MOST_LANES];
-                let mut sums = vec![T::ONE; SUMS * MOST_LANES];
+                let factors = [T::from_f64(0.5); MOST_LANES];
+                let mut sums = [T::ONE; SUMS * MOST_LANES];
                 let start = Instant::now();
                 let (factors, stored) = (black_box(&factors[..]), black_box(&mut sums[..]));
                 dispatch(MultiplyAdds { lanes, count, factors, sums: stored });
