@@ -187,7 +187,7 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
             let effect = if claim.each || claim.n == 0 {
                 String::new()
             } else {
-                format!("<br>{}", escape(&claim.effect()))
+                format!("<div>{}</div>", escape(&claim.effect()))
             };
             let _ = write!(
                 out,
