@@ -166,8 +166,11 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
     out.push_str("<th scope=\"col\">seeds</th></tr></thead>\n<tbody>\n");
     for row in rows {
         let first = row[0];
-        let data =
-            if first.generated { format!("{} (generated)", first.dataset) } else { first.dataset.clone() };
+        let data = if first.generated {
+            format!("{} (on generated data)", first.dataset)
+        } else {
+            first.dataset.clone()
+        };
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>",
