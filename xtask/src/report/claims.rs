@@ -166,8 +166,11 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
     out.push_str("<th scope=\"col\">seeds</th></tr></thead>\n<tbody>\n");
     for row in rows {
         let first = row[0];
-        let data =
-            if first.generated { format!("{} (generated)", first.dataset) } else { first.dataset.clone() };
+        let data = if first.generated {
+            format!("{} (on generated data)", first.dataset)
+        } else {
+            first.dataset.clone()
+        };
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>",
@@ -187,7 +190,7 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
             let effect = if claim.each || claim.n == 0 {
                 String::new()
             } else {
-                format!("<br>{}", escape(&claim.effect()))
+                format!("<div>{}</div>", escape(&claim.effect()))
             };
             let _ = write!(
                 out,

@@ -20,8 +20,8 @@ use crate::run::store::Store;
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
 use page::Page;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -309,19 +309,29 @@ fn refuse_unheeded(given: &[&str], chosen: &[&dyn Experiment]) -> Result<()> {
     bail!("nothing of {} heeds these options: {}", named.join(", "), said.join("; "))
 }
 
-/// What holds and what does not, for those who read no further than the terminal: the claims against all baselines
-/// together that the page stands on, and those of the theory.
+/// What holds and what does not, for those who read no further than the terminal: the claims that the page stands on, against
+/// all baselines together where all were run, and those of the theory.
 fn summarize(claims: &[Claim]) {
-    for claim in claims
-        .iter()
-        .filter(|claim| claim.n > 0 && (claim.headline && claim.each || claim.subject.is_empty()))
-    {
+    let stem = |claim: &Claim| claim.id.rsplit_once('/').map(|(stem, _)| stem.to_owned());
+    let together: BTreeSet<String> =
+        claims.iter().filter(|claim| claim.each && claim.n > 0).filter_map(stem).collect();
+    let is_told = |claim: &&Claim| {
+        let is_alone = || stem(claim).is_some_and(|stem| !together.contains(&stem));
+        claim.n > 0 && (claim.subject.is_empty() || claim.headline && (claim.each || is_alone()))
+    };
+    for claim in claims.iter().filter(is_told) {
         let told = if claim.tested.is_empty() { &claim.statement } else { &claim.tested };
         let mut line = format!("{:13} {}: {told}", claim.outcome.to_string(), claim.figure);
         for part in
             [&claim.dataset, &claim.protocol, &claim.rates].into_iter().filter(|part| !part.is_empty())
         {
             line += &format!(" · {part}");
+        }
+        if !claim.baseline.is_empty() && !claim.each {
+            line += &format!(" · against {}", claim.baseline);
+        }
+        if claim.generated {
+            line += " (on generated data)";
         }
         say(&line);
     }
