@@ -38,7 +38,7 @@ pub enum Error {
         columns: usize,
     },
     /// A layer that wants something else than what flows into it.
-    #[error("{layer}: {found} flows in, expected {expected}")]
+    #[error("{layer}: {} flows in, expected {expected}", words(*found))]
     Misfit {
         /// The layer.
         layer: String,
@@ -120,4 +120,12 @@ pub enum Error {
         /// What was given.
         name: String,
     },
+}
+
+/// `a vector of 3`, `an image of 32×32×3`.
+fn words(features: crate::Features) -> String {
+    match features {
+        crate::Features::Vector(_) => format!("a vector of {features}"),
+        crate::Features::Image { .. } => format!("an image of {features}"),
+    }
 }

@@ -306,7 +306,7 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     assert!(matches!(error(spec(image, dense.clone())), Error::Misfit { .. }));
     assert_eq!(
         error(spec(Features::Vector(3), LayerSpec::GlobalAveragePool)).to_string(),
-        "odd: Vector(3) flows in, expected an image"
+        "odd: a vector of 3 flows in, expected an image"
     );
     let window = Window::new(5, 1, Padding::Valid);
     assert!(matches!(error(spec(image, LayerSpec::MaxPool { window })), Error::Window { .. }));

@@ -94,9 +94,10 @@ fn every_experiment_ends_with_its_figures_and_a_page_that_stands_alone() {
     {
         assert!(page.contains(expected), "the page does not say {expected}");
     }
-    for outside in ["src=\"http", "href=\"http", "<script", "@import"] {
+    for outside in ["src=", "href=\"http", "fetch(", "@import"] {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
+    assert_eq!(page.matches("<script").count(), 1, "the page's own script and no other");
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
     for key in ["command", "seeds", "version", "numerics", "machine", "learning rates"] {

@@ -161,9 +161,10 @@ pub(super) fn run(
     let paths = figure(&name, &format!("One training step of {} ({method})", workload.name()), &lines)
         .write(folder)?;
     let drawn = format!("drawn in {} and {}", paths[0].display(), paths[1].display());
-    for text in [head, machine.to_string(), table(&lines, whole, machine), drawn] {
+    let text = [head, machine.to_string(), table(&lines, whole, machine), drawn].join("\n");
+    for line in text.lines() {
         // Whoever reads may stop early.
-        if print(&text)?.is_break() {
+        if print(line)?.is_break() {
             break;
         }
     }

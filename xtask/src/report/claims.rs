@@ -204,10 +204,14 @@ fn table(out: &mut String, rows: &[Vec<&Claim>]) {
         let _ = writeln!(out, "<td class=\"number\">{seeds}</td></tr>");
     }
     out.push_str("</tbody>\n</table></div>\n");
-    out.push_str("<details><summary>More on each comparison</summary>\n<ul>\n");
     // A decided outcome whose reason is one sentence says no more than its word does.
     let says_more = |claim: &&&Claim| !claim.outcome.is_decided() || claim.reason.contains(". ");
-    for claim in rows.iter().flatten().filter(|claim| !claim.each).filter(says_more) {
+    let mut more = rows.iter().flatten().filter(|claim| !claim.each).filter(says_more).peekable();
+    if more.peek().is_none() {
+        return;
+    }
+    out.push_str("<details><summary>More on each comparison</summary>\n<ul>\n");
+    for claim in more {
         let _ = writeln!(
             out,
             "<li>{}, {}, {}, {}: {}. {}</li>",

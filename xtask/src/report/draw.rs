@@ -209,8 +209,7 @@ fn ticks(axis: &Axis, span: &Span, count: usize, panel: &Panel, horizontal: bool
 fn draw_panel(svg: &mut Svg, panel: &Panel, cell: Rect, top: f64) {
     let frame = settle(panel, cell);
     let area = frame.area;
-    let [x, y] = frame.described();
-    svg.open_panel(&panel.title, &x, &y);
+    svg.open_panel(&panel.title, frame.described());
     let titles = wrap(&panel.title, TITLE, cell.width + RIGHT);
     for (k, line) in titles.iter().enumerate() {
         let style = TextStyle::new(TITLE, Anchor::Middle);

@@ -31,16 +31,20 @@ impl Frame {
         self.y.fraction(y).map(|f| self.area.bottom() - f * self.area.height)
     }
 
-    /// Both axes as a browser's script reads them: the scale, the pixels of its ends and their coordinates.
-    pub(super) fn described(&self) -> [String; 2] {
+    /// Both axes as a browser's script reads them: the scale, the pixels of its ends and their coordinates. `None` where the
+    /// range is too large for a double.
+    pub(super) fn described(&self) -> Option<[String; 2]> {
         let Self { area, x, y } = self;
-        [(x, area.x, area.right()), (y, area.bottom(), area.y)].map(|(span, from, to)| {
-            let scale = match span.scale {
-                Scale::Linear => "linear",
-                Scale::Log10 => "log10",
-                Scale::Log2 => "log2",
-            };
-            format!("{scale} {} {} {} {}", number(from), number(to), span.low, span.high)
+        let is_finite = [x, y].iter().all(|span| span.low.is_finite() && span.high.is_finite());
+        is_finite.then(|| {
+            [(x, area.x, area.right()), (y, area.bottom(), area.y)].map(|(span, from, to)| {
+                let scale = match span.scale {
+                    Scale::Linear => "linear",
+                    Scale::Log10 => "log10",
+                    Scale::Log2 => "log2",
+                };
+                format!("{scale} {} {} {:.8e} {:.8e}", number(from), number(to), span.low, span.high)
+            })
         })
     }
 

@@ -72,9 +72,9 @@ impl Svg {
     }
 
     /// A group for a panel: where its plotting area lies and what it shows, for a reader's browser.
-    pub(super) fn open_panel(&mut self, label: &str, x: &str, y: &str) {
-        let label = escape(&plain(label));
-        let _ = writeln!(self.out, "<g role=\"group\" aria-label=\"{label}\" data-x=\"{x}\" data-y=\"{y}\">");
+    pub(super) fn open_panel(&mut self, label: &str, axes: Option<[String; 2]>) {
+        let axes = axes.map_or(String::new(), |[x, y]| format!(" data-x=\"{x}\" data-y=\"{y}\""));
+        let _ = writeln!(self.out, "<g role=\"group\" aria-label=\"{}\"{axes}>", escape(&plain(label)));
     }
 
     pub(super) fn close_group(&mut self) {

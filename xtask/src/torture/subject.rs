@@ -318,6 +318,7 @@ pub(crate) fn check_whole(out: &Path) -> Result<(), String> {
             Some("png") => bytes.ends_with(b"IEND\xaeB`\x82"),
             Some("html") => bytes.ends_with(b"</html>\n"),
             Some("json") => is_json(),
+            Some("md") => bytes.ends_with(b"|\n"),
             Some("checkpoint") => Checkpoint::<f32>::from_bytes(&bytes).is_ok(),
             Some("jsonl") => bytes.is_empty() || bytes.ends_with(b"\n"),
             // Appended to, or empty until its owner is written.
