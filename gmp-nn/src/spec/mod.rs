@@ -317,7 +317,7 @@ impl NetworkSpec {
     /// let image = NetworkSpec::image(32, 32, 3).dense("hidden1", 64, Standard);
     /// assert_eq!(
     ///     image.build::<f32>(1).unwrap_err().to_string(),
-    ///     "hidden1: Image { height: 32, width: 32, channels: 3 } flows in, expected a vector"
+    ///     "hidden1: an image of 32×32×3 flows in, expected a vector"
     /// );
     /// ```
     ///
