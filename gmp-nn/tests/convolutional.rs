@@ -311,7 +311,7 @@ fn descriptions_that_do_not_fit_are_errors_that_name_the_layer() {
     let window = Window::new(5, 1, Padding::Valid);
     assert!(matches!(error(spec(image, LayerSpec::MaxPool { window })), Error::Window { .. }));
     let unequal = LayerSpec::Residual { main: vec![LayerSpec::GlobalAveragePool], shortcut: vec![] };
-    assert!(error(spec(image, unequal)).to_string().starts_with("odd.shortcut: Image"));
+    assert!(error(spec(image, unequal)).to_string().starts_with("odd.shortcut: an image"));
     let mut twice = spec(Features::Vector(3), dense);
     twice.layers.extend(twice.layers.clone());
     assert_eq!(error(twice).to_string(), "odd: there are two layers of that name, expected every name once");
