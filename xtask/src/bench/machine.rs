@@ -78,18 +78,31 @@ const SUMS: usize = 12;
 const MOST_LANES: usize = 16;
 
 impl<T: Scalar> MultiplyAdds<'_, T> {
+    /// The sums have a name each: from one array of all, the compiler makes scalar code for the widest registers.
     #[inline(always)]
     fn repeat<const LANES: usize>(self) {
         let factors = self.factors.first_chunk::<LANES>().expect("a register of factors");
         let (stored, _) = self.sums.as_chunks_mut::<LANES>();
-        let stored = stored.first_chunk_mut::<SUMS>().expect("as many registers as sums");
-        let mut sums = *stored;
+        let [a, b, c, d, e, f, g, h, i, j, k, l] =
+            stored.first_chunk_mut::<SUMS>().expect("as many registers as sums");
+        let mut first = (*a, *b, *c, *d, *e, *f);
+        let mut second = (*g, *h, *i, *j, *k, *l);
         for _ in 0..self.count {
-            for i in 0..SUMS {
-                sums[i] = multiply_add(sums[i], factors);
-            }
+            first.0 = multiply_add(first.0, factors);
+            first.1 = multiply_add(first.1, factors);
+            first.2 = multiply_add(first.2, factors);
+            first.3 = multiply_add(first.3, factors);
+            first.4 = multiply_add(first.4, factors);
+            first.5 = multiply_add(first.5, factors);
+            second.0 = multiply_add(second.0, factors);
+            second.1 = multiply_add(second.1, factors);
+            second.2 = multiply_add(second.2, factors);
+            second.3 = multiply_add(second.3, factors);
+            second.4 = multiply_add(second.4, factors);
+            second.5 = multiply_add(second.5, factors);
         }
-        *stored = sums;
+        (*a, *b, *c, *d, *e, *f) = first;
+        (*g, *h, *i, *j, *k, *l) = second;
     }
 }
 
