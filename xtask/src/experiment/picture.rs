@@ -1,10 +1,12 @@
 //! Which run is pictured: the one of the median result, of the first few seeds, whose pictures are kept.
 
+use super::tables::curve;
+use crate::report::figure::{Layer, Panel};
 use crate::run::results::{Cell, Results};
 use crate::run::trace::Trace;
 use crate::run::{Protocol, Record, Run};
 
-/// So many seeds have their pictures kept.
+/// How many seeds have their pictures kept.
 const PICTURED: u64 = 9;
 
 /// Whether the picture of a run is kept, where the seeds begin with `first_seed`.
@@ -33,7 +35,18 @@ pub fn median<'a>(results: &Results<'a>, cell: Cell<'_>) -> Option<(&'a Record, 
     Some(pictured.swap_remove(middle))
 }
 
-/// The runs whose curves are drawn: one line a seed, and no more lines than a reader can follow.
-pub fn drawn<'a>(results: &Results<'a>, cell: Cell<'_>) -> Vec<&'a Record> {
-    results.of(cell).take(PICTURED as usize).collect()
+/// The curves of a cell: one line per seed, the first of them strong, and no more lines than a reader can follow.
+#[must_use]
+pub fn curves(mut panel: Panel, results: &Results<'_>, cell: Cell<'_>, of: fn(&Trace) -> &Vec<f32>) -> Panel {
+    let method = cell.method;
+    for (k, record) in results.of(cell).take(PICTURED as usize).enumerate() {
+        let Some(trace) = results.trace(record) else { continue };
+        let layer = Layer::line(curve(&trace.epochs, of(&trace)), method.color);
+        panel = panel.with(if k == 0 {
+            layer.sized(1.8).stroked(method.dash).labelled(method.name)
+        } else {
+            layer.sized(0.8).faded(0.35)
+        });
+    }
+    panel
 }

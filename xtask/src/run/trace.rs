@@ -115,6 +115,24 @@ impl Numbers {
 const BINS: usize = 250;
 
 impl Trace {
+    /// Movement of φ of the network that is trained: under BN by the statistics of the batch.
+    #[must_use]
+    pub fn location_in_training(&self) -> &Curves {
+        self.batch_location.as_ref().unwrap_or(&self.location)
+    }
+
+    /// Its change of direction.
+    #[must_use]
+    pub fn direction_in_training(&self) -> &Curves {
+        self.batch_direction.as_ref().unwrap_or(&self.direction)
+    }
+
+    /// Its φ over training.
+    #[must_use]
+    pub fn snapshots_in_training(&self) -> &[(usize, Numbers)] {
+        if self.batch_snapshots.is_empty() { &self.snapshots } else { &self.batch_snapshots }
+    }
+
     /// The content of a file of curves; none if it is not one, or the snapshots are not of the same units.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {

@@ -3,14 +3,14 @@
 use crate::experiment::design::Design;
 use crate::experiment::one_input::unit_panel;
 use crate::experiment::picture;
-use crate::experiment::tables::{Rate, curve};
+use crate::experiment::tables::Rate;
 use crate::method::MethodId;
 use crate::problem::levy::{self, SEEDED, points};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::number::{number, rate};
 use crate::run::results::{Cell, Results, SetId};
-use crate::run::trace::{Curves, Trace};
+use crate::run::trace::Trace;
 use crate::run::{Protocol, Record};
 
 /// The figure; none without runs of the authors' points.
@@ -22,16 +22,16 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
     let movement = |panel: Panel, of: fn(&Trace) -> &Vec<f32>, rate: Rate| {
         design.methods.iter().fold(panel, |panel, &method| {
             let cell = rate.cell(results, SEEDED, method, Protocol::Paper, false);
-            cell.map_or(panel.clone(), |cell| curves(panel, results, cell, of))
+            cell.map_or(panel.clone(), |cell| picture::curves(panel, results, cell, of))
         })
     };
     let mut largest = axes("(c) All at 0.1, as in the authors' notebook", "largest");
     largest.weight = 2.0;
     let largest = movement(largest, |trace| &trace.location.max, Rate::Equal(0.1)).legend(Legend::Above);
     let authors = axes("(c2) GmP at 0.1, the others at 0.01", "largest");
-    let authors = movement(authors, |trace| &in_training(trace).max, Rate::Paper);
+    let authors = movement(authors, |trace| &trace.location_in_training().max, Rate::Paper);
     let mean = axes("(c3) All at 0.1", "mean");
-    let mean = movement(mean, |trace| &in_training(trace).mean, Rate::Equal(0.1));
+    let mean = movement(mean, |trace| &trace.location_in_training().mean, Rate::Equal(0.1));
     let (mut fits, mut strips) = (Vec::new(), Vec::new());
     let letters = ["(d)", "(e)", "(f)", "(g)"];
     for (&method, letter) in design.methods.iter().zip(letters) {
@@ -59,29 +59,10 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
     })
 }
 
-/// The movement of the boundaries of the network that is trained: under BN by the statistics of the batch.
-fn in_training(trace: &Trace) -> &Curves {
-    trace.batch_location.as_ref().unwrap_or(&trace.location)
-}
-
 /// The range of movements that is drawn.
 const LEAST: f64 = 1.0 / 1_048_576.0;
 const MOST: f64 = 65_536.0;
 
-/// One line a seed, the first of them strong.
-fn curves(mut panel: Panel, results: &Results<'_>, cell: Cell<'_>, of: fn(&Trace) -> &Vec<f32>) -> Panel {
-    let method = cell.method;
-    for (k, record) in picture::drawn(results, cell).into_iter().enumerate() {
-        let Some(trace) = results.trace(record) else { continue };
-        let layer = Layer::line(curve(&trace.epochs, of(&trace)), method.color);
-        panel = panel.with(if k == 0 {
-            layer.sized(1.8).stroked(method.dash).labelled(method.name)
-        } else {
-            layer.sized(0.8).faded(0.35)
-        });
-    }
-    panel
-}
 fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
     let (grid, truth) = levy::grid();
     let (x, y) = points(&record.run);
@@ -103,8 +84,7 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
 /// Eleven strips, evenly spaced over training.
 fn strips_panel(trace: &Trace, method: MethodId) -> Panel {
     const STRIPS: usize = 11;
-    // BN's boundaries are those by the statistics of the batch.
-    let snapshots = if trace.batch_snapshots.is_empty() { &trace.snapshots } else { &trace.batch_snapshots };
+    let snapshots = trace.snapshots_in_training();
     let last = snapshots.len().saturating_sub(1);
     let strips = (0..STRIPS)
         .filter_map(|k| snapshots.get(k * last / (STRIPS - 1)))

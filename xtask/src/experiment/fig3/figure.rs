@@ -2,14 +2,13 @@
 
 use super::Classification;
 use crate::experiment::picture;
-use crate::experiment::tables::{Rate, curve};
-use crate::method::MethodId;
+use crate::experiment::tables::Rate;
 use crate::problem::banana::GENERATED;
 use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::number::{number, rate};
 use crate::run::results::{Cell, Results};
-use crate::run::trace::{Curves, Trace};
+use crate::run::trace::Trace;
 use crate::run::{Protocol, Record};
 use gmp_train::Standardizer;
 
@@ -35,13 +34,13 @@ impl Classification {
             let mut panel = Panel::new(title, Axis::linear("epoch"), y).legend(Legend::Above);
             for &method in self.design.methods.iter().filter(|method| method.in_paper) {
                 if let Some(cell) = rate.cell(results, seeded, method, Protocol::Paper, true) {
-                    panel = turns(panel, results, cell, of);
+                    panel = picture::curves(panel, results, cell, of);
                 }
             }
             panel
         };
-        let largest: fn(&Trace) -> &Vec<f32> = |trace| &in_training(trace).max;
-        let mean: fn(&Trace) -> &Vec<f32> = |trace| &in_training(trace).mean;
+        let largest: fn(&Trace) -> &Vec<f32> = |trace| &trace.direction_in_training().max;
+        let mean: fn(&Trace) -> &Vec<f32> = |trace| &trace.direction_in_training().mean;
         let turns = vec![
             turn("(i) Largest turn, the authors' rates", "largest", largest, Rate::Paper),
             turn("(i2) Mean turn, the authors' rates", "mean", mean, Rate::Paper),
@@ -115,34 +114,14 @@ impl Classification {
     }
 }
 
-/// The turns of the boundaries of the network that is trained: under BN by the statistics of the batch.
-fn in_training(trace: &Trace) -> &Curves {
-    trace.batch_direction.as_ref().unwrap_or(&trace.direction)
-}
-
 /// Turns below this are not drawn.
 const LEAST_TURN: f64 = 1.0 / 1_048_576.0;
 /// Half the side of the square in which paths are drawn, in standard deviations of the data.
 const PATHS: f64 = 3.0;
 
-/// One line a seed, the first of them strong.
-fn turns(mut panel: Panel, results: &Results<'_>, cell: Cell<'_>, of: fn(&Trace) -> &Vec<f32>) -> Panel {
-    let method: MethodId = cell.method;
-    for (k, record) in picture::drawn(results, cell).into_iter().enumerate() {
-        let Some(trace) = results.trace(record) else { continue };
-        let layer = Layer::line(curve(&trace.epochs, of(&trace)), method.color);
-        panel = panel.with(if k == 0 {
-            layer.sized(1.8).stroked(method.dash).labelled(method.name)
-        } else {
-            layer.sized(0.8).faded(0.35)
-        });
-    }
-    panel
-}
-
 /// The path of each unit's φ over training.
 fn paths(trace: &Trace) -> Vec<Vec<(f64, f64)>> {
-    let snapshots = if trace.batch_snapshots.is_empty() { &trace.snapshots } else { &trace.batch_snapshots };
+    let snapshots = trace.snapshots_in_training();
     let units = snapshots.first().map_or(0, |(_, phi)| phi.0.len() / 2);
     let at = |phi: &[f32], j: usize| (f64::from(phi[j]), f64::from(phi[units + j]));
     (0..units).map(|j| snapshots.iter().map(|(_, phi)| at(&phi.0, j)).collect()).collect()
