@@ -277,11 +277,15 @@ impl<T: Scalar, const RELU: bool> Kernel for Input<'_, T, RELU> {
         let (with_z, plain) = (&self.with_z[..n], &self.plain[..n]);
         let rows = self.dz.rows().zip(self.dy.chunks_exact(n)).zip(self.z.chunks_exact(n));
         for ((dz, dy), z) in rows {
-            dz.add_each((0..n).map(|j| {
+            // Not `add_with`: a closure of this length is not inlined, and would keep the default target's instructions.
+            let (dz, is_fresh) = dz.into_parts();
+            let dz = &mut dz.into_data()[..n];
+            for j in 0..n {
                 let normalized = line.normalized(j, z[j]);
                 let d = if RELU { rectified(line.output(j, z[j]) > T::ZERO, dy[j]) } else { dy[j] };
-                line.gamma[j] * line.inverse[j] * (d - normalized.mul_add(with_z[j], plain[j]))
-            }));
+                let gradient = line.gamma[j] * line.inverse[j] * (d - normalized.mul_add(with_z[j], plain[j]));
+                dz[j] = if is_fresh { gradient } else { dz[j] + gradient };
+            }
         }
     }
 }
