@@ -34,7 +34,7 @@ impl<T: Scalar> Rule<T> for Huber {
             !pull.needs(1),
             "huber: no gradient is computed for a target; put it on the tape as an input"
         );
-        // Nothing where nobody wants the gradient of the prediction.
+        // `None` where the gradient of the prediction is not needed.
         if let Some((dy, dp)) = pull.wrt(0) {
             let scale = dy.data()[0] / T::from_usize(p.len());
             // The derivative is the error, clipped to [−δ, δ].

@@ -101,7 +101,7 @@ pub fn gradients(
     Ok(())
 }
 
-/// `Σ weight_i · x_i` with fixed weights between 0.5 and 1.5, no two neighbours alike.
+/// `Σ weight_i · x_i` with fixed weights between 0.5 and 1.5, no two neighbours equal.
 fn weighted_sum(tape: &mut Tape<f64>, x: Var) -> Var {
     tape.record(&WeightedSum, [x], Shape::new(1, 1), 0, |[x], mut y, _| {
         y.data_mut()[0] = x.data().iter().enumerate().map(|(i, x)| weight(i) * x).sum();

@@ -125,13 +125,13 @@ impl<'t, T: Scalar> Pullback<'t, T> {
     pub fn needs(&self, i: usize) -> bool {
         self.node.inputs()[i].needs_gradient
     }
-    /// The gradient of the output, which the rule may overwrite: nobody reads it afterwards. An operation
+    /// The gradient of the output, which the rule may overwrite: it is not read afterwards. An operation
     /// that needs a work area of its output's size has one here.
     pub fn gradient_mut(&mut self) -> MatMut<'_, T> {
         let out = &self.node.out;
         MatMut::new(&mut self.gradients[range(self.places, out)], out.rows(), out.cols())
     }
-    /// The gradient of the output beside the accumulator for input `i`; nothing where nobody wants it.
+    /// The gradient of the output beside the accumulator for input `i`; `None` where that gradient is not needed.
     pub fn wrt(&mut self, i: usize) -> Option<(Mat<'_, T>, Accumulator<'_, T>)> {
         let (gradient, [accumulator]) = self.wrt_each([i]);
         let (rows, cols) = (gradient.rows(), gradient.cols());
@@ -161,7 +161,7 @@ impl<'t, T: Scalar> Pullback<'t, T> {
         inputs: [usize; K],
     ) -> (MatMut<'_, T>, [Option<Accumulator<'_, T>>; K]) {
         let node = self.node;
-        // Inputs that nobody wants lend an empty range, which overlaps nothing.
+        // Inputs whose gradient is not needed lend an empty range, which overlaps nothing.
         const { assert!(K <= MAX_INPUTS) };
         let mut ranges: [_; MAX_INPUTS + 1] = std::array::from_fn(|_| 0..0);
         for (k, i) in inputs.into_iter().enumerate() {

@@ -53,7 +53,7 @@ pub trait Watch: Send {
 }
 
 impl<T: Scalar> Tape<T> {
-    /// Tells `watch` of every operation from now on; `None` tells nobody, which costs nothing. A stopped pass
+    /// Tells `watch` of every operation from now on; `None` ends that, and costs nothing. A stopped pass
     /// ([`Tape::is_stopped`]) tells of what it computed.
     pub fn set_watch(&mut self, watch: Option<Box<dyn Watch>>) {
         self.watch = watch;

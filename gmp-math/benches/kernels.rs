@@ -21,7 +21,7 @@ fn time(mut call: impl FnMut()) -> (f64, f64) {
     (seconds[0], seconds[seconds.len() / 2])
 }
 
-/// y += x over arrays far larger than the caches, shared by so many threads: bytes read and written per second.
+/// y += x over arrays far larger than the caches, shared by `threads` threads: bytes read and written per second.
 fn bandwidth(threads: usize) -> f64 {
     let len = 32 << 20;
     let (x, mut y) = (vec![1.0_f32; len], vec![0.0_f32; len]);
@@ -72,7 +72,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// One line of the table for a kernel on so many threads that moves `numbers` between memory and processor and has
+    /// One line of the table for a kernel on `threads` threads that moves `numbers` between memory and processor and has
     /// `operations` multiply-adds to do, both for all threads together.
     fn report<T: Scalar>(
         &self,

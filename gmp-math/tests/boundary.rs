@@ -100,7 +100,7 @@ fn boxes_agree_with_their_corners<T: Scalar>(inputs: usize, seed: u64) -> Result
             boundary.signed_distance(&(0..inputs).map(pick).collect::<Vec<T>>()).unwrap().to_f64()
         })
         .collect();
-    // A corner on the boundary but for rounding may go either way.
+    // A corner that rounding puts on the boundary may go either way.
     prop_assume!(distances.iter().all(|d| d.abs() > 1e-5));
     let crosses = distances.iter().any(|d| *d < 0.0) && distances.iter().any(|d| *d > 0.0);
     prop_assert_eq!(boundary.intersects_box(&lower, &upper), crosses);

@@ -28,8 +28,8 @@ pub enum Linear {
 }
 
 impl Linear {
-    /// Fan in of a unit whose layer has so many input columns or channels, which is the number of rows of its weights;
-    /// or, as Keras counts, its fan out where the layer has so many units.
+    /// Fan in of a unit whose layer has `channels` input columns or channels, which is the number of rows of its weights;
+    /// or, as Keras counts, its fan out where `channels` is the number of the layer's units.
     pub fn fan(self, channels: usize) -> usize {
         match self {
             Self::Dense => channels,

@@ -22,7 +22,7 @@ pub struct Variant {
     /// How the weights are made of what is trained. The output layer is standard, but weight-normalized where the
     /// others are.
     pub parameterization: Parameterization,
-    /// What is normalized: before the activation, but for input mean normalization, whose place is `placement`.
+    /// What is normalized: before the activation, except for input mean normalization, whose place is `placement`.
     #[serde(default)]
     pub normalization: Normalization,
     /// The place of input mean normalization.

@@ -264,7 +264,7 @@ fn a_part_of_an_image_is_refused() {
     network.forward(&mut tape, x);
 }
 
-/// √(6/(fan in + fan out)), with Keras' fans but for geometric convolutions, whose fan out is the number of filters.
+/// √(6/(fan in + fan out)), with Keras' fans except for geometric convolutions, whose fan out is the number of filters.
 #[test]
 fn initial_weights_have_the_glorot_limits_of_their_form() {
     let (channels, units) = (48, 40);

@@ -24,7 +24,7 @@ struct Scaled {
 }
 
 impl Scaled {
-    /// So many rows of so many columns a batch.
+    /// Batches of this many rows and columns.
     fn new(shape: (usize, usize)) -> Self {
         let mut rng = Rng::new(1, "inputs");
         let inputs = (0..3 * shape.0 * shape.1).map(|_| rng.normal() as f32).collect();
@@ -309,7 +309,7 @@ fn the_last_good_checkpoint_stays() {
     assert_eq!(run(Some(newest.checkpoint)), run(None));
 }
 
-/// Nobody looks at the parameters but who writes them down.
+/// Only what writes the parameters down looks at them.
 #[test]
 fn a_state_with_a_nan_is_reported_and_displaces_no_checkpoint() {
     let folder = tempfile::tempdir().unwrap();

@@ -92,7 +92,7 @@ fn metrics_and_validation_sets_are_looked_at_too() {
     let trainer = Trainer { metrics: vec![Metric::MeanAbsoluteError], ..trainer };
     let error = fit(&trainer, &data(&[0.0, 2.0], 1)).unwrap_err().to_string();
     assert!(error.ends_with("one per output of the model, for mean_absolute_error"), "{error}");
-    // What nobody looks at may be anything.
+    // What is not looked at may be anything.
     let trainer = Trainer { metrics: Vec::new(), monitor: Monitor::TrainingLoss, ..trainer };
     assert!(fit(&trainer, &data(&[0.0, 7.0], 1)).is_ok());
 }

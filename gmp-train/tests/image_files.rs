@@ -1,4 +1,4 @@
-//! Image files as they should be, as they should not be, and as nobody would make them.
+//! Image files that are sound, damaged, and made to harm.
 #![cfg(feature = "image")]
 
 use gmp_nn::Rng;

@@ -36,7 +36,7 @@ fn build<T: Element>(name: &str, width: usize) -> Network<T> {
     vgg6(&form(name), width, CLASSES).build(1).unwrap()
 }
 
-/// Keeps a copy of the run as it was after so many steps.
+/// Keeps a copy of the run as it was after a number of steps.
 struct Keep(usize, Option<Checkpoint<f32>>);
 impl Observer<f32> for Keep {
     fn on_step(&mut self, _: &Step, state: &State<'_, f32>) -> ControlFlow<()> {
@@ -47,7 +47,7 @@ impl Observer<f32> for Keep {
     }
 }
 
-/// A run of so many epochs of three batches.
+/// A run of several epochs of three batches.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     form: &'static str,
@@ -81,7 +81,7 @@ impl Run {
         (network, keeps.1.1.unwrap().progress, keeps.0.1)
     }
 
-    /// Whole on one thread; cut off after a step on so many threads and resumed on so many others: the same run.
+    /// Whole on one thread; cut off after a step on one number of threads and resumed on another: the same run.
     fn goes_on(self, cuts: &[(usize, usize, usize)]) {
         let (whole, end, _) = self.train(1, None, 0);
         for &(cut, before, after) in cuts {

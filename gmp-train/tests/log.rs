@@ -170,7 +170,7 @@ fn a_resumed_run_has_every_epoch_once_whatever_became_of_its_lines() {
     }
 }
 
-/// Ends a run after so many epochs, once the last one's schedules are through.
+/// Ends a run after a number of epochs, once the last one's schedules are through.
 struct Stop(usize);
 impl Observer<f64> for Stop {
     fn on_step(&mut self, _: &Step, state: &State<'_, f64>) -> ControlFlow<()> {

@@ -110,7 +110,7 @@ fn an_own_loss_is_watched_as_a_built_in_one_is() {
     }
 }
 
-/// A weight of 2 is a sample that is there twice, but for the mean, which is over the samples.
+/// A weight of 2 is a sample that is there twice, except for the mean, which is over the samples.
 #[test]
 fn weights_are_those_of_the_training_and_of_the_validation_loss() {
     let data = classes(30, 1);

@@ -58,7 +58,7 @@ fn trainer(schedule: Option<Schedule>) -> Trainer {
     }
 }
 
-/// Keeps the bytes after so many steps and ends the run there.
+/// Keeps the bytes after a number of steps and ends the run there.
 struct Cut(usize, Vec<u8>, Vec<EpochRecord>);
 impl<T: Element> Observer<T> for Cut {
     fn on_step(&mut self, _: &Step, state: &State<'_, T>) -> ControlFlow<()> {

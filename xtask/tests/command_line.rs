@@ -1,4 +1,4 @@
-//! The command line: options that nothing heeds, folders that are not there, arguments of any bytes, and what is said of
+//! The command line: options that nothing uses, folders that are not there, arguments of any bytes, and what is said of
 //! generated data.
 
 use std::fs;
@@ -32,7 +32,7 @@ fn options_that_no_named_experiment_heeds_are_refused_by_name() {
     };
     assert_eq!(
         refused(&["fig2", "--epochs", "5", "--dataset", "nosuch", "--width", "1/8"]),
-        "error: nothing of fig2 heeds these options: --dataset is for theory, fig4, table1, table2, table3; --width is for \
+        "error: none of fig2 uses these options: --dataset is for theory, fig4, table1, table2, table3; --width is for \
          fig4, table2; --epochs is for fig4, table2, table3\n"
     );
     for option in [["--seeds", "2"], ["--protocol", "paper"], ["--method", "SP"], ["--lr", "1"]] {
@@ -41,7 +41,7 @@ fn options_that_no_named_experiment_heeds_are_refused_by_name() {
     for option in [["--batch", "2"], ["--pictures", "9"], ["--micro-batch", "1"], ["--lr", "1"]] {
         assert!(refused(&["theory", option[0], option[1]]).contains(option[0]), "{option:?}");
     }
-    // One of those that are named heeds it, and without names all are named.
+    // One of those that are named uses it, and without names all are named.
     let (code, message) = said(&["repro", "fig5", "table3", "--epochs", "5", "--out", text(&out)]);
     assert_eq!(code, Some(0), "{message}");
     let (_, message) = said(&["repro", "--list", "--epochs", "5"]);

@@ -279,7 +279,7 @@ fn what_makes_no_sense_is_refused_in_a_line() {
     assert!(said.contains("fig4: Skipped: networks on pictures have the authors' protocol alone"), "{said}");
 }
 
-/// CIFAR-10's layout with so many training pictures of random bytes, and a fifth as many to test.
+/// CIFAR-10's layout with the given number of training pictures of random bytes, and a fifth as many to test.
 fn write_cifar10(folder: &Path, pictures: usize, seed: u64) {
     fs::create_dir_all(folder).unwrap();
     let mut rng = gmp_nn::Rng::new(seed, "bytes");

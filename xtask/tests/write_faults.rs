@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use xtask::data::Table;
 
-/// Runs `repro` on a set of thirty rows; no file may grow beyond so many blocks of 512 bytes.
+/// Runs `repro` on a set of thirty rows; no file may grow beyond the given number of blocks of 512 bytes.
 fn repro(data: &Path, out: &Path, limit: Option<usize>) -> Output {
     let prepare = limit.map_or(String::new(), |blocks| format!("trap '' XFSZ; ulimit -f {blocks};"));
     let arguments = "repro table1 fig5 --seeds 1 --lr 0.1 --method SP --method GmP --threads 2";

@@ -188,7 +188,7 @@ proptest! {
         }
     }
 
-    /// In the precisions alike, to rounding: no formula cancels where the other has digits to spare.
+    /// The same in both precisions, to rounding: no formula cancels where the other has digits to spare.
     #[test]
     fn single_precision_is_double_precision_rounded(z in -80.0..80.0_f32) {
         for activation in all() {

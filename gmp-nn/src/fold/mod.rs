@@ -42,7 +42,7 @@ pub fn to_standard<T: Element>(network: &Network<T>) -> Result<Network<T>, Error
     build(network.input(), Chain::of(network)?, |_| Target::STANDARD)
 }
 
-/// The same function with its layers in geometric parameterization, but for dense layers without an activation:
+/// The same function with its layers in geometric parameterization, except for dense layers without an activation:
 /// directions and radii of the effective weights w, r = ‖w‖ and λ = b/r. The radius is outside the activation where it
 /// can move through it, else inside.
 ///

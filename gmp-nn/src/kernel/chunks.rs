@@ -25,7 +25,7 @@ impl Chunks {
         Self::of_rows(NUMBERS / columns.max(1), len, columns)
     }
 
-    /// The same with so many rows to a chunk, at least one.
+    /// The same with `rows` rows per chunk, at least one.
     pub(crate) fn of_rows(rows: usize, len: usize, columns: usize) -> Self {
         Self { len, chunk: rows.max(1) * columns.max(1) }
     }

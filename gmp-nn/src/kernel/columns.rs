@@ -5,7 +5,7 @@
 
 use gmp_math::Scalar;
 
-/// Work that treats every column alike.
+/// Work that is the same for every column.
 pub(crate) trait Columns {
     /// Does all rows of the columns `from .. from + W`. Mark it `#[inline(always)]`, as every vector kernel.
     fn columns<const W: usize>(&mut self, from: usize);

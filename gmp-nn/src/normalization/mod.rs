@@ -7,7 +7,7 @@
 //! | [`InputMean`](Normalization::InputMean) | x − μ of the layer's inputs | the same with the running μ | |
 //! | [`Layer`](Normalization::Layer) | γ (z − μ)/√(σ² + ϵ) + β over each row | the same | γ, β |
 //!
-//! In a layer of units a normalization stands between the linear map and the activation, `g(N(x·w + b))`, but for
+//! In a layer of units a normalization stands between the linear map and the activation, `g(N(x·w + b))`, except for
 //! those of its input ([`Placement::Input`]), `g(N(x)·w + b)`. Any parameterization and any activation may surround it.
 //!
 //! A new one is a file here, its `mod` and its line in the list below. One from outside this crate implements
@@ -83,7 +83,7 @@ pub trait Normalize<T: Element>: Debug + Send + Sync {
         Placement::PreActivation
     }
 
-    /// Declares what normalizes matrices of so many columns: features, units or channels.
+    /// Declares what normalizes matrices of `columns` columns: features, units or channels.
     ///
     /// # Errors
     /// If that is not possible, for instance for lack of memory.

@@ -237,7 +237,7 @@ struct PreActivation<'a, T, const RELU: bool, const SCALED: bool> {
     dz: &'a mut [T],
     activated: &'a [T],
     r: &'a [T],
-    /// Empty where nobody wants it.
+    /// Empty where it is not needed.
     db: &'a mut [T],
     dr: &'a mut [T],
     n: usize,

@@ -283,7 +283,8 @@ impl<T: Scalar, const RELU: bool> Kernel for Input<'_, T, RELU> {
             for j in 0..n {
                 let normalized = line.normalized(j, z[j]);
                 let d = if RELU { rectified(line.output(j, z[j]) > T::ZERO, dy[j]) } else { dy[j] };
-                let gradient = line.gamma[j] * line.inverse[j] * (d - normalized.mul_add(with_z[j], plain[j]));
+                let gradient =
+                    line.gamma[j] * line.inverse[j] * (d - normalized.mul_add(with_z[j], plain[j]));
                 dz[j] = if is_fresh { gradient } else { dz[j] + gradient };
             }
         }

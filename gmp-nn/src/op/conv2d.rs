@@ -202,8 +202,8 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Conv2d<RELU, 
 /// Rows of dy that are finished together, with sums of their own.
 const ROWS: usize = 512;
 
-/// dy → dz in place, adding the gradients of the bias and of the scale to rows that are empty where nobody
-/// wants them. Chunks of rows have sums of their own, which are added in order whatever the threads.
+/// dy → dz in place, adding the gradients of the bias and of the scale to rows that are empty where they
+/// are not needed. Chunks of rows have sums of their own, which are added in order whatever the threads.
 fn pre_activation<T: Element, const RELU: bool, const SCALED: bool>(
     dy: &mut [T],
     activated: &[T],

@@ -95,7 +95,7 @@ pub trait Weights<T: Element>: Debug + Send + Sync {
     /// Weights, biases and scales as variables.
     fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit;
 
-    /// The same as numbers. `into` is handed over empty, and its memory is used again from call to call.
+    /// The same as numbers. `into` arrives empty, and its memory is used again from call to call.
     fn effective(&self, parameters: &[T], buffers: &[T], into: &mut EffectiveWeights<T>);
 
     /// Brings the parameters back to where they belong after an optimizer's step, for instance vectors to length 1.

@@ -24,7 +24,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Features {
-    /// A vector of so many numbers: one row per sample.
+    /// A vector of this many numbers: one row per sample.
     Vector(usize),
     /// An image: one row per pixel, one column per channel.
     Image {

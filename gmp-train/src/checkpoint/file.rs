@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 /// Replaces `file` by one with this content: after a crash at any moment there is the old one or the new one.
 ///
-/// The bytes go to a new file in the same folder, whose name nobody can know before (`gmp-….partial`), which is flushed
+/// The bytes go to a new file in the same folder, whose name cannot be known before (`gmp-….partial`), which is flushed
 /// to the disk and renamed; then the folder is flushed. So nothing else is written to, links that lie in wait included,
 /// and several processes may write the same file: one of them is last.
 ///
@@ -40,7 +40,7 @@ pub fn write_atomic(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     flush_folder(file).map_err(io("flush the folder to disk"))
 }
 
-/// A new file in the folder; so many characters of its name are random. What has the name already, a link or a pipe too,
+/// A new file in the folder; `random` characters of its name are random. What has the name already, a link or a pipe too,
 /// is neither opened nor followed.
 fn unfinished(folder: &Path, random: usize) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()

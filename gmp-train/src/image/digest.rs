@@ -54,7 +54,7 @@ pub struct Stamp {
     pub size: u64,
     /// When the content was last written, since 1970.
     pub modified: Duration,
-    /// When anything of the file was last changed, its times among it; on Unix nobody can set it back. Elsewhere the
+    /// When anything of the file was last changed, its times among it; on Unix it cannot be set back. Elsewhere the
     /// same as `modified`.
     pub changed: Duration,
 }

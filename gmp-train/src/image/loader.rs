@@ -321,7 +321,7 @@ impl Loader {
     }
 }
 
-/// Images as a convolutional network takes them (a row a pixel), and classes as `Loss::SoftmaxCrossEntropy` takes them.
+/// Images as a convolutional network takes them (one row per pixel), and classes as `Loss::SoftmaxCrossEntropy` takes them.
 impl Batches<f32> for Loader {
     fn samples(&self) -> usize {
         self.len()

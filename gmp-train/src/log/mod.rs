@@ -92,7 +92,7 @@ pub struct LogError {
     pub file: PathBuf,
     /// What was tried.
     pub action: &'static str,
-    /// What came of it.
+    /// Its result.
     pub source: io::Error,
 }
 
@@ -150,7 +150,7 @@ impl<T: Element> Observer<T> for Log<'_> {
     }
 }
 
-/// The line of a finished epoch, as far as the run's history has it: all its epochs had as many steps, but for batches
+/// The line of a finished epoch, as far as the run's history has it: all its epochs had as many steps, except for batches
 /// that could not be read.
 fn past<T: Element>(state: &State<'_, T>, epoch: usize) -> Line {
     let fit = state.progress.fit();

@@ -44,7 +44,7 @@ fn every_cut_and_every_changed_byte_is_noticed() {
         for at in 0..bytes.len() {
             for flip in 1..=255 {
                 bytes[at] ^= flip;
-                assert!(read(&bytes).is_err(), "byte {at} changed by {flip:#x} and nobody noticed");
+                assert!(read(&bytes).is_err(), "byte {at} changed by {flip:#x} was not noticed");
                 bytes[at] ^= flip;
             }
         }

@@ -1,4 +1,4 @@
-//! Files that nobody would make: bytes of good ones changed, many times over, and what reading them costs.
+//! Bytes of good files changed, many times over, and what reading them costs.
 
 use gmp_nn::Rng;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -12,7 +12,7 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Nobody's file is worth this much, and a machine that has it should not spend it: the test ends here instead.
+/// More memory than any file should cost: the test ends here.
 const ABSURD: usize = 1 << 30;
 
 // SAFETY: every call is passed on to the system's allocator unchanged, or refused.
@@ -45,7 +45,7 @@ pub(crate) fn with_peak<R>(read: impl FnOnce() -> R) -> (R, usize) {
     (result, (PEAK.get() - before).cast_unsigned())
 }
 
-/// How much memory reading may take: so many bytes for each of the file's, and so many at any rate.
+/// How much memory reading may take: bytes for each byte of the file, and a constant.
 #[derive(Clone, Copy)]
 pub(crate) struct Allowed {
     pub(crate) per_byte: usize,
@@ -56,7 +56,7 @@ pub(crate) struct Allowed {
 /// memory than allowed; some must be readable, or nothing but the first check was tried, and some must not be.
 ///
 /// `repair` puts checksums right, as someone who means harm would. `read` says whether it was readable; `then` is done
-/// with what was read, where nobody counts the memory.
+/// with what was read, where the memory is not counted.
 pub(crate) fn replay<R>(
     what: &str,
     good: &[Vec<u8>],

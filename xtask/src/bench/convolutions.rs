@@ -22,7 +22,7 @@ pub(super) fn measure(rounds: Rounds, report: &mut dyn FnMut(Case)) {
             }
             seen.push(*g);
             for pass in [Pass::Forward, Pass::DataGradient, Pass::WeightGradient] {
-                // Nobody wants the gradient of the images.
+                // The gradient of the images is not computed.
                 if i > 0 || pass != Pass::DataGradient {
                     report(case(g, pass, rounds));
                 }

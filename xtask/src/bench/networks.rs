@@ -61,7 +61,7 @@ pub(super) fn flops(g: &Geometry) -> f64 {
     2.0 * (g.output().rows() * g.output().channels * g.weight_rows()) as f64
 }
 
-/// Of a step: every convolution and its two gradients, but for the gradient of the images, and the dense layer.
+/// Of a step: every convolution and its two gradients, except for the gradient of the images, and the dense layer.
 fn flops_of_a_step(convolutions: &[Geometry], batch: usize) -> f64 {
     let passes: f64 = convolutions.iter().map(|g| 3.0 * flops(g)).sum();
     let features = convolutions.last().map_or(0, |g| g.output().channels);

@@ -61,7 +61,7 @@ enum Cost {
 
 impl Cost {
     /// Of an operation in f32: of a product of the inputs, or of reading them and writing the result. Backwards, a product
-    /// is two, but for that of the network's input; anything else reads the gradient and its inputs and writes gradients.
+    /// is two, except for that of the network's input; anything else reads the gradient and its inputs and writes gradients.
     fn of(operation: &Operation, phase: Phase, is_first: bool) -> Self {
         let is_product = ["conv2d", "affine", "matmul"].iter().any(|name| operation.name.contains(name));
         let (inputs, output) = (operation.inputs(), operation.output);
@@ -243,7 +243,7 @@ mod tests {
         let product = 2.0 * 6.0 * 4.0 * 3.0;
         assert_eq!(amount(3, Phase::Forward, false), (product, 0.0));
         assert_eq!(amount(3, Phase::Backward, false), (2.0 * product, 0.0));
-        assert_eq!(amount(3, Phase::Backward, true), (product, 0.0), "nobody wants the images' gradient");
+        assert_eq!(amount(3, Phase::Backward, true), (product, 0.0), "the images' gradient is not computed");
         assert_eq!(amount(4, Phase::Forward, false), (0.0, 4.0 * 36.0));
         assert_eq!(amount(4, Phase::Backward, false), (0.0, 4.0 * 54.0));
     }

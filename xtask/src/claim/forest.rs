@@ -1,4 +1,4 @@
-//! The claims that the page stands on, in one picture: a panel a question, a row for each data set, protocol and choice of
+//! The claims that the page stands on, in one picture: one panel per question, one row for each data set, protocol and choice of
 //! learning rates, a mark for each baseline.
 
 use super::Claim;
@@ -9,7 +9,7 @@ use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel};
 /// Pixels between two marks of a row, and between two rows.
 const MARK: f64 = 7.0;
 const ROW: f64 = 8.0;
-/// The frame is so many smallest effects to each side, or less where the effects are smaller.
+/// The frame is this many smallest effects to each side, or less where the effects are smaller.
 const REACH: f64 = 24.0;
 
 /// The picture; none where no such claim was tested.

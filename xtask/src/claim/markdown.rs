@@ -3,7 +3,7 @@
 use super::{Claim, Origin};
 use std::fmt::Write as _;
 
-/// A row for each question, data set and protocol; what came of it against every baseline together, by learning rates. The
+/// A row for each question, data set and protocol; the outcome against every baseline together, by learning rates. The
 /// same text for the same claims, so that a test can compare it with what a README says.
 #[must_use]
 pub fn table(claims: &[Claim]) -> String {

@@ -31,7 +31,7 @@ pub(super) fn unpacked_limit(length: usize) -> u64 {
     ALWAYS_UNPACKED.max(length as u64 * MOST_COMPRESSION).min(UNPACKED_LIMIT)
 }
 
-/// The file called `member`, small and capital letters alike, and what to call it: the least deep one if there are several.
+/// The file called `member`, whatever the case of its letters, and what to call it: the least deep one if there are several.
 ///
 /// # Errors
 ///

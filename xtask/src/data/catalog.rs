@@ -34,7 +34,7 @@ pub struct Dataset {
     /// Where the original is published: the file itself or a zip archive, in which it may be in a folder or in another
     /// zip archive. The address of today comes first, then older ones and mirrors.
     pub addresses: &'static [&'static str],
-    /// File name of the original, small and capital letters alike.
+    /// File name of the original, whatever the case of its letters.
     pub file: &'static str,
     /// Format of that file.
     pub format: Format,

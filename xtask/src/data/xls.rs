@@ -85,7 +85,7 @@ fn cells(
         NUMBER => Some(number(f64_at(data, 6)?)),
         RK => Some(number(packed(u32_at(data, 6)?))),
         MUL_RK => {
-            // A format and a number a cell, and the last column at the end.
+            // A format and a number per cell, and the last column at the end.
             let (several, end) = data.get(4..)?.split_last_chunk()?;
             let several = several.chunks_exact(6);
             if u32::from(u16::from_le_bytes(*end)) + 1 != column + several.len() as u32 {

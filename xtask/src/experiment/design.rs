@@ -133,7 +133,7 @@ impl Design {
         wanted
     }
 
-    /// The runs of a set with so many seeds of each method, learning rate and protocol.
+    /// The runs of a set with `count` seeds of each method, learning rate and protocol.
     fn runs(&self, set: &Planned, grid: &[f64], count: impl Fn(Key) -> u64) -> Vec<Run> {
         let cells = self.cells(set, grid);
         let most = cells.iter().map(|key| count(*key)).max().unwrap_or(0);

@@ -43,7 +43,7 @@ impl Experiment for Fig4 {
             title: self.title().to_owned(),
             caption: format!("Figure 4: {}", CAPTIONS[0].text),
             // On the paper's pictures, where they are not run.
-            claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the one there is."),
+            claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
             blocks: Vec::new(),
         };
         Vgg::prepare(context, Shown::Curves, section)

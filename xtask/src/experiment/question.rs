@@ -108,7 +108,7 @@ pub struct Question {
     pub asks_for_seeds: bool,
 }
 
-/// One of the data sets that a question is asked of.
+/// One of the data sets that a question is about.
 #[derive(Debug, Clone)]
 pub struct Data<'a> {
     /// What records call it.
@@ -131,7 +131,7 @@ pub enum Sides {
     Chosen([BTreeMap<u64, Vec<Tried>>; 2]),
 }
 
-/// The seeds are dealt to so many folds; each fold's learning rate is chosen by the others.
+/// The seeds are dealt to this many folds; each fold's learning rate is chosen by the others.
 const FOLDS: usize = 10;
 
 impl Question {

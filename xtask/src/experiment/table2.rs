@@ -39,7 +39,7 @@ impl Experiment for Table2 {
             title: self.title().to_owned(),
             caption: format!("Table 2: {}", CAPTIONS[1].text),
             // On the paper's pictures, where they are not run.
-            claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the one there is."),
+            claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
             blocks: Vec::new(),
         };
         Vgg::prepare(context, Shown::Table, section)

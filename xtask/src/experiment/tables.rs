@@ -158,7 +158,7 @@ pub fn curve(x: &[f32], y: &[f32]) -> Vec<(f64, f64)> {
     x.iter().zip(y).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect()
 }
 
-/// One data set's metric over the learning rates: a line a method through its means, with 95% intervals as bars.
+/// One data set's metric over the learning rates: one line per method through its means, with 95% intervals as bars.
 #[must_use]
 pub fn rates_panel(
     results: &Results<'_>,

@@ -197,7 +197,7 @@ fn train(
     Ok(Some((record, trace)))
 }
 
-/// Snapshots of a picture: between so many and twice as many.
+/// Snapshots of a picture: between this number and twice as many.
 const SNAPSHOTS: usize = 160;
 
 fn predict(network: &Network<f64>, points: &[f64], inputs: usize) -> Vec<f64> {
@@ -226,7 +226,7 @@ struct Boundaries {
 }
 
 impl Boundaries {
-    /// With the statistics of a batch, row by row and so many columns, or the running ones.
+    /// With the statistics of a batch, row by row with this many columns, or the running ones.
     fn watched(
         network: &Network<f64>,
         watch: Watching,

@@ -122,7 +122,7 @@ fn measure(row: &Row, width: f64) -> Vec<Margins> {
     row.panels.iter().zip(cells(row, width)).map(one).collect()
 }
 
-/// Gives the panels of a column, in rows cut alike, the same left margin.
+/// Gives the panels of a column, in rows cut at the same places, the same left margin.
 fn align_columns(rows: &[Row], margins: &mut [Vec<Margins>]) {
     let cut: Vec<Vec<f64>> = rows.iter().map(|r| r.panels.iter().map(|p| p.weight).collect()).collect();
     for a in 0..rows.len() {

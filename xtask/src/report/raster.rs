@@ -23,7 +23,7 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
 pub(super) fn png(figure: &str, svg: &str, scale: f32) -> Result<Vec<u8>, Error> {
     let failed = |reason: String| Error::Raster { figure: figure.to_owned(), reason };
     // A line with one symbol that Ubuntu lacks would be set in Hack as a whole. The symbols of a figure name their own
-    // font, so only for characters foreseen by nobody is another font looked for.
+    // font, so another font is looked for only where a character is missing from it.
     let elsewhere = FontResolver::default_fallback_selector();
     let font_resolver = FontResolver {
         select_font: FontResolver::default_font_selector(),

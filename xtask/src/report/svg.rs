@@ -318,7 +318,7 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
     1.06 * size * relative
 }
 
-/// `text` broken at spaces into lines no wider than `width`, but for words that are.
+/// `text` broken at spaces into lines no wider than `width`, except for words that are wider.
 pub(super) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

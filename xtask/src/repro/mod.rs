@@ -292,21 +292,21 @@ fn list() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An option that none of the experiments heeds would be a promise that is not kept.
+/// An option that none of the experiments uses would be a promise that is not kept.
 fn refuse_unheeded(given: &[&str], chosen: &[&dyn Experiment]) -> Result<()> {
     let unheeded =
         given.iter().filter(|option| chosen.iter().all(|experiment| !experiment.options().contains(option)));
     let said: Vec<String> = unheeded
         .map(|option| {
-            let heeding = REGISTRY.iter().filter(|experiment| experiment.options().contains(option));
-            format!("{option} is for {}", heeding.map(|e| e.id()).collect::<Vec<_>>().join(", "))
+            let using = REGISTRY.iter().filter(|experiment| experiment.options().contains(option));
+            format!("{option} is for {}", using.map(|e| e.id()).collect::<Vec<_>>().join(", "))
         })
         .collect();
     if said.is_empty() {
         return Ok(());
     }
     let named: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
-    bail!("nothing of {} heeds these options: {}", named.join(", "), said.join("; "))
+    bail!("none of {} uses these options: {}", named.join(", "), said.join("; "))
 }
 
 /// What holds and what does not, for those who read no further than the terminal: the claims that the page stands on, against

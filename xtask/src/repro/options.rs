@@ -127,7 +127,7 @@ fn learning_rate(text: &str) -> Result<f64, String> {
 }
 
 impl ReproCommand {
-    /// The options that not every experiment heeds, of those that the user gave.
+    /// The options that not every experiment uses, of those that the user gave.
     pub(super) fn given(&self) -> Vec<&'static str> {
         let given = [
             ("--seeds", self.seeds.is_some()),

@@ -22,7 +22,7 @@ pub type Finished = Result<Option<(Record, Option<Trace>)>>;
 pub enum Done {
     /// All.
     All,
-    /// Stopped; so many are done, so many are left.
+    /// Stopped: the numbers of runs that are done and that are left.
     Stopped {
         /// Done, in this call or before.
         done: usize,

@@ -98,7 +98,7 @@ impl Run {
 /// which take less.
 const LONGEST_SLUG: usize = 120;
 
-/// A run and what came of it: one line of `runs.jsonl`.
+/// A run and its result: one line of `runs.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// What was carried out.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Applies `work` to every item on `threads` threads and returns the results in the order of the items; `None` where
 /// `stop` was set before the end.
 ///
-/// Items should take no more than a second or so each: it is between them that `stop` is heeded.
+/// Items should take no more than a second or so each: `stop` is looked at between them.
 pub fn map<I: Sync, R: Send>(
     name: &str,
     items: &[I],

@@ -177,7 +177,7 @@ impl Curves {
     }
 }
 
-/// The bins of so many epochs.
+/// The bins of a number of epochs.
 fn bins(epochs: usize) -> impl Iterator<Item = Range<usize>> {
     let width = epochs.div_ceil(BINS).max(1);
     (0..epochs).step_by(width).map(move |start| start..epochs.min(start + width))

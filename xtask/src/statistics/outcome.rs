@@ -84,7 +84,7 @@ impl fmt::Display for Outcome {
 pub enum Needed {
     /// None: it is decided.
     Decided,
-    /// So many in all.
+    /// This many in all.
     Seeds(usize),
     /// More than [`MOST_SEEDS`]: the effect is too near the smallest that matters.
     TooNear,
@@ -155,7 +155,7 @@ pub struct Judgement {
     pub disagree: bool,
     /// How many seeds would decide.
     pub needed: Needed,
-    /// By how much the intervals are wider than those of independent effects: 1, but for effects whose learning rates were
+    /// By how much the intervals are wider than those of independent effects: 1, except for effects whose learning rates were
     /// chosen by one another ([`judge_choice`](super::judge_choice)).
     pub widening: f64,
     /// What the effects are about.

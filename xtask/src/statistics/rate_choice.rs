@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn folds_are_dealt_by_place_and_never_see_themselves() {
-        // At 0.1 a seed is better than at 0.01 but for the seeds of fold 0 (places 0 and 2), which are much worse.
+        // At 0.1 a seed is better than at 0.01 except for the seeds of fold 0 (places 0 and 2), which are much worse.
         let table: BTreeMap<u64, Vec<Tried>> = (0..4)
             .map(|k| {
                 let large = if k % 2 == 0 { 9.0 } else { 0.5 };

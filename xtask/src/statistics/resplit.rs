@@ -52,7 +52,7 @@ pub struct Corrected {
 }
 
 impl Corrected {
-    /// Judges `effects` of seeds that split one set anew into so many samples to train and to test. `None` for fewer than
+    /// Judges `effects` of seeds that split one set anew into the given numbers of training and test samples. `None` for fewer than
     /// two, or one that is not finite.
     pub(super) fn of(
         effects: &[f64],

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// An end in time, and at most so many cases.
+/// A time limit and a largest number of cases.
 #[derive(Debug)]
 pub struct Budget {
     start: Instant,
@@ -13,7 +13,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// So much time, and so many cases where a number is given.
+    /// The time limit, and the number of cases where one is given.
     #[must_use]
     pub fn new(time: Duration, cases: Option<usize>) -> Self {
         let start = Instant::now();
@@ -28,7 +28,7 @@ impl Budget {
         goes_on
     }
 
-    /// An equal share for one of so many parts, each with the whole number of cases.
+    /// The share of the time of one of `of` parts, each with the whole number of cases.
     #[must_use]
     pub fn part(&self, of: usize) -> Self {
         let left = self.end.saturating_duration_since(Instant::now());

@@ -228,11 +228,11 @@ fn changed(bytes: &[u8], damage: Damage, rng: &mut Rng) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether it was refused or warned of by name, if that or the right results are what came of it. A warning may cost
+/// Whether it was refused or warned of by name, if the outcome was that or the right results. A warning may cost
 /// figures, until what is in the way is removed, and never a record.
 fn check(subject: &Subject, case: &Path, damaged: &[(String, Damage)]) -> Result<bool, String> {
     // Logs are for other tools: what is foreign in them is left alone, and so is what was put in the place of checkpoints
-    // that nobody needs any more.
+    // that is no longer needed.
     let besides: Vec<String> =
         damaged.iter().map(|(name, _)| name.clone()).filter(|name| is_beside(name)).collect();
     let finish = || subject.finish(case).map_err(|error| format!("{error:#}"));

@@ -201,7 +201,7 @@ fn check(subject: &Subject, case: &Path, fault: &Fault, outcome: &Outcome) -> Re
     }
     check_whole(&case.join("out"))?;
     if outcome.status.is_some_and(|status| status.success()) {
-        // It coped with it: what it left must be right as it is, but for what it warned of. What cannot be
+        // It coped with it: what it left must be right as it is, except for what it warned of. What cannot be
         // removed (checkpoints, the lock, an unfinished file) is removed by the next call.
         match outcome.said.contains("WARNING") {
             true => subject.check_records(case)?,

@@ -82,7 +82,7 @@ fn interrupt(subject: &Subject, case: &Path, signals: &[Signal], rng: &mut Rng) 
     Ok((end(child, case)?, sent))
 }
 
-/// It may end by the signals that were sent, by heeding them, or by coming to its end.
+/// It may end by the signals that were sent, by handling them, or by coming to its end.
 fn check(outcome: &Outcome, sent: usize, signals: &[Signal]) -> Result<(), String> {
     outcome.no_panic()?;
     let Some(status) = outcome.status else {

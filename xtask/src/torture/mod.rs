@@ -1,4 +1,4 @@
-//! `cargo xtask torture`: damage, faults and interruptions by the thousand, and what comes of them.
+//! `cargo xtask torture`: thousands of interruptions, faults and damaged files, and checks of the results.
 //!
 //! Each campaign is one file. Four of them interrupt, starve or damage a small reproduction and demand that the same
 //! command, given again, ends with the results of a run that nothing happened to; one reads damaged files of every format.
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tally::Tally;
 
-/// Interrupt, starve and damage a small reproduction and the files that are read, and check what comes of it
+/// Interrupt, starve and damage a small reproduction and the files that are read, and check the results
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true, after_help = after_help())]
 pub struct TortureCommand {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// Writes pictures of two classes in the layout of ILSVRC: so many a class to train on, and one to validate.
+/// Writes pictures of two classes in the layout of ILSVRC: `training` per class to train on, and one to validate.
 pub(crate) fn write_ilsvrc(folder: &Path, training: u8) {
     for (half, count) in [("train", training), ("val", 1)] {
         for (class, red) in [("a", 250), ("b", 5)] {

@@ -1,8 +1,8 @@
 //! Convolutions of images: sizes, and the kernels that [`op::conv2d`](crate::op::conv2d) chooses from.
 //!
-//! Images are matrices of (batch·height·width) rows in that order and a column a channel (NHWC). The weights
+//! Images are matrices of (batch·height·width) rows in that order and one column per channel (NHWC). The weights
 //! of a convolution are a matrix too, as those of a dense layer: (size·size·channels) rows in the order
-//! (row, column, channel), and a column a filter.
+//! (row, column, channel), and one column per filter.
 //!
 //! | kernel | for | multiplications |
 //! |---|---|---|

@@ -9,7 +9,7 @@ pub use options::{Options, Width};
 
 use crate::report::html::Block;
 
-/// The options that every experiment with pictures heeds.
+/// The options that every experiment with pictures uses.
 pub const OPTIONS: &[&str] = &[
     "--seeds",
     "--first-seed",
@@ -32,7 +32,7 @@ pub const ONE_PROTOCOL: &str = "Skipped: networks on pictures have the authors' 
 pub fn micro_batch_note(micro_batch: Option<usize>) -> Option<Block> {
     micro_batch.map(|pictures| {
         Block::Note(format!(
-            "Gradients are summed over {pictures} pictures at a time: the statistics of BN, MBN and IMN are those of so many \
+            "Gradients are summed over {pictures} pictures at a time: the statistics of BN, MBN and IMN are those of that many \
              pictures."
         ))
     })

@@ -74,7 +74,7 @@ impl Caption {
         [of(id, Origin::Paper, self.text, paper, true), of(beyond, Origin::Ours, BEYOND, others, false)]
     }
 
-    /// What is asked of the speed of learning.
+    /// The questions about the speed of learning.
     #[must_use]
     pub fn speed(&self) -> Vec<Question> {
         let ids = match self.network {
@@ -84,7 +84,7 @@ impl Caption {
         self.question(ids, SPEED, "GmP+IMN learns fastest").into()
     }
 
-    /// What is asked of the accuracy at the end.
+    /// The questions about the accuracy at the end.
     #[must_use]
     pub fn accuracy(&self) -> Vec<Question> {
         let [top1, top5] = match self.network {

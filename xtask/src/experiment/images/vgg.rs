@@ -18,7 +18,7 @@ use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
 
-/// The options that Figure 4 and Table 2 heed.
+/// The options that Figure 4 and Table 2 use.
 pub const OPTIONS: &[&str] = &[
     "--seeds",
     "--first-seed",

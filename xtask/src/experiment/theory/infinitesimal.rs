@@ -89,7 +89,7 @@ pub fn slope(remainders: &[Remainder], inputs: usize) -> Option<f64> {
 /// Remainder over step.
 #[must_use]
 pub fn figure(remainders: &[Remainder]) -> Figure {
-    let caption = "Median over draws of |∠(u(θ), u(θ+ε)) − √(Σ g_iε_i²)| against ‖ε‖, a line a dimension, and a dashed line of \
+    let caption = "Median over draws of |∠(u(θ), u(θ+ε)) − √(Σ g_iε_i²)| against ‖ε‖, one line per dimension, and a dashed line of \
         slope 2 for comparison. In the plane (n = 2) the turn is |ε| and nothing remains but rounding, which is not drawn.";
     let mut panel = Panel::new(
         "Remainder of the theorem for finite steps",

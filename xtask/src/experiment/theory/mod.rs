@@ -140,7 +140,7 @@ struct Prepare {
     profile: Profile,
 }
 
-/// Everything that is measured without training, with so many draws and cases.
+/// Everything that is measured without training, with the given numbers of draws and cases.
 fn jobs(draws: usize, cases: usize) -> Vec<Job> {
     let lists = [
         turns::jobs(draws),

@@ -290,7 +290,7 @@ mod tests {
         }
     }
 
-    /// Late inputs move less under GmP, all alike under SP.
+    /// Late inputs move less under GmP, all equally under SP.
     #[test]
     fn shares_fall_along_the_inputs() {
         let [standard, geometric] = METHODS.map(|m| shares(m, 128, 200));

@@ -97,12 +97,12 @@ fn measure(inputs: usize, weights: Weights, draws: usize) -> Vec<Measurement> {
     method::in_paper(Architecture::Dense).into_iter().enumerate().flat_map(summary).collect()
 }
 
-/// Turns against step norms: a column a dimension, a row a way to draw weights.
+/// Turns against step norms: one column per dimension, one row per way to draw weights.
 #[must_use]
 pub fn figure(turns: &[Turn]) -> Figure {
     let caption = "Turn of the direction by steps ε of one norm in random directions: median (line), 5–95% band, largest \
         (dots). Dashed: the bounds, arcsin(‖ε‖/‖w‖) for SP, WN and BN at the median ‖w‖, then π; min(‖ε‖, π) for GmP. SP, \
-        WN and BN step in w, v and w and turn alike, so their lines lie on each other; GmP steps in its angles. Above: \
+        WN and BN step in w, v and w and turn equally, so their lines lie on each other; GmP steps in its angles. Above: \
         Glorot-uniform weights of a layer of 100 units. Below: weights 10⁻³·N(0, 1), as in Figure 1: the steps that turned \
         the boundary little now turn it anywhere, but for GmP nothing has changed.";
     let mut figure = Figure::new("theory-turns", "How far a random step turns the boundary").caption(caption);

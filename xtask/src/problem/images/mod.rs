@@ -84,7 +84,7 @@ impl Set {
         self.folder.is_none()
     }
 
-    /// So many training pictures and a quarter as many to validate, named with it where that leaves some out. They are
+    /// This many training pictures and a quarter as many to validate, named with it where that leaves some out. They are
     /// drawn, the same ones each time: the first of a set that is sorted by class would be of few classes.
     #[must_use]
     pub fn some(self, training: usize) -> Self {

@@ -48,7 +48,7 @@ fn a_lead_that_is_not_measured_well_enough_is_inconclusive() {
     // s = 0.126, distance 0.0725: (2.16 · 0.126 / 0.0725)² = 14 or so.
     assert!(matches!(lead.needed, Needed::Seeds(13..=15)), "{:?}", lead.needed);
     let Needed::Seeds(n) = lead.needed else { unreachable!() };
-    // With so many seeds of the same mean and spread it is decided; with two fewer it is not.
+    // With that many seeds of the same mean and spread it is decided; with two fewer it is not.
     let (centre, spread) = (lead.estimate, standard_deviation(&LEAD).unwrap());
     let reach = |n: usize| student::quantile(n - 1, 0.975).unwrap() * spread / (n as f64).sqrt();
     assert!(centre - reach(n) > 0.05 && centre - reach(n - 2) < 0.05);

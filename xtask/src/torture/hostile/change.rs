@@ -41,7 +41,7 @@ pub(crate) enum Change {
     Replace(Range<usize>, Vec<u8>),
     /// The end is missing from here on.
     Cut(usize),
-    /// A part so many more times.
+    /// A part repeated this many more times.
     Repeat(Range<usize>, usize),
     /// Two parts in each other's places, the first one first.
     Exchange(Range<usize>, Range<usize>),

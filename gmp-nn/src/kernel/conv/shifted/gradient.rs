@@ -89,7 +89,7 @@ struct Multiply<'a, T, const L: usize> {
     row: usize,
     /// The first of the rows of the weights within it.
     at: usize,
-    /// Memory for a line a pixel.
+    /// Memory for one line per pixel.
     inputs: &'a mut [[T; L]],
     /// `[block of filters][pixel]` lines.
     gradients: &'a [[T; L]],

@@ -49,7 +49,7 @@ impl Pass {
     fn padded_row(&self) -> usize {
         (self.cols().saturating_sub(1) * self.stride + self.window[1]) * self.input.channels
     }
-    /// Numbers in a padded strip of so many rows of results.
+    /// Numbers in a padded strip of `rows` rows of results.
     fn padded(&self, rows: usize) -> usize {
         (rows.saturating_sub(1) * self.stride + self.window[0]) * self.padded_row()
     }
