@@ -31,7 +31,7 @@ impl Experiment for Fig4 {
     }
     fn duration(&self) -> [&'static str; 2] {
         [
-            "2 min, shared with table2",
+            "1 min, shared with table2",
             "months: 3 h for an epoch of ImageNet32, of which 6 methods × 5 seeds have up to 500 each; \
              --method, --seeds, --epochs, --width and --dataset make it less",
         ]

@@ -30,7 +30,7 @@ impl Experiment for Table2 {
         "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 pictures are generated"
     }
     fn duration(&self) -> [&'static str; 2] {
-        ["2 min, shared with fig4", "three times fig4, which is one of its three batch sizes"]
+        ["1 min, shared with fig4", "three times fig4, which is one of its three batch sizes"]
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {

@@ -38,6 +38,36 @@ pub struct Store {
     warnings: Vec<String>,
 }
 
+/// What [`Store::gather`] found.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Runs that are here now and were not before.
+    pub runs: usize,
+    /// One that had another result there.
+    pub differs: Option<Run>,
+}
+
+/// The records of `experiment` in the output folder `out`, of programs of our numerics, for one who only reads: another process
+/// may be adding to them. Lines that are no records are left out.
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub fn read_records(out: &Path, experiment: &str) -> Result<Vec<Record>> {
+    let path = out.join(experiment).join("runs.jsonl");
+    let (mut records, _) = parse(&read_lines(&path)?);
+    records.retain(|record| record.origin.is_of_our_numerics());
+    Ok(records)
+}
+
+/// The bytes of a file of records; none where there is no file.
+fn read_lines(path: &Path) -> Result<Vec<u8>> {
+    match read_regular(path, MOST.0) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => bail!("{}: cannot be read: {error}", path.display()),
+    }
+}
+
 /// Curves that should be there and cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CurvesError {
@@ -71,11 +101,7 @@ impl Store {
             format!("{}: cannot be made; expected a folder that can be written to", folder.display())
         })?;
         let path = folder.join("runs.jsonl");
-        let bytes = match read_regular(&path, MOST.0) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) => bail!("{}: cannot be read: {error}", path.display()),
-        };
+        let bytes = read_lines(&path)?;
         let (records, damaged) = parse(&bytes);
         let mut store = Self {
             file: append(&path)?,
@@ -140,6 +166,36 @@ impl Store {
         }
     }
 
+    /// Copies the runs of `experiment` in another output folder that are not here, with their curves. A run whose curves are
+    /// damaged there is left there.
+    ///
+    /// # Errors
+    /// Records that cannot be read there or written here.
+    pub fn gather(&mut self, from: &Path, experiment: &str) -> Result<Gathered> {
+        let mut gathered = Gathered::default();
+        let theirs = from.join(experiment).join("traces");
+        for record in read_records(from, experiment)? {
+            if let Some(ours) = self.find(&record.run) {
+                if (ours.value, ours.epochs) != (record.value, record.epochs) {
+                    gathered.differs.get_or_insert(record.run);
+                }
+                continue;
+            }
+            if record.has_curves() {
+                let name = format!("{}.json", record.run.slug());
+                let Ok(bytes) = read_regular(theirs.join(name), MOST.1) else { continue };
+                if record.curves != Some(hex(Digest::default().bytes(&bytes))) {
+                    continue;
+                }
+                crate::report::write_atomically(&self.trace_path(&record.run), &bytes)?;
+            }
+            self.note(record)?;
+            gathered.runs += 1;
+        }
+        self.flush()?;
+        Ok(gathered)
+    }
+
     /// The record of `run`, if a program of our numerics carried it out and it need not be carried out again.
     #[must_use]
     pub fn find(&self, run: &Run) -> Option<&Record> {
@@ -181,10 +237,15 @@ impl Store {
     /// A disk that cannot be written to. The record is then kept in memory, and written with the next one or by
     /// [`Store::flush`].
     pub fn push(&mut self, record: Record) -> Result<()> {
+        self.note(record)?;
+        self.flush()
+    }
+
+    fn note(&mut self, record: Record) -> Result<()> {
         self.unwritten += &line::write(&record).context("a record as JSON")?;
         self.again.remove(&record.run);
         self.keep(record);
-        self.flush()
+        Ok(())
     }
 
     /// Writes the records that could not be written before.

@@ -90,7 +90,7 @@ impl Planned {
 }
 
 /// The quick profile, minutes on two cores: width, batch, epochs, pictures.
-const QUICK: (Width, usize, usize, usize) = (Width::over(8), 64, 4, 8_000);
+const QUICK: (Width, usize, usize, usize) = (Width::over(8), 64, 4, 4_000);
 const BATCHES: [usize; 3] = [256, 512, 1024];
 const EPOCHS: usize = 500;
 /// Epochs without a better validation top-5 until the rate falls, and until training stops.

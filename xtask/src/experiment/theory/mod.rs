@@ -123,7 +123,7 @@ impl Experiment for Theory {
         "nothing; DATA-DIR/banana.csv and DATA-DIR/uci/*.csv for the trained networks where they are there"
     }
     fn duration(&self) -> [&'static str; 2] {
-        ["40 s", "2 min"]
+        ["10 s", "2 min"]
     }
     fn prepare(&self, context: &Context) -> Result<Prepared> {
         let networks = networks::Networks::prepare(context)?;
