@@ -181,14 +181,41 @@ fn thousands_of_points_stay_small() {
     assert!(svg.len() < 60_000, "{} bytes", svg.len());
 }
 
+/// Every number that is drawn stands in the table of the figure, to the last bit, and every row has as many fields.
+#[test]
+fn the_table_of_a_figure_holds_the_numbers_that_it_draws() {
+    let figure = |values: &[f64]| {
+        let mut panel = Panel::new("a \"b\", 10^{−3}", Axis::linear("x"), Axis::linear("y"));
+        panel.layers = layers(values);
+        Figure::new("n", "").row(100.0, vec![panel])
+    };
+    let values = [0.1, -1.5e-300, 1.0 / 3.0, f64::from(0.3f32), 4e17];
+    let text = figure(&values).csv();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert!(rows.iter().all(|row| row.len() == 10 && &row[0] == "a \"b\", 10^−3"));
+    let line: Vec<[f64; 2]> = rows
+        .iter()
+        .filter(|row| &row[1] == "1" && &row[2] == "line" && &row[3] == "line")
+        .map(|row| [&row[5], &row[6]].map(|field| field.parse().unwrap()))
+        .collect();
+    let drawn: Vec<[f64; 2]> = values.iter().zip(values.iter().rev()).map(|(x, y)| [*x, *y]).collect();
+    assert_eq!(line, drawn);
+    // The grid once for the heat map and not again for the contour of the same values.
+    assert_eq!(rows.iter().filter(|row| &row[2] == "grid").count(), values.len() * values.len());
+    let hostile = figure(&[NAN, INF, -INF]).csv();
+    assert!(!hostile.contains("NaN") && !hostile.contains("inf"), "{hostile}");
+}
+
 #[test]
 fn files_are_written_whole_and_bad_names_refused() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("new/deep");
-    let [svg, png] = fig5::figure().write(&target).unwrap();
+    let [svg, png, csv] = fig5::figure().write(&target).unwrap();
     assert!(std::fs::read_to_string(svg).unwrap().ends_with("</svg>\n"));
     assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
-    assert_eq!(std::fs::read_dir(&target).unwrap().count(), 2, "a temporary file was left behind");
+    assert!(std::fs::read_to_string(csv).unwrap().starts_with("panel,layer,kind,"));
+    assert_eq!(std::fs::read_dir(&target).unwrap().count(), 3, "a temporary file was left behind");
     for name in ["", "../x", "a/b", "a b", "ü"] {
         let error = Figure::new(name, "").write(&target).unwrap_err();
         assert!(matches!(error, Error::Name { .. }), "{error}");

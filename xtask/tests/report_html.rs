@@ -4,6 +4,7 @@ use xtask::claim::{Claim, Origin};
 use xtask::report::color::Color;
 use xtask::report::figure::{Axis, Figure, Layer, Panel};
 use xtask::report::html::{Block, Report, Section, Table};
+use xtask::report::provenance::Provenance;
 use xtask::statistics::Outcome;
 
 const HOSTILE: &str = "<script>alert('x')</script> & \"quoted\"";
@@ -53,11 +54,13 @@ fn hostile() -> Report {
         summary: vec![HOSTILE.into(); 2],
         claims: claims.clone(),
         picture: Some(figure.clone()),
+        folder: Some(HOSTILE.into()),
         methods: vec![(HOSTILE.into(), Color::BLUE)],
         sections: vec![Section {
             id: HOSTILE.into(),
             title: HOSTILE.into(),
             caption: HOSTILE.into(),
+            differs: vec![HOSTILE.into()],
             claims,
             blocks: vec![
                 Block::Paragraph(HOSTILE.into()),
@@ -67,8 +70,23 @@ fn hostile() -> Report {
                 Block::Table(table),
                 Block::Live { title: HOSTILE.into(), data: serde_json::json!({ "kind": HOSTILE }) },
             ],
+            made: Some(Provenance {
+                command: HOSTILE.into(),
+                sample: HOSTILE.into(),
+                seeds: HOSTILE.into(),
+                time: HOSTILE.into(),
+                files: vec![HOSTILE.into()],
+            }),
+            folder: Some(HOSTILE.into()),
         }],
+        discussion: Some(Section {
+            id: "discussion".into(),
+            title: HOSTILE.into(),
+            blocks: vec![Block::Heading(HOSTILE.into()), Block::List(vec![HOSTILE.into()])],
+            ..Section::default()
+        }),
         manifest: vec![(HOSTILE.into(), HOSTILE.into())],
+        files: vec![HOSTILE.into()],
     }
 }
 
@@ -99,7 +117,15 @@ fn the_page_is_well_formed_but_for_what_html_leaves_open() {
     unique.dedup();
     assert_eq!(ids.len(), unique.len());
     for link in document.descendants().filter_map(|n| n.attribute("href")) {
-        assert!(link.strip_prefix('#').is_some_and(|target| ids.contains(&target)), "{link} leads nowhere");
+        match link.strip_prefix('#') {
+            Some(target) => assert!(ids.contains(&target), "{link} leads nowhere"),
+            // A file beside the page, whatever it is called: no scheme, no other place.
+            None => assert!(
+                link.starts_with("%3Cscript%3E")
+                    && link.chars().all(|c| c.is_ascii_alphanumeric() || "%-_./".contains(c)),
+                "{link}"
+            ),
+        }
     }
     let pictures = document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg")));
     assert!(pictures.clone().count() == 3 && pictures.clone().all(|p| p.attribute("aria-label").is_some()));

@@ -43,6 +43,12 @@ fn write_set(data: &Path, name: &str) -> PathBuf {
     path
 }
 
+/// What two calls on the same results agree on.
+fn but_for_times(page: &str) -> String {
+    let (page, _) = page.split_once("<details id=\"manifest\">").unwrap();
+    page.lines().filter(|line| !line.contains("<dd class=\"time\">")).collect::<Vec<_>>().join("\n")
+}
+
 fn records(out: &Path, experiment: &str) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(out.join(experiment).join("runs.jsonl")).expect("runs.jsonl");
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
@@ -98,6 +104,28 @@ fn every_experiment_ends_with_its_figures_and_a_page_that_stands_alone() {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
     assert_eq!(page.matches("<script").count(), 1, "the page's own script and no other");
+    let links: Vec<&str> = page.split(" href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let (inside, files): (Vec<&str>, Vec<&str>) = links.into_iter().partition(|link| link.starts_with('#'));
+    for link in inside {
+        assert!(page.contains(&format!("id=\"{}\"", &link[1..])), "{link} leads nowhere");
+    }
+    for file in &files {
+        assert!(out.join(file).is_file(), "the page links to {file}, which is not there");
+    }
+    for file in
+        ["fig2/fig2.svg", "fig2/fig2.png", "fig2/fig2.csv", "claims.csv", "vgg6/runs.jsonl", "claims.json"]
+    {
+        assert!(files.contains(&file), "the page does not link to {file}");
+    }
+    // Every section says by which command it is made again, from how many runs and seeds, and in what time.
+    for expected in [
+        "cargo xtask repro fig3 --profile quick --seeds 1",
+        "<dt>Sample</dt><dd>16 runs: ",
+        "seed 0, n = 1",
+        "<dd class=\"time\">",
+    ] {
+        assert!(page.contains(expected), "the page does not say {expected}");
+    }
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
     for key in ["command", "seeds", "version", "numerics", "machine", "learning rates"] {
@@ -394,10 +422,7 @@ fn missing_curves_are_made_again_and_old_figures_removed() {
         text(&output.stderr)
     };
     run();
-    let page = || {
-        let page = fs::read_to_string(out.join("report.html")).unwrap();
-        page.split_once("<details id=\"manifest\">").unwrap().0.to_owned()
-    };
+    let page = || but_for_times(&fs::read_to_string(out.join("report.html")).unwrap());
     let (whole, figure) = (page(), fs::read(out.join("fig2/fig2.svg")).unwrap());
     let traces: Vec<PathBuf> =
         fs::read_dir(out.join("fig2/traces")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -428,8 +453,7 @@ fn overflow_is_the_same_in_a_second_report() {
             &[&["repro", "table1", "--dataset", path(file), "--out", path(&out)][..], &arguments].concat(),
         );
         assert!(output.status.success(), "{}", text(&output.stderr));
-        let page = fs::read_to_string(out.join("report.html")).unwrap();
-        page.split_once("<details id=\"manifest\">").unwrap().0.to_owned()
+        but_for_times(&fs::read_to_string(out.join("report.html")).unwrap())
     };
     let first = page(&file);
     assert!(first.contains("2 of 2 overflowed"), "{first}");

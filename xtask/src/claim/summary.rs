@@ -46,7 +46,7 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
     said
 }
 
-fn mathematics(claims: &[Claim]) -> Option<String> {
+pub(super) fn mathematics(claims: &[Claim]) -> Option<String> {
     let all: Vec<&Claim> = claims
         .iter()
         .filter(|claim| claim.origin == Origin::Mathematics && claim.outcome != Outcome::NotTested)

@@ -44,7 +44,7 @@ impl Experiment for Fig4 {
             caption: format!("Figure 4: {}", CAPTIONS[0].text),
             // On the paper's pictures, where they are not run.
             claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
-            blocks: Vec::new(),
+            ..Section::default()
         };
         Vgg::prepare(context, Shown::Curves, section)
     }

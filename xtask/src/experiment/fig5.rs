@@ -45,9 +45,13 @@ impl Study for Fig5 {
                       φ = −λα(θ) of a ReLU unit z = ReLU(u(θ)x + λ) (blue solid lines) for inputs x ∈ R. Green arrows denote active \
                       regions and red arrows denote inactive regions."
                 .to_owned(),
+            differs: vec![
+                "A drawing of the definition: nothing is measured. It has both directions u with both signs of λ.".to_owned(),
+            ],
             // A definition makes no claim.
             claims: Vec::new(),
             blocks: vec![Block::Figure(figure())],
+            ..Section::default()
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod fig4;
 pub mod fig5;
 pub mod images;
 pub mod measured;
+pub mod notebooks;
 pub mod one_input;
 pub mod picture;
 pub mod question;

@@ -40,7 +40,7 @@ impl Experiment for Table2 {
             caption: format!("Table 2: {}", CAPTIONS[1].text),
             // On the paper's pictures, where they are not run.
             claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
-            blocks: Vec::new(),
+            ..Section::default()
         };
         Vgg::prepare(context, Shown::Table, section)
     }

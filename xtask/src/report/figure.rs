@@ -265,6 +265,9 @@ pub enum Layer {
     },
 }
 
+/// The files of a figure: the drawing, its pixels, its numbers.
+pub(super) const KINDS: [&str; 3] = ["svg", "png", "csv"];
+
 impl Figure {
     /// The figure as an SVG document: no scripts, no identifiers, nothing outside itself, and the same bytes for the
     /// same figure, so that it can stand in a page as it is.
@@ -281,21 +284,22 @@ impl Figure {
         raster::png(&self.name, &self.svg(), 2.0)
     }
 
-    /// Writes `NAME.svg` and `NAME.png` into `folder`, which is made where it is missing, and returns both paths. Each
-    /// file appears whole or not at all.
+    /// Writes `NAME.svg`, `NAME.png` and, with the numbers that are drawn, `NAME.csv` into `folder`, which is made where it is
+    /// missing, and returns the three paths. Each file appears whole or not at all.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::Raster`] or [`Error::Write`].
-    pub fn write(&self, folder: &Path) -> Result<[PathBuf; 2], Error> {
+    pub fn write(&self, folder: &Path) -> Result<[PathBuf; 3], Error> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err(Error::Name { name: self.name.clone() });
         }
         let svg = self.svg();
         let png = raster::png(&self.name, &svg, 2.0)?;
-        let paths = ["svg", "png"].map(|kind| folder.join(format!("{}.{kind}", self.name)));
+        let paths = KINDS.map(|kind| folder.join(format!("{}.{kind}", self.name)));
         write_atomically(&paths[0], svg.as_bytes())?;
         write_atomically(&paths[1], &png)?;
+        write_atomically(&paths[2], self.csv().as_bytes())?;
         Ok(paths)
     }
 }

@@ -1,17 +1,20 @@
 //! The figures of a section as files.
 
 use super::Error;
+use super::figure::KINDS;
 use super::html::{Block, Section};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 impl Section {
     /// Writes the figures into `folder` and removes those that an earlier report left there: files named as this section,
-    /// alone or with a hyphen and more behind it, `.svg` or `.png`. What lies there is what the report shows.
+    /// alone or with a hyphen and more behind it, `.svg`, `.png` or `.csv`. What lies there is what the report shows, and the
+    /// page links to it: the folder is the one beside the page that is called as the section.
     ///
     /// # Errors
     /// A figure that cannot be written, or a file that cannot be removed.
-    pub fn write_figures(&self, folder: &Path) -> Result<(), Error> {
+    pub fn write_figures(&mut self, folder: &Path) -> Result<(), Error> {
+        self.folder = None;
         let mut written = BTreeSet::new();
         for block in &self.blocks {
             if let Block::Figure(figure) = block {
@@ -22,14 +25,14 @@ impl Section {
             let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             let rest = stem.strip_prefix(self.id.as_str());
             let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-                && ["svg", "png"].contains(&kind)
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) && KINDS.contains(&kind)
         };
         // A folder that is not there holds nothing of an earlier report.
         let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
         for path in files.filter(is_ours).filter(|path| !written.contains(path)) {
             std::fs::remove_file(&path).map_err(|source| Error::Stale { path, source })?;
         }
+        self.folder = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         Ok(())
     }
 }
@@ -64,10 +67,10 @@ mod tests {
         section(&["fig4", "fig4-2"]).write_figures(folder.path()).unwrap();
         assert_eq!(
             files().into_iter().collect::<Vec<_>>(),
-            ["fig4-2.png", "fig4-2.svg", "fig4.png", "fig4.svg"]
+            ["fig4-2.csv", "fig4-2.png", "fig4-2.svg", "fig4.csv", "fig4.png", "fig4.svg"]
         );
         section(&["fig4"]).write_figures(folder.path()).unwrap();
-        assert_eq!(files().into_iter().collect::<Vec<_>>(), ["fig4.png", "fig4.svg"]);
+        assert_eq!(files().into_iter().collect::<Vec<_>>(), ["fig4.csv", "fig4.png", "fig4.svg"]);
         section(&[]).write_figures(folder.path()).unwrap();
         assert!(files().is_empty() && others.iter().all(|name| folder.path().join(name).exists()));
         section(&[]).write_figures(&folder.path().join("absent")).unwrap();

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::claims;
 use super::color::Color;
 use super::figure::Figure;
+use super::provenance::{self, Provenance, link};
 use super::svg::{escape, markup, plain};
 use super::{Error, write_atomically};
 use crate::claim::Claim;
@@ -26,12 +27,18 @@ pub struct Report {
     pub claims: Vec<Claim>,
     /// The claims in one picture.
     pub picture: Option<Figure>,
+    /// Where the files of the picture lie, relative to the page, empty for beside it; none where they were not written.
+    pub folder: Option<String>,
     /// Names and colours that a reader may choose among in all figures at once.
     pub methods: Vec<(String, Color)>,
     /// Sections in the order of the paper.
     pub sections: Vec<Section>,
+    /// What they mean; stands behind them.
+    pub discussion: Option<Section>,
     /// What it takes to make the page again, as names and values: configuration, seeds, versions, machine, date.
     pub manifest: Vec<(String, String)>,
+    /// Files beside the page that hold the same for programs, relative to it.
+    pub files: Vec<String>,
 }
 
 /// One figure or table of the paper.
@@ -43,17 +50,27 @@ pub struct Section {
     pub title: String,
     /// The caption or a part of it, quoted; empty for none.
     pub caption: String,
+    /// In what this section differs from the paper's figure or table, a sentence or more each.
+    pub differs: Vec<String>,
     /// What is claimed of it and what became of that: shown with all other claims.
     pub claims: Vec<Claim>,
     /// Contents from top to bottom.
     pub blocks: Vec<Block>,
+    /// How it is made again.
+    pub made: Option<Provenance>,
+    /// Where the files of its figures lie, relative to the page; none where they were not written.
+    pub folder: Option<String>,
 }
 
 /// One piece of a section. All text is plain: markup in it is shown, not obeyed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Block {
+    /// A heading within the section.
+    Heading(String),
     /// Running text.
     Paragraph(String),
+    /// One item for each text.
+    List(Vec<String>),
     /// Something that the reader should not overlook.
     Note(String),
     /// A figure with its caption below.
@@ -97,12 +114,13 @@ impl Report {
         self.summary.iter().for_each(|text| paragraphs(&mut out, text, ""));
         out.push_str("</header>\n<main id=\"main\">\n");
         if let Some(figure) = &self.picture {
-            write_figure(&mut out, figure);
+            let made = (!self.manifest.is_empty()).then_some("manifest");
+            write_figure(&mut out, figure, self.folder.as_deref(), made);
         }
         self.choice_of_methods(&mut out);
         self.contents(&mut out);
         claims::write(&mut out, &self.claims);
-        for (k, section) in self.sections.iter().enumerate() {
+        for (k, section) in self.sections.iter().chain(&self.discussion).enumerate() {
             section.write(&mut out, k);
         }
         self.manifest(&mut out);
@@ -140,7 +158,7 @@ impl Report {
         }
         out.push_str("<nav aria-labelledby=\"contents\">\n<h2 id=\"contents\">Contents</h2>\n<ol>\n");
         claims::contents(out, &self.claims);
-        for (k, section) in self.sections.iter().enumerate() {
+        for (k, section) in self.sections.iter().chain(&self.discussion).enumerate() {
             let _ =
                 writeln!(out, "<li><a href=\"#{}\">{}</a></li>", section.anchor(k), escape(&section.title));
         }
@@ -148,14 +166,19 @@ impl Report {
     }
 
     fn manifest(&self, out: &mut String) {
-        if self.manifest.is_empty() {
+        if self.manifest.is_empty() && self.files.is_empty() {
             return;
         }
         out.push_str("<details id=\"manifest\">\n<summary>How this page was made</summary>\n<dl>\n");
         for (name, value) in &self.manifest {
             let _ = writeln!(out, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
         }
-        out.push_str("</dl>\n</details>\n");
+        out.push_str("</dl>\n");
+        if !self.files.is_empty() {
+            let links: Vec<String> = self.files.iter().map(|path| link(path, path)).collect();
+            let _ = writeln!(out, "<p class=\"files\">In the folder of this page: {}</p>", links.join(", "));
+        }
+        out.push_str("</details>\n");
     }
 }
 
@@ -181,16 +204,22 @@ impl Section {
             paragraphs(out, &self.caption, "");
             out.push_str("</blockquote>\n");
         }
+        self.differences(out, &anchor);
         claims::tally(out, &self.claims);
+        let made = self.made.as_ref().map(|_| format!("{anchor}.made"));
         for block in &self.blocks {
             match block {
+                Block::Heading(text) => {
+                    let _ = writeln!(out, "<h3>{}</h3>", markup(text));
+                }
                 Block::Paragraph(text) => paragraphs(out, text, ""),
+                Block::List(items) => list(out, items, ""),
                 Block::Note(text) => {
                     out.push_str("<aside class=\"note\">\n");
                     paragraphs(out, text, "");
                     out.push_str("</aside>\n");
                 }
-                Block::Figure(figure) => write_figure(out, figure),
+                Block::Figure(figure) => write_figure(out, figure, self.folder.as_deref(), made.as_deref()),
                 Block::Table(table) => table.write(out),
                 Block::Live { title, data } => {
                     let data = escape(&data.to_string());
@@ -202,11 +231,32 @@ impl Section {
                 }
             }
         }
+        if let Some(made) = &self.made {
+            let _ = writeln!(out, "<h3>How this section is made again</h3>");
+            made.write(out, &anchor);
+        }
         out.push_str("</section>\n");
+    }
+
+    fn differences(&self, out: &mut String, anchor: &str) {
+        if self.differs.is_empty() {
+            return;
+        }
+        let _ = writeln!(out, "<h3 id=\"{anchor}.differs\">What differs from the paper</h3>");
+        list(out, &self.differs, &format!(" aria-labelledby=\"{anchor}.differs\""));
     }
 }
 
-fn write_figure(out: &mut String, figure: &Figure) {
+/// One item for each text.
+pub(super) fn list(out: &mut String, items: &[String], attributes: &str) {
+    let _ = writeln!(out, "<ul{attributes}>");
+    for item in items {
+        let _ = writeln!(out, "<li>{}</li>", markup(item));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn write_figure(out: &mut String, figure: &Figure, folder: Option<&str>, made: Option<&str>) {
     // A stop for the keyboard, since it scrolls sideways where there is no room.
     let name = escape(&plain(if figure.title.is_empty() { &figure.name } else { &figure.title }));
     let _ = write!(
@@ -218,6 +268,9 @@ fn write_figure(out: &mut String, figure: &Figure) {
         let _ = writeln!(out, "<figcaption>{}</figcaption>", markup(&figure.caption));
     }
     out.push_str("</figure>\n");
+    if let Some(folder) = folder {
+        provenance::links(out, figure, folder, made);
+    }
 }
 
 impl Table {

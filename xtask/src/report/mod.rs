@@ -1,6 +1,6 @@
 //! From plain results to figures and one HTML page. Nothing here knows of training.
 //!
-//! * [`figure`]: a figure as plain data; [`figure::Figure::write`] draws it as SVG and PNG.
+//! * [`figure`]: a figure as plain data; [`figure::Figure::write`] draws it as SVG and PNG and writes its numbers as CSV.
 //! * [`html`]: the report, one page that asks nothing of the network.
 
 pub mod color;
@@ -12,11 +12,13 @@ mod axis;
 mod build;
 mod claims;
 mod contour;
+mod csv;
 mod draw;
 mod files;
 mod layers;
 mod legend;
 mod polyline;
+pub mod provenance;
 mod raster;
 mod svg;
 

@@ -2,6 +2,9 @@
 
 mod options;
 mod page;
+mod plan;
+mod provenance;
+mod shard;
 pub mod time;
 
 pub use options::ReproCommand;
@@ -72,9 +75,9 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
             (Prepared::Ready(study), Some(store)) => {
                 attempt(|| carry_out(command, &context, experiment, &*study, store, stop))
             }
-            (Prepared::Skipped(section), _) => {
+            (Prepared::Skipped(mut section), _) => {
                 notes(&section).for_each(|why| say(&format!("{id}: {why}")));
-                let written = section.write_figures(&command.out.join(id));
+                let written = section.write_figures(&provenance::folder(command, experiment));
                 written.map(|()| Ended::Shown(section)).map_err(Into::into)
             }
             (Prepared::Ready(_), None) => continue,
@@ -86,9 +89,9 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
             Err(error) => {
                 say(&format!("{id}: FAILED: {error:#}"));
                 failures.push(format!("{id}: {error:#}"));
-                let section = failed(experiment, &context, &error);
+                let mut section = failed(experiment, &context, &error);
                 // Figures of an earlier call are not of this one. What cannot be removed is said by the failure.
-                let _ = section.write_figures(&command.out.join(id));
+                let _ = section.write_figures(&provenance::folder(command, experiment));
                 sections.push(section);
             }
         }
@@ -142,6 +145,7 @@ fn carry_out(
     store: &mut Store,
     stop: &Stop,
 ) -> Result<Ended> {
+    let start = Instant::now();
     let (id, threads) = (experiment.id(), context.threads);
     let mut stage = study.runs();
     if stage.is_empty() && !experiment.methods().is_empty() {
@@ -200,28 +204,9 @@ fn carry_out(
         say(&format!("WARNING: {id}: {note}"));
         section.blocks.push(Block::Note(note));
     }
-    section.write_figures(&command.out.join(id))?;
-    section.blocks.push(Block::Paragraph(sources(command, experiment, &section, runs.len())));
+    section.write_figures(&provenance::folder(command, experiment))?;
+    provenance::complete(&mut section, command, experiment, &results.records, start.elapsed());
     Ok(Ended::Shown(section))
-}
-
-/// By which command a section is made, and where its files are.
-fn sources(command: &ReproCommand, experiment: &dyn Experiment, section: &Section, runs: usize) -> String {
-    let id = experiment.id();
-    let mut text = format!("This section alone: {}", command.alone(id));
-    let mut files = Vec::new();
-    for block in &section.blocks {
-        if let Block::Figure(figure) = block {
-            files.push(format!("{id}/{}.svg and .png", figure.name));
-        }
-    }
-    if runs > 0 {
-        files.push(format!("{runs} runs in {}/runs.jsonl", experiment.store()));
-    }
-    if !files.is_empty() {
-        text += &format!(". In the output folder: {}", files.join(", "));
-    }
-    text + "."
 }
 
 /// What the page says of an experiment that could not be carried out. What a part of its runs says is not what it asks,

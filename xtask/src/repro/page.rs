@@ -2,7 +2,7 @@
 
 use super::ReproCommand;
 use super::time::{now, utc};
-use crate::claim::{self, Claim, forest, markdown, summary};
+use crate::claim::{self, Claim, discussion, forest, markdown, summary};
 use crate::experiment::ask::correct_for_all;
 use crate::experiment::{Context, Experiment, Profile, REGISTRY};
 use crate::method::METHODS;
@@ -57,9 +57,12 @@ impl<'a> Page<'a> {
             summary,
             claims: claims.clone(),
             picture,
+            folder: Some(String::new()),
             methods: METHODS.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
             sections: sections.to_vec(),
+            discussion: Some(discussion::section(&claims)),
             manifest,
+            files: ["manifest.json", "claims.json", "claims.md"].map(str::to_owned).to_vec(),
         };
         Ok((page.write(&command.out)?, claims))
     }

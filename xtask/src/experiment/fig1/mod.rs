@@ -16,6 +16,7 @@ use super::{Context, Experiment, Prepared, Study};
 use crate::claim::{Claim, Origin, Unit};
 use crate::method::{self, MethodId};
 use crate::report::html::{Block, Section, Table};
+use crate::report::provenance::Provenance;
 use crate::run::results::Results;
 use crate::statistics::{Population, Scale};
 use anyhow::Result;
@@ -54,6 +55,14 @@ impl Experiment for Fig1 {
 
 const CAPTION: &str = "Smaller changes between the perturbed and original boundaries imply higher stability. GmP is most stable \
                        against perturbations.";
+const DIFFERS: [&str; 4] = [
+    "BN is drawn too, for a stated batch of 128 points; the released code draws SP, WN and GmP, since the boundary of BN depends on a batch.",
+    "The angle of the direction is atan2(w₂, w₁). The released code takes arccos(w₁/‖w‖), which loses the sign of w₂: the lines that it draws are \
+     mirror images where the second weight is negative.",
+    "The released code draws one unit (its seed 1). The unit here is drawn in the same way by another generator, and the numbers below are over a \
+     thousand of them.",
+    "Panels (f) to (h) and the unit under your hand are additions.",
+];
 const AT_GLOROT: &str = "GmP is most stable against perturbations of weights of the size that they have at the start of training \
                          (Glorot's, two inputs and ten units).";
 
@@ -185,9 +194,13 @@ impl Study for Fig1 {
             id: Fig1.id().to_owned(),
             title: Fig1.title().to_owned(),
             caption: format!(
-                "(b)-(e) Stability of the CAB of a ReLU unit in R² under small perturbations ε = δι to the parameters. Solid lines denote \
+                "Figure 1: (a) Characteristic activation boundary (CAB) B (brown solid line) and spatial location φ = −λu(θ) of a ReLU unit \
+                 z = ReLU(u(θ)x+λ) = ReLU(cos(θ)x₁ + sin(θ)x₂ + λ) for inputs x ∈ R². The CAB forms a line in R², which acts as a boundary \
+                 separating inputs into two regions. Green arrows denote the active region, and red arrows denote the inactive region. \
+                 (b)-(e) Stability of the CAB of a ReLU unit in R² under small perturbations ε = δι to the parameters. Solid lines denote \
                  characteristic activation boundaries B, and colored dotted lines connect the origin and spatial locations φ of B. {CAPTION}"
             ),
+            differs: DIFFERS.map(str::to_owned).to_vec(),
             claims: claims(context, None),
             blocks: vec![
                 Block::Paragraph(
@@ -200,6 +213,12 @@ impl Study for Fig1 {
                 Block::Live { title: "A unit under your hand".to_owned(), data: boundary::live() },
                 Block::Table(table),
             ],
+            made: Some(Provenance {
+                sample: format!("{DRAWS} draws of a unit in the tables and claims; 400 for each size in panels (g) and (h)"),
+                seeds: format!("{PICTURED} pictured; {PICTURED} to {} in the tables and claims", PICTURED + DRAWS - 1),
+                ..Provenance::default()
+            }),
+            ..Section::default()
         }
     }
 }

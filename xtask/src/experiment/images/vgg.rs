@@ -251,6 +251,49 @@ impl Study for Vgg {
         if rows.iter().all(|row| !row.set.name.contains("imagenet32")) {
             claims.extend(self.section.claims.iter().cloned());
         }
-        Section { blocks, claims, ..self.section.clone() }
+        Section { blocks, claims, differs: self.differences(), ..self.section.clone() }
+    }
+}
+
+impl Vgg {
+    /// In what this call's runs differ from those of the paper.
+    fn differences(&self) -> Vec<String> {
+        let mut differs = Vec::new();
+        if self.width.filters() != Width::PAPER.filters() {
+            differs.push(format!("The networks have {} of the paper's filters in every layer.", self.width));
+        }
+        let others: Vec<String> = self
+            .rows
+            .iter()
+            .filter(|row| !row.set.name.contains("imagenet32"))
+            .map(|row| format!("{} ({} to train on)", row.set.name, row.set.training.len()))
+            .collect();
+        if !others.is_empty() {
+            differs.push(format!(
+                "The pictures are not those of ImageNet32 (1,281,167 to train on) but: {}.",
+                others.join(", ")
+            ));
+        }
+        let most = self.runs.iter().map(|run| run.epoch_limit).max().unwrap_or(0);
+        if most != EPOCHS {
+            differs.push(format!("A run has at most {most} epochs; the released code allows {EPOCHS}."));
+        }
+        let usual = if self.shown == Shown::Curves { &BATCHES[2..] } else { &BATCHES[..] };
+        let batches: Vec<usize> = self.rows.iter().map(|row| row.batch_size).collect();
+        let listed = |sizes: &[usize]| {
+            let mut sizes = sizes.to_vec();
+            sizes.dedup();
+            sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+        };
+        if listed(&batches) != listed(usual) {
+            differs.push(format!("Batches of {}; the paper has {}.", listed(&batches), listed(usual)));
+        }
+        differs.push(
+            "Initial directions of geometric units cover the whole sphere: the released conversion from weights to angles loses the \
+             sign of the last weight, so that its units begin in half of the sphere. Its input mean normalization divides by √(1 + 1e-6) \
+             besides; this one does not. Numbers are means over seeds with the 95% interval, where there are several."
+                .to_owned(),
+        );
+        differs
     }
 }

@@ -230,6 +230,7 @@ impl Study for Prepare {
             caption: String::new(),
             claims: claims::all_of(&measured),
             blocks,
+            ..Section::default()
         }
     }
 }
