@@ -35,12 +35,18 @@ use std::time::Instant;
 /// Bad input, before anything is run; the experiments that failed, and a page that could not be written, when all are
 /// through. One line each.
 pub fn run(command: &ReproCommand) -> Result<ExitCode> {
+    // A job works in a folder of its own.
+    let shared = &command.out;
+    let command = &match command.shard {
+        Some(shard) => command.in_folder(shard.folder(shared)),
+        None => command.clone(),
+    };
     let chosen = choose(&command.experiments)?;
     if command.list {
         return list();
     }
     refuse_unheeded(&command.given(), &chosen)?;
-    if let Some(named) = &command.data_dir {
+    for named in command.data_dir.iter().chain(&command.gather) {
         check_folder(named)?;
     }
     let start = Instant::now();
@@ -60,10 +66,15 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         if let (Prepared::Ready(_), Entry::Vacant(place)) = (&this, stores.entry(experiment.store())) {
             let store = place.insert(Store::open(&command.out, experiment.store())?);
             store.warnings().iter().for_each(|warning| say(warning));
+            let sources = command.gather.iter().cloned().chain(shard::folders(&command.out));
+            shard::gather(store, experiment.store(), &sources.collect::<Vec<_>>())?;
         }
         prepared.push((experiment, this));
     }
     let stop = requests.heed();
+    if command.plan {
+        return plan(&prepared, &stores, context.threads, stop);
+    }
 
     let mut page = Page::new(command, &context, &chosen, start);
     let (mut sections, mut failures) = (Vec::new(), Vec::new());
@@ -72,9 +83,13 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         let id = experiment.id();
         left.remove(0);
         let done = match (prepared, stores.get_mut(experiment.store())) {
-            (Prepared::Ready(study), Some(store)) => {
-                attempt(|| carry_out(command, &context, experiment, &*study, store, stop))
-            }
+            (Prepared::Ready(study), Some(store)) => attempt(|| match command.shard {
+                Some(shard) => {
+                    let others = shard::of_others(shared, &command.out, experiment.store())?;
+                    shard::carry_out(shard, &others, id, context.threads, &*study, store, stop)
+                }
+                None => carry_out(command, &context, experiment, &*study, store, stop),
+            }),
             (Prepared::Skipped(mut section), _) => {
                 notes(&section).for_each(|why| say(&format!("{id}: {why}")));
                 let written = section.write_figures(&provenance::folder(command, experiment));
@@ -97,23 +112,48 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         }
         // What comes after it may fail, or take days.
         if !left.is_empty()
+            && command.shard.is_none()
             && let Err(error) = page.write(&sections, &left)
         {
             say(&format!("WARNING: {error:#}: the page is tried again after the next experiment"));
         }
     }
-    match page.write(&sections, &[]) {
-        Ok((path, claims)) => {
+    match command.shard.is_none().then(|| page.write(&sections, &[])) {
+        None => {}
+        Some(Ok((path, claims))) => {
             summarize(&claims);
             say(&format!("{} written in {:.0} s", path.display(), start.elapsed().as_secs_f64()));
         }
-        Err(error) => failures.push(format!("{error:#}")),
+        Some(Err(error)) => failures.push(format!("{error:#}")),
     }
     match &failures[..] {
         [] => Ok(ExitCode::SUCCESS),
         [error] => bail!("{error}"),
         all => bail!("{} failures: {}", all.len(), all.join("; ")),
     }
+}
+
+/// Prints the plan of every experiment that can be run.
+fn plan(
+    prepared: &[(&dyn Experiment, Prepared)],
+    stores: &BTreeMap<&str, Store>,
+    threads: usize,
+    stop: &Stop,
+) -> Result<ExitCode> {
+    for (experiment, prepared) in prepared {
+        let lines = match (prepared, stores.get(experiment.store())) {
+            (Prepared::Ready(study), Some(store)) => {
+                plan::lines(experiment.id(), &**study, store, threads, stop)
+            }
+            _ => vec![format!("{:8} cannot be run: it needs {}", experiment.id(), experiment.needs())],
+        };
+        for line in lines {
+            if print(&line)?.is_break() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Removes files that killed processes did not finish. What cannot be removed is of no harm.
@@ -128,6 +168,7 @@ fn remove_unfinished(out: &Path, chosen: &[&dyn Experiment]) {
 }
 
 /// What became of an experiment.
+#[expect(clippy::large_enum_variant, reason = "there is one per experiment")]
 enum Ended {
     /// This is to be shown.
     Shown(Section),

@@ -1,5 +1,6 @@
 //! The options of `cargo xtask repro`, and what they ask for.
 
+use super::shard::Shard;
 use super::time::{now, utc};
 use crate::experiment::{Context, Experiment, Profile, images};
 use crate::method::{self, Architecture, MethodId};
@@ -13,7 +14,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 /// Run experiments and write figures, tables and report.html
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(allow_negative_numbers = true, after_help = after_help())]
 pub struct ReproCommand {
     /// Experiments to run [default: all]
@@ -54,6 +55,15 @@ pub struct ReproCommand {
     /// Write results to this folder
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub(super) out: PathBuf,
+    /// Print what is to be carried out, how much of it is there and how long the rest takes on this machine, then exit
+    #[arg(long, conflicts_with = "shard")]
+    pub(super) plan: bool,
+    /// Carry out the share of job K of N, in OUT/shards/K-of-N; the same command without it gathers the jobs' runs
+    #[arg(long, value_name = "K/N")]
+    pub(super) shard: Option<Shard>,
+    /// Take over the runs of another output folder first; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(super) gather: Vec<PathBuf>,
     /// Set the number of threads, of which at most four per core are used [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -139,6 +149,11 @@ impl ReproCommand {
         ];
         let given = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name);
         given.chain(self.pictures.given()).collect()
+    }
+
+    /// The same command with another output folder.
+    pub(super) fn in_folder(&self, out: PathBuf) -> Self {
+        Self { out, ..self.clone() }
     }
 
     /// The same command for one experiment.
