@@ -301,7 +301,7 @@ fn figures_2_and_3_move_through_their_runs() {
         let number = |script: &str| browser.number(&format!("{MOVE} return {script}"));
         // As it was drawn, until a hand moves it.
         assert_eq!(number(&format!("visible('{id}', 'svg.now')")), 0.0);
-        assert_eq!(number(&format!("visible('{id}', 'g.end')")), ends);
+        let all = number(&format!("visible('{id}', 'g.end')"));
         assert_eq!(number(&format!("rows('{id}').length")), methods);
         let told = format!(
             "{MOVE} return part('{id}').querySelector('.scrub input').getAttribute('aria-valuetext')"
@@ -313,7 +313,7 @@ fn figures_2_and_3_move_through_their_runs() {
         browser.run(&format!("{MOVE} set('{id}', 0)"));
         assert_eq!(browser.run(&told), json!("epoch 0"));
         assert_eq!(number(&format!("visible('{id}', 'svg.now')")), stages);
-        assert_eq!(number(&format!("visible('{id}', 'g.end')")), 0.0);
+        assert_eq!(number(&format!("visible('{id}', 'g.end')")), all - ends);
         browser.holds(&format!("(() => {{ {MOVE} return rows('{id}').every((row) => row[3] === '0'); }})()"));
         let start = browser.run(&curves);
         assert!(!start.as_str().unwrap().contains("NaN"), "{start}");
@@ -387,15 +387,19 @@ fn one_choice_of_learning_rates_and_seeds_for_both_figures() {
         "(() => {{ {MOVE} return ['fig2', 'fig3'].flatMap(rows).every((row) => row[1] === '0.1'); }})()"
     ));
     let changed = browser.run(&titles);
-    assert!(
-        changed.as_str().unwrap().contains(" SP, 0.1: RMSE ")
-            && changed.as_str().unwrap().contains(" SP, 0.1: accuracy ")
-    );
+    for title in ["(d) SP, 0.1: RMSE ", "(j) SP, 0.1: accuracy ", "(a) SP, lr 0.1"] {
+        assert!(changed.as_str().unwrap().contains(title), "{title}: {changed}");
+    }
+    // Neither the strips nor the paths of another run stay behind.
+    let ends = |id: &str| browser.number(&format!("{MOVE} return visible('{id}', 'g.end')"));
+    let other = ["fig2", "fig3"].map(ends);
     browser.run(&format!("{MOVE} choose(1, 'worst')"));
     assert_ne!(browser.run(&seeds), usual);
     browser.run(&format!("{MOVE} choose(0, 'as in the figure'); choose(1, 'median')"));
     assert_eq!(browser.run(&titles), still);
     assert_eq!(browser.run(&seeds), usual);
+    let own = ["fig2", "fig3"].map(ends);
+    assert!(own[0] >= other[0] + 4.0 && own[1] >= other[1] + 60.0, "{own:?} {other:?}");
 }
 
 #[test]

@@ -31,7 +31,7 @@
     const ticks = path(strip, { stroke: INK, "stroke-width": 1.2 });
     const [first, last] = [-10, 10];
     const read = (text) => Array.from(new Int16Array(bytes(text)), (number) => number / 1000);
-    const draw = (numbers, { epochs }, k) => {
+    const draw = (numbers, { epochs }, k, usual) => {
       const size = numbers.length / epochs.length;
       const frame = numbers.slice(k * size, (k + 1) * size);
       const [phi, y, inTraining] = [frame.slice(0, units), frame.slice(units, units + points), frame.slice(units + points)];
@@ -45,8 +45,8 @@
       };
       const inside = phi.filter((x) => x >= first && x <= last);
       kinks.setAttribute("d", inside.map((x) => `M${place(x, value(x))}h.01`).join(""));
-      // Eleven strips of height 1: the middle of the lowest is the start, that of the highest the end.
-      const height = 0.5 + 10 * (epochs[k] / (epochs.at(-1) || 1));
+      // Eleven strips of height 1: the middle of the lowest is the start, that of the highest the end of the run that is drawn.
+      const height = 0.5 + 10 * Math.min(1, epochs[k] / (usual.epochs.at(-1) || 1));
       const [high, low] = [strips.y.pixel(height + 0.45), strips.y.pixel(height - 0.45)];
       for (const [name, value] of Object.entries({ x: strips.x.from, y: high, width: strips.x.to - strips.x.from, height: low - high })) {
         ground.setAttribute(name, value);
@@ -54,7 +54,7 @@
       const shown = (inTraining.length ? inTraining : phi).filter((x) => x >= first && x <= last);
       ticks.setAttribute("d", shown.map((x) => `M${at(strips.x.pixel(x), high)}V${low.toFixed(1)}`).join(""));
     };
-    return { read, draw, hidden: ends(fit), stages: [front, strip] };
+    return { read, draw, hidden: ends(fit), ofOneRun: ends(strips), stages: [front, strip] };
   };
 
   // The pieces of the curve on which values at the nodes of a grid are zero.
@@ -81,6 +81,7 @@
   // frame is a network, z = Σ a ReLU(w·x + b) + c, and φ in training.
   const plane = ([paths, region], _, { units, nodes, colors, shades }) => {
     const over = stage(paths);
+    const trails = colors.map((color) => path(over, { stroke: color, "stroke-width": 1, "stroke-linejoin": "round" }));
     const dots = colors.map((color) => {
       const rim = path(over, { stroke: INK, "stroke-width": 9, "stroke-linecap": "round" });
       return [rim, path(over, { stroke: color, "stroke-width": 6.5, "stroke-linecap": "round" })];
@@ -94,8 +95,16 @@
     const front = stage(region, stars);
     const sky = svgElement("path", { fill: "#d62728", stroke: "#ffffff", "stroke-width": 0.8 }, front);
     const read = (text) => new Float32Array(bytes(text));
-    const draw = (numbers, { epochs }, k) => {
-      const size = numbers.length / epochs.length;
+    const draw = (numbers, run, k, usual) => {
+      const size = numbers.length / run.epochs.length;
+      // The paths of another run than the figure's are drawn from its frames.
+      trails.forEach((trail, j) => {
+        const places = run === usual ? [] : run.epochs.map((_, k) => {
+          const start = k * size + 4 * units + 1 + j;
+          return at(paths.x.pixel(numbers[start]), paths.y.pixel(numbers[start + units]));
+        });
+        trail.setAttribute("d", places.length ? `M${places.join("L")}` : "");
+      });
       const frame = numbers.subarray(k * size, (k + 1) * size);
       const part = (from) => frame.subarray(from * units, (from + 1) * units);
       const [w, v, b, a] = [0, 1, 2, 3].map(part);
@@ -141,7 +150,7 @@
       boundaries.setAttribute("d", lines);
       sky.setAttribute("d", shapes);
     };
-    return { read, draw, hidden: [heat, contour, stars], stages: [over, back, middle, front] };
+    return { read, draw, hidden: [heat, contour, stars], ofOneRun: ends(paths), stages: [over, back, middle, front] };
   };
 
   // What is chosen for all figures that move.
@@ -157,11 +166,11 @@
         return { group, x: axis(group.dataset.x), y: axis(group.dataset.y) };
       });
       const titles = panels.map(({ group }) => group.querySelector(".title"));
-      const titled = titles.find((title) => title.textContent.trim().startsWith(method.letter));
       const runs = data.runs.filter((run) => run.method === method.name);
-      return { ...method, index, runs, titled, ...({ line, plane }[data.view])(panels, method, data) };
+      const usual = runs.find(({ lr, place }) => lr === data.choices[0].rates[index] && place === data.places[0]);
+      return { ...method, index, runs, usual, titles, ...({ line, plane }[data.view])(panels, method, data) };
     });
-    for (const slot of slots) slot.still = slot.titled.innerHTML;
+    for (const slot of slots) slot.still = slot.titles.map((title) => title.innerHTML);
 
     const bar = htmlElement("div", { className: "scrub" });
     paper.after(bar);
@@ -171,7 +180,12 @@
     htmlElement("span", { textContent: "Training" }, label);
     const slider = htmlElement("input", { type: "range", min: 0, step: 1 }, label);
     const told = htmlElement("output", {}, bar);
-    const table = htmlElement("table", {}, host);
+    const hint = "The slider below the figure moves all methods through their training. At its end the figure is as it was drawn.";
+    htmlElement("p", { textContent: hint }, host);
+    const scroll = htmlElement("div", { className: "scroll", tabIndex: 0 }, host);
+    scroll.setAttribute("role", "region");
+    scroll.setAttribute("aria-label", "Table: the runs that are shown");
+    const table = htmlElement("table", {}, scroll);
     htmlElement("caption", { textContent: "The runs that are shown, at this point of their training" }, table);
     const heading = table.createTHead().insertRow();
     for (const text of ["method", "learning rate", "seed", "epochs carried out", data.metric]) {
@@ -199,15 +213,19 @@
         const run = runs[index];
         const k = Math.min(position, run.epochs.length - 1);
         slot.hidden.forEach((group) => (group.style.display = isDrawn ? "" : "none"));
+        slot.ofOneRun.forEach((group) => (group.style.display = run === slot.usual ? "" : "none"));
         slot.stages.forEach((svg) => (svg.style.display = isDrawn ? "none" : ""));
-        if (!isDrawn) slot.draw((run.read ??= slot.read(run.numbers)), run, k);
-        slot.titled.innerHTML = slot.still;
+        if (!isDrawn) slot.draw((run.read ??= slot.read(run.numbers)), run, k, slot.usual);
         const short = (value) => (value === null ? "diverged" : value.toFixed(3));
-        if (!isDrawn) {
-          const [first, ...rest] = slot.titled.querySelectorAll("text");
-          first.textContent = `${slot.letter} ${slot.name}, ${run.lr}: ${data.metric.split(" ").at(-1)} ${short(run.values[k])}`;
+        slot.titles.forEach((title, which) => {
+          title.innerHTML = slot.still[which];
+          const [first, ...rest] = title.querySelectorAll("text");
+          if (isDrawn || !first) return;
+          const isResult = title.textContent.trim().startsWith(slot.letter);
+          const result = `: ${data.metric.split(" ").at(-1)} ${short(run.values[k])}`;
+          first.textContent = isResult ? `${slot.letter} ${slot.name}, ${run.lr}${result}` : first.textContent.replace(/lr .*/, `lr ${run.lr}`);
           rest.forEach((text) => text.remove());
-        }
+        });
         const row = body.insertRow();
         htmlElement("th", { textContent: slot.name, scope: "row" }, row).style.setProperty("--method", slot.color);
         const isOver = k === run.epochs.length - 1;

@@ -129,5 +129,5 @@ fn strips_panel(trace: &Trace, method: MethodId) -> Panel {
         .map(|(epoch, phi)| (epoch.to_string(), phi.0.iter().map(|&p| f64::from(p)).collect()))
         .collect();
     Panel::new("", Axis::linear("φ of 100 units").between(-10.0, 10.0), Axis::linear("epoch"))
-        .with(Layer::Strips { strips, color: method.color })
+        .with_end(Layer::Strips { strips, color: method.color })
 }

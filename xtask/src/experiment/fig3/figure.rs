@@ -171,9 +171,9 @@ fn trajectories(title: String, paths: Vec<Vec<(f64, f64)>>) -> Panel {
         let (Some(&start), Some(&end)) = (path.first(), path.last()) else { continue };
         let color = Color::of_unit(j);
         panel = panel
-            .with(Layer::line(path, color).sized(1.0))
-            .with(Layer::points([start], color, Marker::Cross))
-            .with(Layer::points([end], color, Marker::Dot));
+            .with_end(Layer::line(path, color).sized(1.0))
+            .with_end(Layer::points([start], color, Marker::Cross))
+            .with_end(Layer::points([end], color, Marker::Dot));
     }
     panel.aspect_equal()
 }
