@@ -25,6 +25,26 @@ fn page() -> &'static str {
     address
 }
 
+/// The page of two seeds of Figures 2 and 3, whose runs it can move through, made once.
+fn page_of_runs() -> &'static str {
+    static PAGE: OnceLock<(TempDir, String)> = OnceLock::new();
+    let (_, address) = PAGE.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["repro", "fig2", "fig3", "--seeds", "2", "--method", "SP,BN,GmP", "--protocol", "paper"])
+            .arg("--data-dir")
+            .arg(folder.path())
+            .arg("--out")
+            .arg(folder.path().join("out"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let address = format!("file://{}", folder.path().join("out/report.html").display());
+        (folder, address)
+    });
+    address
+}
+
 /// A browser with one window, by the WebDriver protocol.
 struct Browser {
     driver: Child,
@@ -33,8 +53,12 @@ struct Browser {
 }
 
 impl Browser {
-    /// A window of this many pixels on the page; `None` where there is no browser.
+    /// A window of this many pixels on the page of Figures 1 and 5; `None` where there is no browser.
     fn open(width: u32, height: u32) -> Option<Self> {
+        Self::open_on(page, width, height)
+    }
+
+    fn open_on(page: fn() -> &'static str, width: u32, height: u32) -> Option<Self> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let found = |program: &str| Command::new(program).arg("--version").output().is_ok();
@@ -247,16 +271,189 @@ fn in_print_everything_is_open_and_nothing_is_cut() {
     browser.holds("getComputedStyle(document.getElementById('methods')).display === 'none'");
 }
 
+const UNNAMED: &str = "const name = (e) => (e.ariaLabel ?? '') + (e.getAttribute('aria-labelledby') ?? '') + e.textContent.trim() \
+         + [...(e.labels ?? [])].map((l) => l.textContent).join(''); \
+         const stops = document.querySelectorAll('a[href], button, input, select, summary, [tabindex=\"0\"], svg[role=img]'); \
+         return [...stops].filter((e) => name(e) === '' || (e.tabIndex === 0 && e.tagName === 'DIV' && !e.role)) \
+         .map((e) => e.outerHTML.slice(0, 200))";
+
 #[test]
 fn every_stop_of_the_keyboard_and_every_picture_has_a_name() {
     let Some(browser) = Browser::open(1200, 900) else { return };
-    let unnamed = browser.run(
-        "const name = (e) => (e.ariaLabel ?? '') + (e.getAttribute('aria-labelledby') ?? '') + e.textContent.trim() \
-         + [...(e.labels ?? [])].map((l) => l.textContent).join(''); \
-         const stops = document.querySelectorAll('a[href], button, input, summary, [tabindex=\"0\"], svg[role=img]'); \
-         return [...stops].filter((e) => name(e) === '' || (e.tabIndex === 0 && e.tagName === 'DIV' && !e.role)) \
-         .map((e) => e.outerHTML.slice(0, 200))",
-    );
-    assert_eq!(unnamed, json!([]));
+    assert_eq!(browser.run(UNNAMED), json!([]));
     browser.holds("document.documentElement.lang === 'en' && document.querySelectorAll('h1').length === 1");
+}
+
+const MOVE: &str = "const part = (id) => document.getElementById(id).querySelector('.moving'); \
+    const set = (id, value) => { const input = part(id).querySelector('.scrub input'); \
+    input.value = value; input.dispatchEvent(new Event('input')); }; \
+    const last = (id) => +part(id).querySelector('.scrub input').max; \
+    const rows = (id) => [...part(id).querySelectorAll('.live tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent)); \
+    const choose = (k, name) => { const select = document.querySelectorAll('#methods select')[k]; \
+    select.value = name; select.dispatchEvent(new Event('change')); }; \
+    const visible = (id, what) => [...part(id).querySelectorAll(what)].filter((e) => e.style.display !== 'none').length;";
+
+#[test]
+fn figures_2_and_3_move_through_their_runs() {
+    let Some(browser) = Browser::open_on(page_of_runs, 1200, 900) else { return };
+    assert_eq!(browser.command("se/log", &json!({ "type": "browser" })), json!([]));
+    for (id, methods, ends, stages) in [("fig2", 3.0, 3.0, 6.0), ("fig3", 3.0, 9.0, 12.0)] {
+        let number = |script: &str| browser.number(&format!("{MOVE} return {script}"));
+        // As it was drawn, until a hand moves it.
+        assert_eq!(number(&format!("visible('{id}', 'svg.now')")), 0.0);
+        let all = number(&format!("visible('{id}', 'g.end')"));
+        assert_eq!(number(&format!("rows('{id}').length")), methods);
+        let told = format!(
+            "{MOVE} return part('{id}').querySelector('.scrub input').getAttribute('aria-valuetext')"
+        );
+        assert_eq!(browser.run(&told), json!("after training"));
+        let curves = format!(
+            "{MOVE} return [...part('{id}').querySelectorAll('svg.now path')].map((path) => path.getAttribute('d')).join()"
+        );
+        browser.run(&format!("{MOVE} set('{id}', 0)"));
+        assert_eq!(browser.run(&told), json!("epoch 0"));
+        assert_eq!(number(&format!("visible('{id}', 'svg.now')")), stages);
+        assert_eq!(number(&format!("visible('{id}', 'g.end')")), all - ends);
+        browser.holds(&format!("(() => {{ {MOVE} return rows('{id}').every((row) => row[3] === '0'); }})()"));
+        let start = browser.run(&curves);
+        assert!(!start.as_str().unwrap().contains("NaN"), "{start}");
+        // A key moves it by a frame.
+        browser.run(&format!("{MOVE} part('{id}').querySelector('.scrub input').focus()"));
+        for kind in ["keyDown", "keyUp"] {
+            let key = json!({ "type": kind, "key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39 });
+            browser.devtools("Input.dispatchKeyEvent", key);
+        }
+        assert_eq!(browser.run(&told), json!("epoch 1"));
+        assert_ne!(browser.run(&curves), start);
+        browser.run(&format!("{MOVE} set('{id}', last('{id}'))"));
+        assert_eq!(number(&format!("visible('{id}', 'svg.now')")), 0.0);
+    }
+}
+
+/// What the page computes of the last frame is what was measured of the trained network, and what is drawn in the figure.
+#[test]
+fn the_last_frame_is_the_figure() {
+    let Some(browser) = Browser::open_on(page_of_runs, 1200, 900) else { return };
+    let values = |id: &str| -> Vec<(f64, f64)> {
+        let pairs = browser.run(&format!(
+            "{MOVE} const titles = [...part('{id}').querySelectorAll('g.title')].map((title) => title.textContent); \
+             return rows('{id}').map((row) => [row[4], titles.find((t) => / (RMSE|accuracy) /.test(t) && t.includes(` ${{row[0]}}`))])"
+        ));
+        let pairs: Vec<(String, String)> = serde_json::from_value(pairs).unwrap();
+        let parse = |text: &str| text.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        pairs.iter().map(|(value, title)| (parse(value), parse(title))).collect()
+    };
+    for (value, title) in values("fig2") {
+        assert!((value - title).abs() < 2e-3, "RMSE {value} of the last frame, {title} in the figure");
+    }
+    for (value, title) in values("fig3") {
+        assert!((value - title).abs() < 6e-3, "accuracy {value} of the last frame, {title} in the figure");
+    }
+    // Of two seeds the median one is the better RMSE and the worse accuracy, so that these choices draw it anew.
+    let distance = |id: &str, place: &str, panels: &str, of: &str| {
+        browser.number(&format!(
+            "{MOVE} choose(1, '{place}'); \
+             const points = (path) => {{ const numbers = path.getAttribute('d').match(/-?[\\d.]+/g).map(Number); \
+               return numbers.flatMap((x, k) => (k % 2 ? [] : [[x, numbers[k + 1]]])); }}; \
+             const groups = [...part('{id}').querySelectorAll('g[role=group]')].filter((g) => {panels}.test(g.ariaLabel)); \
+             const worst = groups.map((g) => {{ const still = points(g.querySelector('{of}')); \
+               const [now] = [...g.querySelectorAll('svg.now path')].filter((p) => p.getAttribute('stroke') === \
+                 g.querySelector('{of}').getAttribute('stroke') && p.getAttribute('stroke-width') !== '4.5'); \
+               return Math.max(...points(now).map(([x, y]) => Math.min(...still.map(([p, q], k) => {{ \
+                 const [r, s] = still[k + 1] ?? [p, q]; const t = Math.max(0, Math.min(1, ((x - p) * (r - p) + (y - q) * (s - q)) \
+                   / ((r - p) ** 2 + (s - q) ** 2 || 1))); \
+                 return Math.hypot(p + t * (r - p) - x, q + t * (s - q) - y); }})))); }}); \
+             choose(1, 'median'); return groups.length === 3 ? Math.max(...worst) : 1e9"
+        ))
+    };
+    let curve = distance("fig2", "best", "/RMSE/", "g.end path");
+    assert!(curve < 1.5, "the function is {curve} pixels from the one in the figure");
+    let decision =
+        distance("fig3", "worst", "/accuracy/", "g.end path[stroke=\"#222222\"][stroke-width=\"2.4\"]");
+    assert!(decision < 1.5, "the decision boundary is {decision} pixels from the one in the figure");
+}
+
+#[test]
+fn one_choice_of_learning_rates_and_seeds_for_both_figures() {
+    let Some(browser) = Browser::open_on(page_of_runs, 1200, 900) else { return };
+    let titles = format!(
+        "{MOVE} return ['fig2', 'fig3'].flatMap((id) => [...part(id).querySelectorAll('g.title')].map((t) => t.innerHTML)).join()"
+    );
+    let still = browser.run(&titles);
+    let seeds = format!("{MOVE} return ['fig2', 'fig3'].flatMap(rows).map((row) => [row[1], row[2]].join())");
+    let usual = browser.run(&seeds);
+    browser.run(&format!("{MOVE} choose(0, 'all at 0.1')"));
+    browser.holds(&format!(
+        "(() => {{ {MOVE} return ['fig2', 'fig3'].flatMap(rows).every((row) => row[1] === '0.1'); }})()"
+    ));
+    let changed = browser.run(&titles);
+    for title in ["(d) SP, 0.1: RMSE ", "(j) SP, 0.1: accuracy ", "(a) SP, lr 0.1"] {
+        assert!(changed.as_str().unwrap().contains(title), "{title}: {changed}");
+    }
+    // Neither the strips nor the paths of another run stay behind.
+    let ends = |id: &str| browser.number(&format!("{MOVE} return visible('{id}', 'g.end')"));
+    let other = ["fig2", "fig3"].map(ends);
+    browser.run(&format!("{MOVE} choose(1, 'worst')"));
+    assert_ne!(browser.run(&seeds), usual);
+    browser.run(&format!("{MOVE} choose(0, 'as in the figure'); choose(1, 'median')"));
+    assert_eq!(browser.run(&titles), still);
+    assert_eq!(browser.run(&seeds), usual);
+    let own = ["fig2", "fig3"].map(ends);
+    assert!(own[0] >= other[0] + 4.0 && own[1] >= other[1] + 60.0, "{own:?} {other:?}");
+}
+
+#[test]
+fn nothing_plays_by_itself_and_without_motion_nothing_plays_at_all() {
+    let Some(browser) = Browser::open_on(page_of_runs, 1200, 900) else { return };
+    let places = "return [...document.querySelectorAll('.scrub input')].map((input) => input.value)";
+    let before = browser.run(places);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(browser.run(places), before);
+    browser.run("document.querySelector('.scrub button').click()");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_ne!(browser.run(places), before);
+    browser.run("document.querySelector('.scrub button').click()");
+    browser.holds("document.querySelector('.scrub button').textContent === 'Play'");
+    let still = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
+    browser.devtools("Emulation.setEmulatedMedia", still);
+    browser.command("refresh", &json!({}));
+    browser.holds(
+        "document.querySelectorAll('.scrub input').length === 2 && !document.querySelector('.scrub button')",
+    );
+}
+
+/// What the page of runs has besides is as readable, as narrow and as named as the rest.
+#[test]
+fn what_moves_is_named_readable_and_fits_a_phone() {
+    let Some(browser) = Browser::open_on(page_of_runs, 375, 800) else { return };
+    let widest = browser.number("return document.documentElement.scrollWidth");
+    assert!(widest <= 375.0, "the page is {widest} pixels wide");
+    assert_eq!(browser.run(UNNAMED), json!([]));
+    for scheme in ["light", "dark"] {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        browser.devtools("Emulation.setEmulatedMedia", features);
+        for what in [
+            ".files",
+            ".files a",
+            ".made dt",
+            ".made dd",
+            ".scrub output",
+            ".scrub button",
+            "#methods select",
+            "#discussion li",
+        ] {
+            let contrast = browser.number(&format!(
+                "const rgb = (text) => text.match(/[\\d.]+/g).map(Number); \
+                 const channel = (c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4); \
+                 const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b); \
+                 const element = document.querySelector('{what}'); let ground = element; \
+                 while (rgb(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement; \
+                 const [a, b] = [light(rgb(getComputedStyle(element).color)), light(rgb(getComputedStyle(ground).backgroundColor))]; \
+                 return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)"
+            ));
+            assert!(contrast >= 4.5, "{what}, {scheme}: {contrast}");
+        }
+    }
+    browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    browser.holds("[...document.querySelectorAll('.scrub, .moving .live, .files')].every((e) => getComputedStyle(e).display === 'none')");
 }

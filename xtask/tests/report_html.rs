@@ -66,17 +66,18 @@ fn hostile() -> Report {
                 Block::Paragraph(HOSTILE.into()),
                 Block::Note(HOSTILE.into()),
                 Block::Figure(figure.clone()),
+                Block::Moving(figure.clone(), serde_json::json!({ "kind": HOSTILE })),
                 Block::Figure(figure),
                 Block::Table(table),
                 Block::Live { title: HOSTILE.into(), data: serde_json::json!({ "kind": HOSTILE }) },
             ],
-            made: Some(Provenance {
+            made: Some(Box::new(Provenance {
                 command: HOSTILE.into(),
                 sample: HOSTILE.into(),
                 seeds: HOSTILE.into(),
                 time: HOSTILE.into(),
                 files: vec![HOSTILE.into()],
-            }),
+            })),
             folder: Some(HOSTILE.into()),
         }],
         discussion: Some(Section {
@@ -128,7 +129,7 @@ fn the_page_is_well_formed_but_for_what_html_leaves_open() {
         }
     }
     let pictures = document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg")));
-    assert!(pictures.clone().count() == 3 && pictures.clone().all(|p| p.attribute("aria-label").is_some()));
+    assert!(pictures.clone().count() == 4 && pictures.clone().all(|p| p.attribute("aria-label").is_some()));
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn together(claims: &[Claim]) -> Option<String> {
     );
     if results.is_empty() {
         return Some(format!(
-            "{lead} In none of them did boundaries move least under GmP, so there is nothing to compare."
+            "{lead} In none of them is it shown that boundaries move least under GmP, so there is nothing to compare."
         ));
     }
     let better = results.iter().filter(|outcome| **outcome == Outcome::Supported).count();
@@ -213,7 +213,7 @@ fn by_rates(claims: &[Claim]) -> Option<String> {
     let part = |(better, all): (usize, usize)| better as f64 / all as f64;
     let fair = [equal, best].into_iter().filter(|of| of.1 > 0).map(part).fold(0.0, f64::max);
     text += if authors.0 == 0 && fair == 0.0 {
-        ". There is no advantage over all baselines to explain."
+        ". No advantage over all baselines is shown, whatever the rates."
     } else if part(authors) > fair {
         ". It is better more often where its rate is ten times that of the others: a part of the advantage is the rate's."
     } else {
@@ -234,7 +234,7 @@ fn not_tested(claims: &[Claim]) -> Option<String> {
             None => figures.push((figure, 1)),
         }
     }
-    let listed: Vec<String> = figures.iter().map(|(figure, count)| format!("{figure} {count}")).collect();
+    let listed: Vec<String> = figures.iter().map(|(figure, count)| format!("{figure} ({count})")).collect();
     (!listed.is_empty())
         .then(|| format!("Comparisons of the paper's that this call did not test: {}.", listed.join(", ")))
 }
@@ -346,11 +346,9 @@ mod tests {
         let steady = all(Supported, Inconclusive, Contradicted);
         assert!(
             steady.contains("alone did not make better results")
-                && steady.contains("no advantage over all baselines")
+                && steady.contains("No advantage over all baselines")
         );
-        assert!(
-            all(Contradicted, Supported, Supported).contains("In none of them did boundaries move least")
-        );
+        assert!(all(Contradicted, Supported, Supported).contains("In none of them is it shown"));
     }
 
     /// Without a claim that was tested nothing is said of outcomes.
@@ -362,7 +360,7 @@ mod tests {
         for word in ["supported", "go together?", "The learning rate or the"] {
             assert!(!none.contains(word), "{word}");
         }
-        assert!(none.contains("did not test: Figure 2 1."));
+        assert!(none.contains("did not test: Figure 2 (1)."));
         let generated = Claim {
             generated: true,
             ..claim("fig3.accuracy", "banana-generated", "authors", Outcome::Supported)

@@ -107,7 +107,7 @@ pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Option<Tabl
                 row(name, *value, 3, &|record| record.value);
             }
             Shown::Schedule(falls, last) => {
-                let names = ["epoch of the first fall of the rate", "of the second", "of the third"];
+                let names = ["1st fall of the rate", "2nd fall", "3rd fall"];
                 for (k, (name, epoch)) in names.iter().zip(*falls).take(FALLS).enumerate() {
                     row(name, *epoch as f64, 0, &|record| {
                         record.measures.as_ref()?.reductions.get(k).map(|epoch| *epoch as f64)
@@ -121,17 +121,17 @@ pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Option<Tabl
         "quantity",
         "method",
         "lr",
-        "authors, one seed",
-        "here, mean ± half of the 95% interval",
+        "authors",
+        "here",
         "least to largest",
-        "where theirs falls among ours",
+        "theirs among ours",
         "seeds",
-        "source in the authors' repository",
+        "source",
     ];
     (!rows.is_empty()).then(|| Table {
-        caption: "Beside the authors' notebooks: the same data, learning rates and protocol, with other initial weights for every seed. The \
-                  percentile is the share of our seeds below their number, half of the equal ones counted. A number that falls among ours is one \
-                  that this program might have drawn."
+        caption: "Beside the authors' notebooks: the same data, learning rates and protocol; the notebook shows one seed, here every seed draws \
+                  other initial weights (mean ± half of the 95% interval). The percentile is the share of our seeds below their number, with half of \
+                  the equal ones. Falls of the rate are epochs; the seeds are those that had one."
             .to_owned(),
         header: header.map(str::to_owned).to_vec(),
         rows,

@@ -1,5 +1,6 @@
 //! What the three small experiments share: splitting, standardizing, training and scoring one run.
 
+use super::frames::Frames;
 use crate::problem::{Setup, Watched, hold_out};
 use crate::run::execute::Finished;
 use crate::run::measures::{BATCH_ROWS, Convergence, Measures, Stability, ranges, reductions};
@@ -149,6 +150,7 @@ fn train(
         batch: is_normalized
             .then(|| Boundaries::watched(&network, watch, picture, Some(first_rows(&train))))
             .flatten(),
+        frames: picture.then(|| Frames::of(&network, is_normalized.then(|| first_rows(&train)))),
     };
     let fit = trainer.fit(&mut network, &mut Adam::default(), &train, decide, &mut observer)?;
     let end = match fit.end {
@@ -157,7 +159,7 @@ fn train(
         End::EarlyStopping => "early stopping",
     };
     after(&network);
-    let Watch { losses, rates, running, batch, .. } = observer;
+    let Watch { losses, rates, running, batch, frames, .. } = observer;
     let ranges = ranges(train.inputs(), train.input_cols());
     let stability = |of: &Boundaries| Stability::of(&of.changes, &ranges);
     let measures = Measures {
@@ -177,6 +179,7 @@ fn train(
             trace.snapshots = rounded(snapshots);
             trace.initial = Numbers::of(&initial);
             trace.trained = Numbers::of(&predict(&network, &grid, train.input_cols()));
+            trace.frames = frames.map(|frames| frames.finish(fit.epochs, &network)).unwrap_or_default();
         }
         trace
     });
@@ -217,6 +220,8 @@ struct Watch {
     running: Option<Boundaries>,
     /// Those in training, where they are others.
     batch: Option<Boundaries>,
+    /// The network at a few moments, where its picture is kept.
+    frames: Option<Frames>,
 }
 
 /// The hidden units' boundaries while they are watched.
@@ -271,6 +276,9 @@ impl Observer<f64> for Watch {
         self.rates.push(epoch.record.learning_rate);
         for boundaries in [&mut self.running, &mut self.batch].into_iter().flatten() {
             boundaries.on_epoch(epoch)?;
+        }
+        if let Some(frames) = &mut self.frames {
+            frames.on_epoch(epoch.record.epoch + 1, epoch.model);
         }
         ControlFlow::Continue(())
     }

@@ -93,7 +93,8 @@ impl Panel {
     /// An empty panel without a legend.
     pub fn new(title: impl Into<String>, x_axis: Axis, y_axis: Axis) -> Self {
         let (layers, legend) = (Vec::new(), Legend::Hidden);
-        Self { title: title.into(), x_axis, y_axis, layers, aspect_equal: false, legend, weight: 1.0 }
+        let (title, ends) = (title.into(), Vec::new());
+        Self { title, x_axis, y_axis, layers, ends, aspect_equal: false, legend, weight: 1.0 }
     }
 
     /// The same panel with one more layer in front.
@@ -101,6 +102,14 @@ impl Panel {
     pub fn with(mut self, layer: Layer) -> Self {
         self.layers.push(layer);
         self
+    }
+
+    /// The same panel with one more layer in front, which shows the end of something that a script can show from its
+    /// beginning.
+    #[must_use]
+    pub fn with_end(mut self, layer: Layer) -> Self {
+        self.ends.push(self.layers.len());
+        self.with(layer)
     }
 
     /// The same panel with its legend at `legend`.

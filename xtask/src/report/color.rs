@@ -79,6 +79,12 @@ pub enum ColorMap {
 }
 
 impl ColorMap {
+    /// As many shades as a heat map has: few enough to merge neighbours, enough not to look like steps.
+    #[must_use]
+    pub fn shades(self) -> [Color; 32] {
+        std::array::from_fn(|k| self.at(k as f64 / 31.0))
+    }
+
     /// The colour at the fraction `t` of the range; `t` is clamped to `[0, 1]`.
     #[must_use]
     pub fn at(self, t: f64) -> Color {

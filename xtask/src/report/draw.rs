@@ -211,10 +211,12 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, cell: Rect, top: f64) {
     let area = frame.area;
     svg.open_panel(&panel.title, frame.described());
     let titles = wrap(&panel.title, TITLE, cell.width + RIGHT);
+    svg.open_group("title");
     for (k, line) in titles.iter().enumerate() {
         let style = TextStyle::new(TITLE, Anchor::Middle);
         svg.text(area.x + 0.5 * area.width, cell.y - top + 12.0 + LINE * k as f64, line, style);
     }
+    svg.close_group();
     if panel.legend == Legend::Above {
         legend::draw_above(svg, panel, cell.x, cell.y - top + LINE * titles.len() as f64, cell.width);
     }
@@ -230,8 +232,14 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, cell: Rect, top: f64) {
         let lines = upright.chain(level).flat_map(|[a, b]| [Some(a), Some(b), None]);
         svg.stroke(&path(lines, &area), Color::FAINT, 0.8, Stroke::Solid, 1.0);
     }
-    for layer in &panel.layers {
-        layers::draw(svg, layer, &frame);
+    for (k, layer) in panel.layers.iter().enumerate() {
+        if panel.ends.contains(&k) {
+            svg.open_group("end");
+            layers::draw(svg, layer, &frame);
+            svg.close_group();
+        } else {
+            layers::draw(svg, layer, &frame);
+        }
     }
     svg.frame(area.x, area.y, area.width, area.height, Color::GREY);
     for (value, label) in &x_ticks {

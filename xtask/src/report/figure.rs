@@ -52,6 +52,8 @@ pub struct Panel {
     pub y_axis: Axis,
     /// Layers from back to front.
     pub layers: Vec<Layer>,
+    /// Which of the layers, counted from 0, show the end of something that a script can show from its beginning.
+    pub ends: Vec<usize>,
     /// Whether a unit is as long on both axes (both must be linear). An automatic range grows to fit; where both
     /// ranges are given, the plotting area shrinks instead.
     pub aspect_equal: bool,

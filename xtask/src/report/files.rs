@@ -16,10 +16,8 @@ impl Section {
     pub fn write_figures(&mut self, folder: &Path) -> Result<(), Error> {
         self.folder = None;
         let mut written = BTreeSet::new();
-        for block in &self.blocks {
-            if let Block::Figure(figure) = block {
-                written.extend(figure.write(folder)?);
-            }
+        for figure in self.blocks.iter().filter_map(Block::figure) {
+            written.extend(figure.write(folder)?);
         }
         let is_ours = |path: &PathBuf| {
             let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();

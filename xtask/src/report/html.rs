@@ -1,6 +1,7 @@
 //! The report: one page with all figures, tables and claims in it. It asks nothing of the network, so it can be mailed,
 //! printed, and read in ten years. It is complete without scripts; where a browser runs them, `script.js` adds tables that
-//! sort, values under the pointer, a choice of methods for all figures, and what a [`Block::Live`] describes.
+//! sort, values under the pointer, a choice of methods for all figures, and what a [`Block::Live`] describes, and `training.js`
+//! moves the figures of a [`Block::Moving`].
 //!
 //! It opens with what the claims come to, in sentences and in one picture; then come the claims, then the figures and
 //! tables, then how the page was made.
@@ -57,7 +58,7 @@ pub struct Section {
     /// Contents from top to bottom.
     pub blocks: Vec<Block>,
     /// How it is made again.
-    pub made: Option<Provenance>,
+    pub made: Option<Box<Provenance>>,
     /// Where the files of its figures lie, relative to the page; none where they were not written.
     pub folder: Option<String>,
 }
@@ -75,6 +76,8 @@ pub enum Block {
     Note(String),
     /// A figure with its caption below.
     Figure(Figure),
+    /// A figure that `training.js` moves by a JSON object with a `kind`; the same as any other where there are no scripts.
+    Moving(Figure, serde_json::Value),
     /// A table.
     Table(Table),
     /// Something to play with, which `script.js` builds of a JSON object with a `kind`; hidden where there are no scripts.
@@ -84,6 +87,26 @@ pub enum Block {
         /// The object.
         data: serde_json::Value,
     },
+}
+
+impl Block {
+    /// A figure, and what moves it, where there is something.
+    #[must_use]
+    pub fn of_figure((figure, data): (Figure, Option<serde_json::Value>)) -> Self {
+        match data {
+            Some(data) => Self::Moving(figure, data),
+            None => Self::Figure(figure),
+        }
+    }
+
+    /// The figure, where it is one.
+    #[must_use]
+    pub fn figure(&self) -> Option<&Figure> {
+        match self {
+            Self::Figure(figure) | Self::Moving(figure, _) => Some(figure),
+            _ => None,
+        }
+    }
 }
 
 /// A table; its first column names the rows.
@@ -220,15 +243,14 @@ impl Section {
                     out.push_str("</aside>\n");
                 }
                 Block::Figure(figure) => write_figure(out, figure, self.folder.as_deref(), made.as_deref()),
-                Block::Table(table) => table.write(out),
-                Block::Live { title, data } => {
-                    let data = escape(&data.to_string());
-                    let title = markup(title);
-                    let _ = writeln!(
-                        out,
-                        "<div class=\"live\" data-live=\"{data}\" hidden=\"\">\n<h3>{title}</h3>\n</div>"
-                    );
+                Block::Moving(figure, data) => {
+                    out.push_str("<div class=\"moving\">\n");
+                    write_figure(out, figure, self.folder.as_deref(), made.as_deref());
+                    live(out, &format!("{}, epoch by epoch", figure.title), data);
+                    out.push_str("</div>\n");
                 }
+                Block::Table(table) => table.write(out),
+                Block::Live { title, data } => live(out, title, data),
             }
         }
         if let Some(made) = &self.made {
@@ -245,6 +267,12 @@ impl Section {
         let _ = writeln!(out, "<h3 id=\"{anchor}.differs\">What differs from the paper</h3>");
         list(out, &self.differs, &format!(" aria-labelledby=\"{anchor}.differs\""));
     }
+}
+
+/// Where the script builds something of `data`.
+fn live(out: &mut String, title: &str, data: &serde_json::Value) {
+    let (data, title) = (escape(&data.to_string()), markup(title));
+    let _ = writeln!(out, "<div class=\"live\" data-live=\"{data}\" hidden=\"\">\n<h3>{title}</h3>\n</div>");
 }
 
 /// One item for each text.
@@ -335,4 +363,4 @@ pub(super) fn paragraphs(out: &mut String, text: &str, class: &str) {
 }
 
 const STYLE: &str = include_str!("report.css");
-const SCRIPT: &str = include_str!("script.js");
+const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("training.js"));

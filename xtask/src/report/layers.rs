@@ -12,9 +12,6 @@ use super::svg::{Svg, TextStyle, number};
 /// Share of a group's place that its bars fill.
 const BARS: f64 = 0.8;
 
-/// Shades of a heat map: few enough to merge neighbours, enough not to look like steps.
-const SHADES: usize = 32;
-
 /// A plotting area with its two ranges.
 pub(super) struct Frame {
     pub(super) area: Rect,
@@ -281,11 +278,12 @@ fn heat(svg: &mut Svg, grid: &Grid, (first, last): (f64, f64), map: ColorMap, fr
     ) else {
         return;
     };
+    let shades = map.shades();
     let shade = |value: f64| {
         let t = (value - first) / (last - first);
-        t.is_finite().then(|| (t.clamp(0.0, 1.0) * (SHADES - 1) as f64).round() as usize)
+        t.is_finite().then(|| (t.clamp(0.0, 1.0) * (shades.len() - 1) as f64).round() as usize)
     };
-    let mut paths = vec![String::new(); SHADES];
+    let mut paths = vec![String::new(); shades.len()];
     for (row, values) in grid.values.chunks_exact(grid.x.len()).enumerate() {
         let mut start = 0;
         while start < values.len() {
@@ -299,8 +297,8 @@ fn heat(svg: &mut Svg, grid: &Grid, (first, last): (f64, f64), map: ColorMap, fr
             start += length;
         }
     }
-    for (k, data) in paths.iter().enumerate() {
-        svg.fill(data, map.at(k as f64 / (SHADES - 1) as f64), 1.0, true);
+    for (data, color) in paths.iter().zip(shades) {
+        svg.fill(data, color, 1.0, true);
     }
 }
 

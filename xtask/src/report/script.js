@@ -1,7 +1,7 @@
 // What a browser adds to the page, which is complete without it: tables that sort, values under the pointer, methods that
 // stand out across all figures, and Figure 1 under the reader's hand. It asks nothing of the network.
 "use strict";
-(() => {
+const tools = (() => {
   const svgElement = (name, attributes, parent) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -58,7 +58,10 @@
       const coordinate = first + ((pixel - start) / (end - start)) * (last - first);
       return scale === "log10" ? 10 ** coordinate : scale === "log2" ? 2 ** coordinate : coordinate;
     };
-    return { holds: (pixel) => pixel >= Math.min(start, end) && pixel <= Math.max(start, end), value };
+    // Of a linear axis.
+    const pixel = (value) => start + ((value - first) / (last - first)) * (end - start);
+    const holds = (pixel) => pixel >= Math.min(start, end) && pixel <= Math.max(start, end);
+    return { from: start, to: end, holds, value, pixel };
   };
   const points = new WeakMap(); // of a panel: the corners of its lines, read once
   const corners = (panel) => {
@@ -92,7 +95,8 @@
       let nearest = 14;
       for (const [x, y, path] of corners(panel.group)) {
         const distance = Math.hypot(x - place.x, y - place.y);
-        if (distance < nearest && path.style.opacity !== "0.08") [nearest, px, py, line] = [distance, x, y, path];
+        const isShown = path.style.opacity !== "0.08" && path.closest(".end")?.style.display !== "none";
+        if (distance < nearest && isShown) [nearest, px, py, line] = [distance, x, y, path];
       }
       const name = line?.dataset.line ? `${line.dataset.line}: ` : "";
       tip.textContent = `${name}${words(panel.x.value(px))}, ${words(panel.y.value(py))}`;
@@ -222,7 +226,9 @@
   };
   for (const host of document.querySelectorAll("[data-live]")) {
     const data = JSON.parse(host.dataset.live);
-    if (data.kind === "perturbation") perturbation(host, data);
+    if (data.kind !== "perturbation") continue;
+    perturbation(host, data);
     host.hidden = false;
   }
+  return { svgElement, htmlElement, axis };
 })();

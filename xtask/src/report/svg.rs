@@ -77,6 +77,11 @@ impl Svg {
         let _ = writeln!(self.out, "<g role=\"group\" aria-label=\"{}\"{axes}>", escape(&plain(label)));
     }
 
+    /// A group that a reader's browser finds by its class.
+    pub(super) fn open_group(&mut self, class: &str) {
+        let _ = writeln!(self.out, "<g class=\"{class}\">");
+    }
+
     pub(super) fn close_group(&mut self) {
         self.out.push_str("</g>\n");
     }

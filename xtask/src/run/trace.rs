@@ -64,12 +64,28 @@ pub struct Trace {
     /// `snapshots` likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub batch_snapshots: Vec<(usize, Numbers)>,
+    /// The network at a few moments, from the initial to the trained one; none of versions that did not keep them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
     /// Every epoch of a classifier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accuracy: Vec<EpochAccuracy>,
     /// Angles of the first layer after training, (inputs−1)×units, where they were kept.
     #[serde(default)]
     pub angles: Numbers,
+}
+
+/// A network with one hidden layer at one moment of its training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Epochs carried out.
+    pub epochs: usize,
+    /// Standard weights of its function in evaluation: those of the hidden layer (inputs×units), its biases, the weights of the
+    /// output, its bias.
+    pub network: Numbers,
+    /// φ (inputs×units) of the boundaries in training, where they are not those of evaluation: under BN.
+    #[serde(default, skip_serializing_if = "Numbers::is_empty")]
+    pub batch: Numbers,
 }
 
 /// An epoch of a classifier: shares of the pictures, the top 1 and the top 5.
@@ -109,6 +125,10 @@ impl Numbers {
     pub fn of(numbers: &[f64]) -> Self {
         Self(numbers.iter().map(|&x| x as f32).collect())
     }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Most bins of a curve.
@@ -133,14 +153,17 @@ impl Trace {
         if self.batch_snapshots.is_empty() { &self.snapshots } else { &self.batch_snapshots }
     }
 
-    /// The content of a file of curves; none if it is not one, or the snapshots are not of the same units.
+    /// The content of a file of curves; none if it is not one, or the snapshots or frames are not of the same units.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let trace: Self = serde_json::from_slice(bytes).ok()?;
         let are_alike = |snapshots: &[(usize, Numbers)]| {
             snapshots.windows(2).all(|pair| pair[0].1.0.len() == pair[1].1.0.len())
         };
-        (are_alike(&trace.snapshots) && are_alike(&trace.batch_snapshots)).then_some(trace)
+        let size = |frame: &Frame| (frame.network.0.len(), frame.batch.0.len());
+        let frames_are_alike = trace.frames.windows(2).all(|pair| size(&pair[0]) == size(&pair[1]));
+        (frames_are_alike && are_alike(&trace.snapshots) && are_alike(&trace.batch_snapshots))
+            .then_some(trace)
     }
 
     /// Bins the changes of every epoch and the losses beside them.

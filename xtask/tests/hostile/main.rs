@@ -83,7 +83,7 @@ const RECORDS: &str = concat!(
 const TRACE: &str = concat!(
     r#"{"epochs":[0.5,1.5],"location":{"mean":[1,null],"median":[1,2],"max":[1,2]},"direction":{"mean":[1],"#,
     r#""median":[],"max":[2]},"loss":[3,0.25],"snapshots":[[0,[1,2]],[9,[null,4e-3]]],"initial":[1],"#,
-    r#""trained":[2],"angles":[0.5]}"#
+    r#""trained":[2],"frames":[{"epochs":0,"network":[1,2,3,null]},{"epochs":9,"network":[4,5,6,7],"batch":[]}],"angles":[0.5]}"#
 );
 
 /// The same spreadsheet with shared texts and with parts that are not compressed, so that mutations reach the XML.

@@ -213,11 +213,11 @@ impl Study for Fig1 {
                 Block::Live { title: "A unit under your hand".to_owned(), data: boundary::live() },
                 Block::Table(table),
             ],
-            made: Some(Provenance {
+            made: Some(Box::new(Provenance {
                 sample: format!("{DRAWS} draws of a unit in the tables and claims; 400 for each size in panels (g) and (h)"),
                 seeds: format!("{PICTURED} pictured; {PICTURED} to {} in the tables and claims", PICTURED + DRAWS - 1),
                 ..Provenance::default()
-            }),
+            })),
             ..Section::default()
         }
     }

@@ -1,6 +1,7 @@
 //! The panels of Figure 2.
 
 use crate::experiment::design::Design;
+use crate::experiment::frames::{self, Shallow, Shown};
 use crate::experiment::one_input::unit_panel;
 use crate::experiment::picture;
 use crate::experiment::tables::Rate;
@@ -10,11 +11,15 @@ use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::number::{number, rate};
 use crate::run::results::{Cell, Results, SetId};
-use crate::run::trace::Trace;
+use crate::run::trace::{Frame, Trace};
 use crate::run::{Protocol, Record};
 
-/// The figure; none without runs of the authors' points.
-pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>) -> Option<Figure> {
+/// The figure, and what moves it; none without runs of the authors' points.
+pub(super) fn figure(
+    design: &Design,
+    notebook: SetId<'_>,
+    results: &Results<'_>,
+) -> Option<(Figure, Option<serde_json::Value>)> {
     let axes = |title: &str, what: &str| {
         let y = Axis::log2(format!("{what} |φ_{{t}} − φ_{{t−1}}|")).between(LEAST, MOST);
         Panel::new(title, Axis::linear("epoch (= step)"), y)
@@ -32,12 +37,13 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
     let authors = movement(authors, |trace| &trace.location_in_training().max, Rate::Paper);
     let mean = axes("(c3) All at 0.1", "mean");
     let mean = movement(mean, |trace| &trace.location_in_training().mean, Rate::Equal(0.1));
-    let (mut fits, mut strips) = (Vec::new(), Vec::new());
+    let (mut fits, mut strips, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     let letters = ["(d)", "(e)", "(f)", "(g)"];
     for (&method, letter) in design.methods.iter().zip(letters) {
         let Some(lr) = results.pictured_rate(notebook, method) else { continue };
         let cell = Cell { set: notebook, method, lr, protocol: Protocol::Paper };
         let Some((record, trace)) = picture::median(results, cell) else { continue };
+        shown.push(Shown { method, lr, letter: letter.to_owned(), panels: Vec::new() });
         fits.push(fit_panel(letter, record, &trace));
         strips.push(strips_panel(&trace, method));
     }
@@ -49,14 +55,46 @@ pub(super) fn figure(design: &Design, notebook: SetId<'_>, results: &Results<'_>
                    end at 2^{−20}. (d)–(g) The authors' fifty points, for each method the seed with the median test RMSE of the \
                    first nine: the function (grey), the points, the network before (dashed) and after training. Below, the spatial \
                    locations φ of all 100 units, from the start (bottom) to the end (top) of training; those of BN by the statistics of the batch.";
-    (!fits.is_empty()).then(|| {
-        Figure::new("fig2", "Figure 2: regression of the Levy function")
-            .caption(caption)
-            .row(170.0, vec![a, b, largest])
-            .row(150.0, vec![authors, mean])
-            .row(170.0, fits)
-            .row(200.0, strips)
-    })
+    if fits.is_empty() {
+        return None;
+    }
+    let [first, second] = [vec![a, b, largest], vec![authors, mean]];
+    for (k, one) in shown.iter_mut().enumerate() {
+        let above = first.len() + second.len();
+        one.panels = vec![above + k, above + fits.len() + k];
+    }
+    let data = frames::data("line", results, notebook, &shown, false, described).map(|mut data| {
+        (data["metric"], data["units"]) = ("test RMSE".into(), levy::SETUP.units.into());
+        data["points"] = levy::grid().0.len().div_ceil(EVERY).into();
+        data
+    });
+    let figure = Figure::new("fig2", "Figure 2: regression of the Levy function")
+        .caption(caption)
+        .row(170.0, first)
+        .row(150.0, second)
+        .row(170.0, fits)
+        .row(200.0, strips);
+    Some((figure, data))
+}
+
+/// Every second point of the grid is enough for a line that a reader moves.
+const EVERY: usize = 2;
+
+/// The test RMSE of each frame; and of each frame φ of the units, the function at every second point of the grid, and φ in
+/// training, where that is another.
+fn described(_: &Record, frames: &[Frame]) -> Option<(Vec<f64>, String)> {
+    let (grid, truth) = levy::grid();
+    let (mut values, mut numbers) = (Vec::new(), Vec::new());
+    for frame in frames {
+        let network = Shallow::of(frame, 1)?;
+        let y: Vec<f64> = grid.iter().map(|&x| network.value(&[x])).collect();
+        let squares: f64 = y.iter().zip(&truth).map(|(y, truth)| (y - truth).powi(2)).sum();
+        values.push((squares / truth.len() as f64).sqrt());
+        numbers.extend(network.locations());
+        numbers.extend(y.into_iter().step_by(EVERY));
+        numbers.extend(frame.batch.0.iter().map(|&x| f64::from(x)));
+    }
+    (!values.is_empty()).then(|| (values, frames::packed_i16(numbers)))
 }
 
 /// The range of movements that is drawn.
@@ -77,7 +115,7 @@ fn fit_panel(letter: &str, record: &Record, trace: &Trace) -> Panel {
     )
     .with(Layer::line(grid.iter().copied().zip(truth), Color::GREY).sized(1.4).labelled("Levy"))
     .with(Layer::line(function(&trace.initial.0), method.color).stroked(Stroke::Dashed).faded(0.6))
-    .with(Layer::line(function(&trace.trained.0), method.color).sized(2.0).labelled(method.name))
+    .with_end(Layer::line(function(&trace.trained.0), method.color).sized(2.0).labelled(method.name))
     .with(Layer::points(x.into_iter().zip(y), Color::INK, Marker::Dot).sized(3.5))
 }
 
@@ -91,5 +129,5 @@ fn strips_panel(trace: &Trace, method: MethodId) -> Panel {
         .map(|(epoch, phi)| (epoch.to_string(), phi.0.iter().map(|&p| f64::from(p)).collect()))
         .collect();
     Panel::new("", Axis::linear("φ of 100 units").between(-10.0, 10.0), Axis::linear("epoch"))
-        .with(Layer::Strips { strips, color: method.color })
+        .with_end(Layer::Strips { strips, color: method.color })
 }

@@ -35,11 +35,11 @@ const CAPTION_STRIPS: &str = "The y-axis is in log2 scale. (d)-(g): The top row 
                               shows the spatial location spectrum for a chosen optimization step, moving from the bottom (at initialization) to \
                               the top (after training with Adam).";
 const DIFFERS: [&str; 5] = [
-    "(c) One line for each of nine seeds; the paper shows one run. All methods at learning rate 0.1, as an older version of the authors' \
+    "(c) One line for each seed, of up to nine; the paper shows one run. All methods at learning rate 0.1, as an older version of the authors' \
      notebook computes it; (c2), at the rates of the other panels, and (c3), the mean over the units, are additions.",
     "The caption speaks of cross-validation. The released code has none: it fixes the rates at 0.1 for GmP and 0.01 for the others. Here are \
      those rates, equal ones, and each method's own best of a grid by ten held-out points.",
-    "(d)–(g) Of nine seeds the one with the median test RMSE for each method; the paper shows the run of one seed.",
+    "(d)–(g) Of up to nine seeds the one with the median test RMSE for each method; the paper shows the run of one seed.",
     "BN's boundary depends on a batch. The authors take its running statistics, which lag behind; (c) does as they do, the other panels take \
      the batch.",
     "Training is ours in double precision with the rules of Keras: the same formulas, another generator of random numbers.",
@@ -328,9 +328,7 @@ impl Study for Levy {
              seed draws the initial weights. Seeds: {}.",
             self.design.seeds_in_words(results)
         ))];
-        if let Some(figure) = figure::figure(&self.design, self.notebook(), results) {
-            blocks.push(Block::Figure(figure));
-        }
+        blocks.extend(figure::figure(&self.design, self.notebook(), results).map(Block::of_figure));
         for &protocol in &self.design.protocols {
             for rate in [Rate::Paper, Rate::Chosen] {
                 let caption = format!(

@@ -1,14 +1,15 @@
 //! The panels of Figure 3.
 
 use super::Classification;
+use crate::experiment::frames::{self, Shallow, Shown};
 use crate::experiment::picture;
 use crate::experiment::tables::Rate;
-use crate::problem::banana::GENERATED;
+use crate::problem::banana::{GENERATED, SETUP};
 use crate::report::color::{Color, ColorMap};
 use crate::report::figure::{self, Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::number::{number, rate};
-use crate::run::results::{Cell, Results};
-use crate::run::trace::Trace;
+use crate::run::results::{Cell, Results, SetId};
+use crate::run::trace::{Frame, Trace};
 use crate::run::{Protocol, Record};
 use gmp_train::Standardizer;
 
@@ -26,7 +27,8 @@ pub(super) fn plane() -> Vec<f64> {
 }
 
 impl Classification {
-    pub(super) fn figure(&self, results: &Results<'_>) -> Option<Figure> {
+    /// The figure, and what moves it.
+    pub(super) fn figure(&self, results: &Results<'_>) -> Option<(Figure, Option<serde_json::Value>)> {
         let sets = self.sets();
         let (first, seeded) = (sets[0], sets[sets.len() - 1]);
         let turn = |title: &str, what: &str, of: fn(&Trace) -> &Vec<f32>, rate: Rate| {
@@ -47,6 +49,7 @@ impl Classification {
             turn("(i3) Largest turn, all at 0.1", "largest", largest, Rate::Equal(0.1)),
         ];
         let (mut own, mut others, mut regions, mut seeds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut shown = Vec::new();
         for (k, &method) in self.design.methods.iter().filter(|method| method.in_paper).enumerate() {
             let Some(lr) = results.pictured_rate(first, method) else { continue };
             let cell = Cell { set: first, method, lr, protocol: Protocol::Paper };
@@ -54,13 +57,17 @@ impl Classification {
             seeds.push(format!("{method} {}", record.run.seed));
             let letter = |row: u8| format!("({})", char::from(b'a' + 4 * row + k as u8));
             own.push((format!("{} {method}, lr {}", letter(0), rate(lr)), paths(&trace)));
+            let region = format!("({})", char::from(b'j' + k as u8));
+            if let Some(panel) = self.region(&region, record, &trace) {
+                // Behind the paths of all methods at both rates, and the turns.
+                shown.push(Shown { method, lr, letter: region, panels: vec![own.len() - 1, regions.len()] });
+                regions.push(panel);
+            }
             // The other's rate: 0.1 for the baselines, 0.01 for GmP.
             let lr = if method.paper_rate == 0.1 { 0.01 } else { 0.1 };
             if let Some((_, trace)) = picture::median(results, Cell { lr, ..cell }) {
                 others.push((format!("{} {method}, lr {}", letter(1), rate(lr)), paths(&trace)));
             }
-            let letter = format!("({})", char::from(b'j' + k as u8));
-            regions.extend(self.region(&letter, record, &trace));
         }
         if own.is_empty() {
             return None;
@@ -80,11 +87,41 @@ impl Classification {
             seeded.name
         );
         let mut figure = Figure::new("fig3", "Figure 3: classification of the banana set").caption(caption);
+        shown.iter_mut().for_each(|one| one.panels[1] += own.len() + others.len() + turns.len());
+        let data = self.moving(results, first, &shown);
         for row in [own, others].into_iter().filter(|row| !row.is_empty()) {
             figure =
                 figure.row(190.0, row.into_iter().map(|(title, paths)| trajectories(title, paths)).collect());
         }
-        Some(figure.row(190.0, turns).row(190.0, regions))
+        Some((figure.row(190.0, turns).row(190.0, regions), data))
+    }
+
+    fn moving(&self, results: &Results<'_>, set: SetId<'_>, shown: &[Shown]) -> Option<serde_json::Value> {
+        // The test accuracy of each frame; and of each frame its weights, and φ of its units.
+        let described = |record: &Record, frames: &[Frame]| {
+            let (train, mut test) = self.data.samples(&record.run).ok()?;
+            Standardizer::fit(&train).apply(&mut test);
+            let (mut values, mut numbers) = (Vec::new(), Vec::new());
+            for frame in frames {
+                let network = Shallow::of(frame, 2)?;
+                let points = || test.inputs().chunks(2).zip(test.targets());
+                let right = points().filter(|(x, class)| (network.value(x) > 0.0) == (**class > 0.5)).count();
+                values.push(right as f64 / points().count() as f64);
+                numbers.extend(frame.network.0.iter().map(|&x| f64::from(x)));
+                match &frame.batch.0[..] {
+                    [] => numbers.extend(network.locations()),
+                    batch => numbers.extend(batch.iter().map(|&x| f64::from(x))),
+                }
+            }
+            (!values.is_empty()).then(|| (values, frames::packed_f32(numbers)))
+        };
+        let mut data = frames::data("plane", results, set, shown, true, described)?;
+        data["metric"] = "test accuracy".into();
+        data["units"] = SETUP.units.into();
+        data["nodes"] = axis().into();
+        data["colors"] = (0..SETUP.units).map(|j| Color::of_unit(j).to_string()).collect();
+        data["shades"] = ColorMap::Diverging.shades().map(|color| color.to_string()).to_vec().into();
+        Some(data)
     }
 
     fn region(&self, letter: &str, record: &Record, trace: &Trace) -> Option<Panel> {
@@ -104,12 +141,12 @@ impl Classification {
         let axes = || (Axis::linear("x₁").between(-REACH, REACH), Axis::linear("x₂").between(-REACH, REACH));
         let (x, y) = axes();
         let panel = Panel::new(format!("{letter} {}: {accuracy}", record.run.method), x, y)
-            .with(Layer::Heat { grid: grid.clone(), range: (0.0, 1.0), map: ColorMap::Diverging })
+            .with_end(Layer::Heat { grid: grid.clone(), range: (0.0, 1.0), map: ColorMap::Diverging })
             .with(Layer::points(class(0.0), Color::INK, Marker::Dot).sized(4.6))
             .with(Layer::points(class(0.0), Color::WHITE, Marker::Dot).sized(3.2))
             .with(Layer::points(class(1.0), Color::INK, Marker::Dot).sized(3.6))
-            .with(Layer::Contour { grid, level: 0.5, color: Color::INK, width: 2.4 })
-            .with(Layer::points(stars, Color::INACTIVE, Marker::Star));
+            .with_end(Layer::Contour { grid, level: 0.5, color: Color::INK, width: 2.4 })
+            .with_end(Layer::points(stars, Color::INACTIVE, Marker::Star));
         Some(panel.aspect_equal())
     }
 }
@@ -134,9 +171,9 @@ fn trajectories(title: String, paths: Vec<Vec<(f64, f64)>>) -> Panel {
         let (Some(&start), Some(&end)) = (path.first(), path.last()) else { continue };
         let color = Color::of_unit(j);
         panel = panel
-            .with(Layer::line(path, color).sized(1.0))
-            .with(Layer::points([start], color, Marker::Cross))
-            .with(Layer::points([end], color, Marker::Dot));
+            .with_end(Layer::line(path, color).sized(1.0))
+            .with_end(Layer::points([start], color, Marker::Cross))
+            .with_end(Layer::points([end], color, Marker::Dot));
     }
     panel.aspect_equal()
 }

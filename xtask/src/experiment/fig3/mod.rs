@@ -38,8 +38,8 @@ const DIFFERS: [&str; 4] = [
     "(a)–(h) The caption does not say in what the two rows differ. Here the first has the released learning rates (0.1 for GmP, 0.01 for \
      the others), the second 0.1 for the others and 0.01 for GmP.",
     "(i) No version of the released code computes this panel. It is a reading of the caption: the change of a normal's direction from epoch to \
-     epoch, its maximum and its mean over units, one line for each of nine seeds.",
-    "(j)–(m) Of nine seeds the one with the median test accuracy for each method; the paper shows the run of one seed.",
+     epoch, its maximum and its mean over units, one line for each seed, of up to nine.",
+    "(j)–(m) Of up to nine seeds the one with the median test accuracy for each method; the paper shows the run of one seed.",
     "In the released code the test set decides when the rate falls, when training stops and which weights are kept. That protocol is here, \
      and beside it one in which a fifth of the training points decides.",
 ];
@@ -295,9 +295,7 @@ impl Study for Classification {
                     .to_owned(),
             ));
         }
-        if let Some(figure) = self.figure(results) {
-            blocks.push(Block::Figure(figure));
-        }
+        blocks.extend(self.figure(results).map(Block::of_figure));
         let sets = self.sets();
         let shown: Vec<(SetId<'_>, usize)> = sets.iter().map(|set| (*set, 3)).collect();
         for &protocol in &self.design.protocols {
