@@ -82,7 +82,6 @@ pub trait Experiment: Sync {
 }
 
 /// What became of preparing an experiment.
-#[expect(clippy::large_enum_variant, reason = "there is one per experiment")]
 pub enum Prepared {
     /// It can be run.
     Ready(Box<dyn Study>),

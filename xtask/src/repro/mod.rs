@@ -168,7 +168,6 @@ fn remove_unfinished(out: &Path, chosen: &[&dyn Experiment]) {
 }
 
 /// What became of an experiment.
-#[expect(clippy::large_enum_variant, reason = "there is one per experiment")]
 enum Ended {
     /// This is to be shown.
     Shown(Section),
