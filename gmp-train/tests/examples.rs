@@ -18,8 +18,10 @@ fn images_runs() -> Outcome {
     images::main()
 }
 
+#[cfg(feature = "ndarray")]
 #[path = "../examples/ndarray.rs"]
 mod arrays;
+#[cfg(feature = "ndarray")]
 #[test]
 fn ndarray_runs() -> Outcome {
     arrays::main()

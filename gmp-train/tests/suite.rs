@@ -21,4 +21,5 @@ mod own;
 mod safetensors;
 mod schedules;
 mod stability;
+mod state_dicts;
 mod stopping;
