@@ -251,8 +251,11 @@ fn pytorch_agrees() {
         networks.push((format!("dense, {activation}"), mlp.build::<f32>(4).unwrap()));
     }
     for (name, network) in &networks {
-        pytorch_agrees_on(&python, &format!("{name}, folded"), &fold::to_standard(network).unwrap());
         pytorch_agrees_on(&python, name, network);
+        let plain = fold::to_standard(network).unwrap();
+        if plain.spec() != network.spec() {
+            pytorch_agrees_on(&python, &format!("{name}, folded"), &plain);
+        }
     }
 }
 

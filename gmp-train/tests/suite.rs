@@ -16,6 +16,8 @@ mod images;
 mod log;
 mod monitors;
 mod observers;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod optimizers;
 mod own;
 mod safetensors;
@@ -23,3 +25,4 @@ mod schedules;
 mod stability;
 mod state_dicts;
 mod stopping;
+mod torch_modules;
