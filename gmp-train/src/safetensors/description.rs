@@ -73,7 +73,8 @@ fn count<'a>(layers: impl Iterator<Item = &'a LayerSpec>, mut columns: u64) -> (
     for layer in layers {
         let own = match layer {
             LayerSpec::Dense(dense) => {
-                columns.saturating_mul(std::mem::replace(&mut columns, dense.units as u64))
+                let units = dense.units as u64;
+                std::mem::replace(&mut columns, units).saturating_mul(units)
             }
             LayerSpec::Convolution(convolution) => {
                 let (size, filters) = (convolution.window.size as u64, convolution.filters as u64);

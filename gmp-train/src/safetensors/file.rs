@@ -23,7 +23,7 @@ pub(super) fn write<T: Element>(
     let mut tensors = Vec::new();
     for tensor in layout.tensors.iter().filter(|tensor| tensor.presence != Presence::NotWritten) {
         let mut bytes = Vec::new();
-        write_numbers(&tensor.of_matrix(tensor.store.of(network).values()), &mut bytes);
+        write_numbers(&tensor.read_matrix(tensor.store.of(network).values()), &mut bytes);
         tensors.push((&tensor.name, &tensor.shape, bytes));
     }
     let dtype = if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 };
@@ -106,7 +106,7 @@ impl<R: Read> Opened<R> {
                 Store::Parameters => &mut parameters,
                 Store::Buffers => &mut buffers,
             };
-            tensor.into_matrix(&numbers, values);
+            tensor.write_matrix(&numbers, values);
         }
         network.parameters.values_mut().copy_from_slice(&parameters);
         network.buffers.values_mut().copy_from_slice(&buffers);

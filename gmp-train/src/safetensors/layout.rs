@@ -81,7 +81,7 @@ impl Order {
 
 impl Tensor {
     /// The numbers of the tensor, of those of its store.
-    pub(super) fn of_matrix<T: Scalar>(&self, values: &[T]) -> Vec<T> {
+    pub(super) fn read_matrix<T: Scalar>(&self, values: &[T]) -> Vec<T> {
         let matrix = self.slot.of(values);
         let mut tensor = vec![T::ZERO; matrix.len()];
         self.each(|i, place| tensor[place] = matrix[i]);
@@ -89,7 +89,7 @@ impl Tensor {
     }
 
     /// Writes the numbers of the tensor into its store.
-    pub(super) fn into_matrix<T: Scalar>(&self, tensor: &[T], values: &mut [T]) {
+    pub(super) fn write_matrix<T: Scalar>(&self, tensor: &[T], values: &mut [T]) {
         let matrix = self.slot.of_mut(values);
         self.each(|i, place| matrix[i] = tensor[place]);
     }

@@ -39,7 +39,7 @@ fn networks() -> Vec<(String, Network<f32>)> {
         for (i, padding) in paddings.into_iter().enumerate() {
             // An image comes out.
             let window = Window::new(size, stride, padding);
-            let spec = NetworkSpec::image(7, 6, 3)
+            let spec = NetworkSpec::image(9, 8, 3)
                 .convolution("conv1", 4, window, Parameterization::Standard)
                 .max_pool("pool1", window);
             networks.push((format!("window {size} by {stride}, padding {i}"), spec.build(4).unwrap()));
