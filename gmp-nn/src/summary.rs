@@ -39,8 +39,8 @@ pub struct LayerSummary {
     /// Bytes of its output for one sample, which a training step keeps for the backward pass. Gradients, and what single
     /// operations save beside their output, come on top.
     pub activation_bytes: usize,
-    /// Multiplications, each with its addition, of its linear map for one sample; a floating-point operation counts half
-    /// of one. Zeros that pad an image count. Biases, scales, normalizations, activations, pools and sums do not, nor does
+    /// Multiplications, each with its addition, of its linear map for one sample: half the number of floating-point
+    /// operations (FLOPs). Zeros that pad an image count. Biases, scales, normalizations, activations, pools and sums do not, nor does
     /// what is computed once per batch, as the directions of geometric units. Convolutions by Winograd's algorithm carry
     /// out a quarter of them. `None` for a layer from outside that does not say
     /// ([`Layer::multiply_adds`](crate::Layer::multiply_adds)).

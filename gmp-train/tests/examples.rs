@@ -76,6 +76,13 @@ fn predict_runs() -> Outcome {
     predict::main()
 }
 
+#[path = "../examples/pytorch.rs"]
+mod pytorch;
+#[test]
+fn pytorch_runs() -> Outcome {
+    pytorch::main()
+}
+
 #[path = "../examples/regression.rs"]
 mod regression;
 #[test]
