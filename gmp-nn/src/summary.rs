@@ -40,9 +40,9 @@ pub struct LayerSummary {
     /// operations save beside their output, come on top.
     pub activation_bytes: usize,
     /// Multiplications, each with its addition, of its linear map for one sample: half the number of floating-point
-    /// operations (FLOPs). Zeros that pad an image count. Biases, scales, normalizations, activations, pools and sums do not, nor does
-    /// what is computed once per batch, as the directions of geometric units. Convolutions by Winograd's algorithm carry
-    /// out a quarter of them. `None` for a layer from outside that does not say
+    /// operations (FLOPs). Zeros that pad an image count. Biases, scales, normalizations, activations, pools and sums do
+    /// not, nor does what is computed once per batch, as the directions of geometric units. Convolutions by Winograd's
+    /// algorithm carry out a quarter of them. `None` for a layer from outside that does not say
     /// ([`Layer::multiply_adds`](crate::Layer::multiply_adds)).
     pub multiply_adds: Option<u64>,
 }
