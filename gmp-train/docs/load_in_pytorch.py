@@ -76,8 +76,8 @@ def activation(layer, kind):
 
 
 class Builder:
-    """Modules from a description. `places` has, by our names, the tensor of a module, its shape there as a matrix of ours,
-    and back."""
+    """Modules from a description. `places` has, for the name of every matrix of the file, the tensor of a module that holds
+    it, the function that makes the tensor of the matrix, and its inverse."""
 
     def __init__(self, features):
         self.places = {}
@@ -197,9 +197,12 @@ def load(file):
     """The network of a file, its description, and its tensors by our names: pairs of one and what makes a matrix of ours of
     its numbers or gradient."""
     with safe_open(file, framework="pt") as opened:
-        description = (opened.metadata() or {}).get("gmp.network")
+        metadata = opened.metadata() or {}
+    description = metadata.get("gmp.network")
     if description is None:
         sys.exit(f"{file}: it does not say what its network is built of")
+    if "gmp.modules" in metadata:
+        sys.exit(f"{file}: it is a state dict, which the load_state_dict of your own module takes")
     spec, matrices = json.loads(description), load_file(file)
     before = torch.get_default_dtype()
     torch.set_default_dtype(next(iter(matrices.values())).dtype)
