@@ -12,10 +12,14 @@
 //! - [`Scalar`], [`trig`], [`simd`]: `f32` or `f64`, the vectorised sine-cosine, and how kernels get the instructions of the
 //!   machine
 //! - `parallel`, with the feature `rayon`: the kernels of training on several threads
+//! - `NotOnePiece` and conversions between [`Mat`] and arrays, with the feature `ndarray`
 //! - [`theory`]: definitions and theorems
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "ndarray")]
+mod arrays;
 pub mod boundary;
 #[allow(unsafe_code)]
 mod columns;
@@ -36,6 +40,8 @@ pub mod theory {}
 pub mod trig;
 pub mod uniform;
 
+#[cfg(feature = "ndarray")]
+pub use arrays::NotOnePiece;
 pub use error::Error;
 pub use mat::{Mat, MatMut};
 pub use scalar::Scalar;

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
 pub mod activation;
+#[cfg(feature = "ndarray")]
+mod arrays;
 mod boundaries;
 mod builder;
 mod declare;
@@ -20,6 +23,7 @@ pub mod parameterization;
 mod params;
 mod rng;
 mod spec;
+mod summary;
 pub mod zoo;
 
 pub use activation::Activation;
@@ -39,3 +43,4 @@ pub use parameterization::{DirectionInit, FanOut, GeometricOptions, Parameteriza
 pub use params::{Entry, ParamStore, Role, Slot};
 pub use rng::Rng;
 pub use spec::{Convolution, Dense, Features, LayerSpec, NetworkSpec};
+pub use summary::{LayerSummary, Summary};

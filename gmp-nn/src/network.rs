@@ -2,10 +2,9 @@
 
 use crate::layer::{Chain, NamedLayer};
 use crate::{
-    Boundaries, Element, Features, Forward, LayerView, NetworkBuilder, NetworkSpec, ParamStore, Statistics,
+    Boundaries, Element, Features, Forward, NetworkBuilder, NetworkSpec, ParamStore, Statistics, Summary,
 };
 use gmp_autograd::{Mat, Tape, Var};
-use std::fmt;
 use std::sync::Arc;
 
 /// Layers one after the other, with the numbers that are trained and those that are not.
@@ -374,52 +373,22 @@ impl<T: Element> Network<T> {
         assert!(is_found, "{layer:?} is none of the layers of units, {:?}", self.unit_layers());
     }
 
-    /// The layers with what they are, the shapes of their outputs and their numbers of parameters, as a table.
+    /// The layers with what they are, the shapes of their outputs, their numbers of parameters, and the memory and the
+    /// multiplications that one sample costs; printed, a table. [`LayerSummary`](crate::LayerSummary) says what counts.
     ///
     /// ```
     /// use gmp_nn::{Mlp, Parameterization};
     /// let network = Mlp::new(20, &[64], 1, Parameterization::Geometric).build::<f64>(7)?;
     /// let text = "\
-    /// layer    kind              output  parameters
-    /// hidden1  dense, GmP, relu      64        1344
-    /// output   dense, SP              1          65
-    /// total                                    1409
+    /// layer    kind              output  parameters  activation bytes  multiply-adds
+    /// hidden1  dense, GmP, relu      64       1,344               512          1,280
+    /// output   dense, SP              1          65                 8             64
+    /// total                                   1,409               520          1,344
     /// ";
     /// assert_eq!(network.summary().to_string(), text);
     /// # Ok::<(), gmp_nn::Error>(())
     /// ```
-    pub fn summary(&self) -> impl fmt::Display + '_ {
-        Summary(self)
-    }
-}
-
-struct Summary<'a, T>(&'a Network<T>);
-
-impl<T: Element> fmt::Display for Summary<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![["layer", "kind", "output", "parameters"].map(str::to_owned)];
-        list(self.0.chain(), self.0.input, 0, &mut rows);
-        let total = self.0.parameters.values().len();
-        rows.push(["total".to_owned(), String::new(), String::new(), total.to_string()]);
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let [name, kind, output, parameters] = [width(0), width(1), width(2), width(3)];
-        for [a, b, c, d] in &rows {
-            writeln!(f, "{a:<name$}  {b:<kind$}  {c:>output$}  {d:>parameters$}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A row per layer, those of residual blocks below their block.
-fn list<T: Element>(chain: &Chain<T>, mut features: Features, depth: usize, rows: &mut Vec<[String; 4]>) {
-    for NamedLayer { name, layer, parameters } in chain.layers() {
-        let input = features;
-        features = layer.output(features);
-        let name = format!("{:1$}{name}", "", 2 * depth);
-        rows.push([name, layer.summary(), features.to_string(), parameters.len().to_string()]);
-        if let LayerView::Residual { main, shortcut } = layer.view() {
-            list(main, input, depth + 1, rows);
-            list(shortcut, input, depth + 1, rows);
-        }
+    pub fn summary(&self) -> Summary {
+        Summary::of(self)
     }
 }

@@ -434,13 +434,13 @@ fn summaries_list_what_is_in_blocks() {
         .build::<f32>(1)
         .unwrap();
     let expected = "\
-layer          kind                       output  parameters
-block          residual block              6×5×4         152
-  block.main1  convolution 3×3, WN, relu   6×5×4         152
-pool           max pool 2×2                3×2×4           0
-average        global average pool             4           0
-output         dense, SP                       2          10
-total                                                    162
+layer          kind                       output  parameters  activation bytes  multiply-adds
+block          residual block              6×5×4         152               960          4,320
+  block.main1  convolution 3×3, WN, relu   6×5×4         152               480          4,320
+pool           max pool 2×2                3×2×4           0                96              0
+average        global average pool             4           0                16              0
+output         dense, SP                       2          10                 8              8
+total                                                    162             1,080          4,328
 ";
     assert_eq!(network.summary().to_string(), expected);
     assert_eq!(network.output(), Features::Vector(2));

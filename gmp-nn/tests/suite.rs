@@ -10,3 +10,4 @@ mod names;
 mod networks;
 mod ops;
 mod pytorch;
+mod summary;

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""A network of plain weights and biases, dense or convolutional, in PyTorch, and back.
+"""A network of this library in PyTorch, and back.
 
-    load_in_pytorch.py network.json network.safetensors           prints the network
-    load_in_pytorch.py network.json network.safetensors check.safetensors [saved.safetensors]
+    load_in_pytorch.py network.safetensors                                       prints the network
+    load_in_pytorch.py network.safetensors check.safetensors [saved.safetensors]
 
-`network.json` is the network's description (`serde_json::to_string(network.spec())`), `network.safetensors` its
-numbers (`gmp_train::safetensors::export`); `gmp_nn::fold::to_standard` makes plain weights of any network.
+`network.safetensors` is what `gmp_train::safetensors::export` wrote: it says itself what its network is built of. Layers may
+be of any parameterization, normalization and activation of this library; `load` returns a module that trains as the
+network does, and `save` writes one back.
 
 `check.safetensors` holds "inputs", images as (n, height, width, channels), and the "outputs" that are expected of them:
-the script fails where PyTorch's differ by more than 1e-5 of the largest. With a fourth file the network is scaled by 2
-at its last layer and saved there, so that the way back can be checked too.
+the script fails where PyTorch's differ by more than 1e-5 of the largest. With a third file the parameters of the last layer
+that has any are multiplied by 2 and the network is saved there, so that the way back can be checked too.
 
-Needs torch and safetensors (pip install torch safetensors).
+A file of `gmp_train::safetensors::pytorch::export` needs none of this: it is a `state_dict` for `load_state_dict`.
+
+Needs torch and safetensors (pip install torch safetensors), and gmp_torch.py beside it.
 """
 
 import json
@@ -19,8 +22,11 @@ import math
 import sys
 
 import torch
+from gmp_torch import GmPConv2d, GmPLinear, MeanNorm, as_columns, from_columns
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 
 class Residual(nn.Module):
@@ -37,7 +43,19 @@ class AbsoluteValue(nn.Module):
         return x.abs()
 
 
+class LayerNorm(nn.Module):
+    """Of features, or of the channels of every pixel."""
+
+    def __init__(self, features, epsilon, affine):
+        super().__init__()
+        self.norm = nn.LayerNorm(features, epsilon, elementwise_affine=affine)
+
+    def forward(self, x):
+        return self.norm(x) if x.dim() == 2 else self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 ACTIVATIONS = {
+    "identity": nn.Identity,
     "relu": nn.ReLU,
     "absolute_value": AbsoluteValue,
     "hard_tanh": nn.Hardtanh,
@@ -50,21 +68,19 @@ ACTIVATIONS = {
 
 
 def activation(layer, kind):
-    """The modules of an activation, for the layer of this name."""
-    if kind == "identity":
-        return []
     if isinstance(kind, str) and kind in ACTIVATIONS:
-        return [ACTIVATIONS[kind]()]
+        return ACTIVATIONS[kind]()
     if isinstance(kind, dict) and "leaky_relu" in kind:
-        return [nn.LeakyReLU(kind["leaky_relu"]["slope"])]
+        return nn.LeakyReLU(kind["leaky_relu"]["slope"])
     sys.exit(f"{layer}: no module for the activation {kind}")
 
 
 class Builder:
-    """Modules from a description. `units` has the ones with weights, by our names."""
+    """Modules from a description. `places` has, for the name of every matrix of the file, the tensor of a module that holds
+    it, the function that makes the tensor of the matrix, and its inverse."""
 
     def __init__(self, features):
-        self.units = {}
+        self.places = {}
         # Of what flows into the next layer: channels, height, width; or one number.
         self.sizes = [features["vector"]] if "vector" in features else None
         if self.sizes is None:
@@ -91,17 +107,70 @@ class Builder:
         if kind == "max_pool":
             padding = self.slide(layer["window"], self.sizes[0])
             return [nn.ConstantPad2d(padding, -math.inf), nn.MaxPool2d(*size_and_stride(layer["window"]))]
-        if layer.get("parameterization") != "SP":
-            sys.exit(f"{name}: {kind} has no plain weights and biases; fold the network first")
-        inputs = self.sizes[0]
-        if kind == "dense":
-            self.sizes = [layer["units"]]
-            modules = [nn.Linear(inputs, layer["units"])]
+        if kind == "normalization":
+            return [self.normalization(name, layer["normalization"]), activation(name, layer["activation"])]
+        return self.units(name, layer)
+
+    def units(self, name, layer):
+        normalization = layer.get("normalization", "none")
+        of_inputs = isinstance(normalization, dict) and "input_mean" in normalization
+        before = [self.normalization(name, normalization)] if of_inputs else []
+        is_normalized = normalization != "none" and not of_inputs
+        inputs, units = self.sizes[0], layer.get("units", layer.get("filters"))
+        if "window" in layer:
+            before.append(nn.ZeroPad2d(self.slide(layer["window"], units)))
+            sizes = inputs, units, *size_and_stride(layer["window"])
         else:
-            padding = self.slide(layer["window"], layer["filters"])
-            modules = [nn.ZeroPad2d(padding), nn.Conv2d(inputs, layer["filters"], *size_and_stride(layer["window"]))]
-        self.units[name] = modules[-1]
-        return modules + activation(name, layer["activation"])
+            self.sizes = [units]
+            sizes = inputs, units
+        act = activation(name, layer["activation"])
+        if layer["parameterization"] == "GmP":
+            if is_normalized:
+                # Between the linear map and the activation of units whose radius stays outside.
+                act = nn.Sequential(self.normalization(name, normalization), act)
+            inside = layer.get("geometric", {}).get("radius") == "inside"
+            made = (GmPConv2d if "window" in layer else GmPLinear)(*sizes, activation=act, inside=inside)
+            for own in ["angles", "sign", "offset", "radius"]:
+                if hasattr(made, own):
+                    self.place(f"{name}.{own}", getattr(made, own))
+            return [*before, made]
+        made = (nn.Conv2d if "window" in layer else nn.Linear)(*sizes)
+        shape = made.weight.shape
+        columns = lambda tensor: from_columns(tensor, shape)
+        if layer["parameterization"] == "WN":
+            weight_norm(made, dim=0)
+            length, v = made.parametrizations.weight.original0, made.parametrizations.weight.original1
+            self.place(f"{name}.v", v, columns, as_columns)
+            self.place(f"{name}.length", length, lambda tensor: tensor.reshape(length.shape), torch.flatten)
+        elif layer["parameterization"] == "SP":
+            self.place(f"{name}.weights", made.weight, columns, as_columns)
+        else:
+            sys.exit(f"{name}: no module for the parameterization {layer['parameterization']}")
+        self.place(f"{name}.bias", made.bias)
+        return [*before, made, *([self.normalization(name, normalization)] if is_normalized else []), act]
+
+    def normalization(self, name, kind):
+        ((kind, options),) = kind.items() if isinstance(kind, dict) else sys.exit(f"{name}: no module for {kind}")
+        features = self.sizes[0]
+        rows = {"gain": "weight", "shift": "bias", "running_mean": "running_mean", "running_variance": "running_var"}
+        if kind in ("batch_mean", "input_mean"):
+            made = owner = MeanNorm(features, options["momentum"])
+        elif kind == "batch":
+            of_size = nn.BatchNorm1d if len(self.sizes) == 1 else nn.BatchNorm2d
+            # PyTorch's momentum is that of what is new. Its running variance is that of the population, not of the batch.
+            made = owner = of_size(features, options["epsilon"], 1 - options["momentum"], options["affine"])
+        elif kind == "layer":
+            made = LayerNorm(features, options["epsilon"], options["affine"])
+            owner = made.norm
+        else:
+            sys.exit(f"{name}: no module for the normalization {kind}")
+        for own, of_pytorch in rows.items():
+            if getattr(owner, of_pytorch, None) is not None:
+                self.place(f"{name}.{own}", getattr(owner, of_pytorch))
+        return made
+
+    def place(self, name, tensor, forth=lambda tensor: tensor, back=lambda tensor: tensor):
+        self.places[name] = tensor, forth, back
 
     def slide(self, window, channels):
         """Padding left, right, above and below, as PyTorch's pads want it."""
@@ -124,60 +193,64 @@ def size_and_stride(window):
     return window["size"], window["stride"]
 
 
-def to_pytorch(weights, module):
-    """A column a unit, its inputs in the order (row, column, channel), as the module has it."""
-    if isinstance(module, nn.Linear):
-        return weights.T
-    rows, columns = module.kernel_size
-    return weights.reshape(rows, columns, module.in_channels, -1).permute(3, 2, 0, 1)
-
-
-def from_pytorch(module):
-    """The inverse."""
-    if isinstance(module, nn.Linear):
-        return module.weight.T
-    return module.weight.permute(2, 3, 1, 0).flatten(0, 2)
-
-
-def load(spec, matrices):
-    """The network, and its modules with weights by name."""
-    builder = Builder(spec["input"])
-    network = builder.network(spec["layers"]).to(next(iter(matrices.values())).dtype)
+def load(file):
+    """The network of a file, its description, and its tensors by our names: pairs of one and what makes a matrix of ours of
+    its numbers or gradient."""
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata() or {}
+    description = metadata.get("gmp.network")
+    if description is None:
+        sys.exit(f"{file}: it does not say what its network is built of")
+    if "gmp.modules" in metadata:
+        sys.exit(f"{file}: it is a state dict, which the load_state_dict of your own module takes")
+    spec, matrices = json.loads(description), load_file(file)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(next(iter(matrices.values())).dtype)
+    try:
+        builder = Builder(spec["input"])
+        network = builder.network(spec["layers"])
+    finally:
+        torch.set_default_dtype(before)
+    if unlike := matrices.keys() ^ builder.places.keys():
+        sys.exit(f"{file}: tensors that are there or expected alone: {sorted(unlike)}")
     with torch.no_grad():
-        for name, module in builder.units.items():
-            module.weight.copy_(to_pytorch(matrices[f"{name}.weights"], module))
-            module.bias.copy_(matrices[f"{name}.bias"])
-    return network, builder.units
+        for name, (tensor, forth, _) in builder.places.items():
+            tensor.copy_(forth(matrices[name]).reshape(tensor.shape))
+    return network, description, {name: (tensor, back) for name, (tensor, _, back) in builder.places.items()}
 
 
-def matrices_of(units):
+def save(description, places, file):
     """The inverse of `load`."""
-    weights = {f"{name}.weights": from_pytorch(module).detach().contiguous() for name, module in units.items()}
-    return weights | {f"{name}.bias": module.bias.detach() for name, module in units.items()}
+    matrices = {name: back(tensor.detach()).contiguous() for name, (tensor, back) in places.items()}
+    save_file(matrices, file, metadata={"format": "pt", "gmp.network": description})
 
 
-def main(description, file, check=None, saved=None):
-    with open(description, encoding="utf-8") as text:
-        network, units = load(json.load(text), load_file(file))
+def to_nchw(x):
+    """(n, height, width, channels) as PyTorch has it; vectors as they are."""
+    return x.permute(0, 3, 1, 2) if x.dim() == 4 else x
+
+
+def main(file, check=None, saved=None):
+    network, description, places = load(file)
     print(network)
     if check:
         numbers = load_file(check)
-        inputs = numbers["inputs"]
         with torch.no_grad():
-            outputs = network(inputs.permute(0, 3, 1, 2) if inputs.dim() == 4 else inputs)
+            outputs = network.eval()(to_nchw(numbers["inputs"]))
         difference = ((outputs - numbers["outputs"]).abs().max() / numbers["outputs"].abs().max()).item()
         print(f"largest relative difference: {difference:.2e}")
         if not difference <= 1e-5:
             sys.exit("the outputs are not those of the file")
     if saved:
+        last = list(places)[-1].rpartition(".")[0]
         with torch.no_grad():
-            last = list(units.values())[-1]
-            last.weight.mul_(2)
-            last.bias.mul_(2)
-        save_file(matrices_of(units), saved, metadata={"format": "pt"})
+            for name, (tensor, _) in places.items():
+                if name.rpartition(".")[0] == last:
+                    tensor.mul_(2)
+        save(description, places, saved)
 
 
 if __name__ == "__main__":
-    if not 3 <= len(sys.argv) <= 5:
+    if not 2 <= len(sys.argv) <= 4:
         sys.exit(__doc__)
     main(*sys.argv[1:])

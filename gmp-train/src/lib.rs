@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "ndarray")]
+mod arrays;
 mod batches;
 pub mod checkpoint;
 mod clip;
@@ -17,6 +20,8 @@ mod model;
 mod monitor;
 mod nonfinite;
 mod observer;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod optimizer;
 mod pass;
 mod run;
@@ -51,6 +56,9 @@ pub use trainer::{Check, End, Fit, Trainer};
 pub use gmp_autograd::{self, Mat, Tape, Var, op};
 pub use gmp_math::{self, Scalar};
 pub use gmp_nn::{
-    self, Activation, Convolution, Dense, Element, Mlp, Network, NetworkSpec, Normalization, ParamStore,
-    Parameterization, Rng, Role, conv, fold,
+    self, Activation, Boundaries, Convolution, Dense, Element, Features, GeometricOptions, LayerSpec, Mlp,
+    Network, NetworkSpec, Normalization, ParamStore, Parameterization, Rng, Role, Summary, activation, conv,
+    fold, normalization, parameterization, zoo,
 };
+#[cfg(feature = "ndarray")]
+pub use ndarray;

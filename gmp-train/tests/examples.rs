@@ -18,8 +18,10 @@ fn images_runs() -> Outcome {
     images::main()
 }
 
+#[cfg(feature = "ndarray")]
 #[path = "../examples/ndarray.rs"]
 mod arrays;
+#[cfg(feature = "ndarray")]
 #[test]
 fn ndarray_runs() -> Outcome {
     arrays::main()
@@ -72,6 +74,13 @@ mod predict;
 #[test]
 fn predict_runs() -> Outcome {
     predict::main()
+}
+
+#[path = "../examples/pytorch.rs"]
+mod pytorch;
+#[test]
+fn pytorch_runs() -> Outcome {
+    pytorch::main()
 }
 
 #[path = "../examples/regression.rs"]

@@ -8,6 +8,8 @@ use gmp_nn::zoo::{resnet18, vgg6};
 use gmp_nn::{Activation, Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold};
 use gmp_train::checkpoint::Problem;
 use gmp_train::safetensors;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
 fn network<T: Element>(form: &str, seed: u64) -> Network<T> {
@@ -17,7 +19,7 @@ fn network<T: Element>(form: &str, seed: u64) -> Network<T> {
     network
 }
 
-fn evaluate<T: Element>(network: &Network<T>, x: &[T]) -> Vec<T> {
+pub(crate) fn evaluate<T: Element>(network: &Network<T>, x: &[T]) -> Vec<T> {
     let mut tape = Tape::new();
     tape.begin(network.parameters.values());
     // Vectors of three numbers, or images of three channels.
@@ -183,7 +185,7 @@ fn named_pipes_and_sparse_files_are_refused_at_once() {
 }
 
 /// A convolutional network as training may leave it: radii of both signs, any biases and running statistics.
-fn trained(mut spec: NetworkSpec, seed: u64) -> Network<f32> {
+pub(crate) fn trained(mut spec: NetworkSpec, seed: u64) -> Network<f32> {
     // Of ResNet-18 the first half, on small images.
     spec.layers.retain(|(name, _)| !name.starts_with("stage3") && !name.starts_with("stage4"));
     spec.input = Features::Image { height: 32, width: 32, channels: 3 };
@@ -201,15 +203,39 @@ fn trained(mut spec: NetworkSpec, seed: u64) -> Network<f32> {
     network
 }
 
-/// Real PyTorch runs folded networks of every parameterization, and what it writes comes back.
+/// The python that `GMP_PYTHON` names.
+pub(crate) struct Python(String);
+
+impl Python {
+    /// If it has these modules; else what needs them is skipped, and that is said.
+    pub(crate) fn with(modules: &[&str]) -> Option<Self> {
+        let python = std::env::var("GMP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let has = Command::new(&python).args(["-c", &format!("import {}", modules.join(", "))]).output();
+        if has.is_ok_and(|output| output.status.success()) {
+            return Some(Self(python));
+        }
+        println!("skipped: {python} has not all of {} (GMP_PYTHON names another python)", modules.join(", "));
+        None
+    }
+
+    /// What it prints.
+    pub(crate) fn run(&self, arguments: &[&Path]) -> String {
+        let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
+        let run = Command::new(&self.0)
+            .args(arguments)
+            .envs([("PYTHONPATH", OsStr::new(scripts)), ("PYTHONDONTWRITEBYTECODE", OsStr::new("1"))])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{arguments:?}: {text}");
+        text
+    }
+}
+
+/// Real PyTorch runs networks of every parameterization, folded and as they are, and what it writes comes back.
 #[test]
 fn pytorch_agrees() {
-    let python = std::env::var("GMP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has = Command::new(&python).args(["-c", "import torch, safetensors.torch"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        println!("skipped: {python} has no torch and safetensors (GMP_PYTHON names another python)");
-        return;
-    }
+    let Some(python) = Python::with(&["torch", "safetensors.torch"]) else { return };
     let mut networks = Vec::new();
     for form in DENSE {
         networks.push((format!("dense, {form}"), network::<f32>(form, 4)));
@@ -224,10 +250,16 @@ fn pytorch_agrees() {
         let mlp = mlp(3, &[7, 5], 2, "SP").activation(activation);
         networks.push((format!("dense, {activation}"), mlp.build::<f32>(4).unwrap()));
     }
-    networks.iter().for_each(|(name, network)| pytorch_agrees_on(&python, name, network));
+    for (name, network) in &networks {
+        pytorch_agrees_on(&python, name, network);
+        let plain = fold::to_standard(network).unwrap();
+        if plain.spec() != network.spec() {
+            pytorch_agrees_on(&python, &format!("{name}, folded"), &plain);
+        }
+    }
 }
 
-fn pytorch_agrees_on(python: &str, name: &str, network: &Network<f32>) {
+fn pytorch_agrees_on(python: &Python, name: &str, network: &Network<f32>) {
     let shape = match network.input() {
         Features::Vector(inputs) => vec![20, inputs],
         Features::Image { height, width, channels } => vec![2, height, width, channels],
@@ -235,13 +267,11 @@ fn pytorch_agrees_on(python: &str, name: &str, network: &Network<f32>) {
     let mut rng = Rng::new(5, "inputs");
     let x: Vec<f32> = (0..shape.iter().product()).map(|_| rng.normal() as f32).collect();
     let y = evaluate(network, &x);
-    let plain = fold::to_standard(network).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
-    let files = ["network.json", "network.safetensors", "check.safetensors", "saved.safetensors"];
-    let [description, file, check, saved] = files.map(|name| folder.path().join(name));
-    std::fs::write(&description, serde_json::to_string(&plain.spec()).unwrap()).unwrap();
-    safetensors::export(&plain, &file).unwrap();
+    let files = ["network.safetensors", "check.safetensors", "saved.safetensors"];
+    let [file, check, saved] = files.map(|name| folder.path().join(name));
+    safetensors::export(network, &file).unwrap();
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let (x_bytes, y_bytes) = (bytes(&x), bytes(&y));
     let view = |shape, bytes| TensorView::new(Dtype::F32, shape, bytes).unwrap();
@@ -254,14 +284,11 @@ fn pytorch_agrees_on(python: &str, name: &str, network: &Network<f32>) {
     .unwrap();
 
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/load_in_pytorch.py");
-    let run = Command::new(python).arg(script).args([&description, &file, &check, &saved]).output().unwrap();
-    let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{name}: {text}");
+    let text = python.run(&[script.as_ref(), &file, &check, &saved]);
     println!("{name}: {}", text.lines().last().unwrap());
 
-    // Back by name, into a network of other numbers.
-    let mut read = plain.spec().unwrap().build::<f32>(9).unwrap();
-    safetensors::import(&mut read, &saved).unwrap();
+    // Back, by the file alone.
+    let read = safetensors::load::<f32>(&saved).unwrap();
     let scale = y.iter().fold(0.0_f32, |scale, y| scale.max(y.abs()));
     for (doubled, y) in evaluate(&read, &x).iter().zip(&y) {
         assert!((doubled - 2.0 * y).abs() <= 1e-5 * scale, "{name}: {doubled} for 2·{y}");

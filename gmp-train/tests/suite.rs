@@ -16,9 +16,13 @@ mod images;
 mod log;
 mod monitors;
 mod observers;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod optimizers;
 mod own;
 mod safetensors;
 mod schedules;
 mod stability;
+mod state_dicts;
 mod stopping;
+mod torch_modules;

@@ -62,6 +62,12 @@ pub trait Layer<T: Element>: Debug + Send + Sync {
     /// Brings parameters back to where they belong after an optimizer's step, for instance vectors to length 1.
     fn after_step(&self, _parameters: &mut [T]) {}
 
+    /// Multiplications, each with its addition, of its linear map for one sample `input`, for summaries; `None`, the
+    /// default, where it does not say.
+    fn multiply_adds(&self, _input: Features) -> Option<u64> {
+        None
+    }
+
     /// The kind of layer and its options, for summaries; by default the name of the type.
     fn summary(&self) -> String {
         let debug = format!("{self:?}");
@@ -164,6 +170,14 @@ impl<T: Element> Chain<T> {
 
     pub(crate) fn output(&self, input: Features) -> Features {
         self.0.iter().fold(input, |features, named| named.layer.output(features))
+    }
+
+    pub(crate) fn multiply_adds(&self, mut input: Features) -> Option<u64> {
+        self.0.iter().try_fold(0_u64, |sum, NamedLayer { layer, .. }| {
+            let own = layer.multiply_adds(input);
+            input = layer.output(input);
+            Some(sum.saturating_add(own?))
+        })
     }
 
     pub(crate) fn after_step(&self, parameters: &mut [T]) {

@@ -3,7 +3,7 @@
 use super::{Layer, LayerView};
 use crate::normalization::{self, Normalizer};
 use crate::op::Activation;
-use crate::{Element, Forward};
+use crate::{Element, Features, Forward};
 use gmp_autograd::Var;
 
 /// `g(N(x))`.
@@ -14,9 +14,19 @@ pub struct NormalizationLayer<T> {
     pub(crate) activation: Activation,
 }
 
+impl<T> NormalizationLayer<T> {
+    /// What follows.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+}
+
 impl<T: Element> Layer<T> for NormalizationLayer<T> {
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
         normalization::apply(&*self.normalizer, pass, x, self.activation)
+    }
+    fn multiply_adds(&self, _input: Features) -> Option<u64> {
+        Some(0)
     }
     fn summary(&self) -> String {
         match self.activation {

@@ -27,6 +27,9 @@ impl<T: Element> Layer<T> for MaxPool {
     fn output(&self, _input: Features) -> Features {
         self.output
     }
+    fn multiply_adds(&self, _input: Features) -> Option<u64> {
+        Some(0)
+    }
     fn summary(&self) -> String {
         format!("max pool {0}×{0}", self.window.size)
     }
@@ -48,6 +51,9 @@ impl<T: Element> Layer<T> for GlobalAveragePool {
     }
     fn output(&self, _input: Features) -> Features {
         Features::Vector(self.channels)
+    }
+    fn multiply_adds(&self, _input: Features) -> Option<u64> {
+        Some(0)
     }
     fn summary(&self) -> String {
         "global average pool".to_owned()

@@ -26,6 +26,9 @@ impl<T: Element> Layer<T> for Residual<T> {
         self.main.after_step(parameters);
         self.shortcut.after_step(parameters);
     }
+    fn multiply_adds(&self, input: Features) -> Option<u64> {
+        Some(self.main.multiply_adds(input)?.saturating_add(self.shortcut.multiply_adds(input)?))
+    }
     fn summary(&self) -> String {
         "residual block".to_owned()
     }

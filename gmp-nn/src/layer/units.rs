@@ -43,6 +43,10 @@ impl<T: Element> Layer<T> for UnitLayer<T> {
     fn after_step(&self, parameters: &mut [T]) {
         self.weights.after_step(parameters);
     }
+    fn multiply_adds(&self, input: Features) -> Option<u64> {
+        let sizes = [self.output.rows(), self.linear.fan(input.columns()), self.output.columns()];
+        Some(sizes.into_iter().fold(1, |product, size| product.saturating_mul(size as u64)))
+    }
     fn summary(&self) -> String {
         self.summary.clone()
     }
@@ -52,6 +56,31 @@ impl<T: Element> Layer<T> for UnitLayer<T> {
 }
 
 impl<T: Element> UnitLayer<T> {
+    /// How the weights meet the input: all of a vector, or a window of an image.
+    ///
+    /// ```
+    /// use gmp_nn::{LayerView, Linear, Mlp, Parameterization};
+    /// let network = Mlp::new(2, &[8], 1, Parameterization::Standard).build::<f64>(1)?;
+    /// let LayerView::Units(units) = network.layers()[0].layer.view() else { panic!("hidden1 has units") };
+    /// assert_eq!(units.linear(), Linear::Dense);
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    pub fn linear(&self) -> Linear {
+        self.linear
+    }
+
+    /// Whether there is a normalization, of the inputs or before the activation.
+    pub fn is_normalized(&self) -> bool {
+        self.normalization.is_some()
+    }
+
+    /// Whether there is a normalization before the activation that takes a mean away and divides by a deviation, both over
+    /// the batch: one to which a bias makes no difference.
+    pub fn is_batch_normalized(&self) -> bool {
+        let running = self.normalizer(Placement::PreActivation).and_then(|normalizer| normalizer.running());
+        running.is_some_and(|running| running.mean.is_some() && running.variance.is_some())
+    }
+
     /// What follows the linear map.
     pub fn activation(&self) -> Activation {
         self.activation

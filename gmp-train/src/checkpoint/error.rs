@@ -95,6 +95,14 @@ pub enum Problem {
     /// A network that is to be built from a checkpoint that does not say what it is.
     #[error("it does not say what its network is built of: restore it to a model that you built")]
     NoNetwork,
+    /// A layer that a file in the format of another program has no place for.
+    #[error("{layer}: {reason}")]
+    NoModule {
+        /// The layer.
+        layer: String,
+        /// Why there is none, and what to do.
+        reason: String,
+    },
     /// A state that is not worth a checkpoint.
     #[error("not written: {what} is {value}; the checkpoints before it stay")]
     NotFinite {
@@ -113,6 +121,9 @@ pub enum Problem {
         /// In the network or optimizer.
         expected: String,
     },
+    /// A network that cannot be made what a file needs.
+    #[error(transparent)]
+    Network(#[from] gmp_nn::Error),
     /// A state that the optimizer does not take.
     #[error(transparent)]
     Optimizer(#[from] crate::Error),

@@ -1,6 +1,7 @@
 use super::mutation::{Allowed, replay, with_peak};
 use gmp_nn::{Mlp, Network, Normalization, Parameterization};
 use gmp_train::safetensors;
+use gmp_train::safetensors::pytorch::{self, Naming};
 
 fn network() -> Network<f32> {
     Mlp::new(3, &[7, 5], 2, Parameterization::Standard)
@@ -22,6 +23,29 @@ fn hostile_safetensors_are_errors() {
         safetensors::from_bytes(&mut network, bytes).is_ok().then_some(())
     };
     replay("safetensors", &good(), allowed, |_, _| {}, read, drop);
+}
+
+/// Files that say what they are: a description is built in proportion to the file, or not at all.
+#[test]
+fn hostile_descriptions_are_errors() {
+    let geometric = Mlp::new(3, &[7], 2, Parameterization::Geometric).build::<f32>(1).unwrap();
+    let good = [
+        safetensors::to_bytes(&geometric).unwrap(),
+        pytorch::to_bytes(&network(), Naming::Sequential).unwrap(),
+    ];
+    let allowed = Allowed { per_byte: 64, at_any_rate: 1 << 16 };
+    let read = |bytes: &[u8]| safetensors::network_from_bytes::<f32>(bytes).ok();
+    replay("descriptions", &good, allowed, |_, _| {}, read, drop);
+}
+
+/// State dicts, as others write them.
+#[test]
+fn hostile_state_dicts_are_errors() {
+    let good = [pytorch::to_bytes(&network(), Naming::Layers).unwrap()];
+    let allowed = Allowed { per_byte: 64, at_any_rate: 1 << 16 };
+    let read =
+        |bytes: &[u8]| pytorch::from_bytes(&mut network(), bytes, Naming::Layers).is_ok().then_some(());
+    replay("state dicts", &good, allowed, |_, _| {}, read, drop);
 }
 
 /// Two bytes for each of three million dimensions, which would become eight and more.

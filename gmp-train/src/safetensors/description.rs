@@ -1,0 +1,131 @@
+//! What a file says of its network, in its metadata.
+
+use super::file::Opened;
+use super::layout::Layout;
+use super::pytorch::{self, Modules, Naming, Part};
+use crate::checkpoint::Problem;
+use gmp_nn::normalization::LayerNorm;
+use gmp_nn::{Element, Features, LayerSpec, Network, NetworkSpec, Normalization};
+use std::collections::HashMap;
+use std::io::Read;
+
+/// The network's [`NetworkSpec`] as JSON.
+const NETWORK: &str = "gmp.network";
+/// The modules that PyTorch's names belong to, as JSON, in a file with such names: of every layer the one of its weights
+/// and the one of its normalization.
+const MODULES: &str = "gmp.modules";
+/// Most bytes of a header that may describe any network: ten thousand layers.
+const LONGEST_HEADER: usize = 4 << 20;
+
+/// The metadata of a file of the network: in names and layouts of its own, or in PyTorch's.
+pub(super) fn of<T: Element>(network: &Network<T>, modules: Option<&Modules>) -> HashMap<String, String> {
+    // Readers of others take the file for one of PyTorch's.
+    let mut metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let json = |written: serde_json::Result<String>| written.expect("names and sizes can be written as JSON");
+    if let Some(spec) = network.spec() {
+        metadata.insert(NETWORK.to_owned(), json(serde_json::to_string(spec)));
+    }
+    if let Some(modules) = modules {
+        metadata.insert(MODULES.to_owned(), json(serde_json::to_string(modules)));
+    }
+    metadata
+}
+
+/// The network of a file of `length` bytes, by the file alone.
+pub(super) fn read<T: Element>(file: impl Read, length: u64) -> Result<Network<T>, Problem> {
+    let opened = Opened::new(file, length, LONGEST_HEADER)?;
+    let metadata = opened.header()?.metadata;
+    let text = metadata.get(NETWORK).ok_or(Problem::NoNetwork)?;
+    let not_built = |error: String| Problem::Metadata(format!("network: {error}"));
+    let spec: NetworkSpec = serde_json::from_str(text).map_err(|error| not_built(error.to_string()))?;
+    // A few bytes may describe a network of any size: it is built only where the file has its numbers.
+    let (needed, held) = (least_numbers(&spec), opened.rest() / size_of::<f32>() as u64);
+    if needed > held {
+        let text = format!("it has at least {needed} numbers, the file at most {held}");
+        return Err(not_built(text));
+    }
+    let mut network = spec.build(0).map_err(|error| not_built(error.to_string()))?;
+    let layout = match metadata.get(MODULES) {
+        None => Layout::of(&network),
+        Some(text) => {
+            let modules: Modules =
+                serde_json::from_str(text).map_err(|error| Problem::Metadata(format!("modules: {error}")))?;
+            let name = |layer: &str, part: Part| modules.get(layer)?[part as usize].clone();
+            pytorch::layout(&network, Naming::Custom(&name))?.0
+        }
+    };
+    opened.read_into(&mut network, &layout)?;
+    Ok(network)
+}
+
+/// Numbers that a network of this description has at least, whatever its parameterizations: its weights, and what
+/// normalization layers keep.
+fn least_numbers(spec: &NetworkSpec) -> u64 {
+    let columns = match spec.input {
+        Features::Vector(columns) | Features::Image { channels: columns, .. } => columns as u64,
+    };
+    count(spec.layers.iter().map(|(_, layer)| layer), columns).0
+}
+
+/// The numbers of layers into which so many columns flow, and the columns that come out.
+fn count<'a>(layers: impl Iterator<Item = &'a LayerSpec>, mut columns: u64) -> (u64, u64) {
+    let mut numbers = 0_u64;
+    for layer in layers {
+        let own = match layer {
+            LayerSpec::Dense(dense) => {
+                let units = dense.units as u64;
+                std::mem::replace(&mut columns, units).saturating_mul(units)
+            }
+            LayerSpec::Convolution(convolution) => {
+                let (size, filters) = (convolution.window.size as u64, convolution.filters as u64);
+                let channels = std::mem::replace(&mut columns, filters);
+                size.saturating_mul(size).saturating_mul(channels).saturating_mul(filters)
+            }
+            LayerSpec::Normalization { normalization, .. } => match normalization {
+                Normalization::None | Normalization::Layer(LayerNorm { affine: false, .. }) => 0,
+                _ => columns,
+            },
+            LayerSpec::MaxPool { .. } | LayerSpec::GlobalAveragePool => 0,
+            LayerSpec::Residual { main, shortcut } => {
+                let (in_main, out) = count(main.iter(), columns);
+                let in_shortcut = count(shortcut.iter(), columns).0;
+                columns = out;
+                in_main.saturating_add(in_shortcut)
+            }
+        };
+        numbers = numbers.saturating_add(own);
+    }
+    (numbers, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmp_nn::zoo::{Variant, resnet18, vgg6};
+    use gmp_nn::{Dense, Parameterization};
+
+    /// The bound holds for every parameterization and normalization, and is not far below.
+    #[test]
+    fn networks_have_the_numbers_that_are_counted() {
+        for parameterization in Parameterization::ALL {
+            for normalization in [
+                Normalization::None,
+                Normalization::batch(),
+                Normalization::batch_mean(),
+                Normalization::input_mean(),
+                Normalization::layer(),
+            ] {
+                let variant = Variant::new(parameterization).normalization(normalization);
+                let dense = Dense::new(5, parameterization).normalization(normalization);
+                let perceptron = NetworkSpec::vector(1).layer("hidden1", dense).output(1);
+                for spec in [vgg6(&variant, 4, 3), resnet18(&variant, 3), perceptron] {
+                    let network = spec.build::<f32>(1).unwrap();
+                    let numbers = network.parameters.values().len() + network.buffers.values().len();
+                    let least = least_numbers(&spec);
+                    assert!(least <= numbers as u64, "{least} numbers of {numbers}: {spec:?}");
+                    assert!(5 * least > numbers as u64, "{least} numbers of {numbers}: {spec:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Networks to and from safetensors files: in this library's names and layouts, and in [those of PyTorch](pytorch).
+//!
+//! A file says what its network is built of, as the metadata `gmp.network`, so that [`load`] needs nothing else; [`import`]
+//! reads a file into a network that is there already.
+//!
+//! Here, names are those of [`Network::parameters`] and [`Network::buffers`]: `"hidden1.weights"`. Weights and angles are
+//! inputs × units, where PyTorch's `Linear` has units × inputs. What there is one of per unit is one-dimensional. Any
+//! parameterization can be written; `docs/load_in_pytorch.py` reads such files with PyTorch.
+//!
+//! ```
+//! use gmp_train::{Mlp, Parameterization, safetensors};
+//!
+//! let network = Mlp::new(3, &[5], 1, Parameterization::Geometric).build::<f32>(1)?;
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("network.safetensors");
+//! safetensors::export(&network, &file)?;
+//!
+//! let read = safetensors::load::<f32>(&file)?;
+//! assert_eq!((read.spec(), &read.parameters), (network.spec(), &network.parameters));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod description;
+mod file;
+mod layout;
+pub mod pytorch;
+
+use crate::checkpoint::{CheckpointError, Problem, write_atomic};
+use crate::io;
+use file::Opened;
+use gmp_nn::{Element, Network};
+use layout::Layout;
+use std::fs::File;
+use std::path::Path;
+
+/// Writes all parameters and buffers, whole or not at all. The metadata are `{"format": "pt"}` and, where the network has
+/// one, its [description](Network::spec).
+///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// let folder = tempfile::tempdir()?;
+/// let network = Mlp::new(3, &[5], 1, Parameterization::Standard).build::<f32>(1)?;
+/// safetensors::export(&network, &folder.path().join("network.safetensors"))?;
+/// let error = safetensors::export(&network, &folder.path().join("missing/network.safetensors")).unwrap_err();
+/// assert!(error.to_string().contains("cannot create a file in the folder"), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), CheckpointError> {
+    let written = to_bytes(network).and_then(|bytes| write_atomic(file, &bytes));
+    written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+}
+
+/// Reads all parameters and buffers of the network; single and double precision are converted to its own.
+///
+/// # Errors
+/// If the file cannot be read, is no regular file, is no safetensors file, lacks a matrix, has one twice or one that the
+/// network has not, has one of another shape or number type, or a number that is not finite in the network's type. So
+/// is a header that is more than 1 MiB longer than the network's matrices need. The network is then as before.
+pub fn import<T: Element>(network: &mut Network<T>, file: &Path) -> Result<(), CheckpointError> {
+    let layout = Layout::of(network);
+    of_file(file, |open, length| {
+        Opened::new(open, length, layout.longest_header())?.read_into(network, &layout)
+    })
+}
+
+/// The network of a file that says what it is built of: one that [`export`] or [`pytorch::export`] wrote. Single and
+/// double precision are converted to `T`.
+///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("network.safetensors");
+/// let network = Mlp::new(3, &[5], 1, Parameterization::WeightNorm).build::<f64>(1)?;
+/// safetensors::export(&network, &file)?;
+/// assert_eq!(safetensors::load::<f64>(&file)?.parameters, network.parameters);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`import`], and if the file does not describe its network, as those of other programs and of networks with layers
+/// from outside do not, or describes one with more numbers than it has.
+pub fn load<T: Element>(file: &Path) -> Result<Network<T>, CheckpointError> {
+    of_file(file, description::read)
+}
+
+/// The content of the file that [`export`] writes.
+///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// let build = |seed| Mlp::new(3, &[5], 1, Parameterization::Geometric).build::<f32>(seed);
+/// let (network, mut other) = (build(1)?, build(2)?);
+/// safetensors::from_bytes(&mut other, &safetensors::to_bytes(&network)?)?;
+/// assert_eq!(other.parameters, network.parameters);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If there are more than 100 MB of names.
+pub fn to_bytes<T: Element>(network: &Network<T>) -> Result<Vec<u8>, Problem> {
+    file::write(network, &Layout::of(network), description::of(network, None))
+}
+
+/// Reads the content of a file, as [`import`] does.
+///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// let build = |units| Mlp::new(3, &[units], 1, Parameterization::Standard).build::<f32>(1);
+/// let bytes = safetensors::to_bytes(&build(5)?)?;
+/// let error = safetensors::from_bytes(&mut build(8)?, &bytes).unwrap_err();
+/// assert_eq!(error.to_string(), "hidden1.weights: the file has shape [3, 5], expected [3, 8]");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`import`].
+pub fn from_bytes<T: Element>(network: &mut Network<T>, bytes: &[u8]) -> Result<(), Problem> {
+    let layout = Layout::of(network);
+    Opened::new(bytes, bytes.len() as u64, layout.longest_header())?.read_into(network, &layout)
+}
+
+/// The network of the content of a file, as [`load`] reads it.
+///
+/// # Errors
+/// As [`load`].
+pub fn network_from_bytes<T: Element>(bytes: &[u8]) -> Result<Network<T>, Problem> {
+    description::read(bytes, bytes.len() as u64)
+}
+
+/// Calls `read` with an opened file and its length.
+fn of_file<R>(file: &Path, read: impl FnOnce(File, u64) -> Result<R, Problem>) -> Result<R, CheckpointError> {
+    let opened = io::open_regular(file).and_then(|open| Ok((open.metadata()?.len(), open)));
+    let result = opened.map_err(file::failed).and_then(|(length, open)| read(open, length));
+    result.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+}
