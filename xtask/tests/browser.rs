@@ -265,7 +265,7 @@ fn dark_mode_darkens_figures_too_and_text_stays_readable() {
 fn in_print_everything_is_open_and_nothing_is_cut() {
     let Some(browser) = Browser::open(1200, 900) else { return };
     browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" }));
-    browser.holds("[...document.querySelectorAll('details')].every((d) => d.lastElementChild.getBoundingClientRect().height > 0)");
+    browser.holds("[...document.querySelectorAll('details')].every((d) => d.querySelector(':scope > :not(summary)').getBoundingClientRect().height > 0)");
     browser
         .holds("[...document.querySelectorAll('.paper')].every((p) => p.scrollWidth <= p.clientWidth + 1)");
     browser.holds("getComputedStyle(document.getElementById('methods')).display === 'none'");
@@ -340,7 +340,7 @@ fn the_last_frame_is_the_figure() {
              return rows('{id}').map((row) => [row[4], titles.find((t) => / (RMSE|accuracy) /.test(t) && t.includes(` ${{row[0]}}`))])"
         ));
         let pairs: Vec<(String, String)> = serde_json::from_value(pairs).unwrap();
-        let parse = |text: &str| text.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        let parse = |text: &str| text.trim().rsplit(' ').next().unwrap().parse::<f64>().unwrap();
         pairs.iter().map(|(value, title)| (parse(value), parse(title))).collect()
     };
     for (value, title) in values("fig2") {
@@ -359,7 +359,9 @@ fn the_last_frame_is_the_figure() {
              const worst = groups.map((g) => {{ const still = points(g.querySelector('{of}')); \
                const [now] = [...g.querySelectorAll('svg.now path')].filter((p) => p.getAttribute('stroke') === \
                  g.querySelector('{of}').getAttribute('stroke') && p.getAttribute('stroke-width') !== '4.5'); \
-               return Math.max(...points(now).map(([x, y]) => Math.min(...still.map(([p, q], k) => {{ \
+               const [low, high] = g.dataset.y.split(' ').slice(1, 3).map(Number).sort((a, b) => a - b); \
+               const inside = points(now).filter(([, y]) => y > low + 1 && y < high - 1); \
+               return Math.max(...inside.map(([x, y]) => Math.min(...still.map(([p, q], k) => {{ \
                  const [r, s] = still[k + 1] ?? [p, q]; const t = Math.max(0, Math.min(1, ((x - p) * (r - p) + (y - q) * (s - q)) \
                    / ((r - p) ** 2 + (s - q) ** 2 || 1))); \
                  return Math.hypot(p + t * (r - p) - x, q + t * (s - q) - y); }})))); }}); \
@@ -370,7 +372,7 @@ fn the_last_frame_is_the_figure() {
     assert!(curve < 1.5, "the function is {curve} pixels from the one in the figure");
     let decision =
         distance("fig3", "worst", "/accuracy/", "g.end path[stroke=\"#222222\"][stroke-width=\"2.4\"]");
-    assert!(decision < 1.5, "the decision boundary is {decision} pixels from the one in the figure");
+    assert!(decision < 2.0, "the decision boundary is {decision} pixels from the one in the figure");
 }
 
 #[test]
@@ -455,5 +457,5 @@ fn what_moves_is_named_readable_and_fits_a_phone() {
         }
     }
     browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" }));
-    browser.holds("[...document.querySelectorAll('.scrub, .moving .live, .files')].every((e) => getComputedStyle(e).display === 'none')");
+    browser.holds("[...document.querySelectorAll('.scrub, .moving .live, p.files')].every((e) => getComputedStyle(e).display === 'none')");
 }

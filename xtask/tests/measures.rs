@@ -1,6 +1,7 @@
 //! What is measured of a run, against the same numbers computed anew from its snapshots.
 
 use gmp_train::Dataset;
+use xtask::experiment::frames::{Shallow, is_framed};
 use xtask::experiment::training::{Problem, Watching, carry_out};
 use xtask::method::{self, MethodId};
 use xtask::problem::levy::{self, SETUP};
@@ -145,6 +146,45 @@ fn movement_smoothness_and_spread_are_those_of_the_snapshots() {
         let mut old: serde_json::Value = serde_json::from_str(&json).unwrap();
         old.as_object_mut().unwrap().remove("measures");
         assert!(serde_json::from_value::<Record>(old).unwrap().measures.is_none());
+    }
+}
+
+/// What a reader moves through is the run: its boundaries at every frame, and its function and result at the last.
+#[test]
+fn frames_are_the_network_at_their_epochs() {
+    for method in method::in_paper(method::Architecture::Dense) {
+        let (record, trace) = levy_run(method, Watching::Curves);
+        let trace = trace.unwrap();
+        let epochs: Vec<usize> = trace.frames.iter().map(|frame| frame.epochs).collect();
+        let expected = (0..=EPOCHS).filter(|&epochs| is_framed(epochs)).chain([EPOCHS]);
+        assert_eq!(epochs, expected.collect::<Vec<_>>(), "{method}");
+        let of = |snapshots: &[(usize, Numbers)], epochs| {
+            snapshots.iter().find(|(known, _)| *known == epochs).unwrap().1.clone()
+        };
+        for frame in &trace.frames {
+            let expected = of(&trace.snapshots, frame.epochs);
+            for (found, expected) in Shallow::of(frame, 1).unwrap().locations().iter().zip(&expected.0) {
+                let scale = f64::from(expected.abs()).max(1.0);
+                assert!(
+                    (found - f64::from(*expected)).abs() < 1e-4 * scale,
+                    "{method}: {found} for {expected}"
+                );
+            }
+            if method == method::BN {
+                assert_eq!(frame.batch, of(&trace.batch_snapshots, frame.epochs));
+            } else {
+                assert!(frame.batch.0.is_empty());
+            }
+        }
+        let last = Shallow::of(trace.frames.last().unwrap(), 1).unwrap();
+        let (grid, truth) = levy::grid();
+        let mut squares = 0.0;
+        for ((x, truth), trained) in grid.iter().zip(&truth).zip(&trace.trained.0) {
+            let y = last.value(&[*x]);
+            squares += (y - truth) * (y - truth) / grid.len() as f64;
+            assert!((y - f64::from(*trained)).abs() < 1e-4, "{method} at {x}: {y} for {trained}");
+        }
+        assert!((squares.sqrt() - record.value.unwrap()).abs() < 1e-4, "{method}");
     }
 }
 

@@ -57,6 +57,7 @@ fn a_full_disk_is_one_line_and_costs_what_was_not_written() {
                 // Of the experiments that were through by then.
                 Some("html") => bytes.ends_with(b"</html>\n"),
                 Some("json") => serde_json::from_slice::<serde_json::Value>(&bytes).is_ok(),
+                Some("csv") => bytes.ends_with(b"\n"),
                 Some("jsonl") => bytes.is_empty() || bytes.ends_with(b"\n"),
                 _ => false,
             };

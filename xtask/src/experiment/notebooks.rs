@@ -2,7 +2,7 @@
 //! protocol. A notebook shows one seed; here its place among many is seen.
 
 use crate::method::{self, MethodId};
-use crate::report::html::Table;
+use crate::report::html::{Block, Table};
 use crate::report::number::{number, rate};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::{Protocol, Record};
@@ -81,9 +81,9 @@ const fn entry(figure: &'static str, method: MethodId, lr: f64, shown: Shown, so
 /// So many of the falls of a learning rate are compared: later ones follow at fixed intervals.
 const FALLS: usize = 3;
 
-/// The notebooks' numbers of a figure beside ours on `set`; none where no such run was made.
+/// The notebooks' numbers of a figure beside ours on `set`, and what they are; nothing where no such run was made.
 #[must_use]
-pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Option<Table> {
+pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Vec<Block> {
     let mut rows = Vec::new();
     for Entry { method, lr, shown, source, .. } in ENTRIES.iter().filter(|entry| entry.figure == figure) {
         let cell = Cell { set, method: *method, lr: *lr, protocol: Protocol::Paper };
@@ -107,7 +107,7 @@ pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Option<Tabl
                 row(name, *value, 3, &|record| record.value);
             }
             Shown::Schedule(falls, last) => {
-                let names = ["1st fall of the rate", "2nd fall", "3rd fall"];
+                let names = ["1st fall of lr", "2nd fall of lr", "3rd fall of lr"];
                 for (k, (name, epoch)) in names.iter().zip(*falls).take(FALLS).enumerate() {
                     row(name, *epoch as f64, 0, &|record| {
                         record.measures.as_ref()?.reductions.get(k).map(|epoch| *epoch as f64)
@@ -128,16 +128,22 @@ pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Option<Tabl
         "seeds",
         "source",
     ];
-    (!rows.is_empty()).then(|| Table {
-        caption: "Beside the authors' notebooks: the same data, learning rates and protocol; the notebook shows one seed, here every seed draws \
-                  other initial weights (mean ± half of the 95% interval). The percentile is the share of our seeds below their number, with half of \
-                  the equal ones. Falls of the rate are epochs; the seeds are those that had one."
-            .to_owned(),
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let table = Table {
+        caption: "Beside the authors' notebooks.".to_owned(),
         header: header.map(str::to_owned).to_vec(),
         rows,
         highlight: Vec::new(),
-    })
+    };
+    vec![Block::Paragraph(EXPLAINED.to_owned()), Block::Table(table)]
 }
+
+const EXPLAINED: &str = "The authors' notebooks show one seed. Below, their numbers stand beside runs on the same data, at the same learning rates \
+    and under the same protocol, in which every seed draws other initial weights: the mean ± half of its 95% interval, the range, and where their \
+    number falls among ours. The percentile is the share of our seeds below it, with half of the equal ones. A fall of the learning rate \
+    is given by its epoch; the seeds beside it are those that had one.";
 
 /// Our mean and interval, our range, and their place among ours.
 fn beside(theirs: f64, ours: &[f64], decimals: usize) -> [String; 3] {
@@ -150,7 +156,7 @@ fn beside(theirs: f64, ours: &[f64], decimals: usize) -> [String; 3] {
     [Summary::of(ours).display(decimals), format!("{} to {}", shown(least), shown(most)), place(theirs, ours)]
 }
 
-/// `35th percentile (7 of 20 below)`.
+/// `within, 35th percentile (7 of 20 below)`.
 fn place(theirs: f64, ours: &[f64]) -> String {
     // Theirs is printed with three digits at most.
     let equal = ours.iter().filter(|value| (*value - theirs).abs() < 5e-4).count();
@@ -161,7 +167,7 @@ fn place(theirs: f64, ours: &[f64]) -> String {
         (below, equal, n) => {
             let percentile = 100.0 * (below as f64 + 0.5 * equal as f64) / n as f64;
             let equal = if equal > 0 { format!(", {equal} equal") } else { String::new() };
-            format!("{} ({below} of {n} below{equal})", ordinal(percentile.round() as usize))
+            format!("within, {} ({below} of {n} below{equal})", ordinal(percentile.round() as usize))
         }
     }
 }
@@ -186,8 +192,8 @@ mod tests {
         let ours = [1.0, 2.0, 3.0, 4.0];
         assert_eq!(place(0.9, &ours), "below all 4");
         assert_eq!(place(4.1, &ours), "above all 4");
-        assert_eq!(place(2.5, &ours), "50th percentile (2 of 4 below)");
-        assert_eq!(place(3.0002, &ours), "63rd percentile (2 of 4 below, 1 equal)");
+        assert_eq!(place(2.5, &ours), "within, 50th percentile (2 of 4 below)");
+        assert_eq!(place(3.0002, &ours), "within, 63rd percentile (2 of 4 below, 1 equal)");
         assert_eq!(beside(1.0, &[], 3), ["–"; 3]);
         let [mean, range, _] = beside(1.0, &[1.0, 2.0, 3.0], 2);
         assert_eq!((&mean[..], &range[..]), ("2.00 ± 2.48", "1.00 to 3.00"));

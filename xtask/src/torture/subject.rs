@@ -261,7 +261,9 @@ fn snapshot(out: &Path) -> Result<Snapshot> {
             Some("html") => String::from_utf8_lossy(&bytes)
                 .lines()
                 .filter(|line| {
-                    !["date", "seconds", "machine"].iter().any(|n| line.starts_with(&format!("<dt>{n}<")))
+                    !["date", "seconds", "machine", "Time"]
+                        .iter()
+                        .any(|n| line.starts_with(&format!("<dt>{n}<")))
                 })
                 .map(|line| line.to_owned() + "\n")
                 .collect(),
@@ -319,6 +321,7 @@ pub(crate) fn check_whole(out: &Path) -> Result<(), String> {
             Some("html") => bytes.ends_with(b"</html>\n"),
             Some("json") => is_json(),
             Some("md") => bytes.ends_with(b"|\n"),
+            Some("csv") => bytes.ends_with(b"\n"),
             Some("checkpoint") => Checkpoint::<f32>::from_bytes(&bytes).is_ok(),
             Some("jsonl") => bytes.is_empty() || bytes.ends_with(b"\n"),
             // Appended to, or empty until its owner is written.

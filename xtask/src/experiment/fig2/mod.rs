@@ -340,7 +340,7 @@ impl Study for Levy {
                 blocks.push(Block::Table(table));
             }
         }
-        blocks.extend(notebooks::table(Fig2.id(), results, self.notebook()).map(Block::Table));
+        blocks.extend(notebooks::table(Fig2.id(), results, self.notebook()));
         if self.design.protocols.contains(&Protocol::Paper) {
             blocks.push(Block::Table(movement_table(results, SEEDED, methods, Protocol::Paper, "φ", |m| {
                 [m.location_mean, m.location_median, m.location_max]

@@ -310,7 +310,7 @@ impl Study for Classification {
             }
         }
         if self.datasets.contains(&NOTEBOOK) {
-            blocks.extend(notebooks::table(Fig3.id(), results, sets[0]).map(Block::Table));
+            blocks.extend(notebooks::table(Fig3.id(), results, sets[0]));
         }
         if self.design.protocols.contains(&Protocol::Paper) {
             blocks.push(Block::Table(movement_table(
