@@ -6,6 +6,8 @@ use gmp_train::{
     Trainer,
 };
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 fn fit(observer: &mut dyn Observer<f64>) -> Fit {
     let data = Dataset::new((0..10).map(f64::from).collect(), 1, vec![1.0; 10], 1).unwrap();
@@ -93,6 +95,30 @@ fn fit_with_three() {
     let mut notes = Notes::default();
     assert_eq!(fit(&mut (break_at_once(), (), &mut notes)).epochs, 1);
     assert_eq!(notes.0.len(), 4 + 1);
+}
+
+/// Asks to stop.
+struct Flagged(Arc<AtomicBool>);
+impl Observer<f64> for Flagged {
+    fn stop_flag(&self) -> Option<Arc<AtomicBool>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn the_flag_of_an_observer_stops_the_run_in_whatever_shape_it_comes() {
+    let flagged = || Flagged(Arc::new(AtomicBool::new(true)));
+    for fit in [
+        fit(&mut flagged()),
+        fit(&mut &mut flagged()),
+        fit(&mut Some(flagged())),
+        fit(&mut ((), flagged())),
+        fit(&mut (flagged(), ())),
+    ] {
+        assert_eq!((fit.end, fit.steps), (End::Observer, 0));
+    }
+    assert_eq!(fit(&mut None::<Flagged>).end, End::Epochs);
+    assert!(Observer::<f64>::stop_flag(&None::<Flagged>).is_none());
 }
 
 #[test]
