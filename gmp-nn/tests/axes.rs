@@ -511,6 +511,9 @@ fn descriptions_of_earlier_versions_are_read() {
     let plain = Mlp::new(3, &[7], 2, Parameterization::Geometric);
     let written = r#"{"inputs":3,"hidden":[7],"outputs":2,"parameterization":"GmP","directions":"exact"}"#;
     assert_eq!(serde_json::to_string(&plain).unwrap(), written, "as before");
+    let plain = LayerSpec::from(Dense::new(4, Parameterization::Geometric));
+    let written = r#"{"dense":{"units":4,"parameterization":"GmP","activation":"relu"}}"#;
+    assert_eq!(serde_json::to_string(&plain).unwrap(), written, "as before");
 }
 
 #[test]

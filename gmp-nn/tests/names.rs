@@ -3,9 +3,10 @@
 use gmp_autograd::{Tape, Var};
 use gmp_nn::conv::{Geometry, Images, Padding, Window};
 use gmp_nn::normalization::{BatchNorm, Normalize, Normalizer};
+use gmp_nn::parameterization::Parameterize;
 use gmp_nn::{
-    Activation, Boundaries, Declare, Dense, Element, Error, Features, Forward, Layer, LayerSpec, Mlp,
-    Network, NetworkSpec, Normalization, Parameterization, op,
+    Activation, Boundaries, Declare, Dense, Element, Error, Features, Forward, GeometricOptions, Layer,
+    LayerSpec, Mlp, Network, NetworkSpec, Normalization, Parameterization, op,
 };
 
 #[test]
@@ -19,6 +20,7 @@ fn names_of_options() {
     ] {
         assert_eq!((normalization.name(), format!("{normalization:>16}")), (name, format!("{name:>16}")));
     }
+    assert_eq!(Parameterize::<f64>::name(&GeometricOptions::default()), "GmP");
     let names = Parameterization::ALL.map(|parameterization| format!("{parameterization:<4}|"));
     assert_eq!(names, ["SP  |", "WN  |", "GmP |"]);
 }

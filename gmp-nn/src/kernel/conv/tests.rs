@@ -126,6 +126,23 @@ fn shifted_views_agree_with_the_definition() {
     }
 }
 
+/// As the table in `mod.rs` says.
+#[test]
+fn winograd_is_for_3x3_windows_of_stride_1_with_enough_channels() {
+    let images = |channels| Images { batch: 2, height: 9, width: 8, channels };
+    let suits = |channels, window, filters| {
+        suits_winograd(&Geometry::new(images(channels), window, filters).unwrap())
+    };
+    for padding in [Padding::Valid, Padding::Same, Padding::Symmetric(1), Padding::Symmetric(2)] {
+        let window = Window::new(3, 1, padding);
+        assert!(suits(16, window, 16) && suits(300, window, 17), "{padding:?}");
+        assert!(!suits(15, window, 16) && !suits(16, window, 15), "{padding:?}");
+    }
+    for (size, stride) in [(1, 1), (2, 1), (4, 1), (7, 1), (3, 2), (3, 3)] {
+        assert!(!suits(64, Window::new(size, stride, Padding::Same), 64), "{size}, {stride}");
+    }
+}
+
 #[test]
 fn winograd_agrees_with_the_definition() {
     let mut cases = 0;
