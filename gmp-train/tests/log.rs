@@ -117,6 +117,11 @@ fn a_monitored_metric_that_is_computed_anyway_is_written_once() {
     trainer.fit(&mut build(), &mut Adam::default(), &data, Some(&validation), &mut log).unwrap();
     let line = fs::read_to_string(&file).unwrap();
     assert_eq!(line.matches("\"validation/mean_absolute_error\"").count(), 1, "{line}");
+    let mut log = Log::event_files(folder.path(), loud);
+    trainer.fit(&mut build(), &mut Adam::default(), &data, Some(&validation), &mut log).unwrap();
+    let bytes = fs::read(&event_files(folder.path())[0]).unwrap();
+    let name = b"validation/mean_absolute_error";
+    assert_eq!(bytes.windows(name.len()).filter(|found| found == name).count(), 1);
 }
 
 #[test]

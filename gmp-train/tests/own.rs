@@ -202,4 +202,23 @@ fn a_model_of_three_methods_has_nothing_else() {
     let mut tape = Tape::new();
     let x = gmp_autograd::Mat::new(&[1.0], 1, 1);
     assert!(!bare.batch_boundaries("hidden1", x, (&mut tape, &mut Vec::new()), &mut boundaries));
+    // Without a normalization over the batch, its boundaries are the model's.
+    struct Seen(Bare);
+    impl Model<f64> for Seen {
+        fn forward(&self, _: &mut Tape<f64>, x: Var) -> Var {
+            x
+        }
+        fn parameters(&self) -> &ParamStore<f64> {
+            &self.0.0
+        }
+        fn parameters_mut(&mut self) -> &mut ParamStore<f64> {
+            &mut self.0.0
+        }
+        fn boundaries(&self, _: &str, boundaries: &mut Boundaries<f64>) -> bool {
+            boundaries.offsets = vec![7.0];
+            true
+        }
+    }
+    assert!(Seen(bare).batch_boundaries("hidden1", x, (&mut tape, &mut Vec::new()), &mut boundaries));
+    assert_eq!(boundaries.offsets, [7.0]);
 }

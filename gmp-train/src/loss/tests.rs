@@ -107,6 +107,7 @@ fn known_values() {
     assert_eq!(of(Loss::BinaryCrossEntropy, 0.0, 1.0), std::f64::consts::LN_2);
     assert_eq!(of(Loss::BinaryCrossEntropy, -1e4, 1.0), 1e4);
     assert_eq!(Metric::Loss(Loss::SoftmaxCrossEntropy).of(&[1e4, 0.0], &[1.0]), 1e4);
+    assert_eq!(Metric::Loss(Loss::SoftmaxCrossEntropy).of(&[0.0, 1e4], &[0.0]), 1e4);
     assert!(of(huber, f64::NAN, 0.0).is_nan() && of(quantile, f64::NAN, 0.0).is_nan());
 }
 
@@ -231,4 +232,42 @@ fn an_own_loss_has_weights_targets_and_an_identity_of_its_own() {
     // By name: what a file keeps of it.
     assert_eq!(loss, Loss::Custom(&Weighted("a")));
     assert_ne!(loss, Loss::Custom(&Weighted("b")));
+}
+
+/// Of one prediction against 0, weighted by 1, and what the operation is called.
+fn slope(loss: Loss, prediction: f64) -> (f64, &'static str) {
+    let mut tape = Tape::new();
+    tape.begin(&[prediction]);
+    let p = tape.parameter(0, 1, 1);
+    let (t, w) = (tape.input(&[0.0], 1, 1), tape.input(&[1.0], 1, 1));
+    let value = loss.apply_weighted(&mut tape, p, t, w).unwrap();
+    tape.backward(value);
+    (tape.parameter_gradients()[0], tape.operations().last().unwrap().name)
+}
+
+#[test]
+fn slopes_are_those_of_the_formulas_and_zero_at_zero() {
+    let (huber, quantile) = (Loss::Huber { delta: 2.0 }, Loss::Quantile { level: 0.75 });
+    assert_eq!([-3.0, -1.0, 0.0, 1.0, 3.0].map(|p| slope(huber, p).0), [-2.0, -1.0, 0.0, 1.0, 2.0]);
+    assert_eq!([-3.0, 0.0, 3.0].map(|p| slope(quantile, p).0), [-0.75, 0.0, 0.25]);
+    assert_eq!([-3.0, 0.0, 3.0].map(|p| slope(Loss::MeanAbsoluteError, p).0), [-1.0, 0.0, 1.0]);
+    assert!(slope(quantile, f64::NAN).0.is_nan());
+    for (loss, name) in [
+        (huber, "huber"),
+        (quantile, "quantile"),
+        (Loss::MeanAbsoluteError, "mean_absolute_error"),
+        (Loss::SoftmaxCrossEntropy, "weighted_softmax_cross_entropy"),
+    ] {
+        assert_eq!(slope(loss, 1.0).1, name);
+    }
+}
+
+#[test]
+#[should_panic(expected = "huber: 2×1 weights for predictions 3×1; expected one per row")]
+fn weights_that_do_not_fit_panic() {
+    let mut tape = Tape::<f64>::new();
+    tape.begin(&[]);
+    let p = tape.input(&[0.0; 3], 3, 1);
+    let w = tape.input(&[1.0; 2], 2, 1);
+    Loss::Huber { delta: 1.0 }.apply_weighted(&mut tape, p, p, w);
 }

@@ -155,6 +155,18 @@ fn winograd_agrees_with_the_definition() {
     assert!(cases >= 20);
 }
 
+/// More tiles than a band of the weight gradient has, an odd number of them in a piece, and more channels than are summed
+/// before the result goes to memory, where there are many tiles.
+#[test]
+fn winograd_agrees_beyond_its_bands_and_panels() {
+    for (height, width, channels, filters) in [(32, 36, 17, 16), (12, 12, 300, 17), (12, 12, 17, 300)] {
+        let images = Images { batch: 2, height, width, channels };
+        let g = Geometry::new(images, Window::new(3, 1, Padding::Same), filters).unwrap();
+        compare::<f64>(&g, true, Some(0.75), 20.0);
+        compare::<f32>(&g, true, None, 20.0);
+    }
+}
+
 /// Root mean square and largest error in f32, in units of the results' own root mean square.
 fn errors(g: &Geometry, winograd: bool) -> [[f64; 2]; 3] {
     // Exact in f32, so that only the arithmetic is measured.
