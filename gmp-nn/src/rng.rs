@@ -196,6 +196,20 @@ mod tests {
         assert!((uniform / n - 0.5).abs() < 5.0 * (1.0 / 12.0 / n).sqrt());
     }
 
+    /// Every integer belongs to one result, but for 2⁶⁴ mod bound of them, which would make some more likely.
+    #[test]
+    fn integers_below_a_bound_are_not_biased() {
+        for bound in [1, 6, 100, 3 << 61, 5 << 60] {
+            let (mut rng, mut bits) = (Rng::new(1, "below"), Rng::new(1, "below"));
+            let rejected = ((1_u128 << 64) % bound as u128) as u64;
+            for _ in 0..100 {
+                let product = std::iter::repeat_with(|| u128::from(bits.bits()) * bound as u128);
+                let product = { product }.find(|product| *product as u64 >= rejected).unwrap();
+                assert_eq!(rng.below(bound), (product >> 64) as usize, "below {bound}");
+            }
+        }
+    }
+
     #[test]
     fn shuffles_are_uniform() {
         let mut counts = [0; 24];

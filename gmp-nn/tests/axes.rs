@@ -487,6 +487,22 @@ fn descriptions_of_earlier_versions_are_read() {
     assert_eq!(read(old), expected);
     assert_eq!(read(&serde_json::to_string(&expected).unwrap()), expected);
 
+    let old = r#"{"input":{"image":{"height":4,"width":4,"channels":2}},"layers":[
+        ["a",{"convolution":{"filters":3,"window":{"size":3,"stride":1,"padding":"Same"},"parameterization":"GmP","activation":"relu"}}],
+        ["b",{"residual":{"main":[{"dense":{"units":3,"parameterization":"GmP","activation":"relu"}}],
+            "shortcut":[{"dense":{"units":3,"parameterization":"WN","activation":"relu"}}]}}],
+        ["c","global_average_pool"]],"directions":"half-sphere"}"#;
+    let window = Window::new(3, 1, Padding::Same);
+    let expected = NetworkSpec::image(4, 4, 2)
+        .layer("a", Convolution::new(3, window, Parameterization::Geometric).geometric(half_sphere))
+        .residual(
+            "b",
+            vec![dense(3, Parameterization::Geometric).into()],
+            vec![dense(3, Parameterization::WeightNorm).into()],
+        )
+        .global_average_pool("c");
+    assert_eq!(read(old), expected);
+
     let read = |json: &str| serde_json::from_str::<Mlp>(json).unwrap();
     let old = r#"{"inputs":3,"hidden":[7],"outputs":2,"parameterization":"BN","directions":"exact"}"#;
     let expected = Mlp::new(3, &[7], 2, Parameterization::Standard).normalization(Normalization::batch());
@@ -494,6 +510,9 @@ fn descriptions_of_earlier_versions_are_read() {
     assert_eq!(read(&serde_json::to_string(&expected).unwrap()), expected);
     let plain = Mlp::new(3, &[7], 2, Parameterization::Geometric);
     let written = r#"{"inputs":3,"hidden":[7],"outputs":2,"parameterization":"GmP","directions":"exact"}"#;
+    assert_eq!(serde_json::to_string(&plain).unwrap(), written, "as before");
+    let plain = LayerSpec::from(Dense::new(4, Parameterization::Geometric));
+    let written = r#"{"dense":{"units":4,"parameterization":"GmP","activation":"relu"}}"#;
     assert_eq!(serde_json::to_string(&plain).unwrap(), written, "as before");
 }
 

@@ -3,7 +3,7 @@
 use crate::forms::{ALL, DENSE, form};
 use gmp_autograd::{Tape, op};
 use gmp_nn::conv::{Padding, Window};
-use gmp_nn::zoo::{Variant, resnet18, vgg6};
+use gmp_nn::zoo::{InputMeanPlacement, Variant, resnet18, vgg6};
 use gmp_nn::{
     Activation, Boundaries, Convolution, Dense, Error, Features, LayerSpec, Network, NetworkSpec,
     Normalization, Parameterization, Rng,
@@ -361,5 +361,19 @@ fn a_block_may_begin_with_a_normalization() {
         let parameters = network.parameters.values().to_vec();
         let (loss, gradient) = loss(&mut network, &parameters, &draw(7, 2 * 32 * 32 * 3), 32 * 32, 3);
         assert!(loss.is_finite() && gradient.iter().all(|g| g.is_finite()));
+    }
+}
+
+#[test]
+fn input_means_are_taken_inside_the_units_or_behind_every_activation() {
+    let variant = Variant::new(Parameterization::Geometric).normalization(Normalization::input_mean());
+    for placement in [InputMeanPlacement::InsideUnits, InputMeanPlacement::AfterActivation] {
+        let spec = vgg6(&Variant { placement, ..variant }, 4, 5);
+        let inside = spec.layers.iter().filter(
+            |(_, layer)| matches!(layer, LayerSpec::Convolution(c) if c.normalization == variant.normalization),
+        );
+        let behind = spec.layers.iter().filter(|(_, layer)| matches!(layer, LayerSpec::Normalization { .. }));
+        let expected = if placement == InputMeanPlacement::InsideUnits { (6, 0) } else { (0, 6) };
+        assert_eq!((inside.count(), behind.count()), expected, "{placement:?}");
     }
 }

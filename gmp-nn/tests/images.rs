@@ -200,6 +200,59 @@ fn overlapping_pools_are_those_of_pytorch() {
     assert_eq!(tape.gradient(x).unwrap().data(), expected);
 }
 
+/// More channels than are handled together.
+#[test]
+fn pools_of_many_channels_agree_with_the_definition() {
+    let images = Images { batch: 2, height: 5, width: 6, channels: 130 };
+    let mut rng = Rng::new(3, "pools");
+    for window in [
+        Window::new(3, 2, Padding::Symmetric(1)),
+        Window::new(2, 2, Padding::Valid),
+        Window::new(3, 1, Padding::Same),
+    ] {
+        let g = Geometry::new(images, window, images.channels).unwrap();
+        let (out, channels) = (g.output(), images.channels);
+        let mut draw = |rows: usize| -> Vec<f64> { (0..rows * channels).map(|_| rng.normal()).collect() };
+        let (x, dy) = (draw(images.rows()), draw(out.rows()));
+        let mut tape = Tape::new();
+        tape.begin(&[]);
+        let (input, weights) =
+            (tape.variable(&x, images.rows(), channels), tape.input(&dy, out.rows(), channels));
+        let (y, _) = op::max_pool(&mut tape, input, images, window).unwrap();
+        let product = gmp_autograd::op::mul(&mut tape, y, weights);
+        let loss = gmp_autograd::op::sum(&mut tape, product);
+        tape.backward(loss);
+
+        let before = match window.padding {
+            Padding::Valid => 0,
+            _ => 1,
+        };
+        let (mut expected, mut gradient) = (vec![f64::NEG_INFINITY; dy.len()], vec![0.0; x.len()]);
+        for (at, dy) in dy.iter().enumerate() {
+            let (pixel, channel) = (at / channels, at % channels);
+            let (image, row, col) =
+                (pixel / (out.height * out.width), pixel / out.width % out.height, pixel % out.width);
+            let mut largest = 0;
+            for (i, j) in (0..window.size * window.size).map(|k| (k / window.size, k % window.size)) {
+                let (h, w) = (row * window.stride + i, col * window.stride + j);
+                if (before..images.height + before).contains(&h)
+                    && (before..images.width + before).contains(&w)
+                {
+                    let from = (image * images.height + h - before) * images.width + w - before;
+                    if x[from * channels + channel] > expected[at] {
+                        largest = from * channels + channel;
+                        expected[at] = x[largest];
+                    }
+                }
+            }
+            gradient[largest] += dy;
+        }
+        assert_eq!(tape.value(y).data(), expected, "{window:?}");
+        let found = tape.gradient(input).unwrap().data();
+        assert!(found.iter().zip(&gradient).all(|(a, b)| (a - b).abs() < 1e-12), "{window:?}");
+    }
+}
+
 /// Passes like an earlier one use its memory, the work area included.
 #[test]
 fn a_second_pass_needs_no_more_memory() {

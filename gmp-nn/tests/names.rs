@@ -1,10 +1,12 @@
 //! What layers and their options are called, and which of them count as equal.
 
-use gmp_autograd::Var;
+use gmp_autograd::{Tape, Var};
+use gmp_nn::conv::{Geometry, Images, Padding, Window};
 use gmp_nn::normalization::{BatchNorm, Normalize, Normalizer};
+use gmp_nn::parameterization::Parameterize;
 use gmp_nn::{
-    Activation, Boundaries, Declare, Dense, Element, Error, Features, Forward, Layer, LayerSpec, Mlp,
-    Network, NetworkSpec, Normalization, Parameterization,
+    Activation, Boundaries, Declare, Dense, Element, Error, Features, Forward, GeometricOptions, Layer,
+    LayerSpec, Mlp, Network, NetworkSpec, Normalization, Parameterization, op,
 };
 
 #[test]
@@ -18,6 +20,7 @@ fn names_of_options() {
     ] {
         assert_eq!((normalization.name(), format!("{normalization:>16}")), (name, format!("{name:>16}")));
     }
+    assert_eq!(Parameterize::<f64>::name(&GeometricOptions::default()), "GmP");
     let names = Parameterization::ALL.map(|parameterization| format!("{parameterization:<4}|"));
     assert_eq!(names, ["SP  |", "WN  |", "GmP |"]);
 }
@@ -123,11 +126,72 @@ fn hyperplanes_come_in_the_order_of_the_kinks() {
         network.boundaries("units", &mut boundaries);
         boundaries
     };
-    for normalization in [Normalization::None, Normalization::Custom(&Nothing)] {
+    // With the statistics that it starts with, and nothing added to the variance, this is the identity.
+    let batch = BatchNorm { affine: false, epsilon: 0.0, momentum: 0.5 }.into();
+    for normalization in [Normalization::None, Normalization::Custom(&Nothing), batch] {
         let found = boundaries(normalization, [0.25, -3.0, 1.0]);
         // w·x + b = −1, and 1.
         assert_eq!(found.offsets, [1.25, -2.0, 2.0, -0.75, -4.0, 0.0]);
         assert_eq!(found, boundaries(Normalization::None, [0.25, -3.0, 1.0]));
         assert_ne!(found, boundaries(Normalization::None, [0.25, -3.0, 0.0]));
     }
+}
+
+/// What profilers and the search for broken numbers say.
+#[test]
+fn operations_on_the_tape_have_names() {
+    use Activation::{Gelu, Identity, LeakyRelu, Relu};
+    let images = Images { batch: 1, height: 2, width: 2, channels: 1 };
+    let g = Geometry::new(images, Window::new(1, 1, Padding::Valid), 1).unwrap();
+    let mut tape = Tape::<f64>::new();
+    tape.begin(&[]);
+    let t = &mut tape;
+    let (x, one) = (t.input(&[1.0, 2.0, 3.0, 4.0], 4, 1), t.input(&[1.0], 1, 1));
+    let mut expected = vec!["leaf"; 2];
+    for (activation, names) in [
+        (Identity, ["affine", "scaled_affine", "conv2d", "scaled_conv2d", "batch_norm", "mean_norm"]),
+        (
+            Relu,
+            [
+                "affine_relu",
+                "scaled_affine_relu",
+                "conv2d_relu",
+                "scaled_conv2d_relu",
+                "batch_norm_relu",
+                "mean_norm_relu",
+            ],
+        ),
+    ] {
+        op::affine(t, x, one, one, activation);
+        op::scaled_affine(t, x, one, one, one, activation);
+        op::conv2d_bias(t, [x, one, one], &g, activation);
+        op::scaled_conv2d(t, [x, one, one, one], &g, activation);
+        op::batch_norm(t, [x, one, one], 1e-3, activation, |_, _| ());
+        op::mean_norm(t, x, activation, |_| ());
+        expected.extend(names);
+    }
+    op::conv2d(t, x, one, &g);
+    op::layer_norm(t, x, 1e-3);
+    op::weight_norm(t, one, one);
+    op::direction(t, one);
+    op::max_pool(t, x, images, g.window()).unwrap();
+    op::global_average_pool(t, x, 4);
+    op::activation(t, x, Gelu);
+    op::activation(t, x, LeakyRelu { slope: 0.1 });
+    expected.extend(["conv2d", "layer_norm", "weight_norm", "direction", "max_pool", "global_average_pool"]);
+    expected.extend(["gelu", "leaky_relu"]);
+    let names: Vec<_> = tape.operations().map(|operation| operation.name).collect();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn running_statistics_that_broke_are_found_on_the_tape() {
+    let units = Dense::new(2, Parameterization::Standard).normalization(Normalization::batch_mean());
+    let mut network = NetworkSpec::vector(2).layer("units", units).build::<f64>(1).unwrap();
+    network.buffers.set("units.running_mean", &[0.0, f64::NAN]).unwrap();
+    let mut tape = Tape::new();
+    tape.begin(network.parameters.values());
+    let x = tape.input(&[1.0, 2.0], 1, 2);
+    network.forward(&mut tape, x);
+    assert_eq!(tape.first_non_finite().unwrap().name, "constant");
 }

@@ -102,12 +102,20 @@ fn normalizing_in_place_changes_no_bit() {
     let mut rng = Rng::new(4, "in place");
     let numbers = shapes.map(|(r, c)| (0..r * c).map(|_| rng.normal()).collect::<Vec<f64>>());
     type Unit = fn(&mut Tape<f64>, [Var; 5], &Geometry, Activation) -> Var;
-    let units: [(&str, bool, Unit); 5] = [
+    let units: [(&str, bool, Unit); 7] = [
         ("conv2d", false, |t, [x, w, ..], g, _| op::conv2d(t, x, w, g)),
         ("conv2d_bias", true, |t, [x, w, _, b, _], g, a| op::conv2d_bias(t, [x, w, b], g, a)),
         ("scaled_conv2d", false, |t, [x, w, _, b, r], g, a| op::scaled_conv2d(t, [x, w, b, r], g, a)),
         ("affine", true, |t, [x, _, w, b, _], _, a| op::affine(t, x, w, b, a)),
         ("scaled_affine", false, |t, [x, _, w, b, r], _, a| op::scaled_affine(t, x, w, b, r, a)),
+        ("batch_norm", false, |t, [x, _, w, b, r], _, a| {
+            let z = op::affine(t, x, w, b, Activation::Identity);
+            op::batch_norm(t, [z, r, b], 1e-3, a, |_, _| ())
+        }),
+        ("mean_norm", true, |t, [x, _, w, b, _], _, a| {
+            let z = op::affine(t, x, w, b, Activation::Identity);
+            op::mean_norm(t, z, a, |_| ())
+        }),
     ];
     for (name, rectifier_reads, unit) in units {
         for (inner, outer) in [Activation::Identity, Activation::Relu]
@@ -143,6 +151,100 @@ fn normalizing_in_place_changes_no_bit() {
             assert_eq!(found, expected, "{name} {inner:?}, then {outer:?}");
             let is_kept = rectifier_reads && inner == Activation::Relu;
             assert_eq!((apart, together), (false, !is_kept), "{name} {inner:?}, then {outer:?}");
+        }
+    }
+}
+
+/// The gradient of an operand does not depend on whether the others want theirs.
+#[test]
+fn operands_that_are_constants_change_no_gradient() {
+    let images = Images { batch: 2, height: 4, width: 3, channels: 2 };
+    let g = Geometry::new(images, Window::new(3, 1, Padding::Same), 5).unwrap();
+    let rows = (1, 5);
+    let mut cases = ops(6, 4, 5);
+    for activation in [Activation::Identity, Activation::Relu] {
+        let shapes = vec![(images.rows(), 2), (g.weight_rows(), 5), rows, rows];
+        cases.push(("conv2d", Box::new(move |t, v| op::conv2d(t, v[0], v[1], &g)), shapes[..2].to_vec()));
+        let biased: Program = Box::new(move |t, v| op::conv2d_bias(t, [v[0], v[1], v[2]], &g, activation));
+        cases.push(("conv2d_bias", biased, shapes[..3].to_vec()));
+        let scaled: Program =
+            Box::new(move |t, v| op::scaled_conv2d(t, [v[0], v[1], v[2], v[3]], &g, activation));
+        cases.push(("scaled_conv2d", scaled, shapes));
+    }
+    for (name, program, shapes) in cases {
+        let mut rng = Rng::new(5, name);
+        let numbers: Vec<Vec<f64>> =
+            shapes.iter().map(|(r, c)| (0..r * c).map(|_| rng.normal()).collect()).collect();
+        let gradients = |is_variable: &dyn Fn(usize) -> bool| {
+            let mut tape = Tape::new();
+            tape.begin(&[]);
+            let v: Vec<Var> = shapes
+                .iter()
+                .zip(&numbers)
+                .enumerate()
+                .map(
+                    |(i, (&(r, c), x))| {
+                        if is_variable(i) { tape.variable(x, r, c) } else { tape.input(x, r, c) }
+                    },
+                )
+                .collect();
+            let y = program(&mut tape, &v);
+            let square = gmp_autograd::op::mul(&mut tape, y, y);
+            let loss = gmp_autograd::op::sum(&mut tape, square);
+            tape.backward(loss);
+            v.into_iter().map(|v| tape.gradient(v).map(|g| g.data().to_vec())).collect::<Vec<_>>()
+        };
+        let all = gradients(&|_| true);
+        for i in 0..shapes.len() {
+            let alone = gradients(&|other| other == i);
+            assert_eq!(alone[i], all[i], "{name}, operand {i}");
+            assert!(alone.iter().flatten().count() == 1, "{name}: only operand {i} wants a gradient");
+        }
+    }
+}
+
+/// Deviations −2, −1, 3 and 0 from a mean whose square has no room for them.
+#[test]
+fn a_large_mean_costs_layer_normalization_no_digits() {
+    let large = 2.0_f64.powi(51);
+    let mut tape = Tape::new();
+    tape.begin(&[]);
+    let x = tape.input(&[large, large + 1.0, large + 5.0, large + 2.0], 1, 4);
+    let y = op::layer_norm(&mut tape, x, 0.0);
+    for (found, deviation) in tape.value(y).data().iter().zip([-2.0, -1.0, 3.0, 0.0]) {
+        assert!((found - deviation / 3.5_f64.sqrt()).abs() < 1e-15, "{found}");
+    }
+}
+
+/// As in PyTorch: the slope of a rectifier at 0 is 0, wherever it is compiled in.
+#[test]
+fn no_gradient_passes_a_rectifier_at_zero() {
+    let images = Images { batch: 4, height: 1, width: 1, channels: 1 };
+    let g = Geometry::new(images, Window::new(1, 1, Padding::Valid), 1).unwrap();
+    type Unit = fn(&mut Tape<f64>, [Var; 4], &Geometry) -> Var;
+    let units: [(&str, Unit); 6] = [
+        ("affine", |t, [x, w, b, _], _| op::affine(t, x, w, b, Activation::Relu)),
+        ("scaled_affine", |t, [x, w, b, r], _| op::scaled_affine(t, x, w, b, r, Activation::Relu)),
+        ("conv2d_bias", |t, [x, w, b, _], g| op::conv2d_bias(t, [x, w, b], g, Activation::Relu)),
+        ("scaled_conv2d", |t, [x, w, b, r], g| op::scaled_conv2d(t, [x, w, b, r], g, Activation::Relu)),
+        ("batch_norm", |t, [x, _, b, r], _| op::batch_norm(t, [x, r, b], 1e-3, Activation::Relu, |_, _| ())),
+        ("mean_norm", |t, [x, ..], _| op::mean_norm(t, x, Activation::Relu, |_| ())),
+    ];
+    for (name, unit) in units {
+        let mut tape = Tape::new();
+        tape.begin(&[]);
+        // Equal samples, no weight and no bias: every number before the rectifier is 0.
+        let x = tape.variable(&[2.0; 4], 4, 1);
+        let [w, b, r] = [0.0, 0.0, 1.0].map(|number| tape.variable(&[number], 1, 1));
+        let y = unit(&mut tape, [x, w, b, r], &g);
+        assert_eq!(tape.value(y).data(), [0.0; 4], "{name}");
+        let weights = tape.input(&[1.0, 2.0, 3.0, 4.0], 4, 1);
+        let product = gmp_autograd::op::mul(&mut tape, y, weights);
+        let loss = gmp_autograd::op::sum(&mut tape, product);
+        tape.backward(loss);
+        for v in [x, w, b, r] {
+            let gradient = tape.gradient(v).map_or(vec![0.0], |gradient| gradient.data().to_vec());
+            assert!(gradient.iter().all(|d| *d == 0.0), "{name}: {gradient:?}");
         }
     }
 }

@@ -197,6 +197,7 @@ mod tests {
         let numbers: Vec<f64> = (0..10).map(f64::from).collect();
         let data = Dataset::new(numbers.iter().map(|x| 2.0 * x).collect(), 1, numbers, 1).unwrap();
         let mut batches = MiniBatches::new(&data, 4, 1);
+        assert_eq!(batches.samples(), 10);
         let first = epoch(&mut batches, 0, 0);
         let third = epoch(&mut batches, 2, 0);
         assert_eq!(first.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 2]);

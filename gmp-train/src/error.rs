@@ -194,3 +194,22 @@ impl PartialEq for Cause {
         self.to_string() == other.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("shard {0} is gone")]
+    struct Gone(u32, #[source] std::io::Error);
+
+    #[test]
+    fn a_cause_says_what_the_error_below_says() {
+        let error = |shard| Error::batches(Gone(shard, std::io::Error::other("unplugged")));
+        assert_eq!(error(7).to_string(), "shard 7 is gone");
+        let source = error(7).source().map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("unplugged"));
+        assert!(error(7) == error(7) && error(7) != error(8));
+    }
+}

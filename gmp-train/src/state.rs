@@ -143,3 +143,22 @@ impl<T: Element> TrainState<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmp_nn::{Mlp, Parameterization};
+
+    /// A checkpoint of version 1 has no number of samples that were seen: its batches were full ones.
+    #[test]
+    fn an_epoch_that_was_begun_before_samples_were_counted_has_full_batches() {
+        let network = Mlp::new(1, &[2], 1, Parameterization::Standard).build::<f64>(1).unwrap();
+        let trainer = Trainer::new(crate::Loss::MeanSquaredError, 4, 3, 0.01);
+        for (batches, seen, expected) in [(3, 0, 12), (3, 11, 11), (0, 0, 0)] {
+            let mut state = TrainState::start(&trainer);
+            (state.batches, state.batch_size, state.running.seen) = (batches, 4, seen);
+            state.resume(&trainer, &network, 20).unwrap();
+            assert_eq!(state.running.seen, expected, "{batches} batches");
+        }
+    }
+}

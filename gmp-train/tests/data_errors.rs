@@ -142,6 +142,21 @@ fn a_batch_is_looked_at_when_it_comes() {
             .fit_batches(start, &mut network, &mut Adam::default(), &mut stream, None, &mut ())
             .unwrap_err();
         assert!(matches!(error, Error::Target { sample: 5, column: 0, .. }), "{error}");
+        // So is one of the validation set.
+        let (start, validation) = (TrainState::start(&trainer), &mut stream);
+        let (set, trainer) =
+            (data(&[0.0, 1.0, 1.0], 1), Trainer { metrics: vec![Metric::TopK(1)], ..trainer });
+        let error = trainer
+            .fit_batches(
+                start,
+                &mut network,
+                &mut Adam::default(),
+                &mut set.batches(3, 0),
+                Some(validation),
+                &mut (),
+            )
+            .unwrap_err();
+        assert!(matches!(error, Error::Target { set: "validation data", sample: 5, .. }), "{error}");
     }
 }
 

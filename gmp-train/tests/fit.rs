@@ -4,7 +4,7 @@ use crate::forms::{DENSE, mlp};
 use gmp_nn::{Mlp, Network, ParamStore, Parameterization, Rng};
 use gmp_train::{
     Adam, BoundaryChanges, BoundarySnapshots, Clip, Dataset, EarlyStopping, End, Epoch, Error, Loss, Metric,
-    Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, Trainer,
+    Monitor, Observer, Optimizer, OptimizerState, ReduceOnPlateau, Restore, Sgd, StepDecay, Trainer,
 };
 use std::ops::ControlFlow;
 
@@ -200,6 +200,20 @@ fn errors_say_what_was_wrong() {
                 format!("clipping limit is {limit}, expected a finite positive number")
             );
         }
+    }
+    for learning_rate in [f64::INFINITY, f64::NAN, 0.0] {
+        let error = fit(Trainer { learning_rate, ..trainer() }, None).to_string();
+        assert_eq!(error, format!("learning rate is {learning_rate}, expected a positive number"));
+    }
+    for factor in [f64::INFINITY, f64::NAN, 0.0, -1.0] {
+        let step_decay = Some(StepDecay { epochs: vec![1], factor });
+        let error = fit(Trainer { step_decay, ..trainer() }, None).to_string();
+        assert_eq!(error, format!("step decay factor is {factor}, expected a positive number"));
+    }
+    for factor in [f64::NAN, 0.0, -1.0, 1.0, 2.0] {
+        let plateau = Some(ReduceOnPlateau { factor, patience: 3, min_delta: 0.0 });
+        let error = fit(Trainer { plateau, ..trainer() }, None).to_string();
+        assert_eq!(error, format!("plateau factor is {factor}, expected between 0 and 1"));
     }
     let monitor = Monitor::Validation(Metric::MeanSquaredError);
     assert_eq!(fit(Trainer { monitor, ..trainer() }, None), Error::NoValidation);

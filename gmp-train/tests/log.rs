@@ -106,6 +106,24 @@ fn a_line_an_epoch_has_all_numbers() {
     check_lines(&file, &progress);
 }
 
+/// A JSON reader would keep the last of two numbers with one name.
+#[test]
+fn a_monitored_metric_that_is_computed_anyway_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metrics.jsonl");
+    let trainer = Trainer { monitor: Monitor::Validation(Metric::MeanAbsoluteError), ..trainer(1) };
+    let (data, validation) = (plane(40, 1), plane(10, 2));
+    let mut log = Log::json_lines(&file, loud);
+    trainer.fit(&mut build(), &mut Adam::default(), &data, Some(&validation), &mut log).unwrap();
+    let line = fs::read_to_string(&file).unwrap();
+    assert_eq!(line.matches("\"validation/mean_absolute_error\"").count(), 1, "{line}");
+    let mut log = Log::event_files(folder.path(), loud);
+    trainer.fit(&mut build(), &mut Adam::default(), &data, Some(&validation), &mut log).unwrap();
+    let bytes = fs::read(&event_files(folder.path())[0]).unwrap();
+    let name = b"validation/mean_absolute_error";
+    assert_eq!(bytes.windows(name.len()).filter(|found| found == name).count(), 1);
+}
+
 #[test]
 fn a_resumed_run_goes_on_with_its_lines_wherever_it_was_cut_off() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,10 @@
 //! Models that are not networks: the trainer, observers, checkpoints and errors work with them.
 
 use gmp_autograd::{Tape, Var, op};
-use gmp_nn::{Mlp, Network, ParamStore, Parameterization, Role};
+use gmp_nn::{
+    Boundaries, Dense, Element, Features, Forward, Layer, Mlp, Network, ParamStore, Parameterization, Role,
+    Slot,
+};
 use gmp_train::{
     Adam, Checkpoint, Dataset, EarlyStopping, Loss, Metric, Model, Observer, State, Step, Trainer,
 };
@@ -133,4 +136,89 @@ fn a_wrapped_network_is_the_network() {
         trainer().fit(&mut wrapped, &mut Adam::default(), &data(), None, &mut ()).unwrap();
         assert_eq!((&network.parameters, &network.buffers), (&wrapped.0.parameters, &wrapped.0.buffers));
     }
+}
+
+/// Multiplies its two inputs by a row that has length 1 after every step.
+#[derive(Debug)]
+struct Direction(Slot);
+impl<T: Element> Layer<T> for Direction {
+    fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var {
+        let direction = pass.parameter(self.0);
+        op::mul_row(pass.tape, x, direction)
+    }
+    fn after_step(&self, parameters: &mut [T]) {
+        let direction = self.0.of_mut(parameters);
+        let length = direction[0].hypot(direction[1]);
+        direction.iter_mut().for_each(|number| *number /= length);
+    }
+}
+
+/// Asserts the length after every step.
+struct HasLength1;
+impl Observer<f64> for HasLength1 {
+    fn on_step(&mut self, _: &Step, state: &State<'_, f64>) -> ControlFlow<()> {
+        let direction = state.model.parameters().get("direction.row").unwrap();
+        assert!((direction[0].hypot(direction[1]) - 1.0).abs() < 1e-15, "{direction:?}");
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn layers_of_a_network_bring_their_parameters_back_after_every_step() {
+    let mut network = Network::<f64>::builder(Features::Vector(2))
+        .own("direction", |declare| Ok(Direction(declare.row("row", Role::Other, 2, 0.5_f64.sqrt())?)))
+        .unwrap()
+        .layer("output", Dense::new(1, Parameterization::Standard))
+        .unwrap()
+        .build();
+    let before = network.parameters.get("direction.row").unwrap().to_vec();
+    let x: Vec<f64> = (0..20).map(|i| f64::from(i * i % 7) - 3.0).collect();
+    let data = Dataset::new(x, 2, vec![1.0; 10], 1).unwrap();
+    let trainer = Trainer::new(Loss::MeanSquaredError, 5, 10, 0.05);
+    trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut HasLength1).unwrap();
+    assert_ne!(network.parameters.get("direction.row").unwrap(), before);
+}
+
+/// What a model need not say: that it has no buffers, no description, no kind of input and no boundaries.
+#[test]
+fn a_model_of_three_methods_has_nothing_else() {
+    struct Bare(ParamStore<f64>);
+    impl Model<f64> for Bare {
+        fn forward(&self, _: &mut Tape<f64>, x: Var) -> Var {
+            x
+        }
+        fn parameters(&self) -> &ParamStore<f64> {
+            &self.0
+        }
+        fn parameters_mut(&mut self) -> &mut ParamStore<f64> {
+            &mut self.0
+        }
+    }
+    let mut bare = Bare(ParamStore::default());
+    assert!(bare.buffers().is_none() && bare.buffers_mut().is_none());
+    assert!(bare.description().is_none() && bare.input().is_none());
+    let mut boundaries = Boundaries::default();
+    assert!(!bare.boundaries("hidden1", &mut boundaries));
+    let mut tape = Tape::new();
+    let x = gmp_autograd::Mat::new(&[1.0], 1, 1);
+    assert!(!bare.batch_boundaries("hidden1", x, (&mut tape, &mut Vec::new()), &mut boundaries));
+    // Without a normalization over the batch, its boundaries are the model's.
+    struct Seen(Bare);
+    impl Model<f64> for Seen {
+        fn forward(&self, _: &mut Tape<f64>, x: Var) -> Var {
+            x
+        }
+        fn parameters(&self) -> &ParamStore<f64> {
+            &self.0.0
+        }
+        fn parameters_mut(&mut self) -> &mut ParamStore<f64> {
+            &mut self.0.0
+        }
+        fn boundaries(&self, _: &str, boundaries: &mut Boundaries<f64>) -> bool {
+            boundaries.offsets = vec![7.0];
+            true
+        }
+    }
+    assert!(Seen(bare).batch_boundaries("hidden1", x, (&mut tape, &mut Vec::new()), &mut boundaries));
+    assert_eq!(boundaries.offsets, [7.0]);
 }

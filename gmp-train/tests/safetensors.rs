@@ -3,9 +3,12 @@
 use crate::forms::{DENSE, form, mlp};
 use ::safetensors::SafeTensors;
 use ::safetensors::tensor::{Dtype, TensorView, serialize_to_file};
-use gmp_autograd::Tape;
+use gmp_autograd::{Mat, Tape, Var};
 use gmp_nn::zoo::{resnet18, vgg6};
-use gmp_nn::{Activation, Element, Features, Mlp, Network, NetworkSpec, Parameterization, Rng, Role, fold};
+use gmp_nn::{
+    Activation, Element, Features, Forward, Layer, Mlp, Network, NetworkSpec, Parameterization, Rng, Role,
+    fold,
+};
 use gmp_train::checkpoint::Problem;
 use gmp_train::safetensors;
 use std::ffi::OsStr;
@@ -146,6 +149,73 @@ fn tensors_of_one_name_are_an_error() {
     }
 }
 
+#[test]
+fn a_file_that_is_cut_off_is_an_error_that_says_where() {
+    let mut network = network::<f32>("SP", 1);
+    let before = network.parameters.clone();
+    let bytes = safetensors::to_bytes(&network).unwrap();
+    let header_end = 8 + header(&bytes).len() as u64;
+    for length in (0..9).chain([header_end - 1, header_end, bytes.len() as u64 - 1]) {
+        let problem = safetensors::from_bytes(&mut network, &bytes[..length as usize]).unwrap_err();
+        match problem {
+            Problem::Length { part: "file", found, expected } if length < header_end => {
+                assert_eq!((found, expected), (length, if length < 8 { 8 } else { header_end }));
+            }
+            // The header is there and says that there are more numbers.
+            Problem::Metadata(_) if length >= header_end => {}
+            other => panic!("{length} bytes: {other}"),
+        }
+    }
+    assert_eq!(network.parameters, before);
+}
+
+#[test]
+fn a_header_of_another_kind_is_an_error_that_says_what_is_expected() {
+    let mut network = network::<f32>("SP", 1);
+    let bytes = safetensors::to_bytes(&network).unwrap();
+    let halves = header(&bytes).replacen("F32", "F16", 1);
+    let error = safetensors::from_bytes(&mut network, &with_header(&bytes, &halves)).unwrap_err().to_string();
+    assert_eq!(error, "hidden1.bias: the file has F16, expected F32 or F64");
+    let error = safetensors::from_bytes(&mut network, &with_header(&bytes, "[1]")).unwrap_err().to_string();
+    assert!(error.contains("expected an object with an entry for every tensor"), "{error}");
+}
+
+/// A matrix with one row, or with several that is no weight.
+#[derive(Debug)]
+struct Table;
+impl<T: Element> Layer<T> for Table {
+    fn forward(&self, _: &mut Forward<'_, T>, x: Var) -> Var {
+        x
+    }
+}
+
+#[test]
+fn weights_have_two_dimensions_and_rows_have_one() {
+    let one_input = Mlp::new(1, &[7], 1, Parameterization::Geometric).build::<f32>(1).unwrap();
+    let table = Network::<f32>::builder(Features::Vector(3))
+        .own("own", |declare| {
+            declare.parameter("table", Role::Other, Mat::new(&[1.0; 6], 2, 3));
+            declare.parameter("row", Role::Other, Mat::new(&[1.0; 3], 1, 3));
+            Ok(Table)
+        })
+        .unwrap()
+        .build();
+    for (network, name, expected) in [
+        (&one_input, "output.weights", &[7, 1][..]),
+        (&one_input, "hidden1.radius", &[7]),
+        (&table, "own.table", &[2, 3]),
+        (&table, "own.row", &[3]),
+    ] {
+        let bytes = safetensors::to_bytes(network).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(file.tensor(name).unwrap().shape(), expected, "{name} of {:?}", file.names());
+    }
+    // One input: a single row of weights is a matrix all the same.
+    let one_row = Mlp::new(1, &[7], 1, Parameterization::Standard).build::<f32>(1).unwrap();
+    let bytes = safetensors::to_bytes(&one_row).unwrap();
+    assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("hidden1.weights").unwrap().shape(), [1, 7]);
+}
+
 /// Others' metadata and blanks have room; what would only cost memory has not.
 #[test]
 fn headers_are_bounded_by_what_the_network_needs() {
@@ -153,12 +223,13 @@ fn headers_are_bounded_by_what_the_network_needs() {
     let bytes = safetensors::to_bytes(&network).unwrap();
     let long = format!("{}{}", header(&bytes), " ".repeat(1 << 20));
     safetensors::from_bytes(&mut network, &with_header(&bytes, &long)).unwrap();
-    let longer = long + &" ".repeat(10_000);
+    // A mebibyte, and for every matrix 256 bytes and its name in characters of six bytes.
+    let most = network.parameters.entries().iter().map(|e| 256 + 6 * e.name.len()).sum::<usize>() + (1 << 20);
+    let at_most = format!("{long}{}", " ".repeat(most - long.len()));
+    safetensors::from_bytes(&mut network, &with_header(&bytes, &at_most)).unwrap();
+    let longer = at_most + " ";
     let error = safetensors::from_bytes(&mut network, &with_header(&bytes, &longer)).unwrap_err().to_string();
-    assert!(
-        error.starts_with("metadata: a header of 10") && error.contains(" bytes, expected at most 10"),
-        "{error}"
-    );
+    assert_eq!(error, format!("metadata: a header of {} bytes, expected at most {most}", most + 1));
     let dimensions = header(&bytes).replacen("[7]", &format!("[{}7]", "1,".repeat(1000)), 1);
     let error =
         safetensors::from_bytes(&mut network, &with_header(&bytes, &dimensions)).unwrap_err().to_string();

@@ -99,11 +99,15 @@ fn known_values() {
         [0.0, 0.5, -0.5, 1.0, 3.0, -3.0].map(|p| of(huber, p, 0.0)),
         [0.0, 0.125, 0.125, 0.5, 2.5, 2.5]
     );
+    // 2²/2 at the limit, and 2·(3 − 2/2) beyond it.
+    let wide = Loss::Huber { delta: 2.0 };
+    assert_eq!([1.0, 2.0, 3.0].map(|p| of(wide, p, 0.0)), [0.5, 2.0, 4.0]);
     let quantile = Loss::Quantile { level: 0.75 };
     assert_eq!([0.0, 2.0, -2.0].map(|p| of(quantile, p, 0.0)), [0.0, 0.5, 1.5]);
     assert_eq!(of(Loss::BinaryCrossEntropy, 0.0, 1.0), std::f64::consts::LN_2);
     assert_eq!(of(Loss::BinaryCrossEntropy, -1e4, 1.0), 1e4);
     assert_eq!(Metric::Loss(Loss::SoftmaxCrossEntropy).of(&[1e4, 0.0], &[1.0]), 1e4);
+    assert_eq!(Metric::Loss(Loss::SoftmaxCrossEntropy).of(&[0.0, 1e4], &[0.0]), 1e4);
     assert!(of(huber, f64::NAN, 0.0).is_nan() && of(quantile, f64::NAN, 0.0).is_nan());
 }
 
@@ -136,6 +140,7 @@ fn an_own_loss_works_in_both_precisions_and_a_file_keeps_its_name() {
     let text = serde_json::to_string(&loss).unwrap();
     assert_eq!(text, "{\"custom\":\"own\"}");
     let read: Loss = serde_json::from_str(&text).unwrap();
+    assert_eq!((read.to_string(), read.targets()), ("custom".to_owned(), Targets::Any));
     assert_eq!(read.check_settings(), Err(Error::Placeholder { what: "loss" }));
 }
 
@@ -189,4 +194,80 @@ fn settings_out_of_range_are_refused() {
     for wrong in [-0.5, 0.0, 1.0, 1.5, f64::NAN] {
         assert!(matches!(quantile(wrong), Err(Error::Setting { setting: "quantile level", .. })), "{wrong}");
     }
+}
+
+/// Absolute errors, with weights too.
+#[derive(Debug)]
+struct Weighted(&'static str);
+impl LossFunction for Weighted {
+    fn name(&self) -> &str {
+        self.0
+    }
+    fn targets(&self) -> Targets {
+        Targets::Probabilities
+    }
+    fn apply<T: Scalar>(&self, tape: &mut Tape<T>, prediction: Var, target: Var) -> Var {
+        Loss::MeanAbsoluteError.apply(tape, prediction, target)
+    }
+    fn apply_weighted<T: Scalar>(&self, tape: &mut Tape<T>, p: Var, t: Var, w: Var) -> Option<Var> {
+        Loss::MeanAbsoluteError.apply_weighted(tape, p, t, w)
+    }
+}
+
+#[test]
+fn an_own_loss_has_weights_targets_and_an_identity_of_its_own() {
+    let loss = Loss::Custom(&Weighted("a"));
+    let (predictions, targets, weights) = data(Loss::MeanAbsoluteError);
+    for weights in [None, Some(&weights[..])] {
+        let expected = on_tape(Loss::MeanAbsoluteError, &predictions, &targets, weights);
+        assert_eq!(on_tape(loss, &predictions, &targets, weights), expected);
+    }
+    assert_eq!(loss.targets(), Targets::Probabilities);
+    let mut tape = Tape::<f32>::new();
+    tape.begin(&[]);
+    let [p, t, w] = [1.0, 2.0, 3.0].map(|number| tape.input(&[number], 1, 1));
+    let weighted = loss.apply_weighted(&mut tape, p, t, w).unwrap();
+    assert_eq!(tape.value(weighted).data(), [3.0]);
+    assert!(Loss::Custom(&Own).apply_weighted(&mut tape, p, t, w).is_none());
+    // By name: what a file keeps of it.
+    assert_eq!(loss, Loss::Custom(&Weighted("a")));
+    assert_ne!(loss, Loss::Custom(&Weighted("b")));
+}
+
+/// Of one prediction against 0, weighted by 1, and what the operation is called.
+fn slope(loss: Loss, prediction: f64) -> (f64, &'static str) {
+    let mut tape = Tape::new();
+    tape.begin(&[prediction]);
+    let p = tape.parameter(0, 1, 1);
+    let (t, w) = (tape.input(&[0.0], 1, 1), tape.input(&[1.0], 1, 1));
+    let value = loss.apply_weighted(&mut tape, p, t, w).unwrap();
+    tape.backward(value);
+    (tape.parameter_gradients()[0], tape.operations().last().unwrap().name)
+}
+
+#[test]
+fn slopes_are_those_of_the_formulas_and_zero_at_zero() {
+    let (huber, quantile) = (Loss::Huber { delta: 2.0 }, Loss::Quantile { level: 0.75 });
+    assert_eq!([-3.0, -1.0, 0.0, 1.0, 3.0].map(|p| slope(huber, p).0), [-2.0, -1.0, 0.0, 1.0, 2.0]);
+    assert_eq!([-3.0, 0.0, 3.0].map(|p| slope(quantile, p).0), [-0.75, 0.0, 0.25]);
+    assert_eq!([-3.0, 0.0, 3.0].map(|p| slope(Loss::MeanAbsoluteError, p).0), [-1.0, 0.0, 1.0]);
+    assert!(slope(quantile, f64::NAN).0.is_nan());
+    for (loss, name) in [
+        (huber, "huber"),
+        (quantile, "quantile"),
+        (Loss::MeanAbsoluteError, "mean_absolute_error"),
+        (Loss::SoftmaxCrossEntropy, "weighted_softmax_cross_entropy"),
+    ] {
+        assert_eq!(slope(loss, 1.0).1, name);
+    }
+}
+
+#[test]
+#[should_panic(expected = "huber: 2×1 weights for predictions 3×1; expected one per row")]
+fn weights_that_do_not_fit_panic() {
+    let mut tape = Tape::<f64>::new();
+    tape.begin(&[]);
+    let p = tape.input(&[0.0; 3], 3, 1);
+    let w = tape.input(&[1.0; 2], 2, 1);
+    Loss::Huber { delta: 1.0 }.apply_weighted(&mut tape, p, p, w);
 }

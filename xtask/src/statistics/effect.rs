@@ -117,12 +117,26 @@ mod tests {
     #[test]
     fn positive_favours_the_subject() {
         let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}");
-        close(Scale::LogRatio.effect(1.0, std::f64::consts::E), 1.0);
+        close(Scale::LogRatio.effect(2.0, 2.0 * std::f64::consts::E), 1.0);
         close(Scale::Log2Ratio.effect(0.125, 1.0), 3.0);
         close(Scale::Difference.effect(0.9, 0.8), 0.1);
         close(Scale::Reduction.effect(-9.0, -5.0), 4.0);
         // Neither the ratio nor its inverse is a number of the type.
         close(Scale::Log2Ratio.effect(2f64.powi(-600), 2f64.powi(600)), 1200.0);
+    }
+
+    #[test]
+    fn scales_know_their_direction_and_unit() {
+        let all = [Scale::LogRatio, Scale::Log2Ratio, Scale::Difference, Scale::Reduction];
+        assert_eq!(all.map(Scale::larger_is_better), [false, false, true, false]);
+        assert_eq!(all.map(Scale::unit), ["ln ratio", "bits", "difference", "difference"]);
+    }
+
+    #[test]
+    fn shares_become_logarithms() {
+        let smallest = SmallestEffects { rmse: 0.25, epochs: 1.0, ..Default::default() };
+        assert!((smallest.rmse() - 1.25_f64.ln()).abs() < 1e-15);
+        assert!((smallest.epochs() - 2.0_f64.ln()).abs() < 1e-15);
     }
 
     #[test]

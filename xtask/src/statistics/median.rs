@@ -34,7 +34,7 @@ pub fn median_interval(effects: &[f64], alpha: f64) -> Interval {
     let (mut k, mut tail) = (0, 0.0);
     for (below, probability) in binomial(n).enumerate() {
         tail += probability;
-        if tail > alpha / 2.0 || below + 1 > n / 2 {
+        if tail > alpha / 2.0 {
             break;
         }
         k = below + 1;
@@ -77,7 +77,8 @@ mod tests {
     fn medians_by_hand() {
         let (inf, nan) = (f64::INFINITY, f64::NAN);
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[3.0, 1.0]), Some(2.0));
+        assert_eq!(median(&[2.0, 4.0]), Some(3.0));
+        assert_eq!((median(&[1.0, inf]), median(&[-inf, 1.0])), (Some(inf), Some(-inf)));
         assert_eq!(median(&[inf, 1.0, nan]), Some(1.0));
         assert_eq!(median(&[inf, inf, 1.0]), Some(inf));
         assert_eq!(median(&[inf, -inf]), Some(0.0));

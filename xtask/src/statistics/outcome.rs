@@ -202,14 +202,14 @@ pub(super) fn judge_widened(
     };
     let (outer, inner) = (of(alpha), of(2.0 * alpha));
     let (outcome, negligible) = decide(n, outer, inner, smallest);
-    let significant = n >= 2 && excludes_zero(outer);
+    let significant = excludes_zero(outer);
     let rank = signed_rank(effects);
     let by_rank = rank.filter(|rank| rank.p <= alpha);
     // The signed rank test knows of no dependence: it is set against the interval as it is without.
     let plain = if basis == Basis::Mean { outer.widened(widening.recip()) } else { outer };
     let disagree = match by_rank {
         Some(rank) => !excludes_zero(plain) || rank.favours() != (plain.low > 0.0),
-        None => n >= 2 && excludes_zero(plain) && rank.is_some(),
+        None => excludes_zero(plain) && rank.is_some(),
     };
     let p = (n >= FEWEST_SEEDS).then(|| match basis {
         Basis::Mean => p_of_mean(effects, widening, smallest),

@@ -158,6 +158,9 @@ mod tests {
         assert_eq!((found.between, found.heterogeneity), (0.0, 0.0));
         close(found.standard_error, 1.0 / 15.0);
         close(found.high - found.low, 2.0 * 4.302652729749462 / 15.0);
+        // scipy: t.ppf(.95, 2)
+        close(found.inner_high - found.estimate, 2.919985580353726 / 15.0);
+        close(found.estimate - found.inner_low, 2.919985580353726 / 15.0);
     }
 
     #[test]
@@ -169,7 +172,13 @@ mod tests {
         close(exact.estimate, 0.2);
         close(exact.standard_error, 0.1 / 3.0_f64.sqrt());
         let equal = pooled(&studies(&[(0.2, 0.0), (0.2, 0.0)]), ALPHA).unwrap();
-        assert_eq!((equal.low, equal.high, equal.outcome(0.05).0), (0.2, 0.2, Outcome::Supported));
+        assert_eq!((equal.low, equal.high, equal.outcome(0.05)), (0.2, 0.2, (Outcome::Supported, false)));
+        assert_eq!(equal.outcome(0.5), (Outcome::Equivalent, true));
+        let none = pooled(&studies(&[(-0.1, 0.2), (0.1, 0.2), (0.0, 0.2)]), ALPHA).unwrap();
+        assert_eq!(none.outcome(1.0), (Outcome::Equivalent, false));
+        // No spread at all beside the studies' own errors.
+        let same = pooled(&studies(&[(0.25, 0.5), (0.25, 0.5)]), ALPHA).unwrap();
+        assert_eq!((same.between, same.heterogeneity), (0.0, 0.0));
     }
 
     #[test]
@@ -179,5 +188,8 @@ mod tests {
         let study = Study::of(&judgement, ALPHA).unwrap();
         close(study.standard_error, 1.0 / 3.0_f64.sqrt());
         assert!(Study::of(&judge(&[f64::NAN; 3], 0.05, ALPHA, Population::Draws), ALPHA).is_none());
+        // The median is finite, its interval is not.
+        let diverged = judge(&[f64::INFINITY, 1.0, f64::NAN], 0.05, ALPHA, Population::Draws);
+        assert!(diverged.estimate == 1.0 && Study::of(&diverged, ALPHA).is_none());
     }
 }

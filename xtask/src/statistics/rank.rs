@@ -124,6 +124,35 @@ mod tests {
     }
 
     #[test]
+    fn more_than_half_of_the_ranks_favour() {
+        let favours = |effects: &[f64]| signed_rank(effects).unwrap().favours();
+        // Of 1 + 2 + 3 half is 3.
+        assert!(favours(&[1.0, -2.0, 3.0]) && favours(&[1.0, 2.0]));
+        assert!(!favours(&[1.0, 2.0, -3.0]) && !favours(&[-1.0, -2.0, 3.0]) && !favours(&[-1.0]));
+    }
+
+    // A rank with a random sign has the variance of its square, and a positive rank a quarter of it, also where ranks are
+    // means of several.
+    #[test]
+    fn the_normal_distribution_has_the_variance_of_the_ranks() {
+        use statrs::distribution::{ContinuousCDF, Normal};
+        // Sizes of which some come once, some several times.
+        let effects: Vec<f64> =
+            (0..130_i32).map(|k| f64::from((k * k % 71 + 1) * if k % 3 == 0 { -1 } else { 1 })).collect();
+        let rank = |x: f64| {
+            let below = effects.iter().filter(|y| y.abs() < x.abs()).count() as f64;
+            below + (effects.iter().filter(|y| y.abs() == x.abs()).count() as f64 + 1.0) / 2.0
+        };
+        let variance = effects.iter().map(|x| rank(*x).powi(2) / 4.0).sum::<f64>();
+        let centre = effects.iter().map(|x| rank(*x) / 2.0).sum::<f64>();
+        let positive: f64 = effects.iter().filter(|x| **x > 0.0).map(|x| rank(*x)).sum();
+        let z = (positive - centre) / variance.sqrt();
+        let found = signed_rank(&effects).unwrap();
+        assert_eq!((found.count, found.positive), (130, positive));
+        close(found.p, 2.0 * Normal::standard().cdf(-z.abs()));
+    }
+
+    #[test]
     fn the_normal_distribution_takes_over_without_a_step() {
         let effects = |n: usize| (1..=n).map(|k| if k % 3 == 0 { -(k as f64) } else { k as f64 });
         let exact = signed_rank(&effects(100).collect::<Vec<_>>()).unwrap();

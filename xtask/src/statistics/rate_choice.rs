@@ -200,6 +200,11 @@ mod tests {
             [seed(&[(0.1, 0.2, 0.0), (0.01, 0.5, 0.0)]), seed(&[(0.1, f64::NAN, 0.0), (0.01, 0.6, 0.0)])];
         assert_eq!(best_rate(&seeds, false), Some(0.01));
         assert_eq!(best_rate(&seeds[..1], false), Some(0.1));
+        // However many did not diverge.
+        let many = [seeds[0].clone(), seeds[0].clone(), seeds[1].clone()];
+        assert_eq!(best_rate(&many, false), Some(0.01));
+        // Of accuracies the largest.
+        assert_eq!(best_rate(&seeds[..1], true), Some(0.01));
         // Of equal ones the smaller.
         assert_eq!(best_rate([&seed(&[(0.3, 1.0, 0.0), (0.1, 1.0, 0.0)])], true), Some(0.1));
         // Not tried under every seed.
@@ -248,6 +253,17 @@ mod tests {
         let mut more = ours.clone();
         more.insert(99, seed(&[(0.01, 0.0, 0.0), (0.1, 0.0, 0.0)]));
         assert_eq!(judge_choice(Scale::Reduction, &more, &theirs, 5, 0.05, 0.05, Population::Draws).n, 6);
+    }
+
+    // All effects are 0, but without seed 0 or 2 seed 1 alone chooses for the other, and chooses another rate.
+    #[test]
+    fn effects_without_spread_are_not_widened() {
+        let like = |b: f64| seed(&[(0.01, 1.0, 1.0), (0.1, b, 2.0)]);
+        let subject = BTreeMap::from([(0, like(10.0)), (1, like(0.0)), (2, like(10.0))]);
+        let baseline: BTreeMap<u64, Vec<Tried>> = (0..3).map(|k| (k, seed(&[(0.01, 1.0, 1.0)]))).collect();
+        let population = Population::Initialisations;
+        let judgement = judge_choice(Scale::Reduction, &subject, &baseline, 3, 0.05, 0.05, population);
+        assert_eq!((judgement.widening, judgement.low, judgement.high), (1.0, 0.0, 0.0));
     }
 
     #[test]

@@ -148,6 +148,21 @@ mod tests {
         assert!(interval.contains(0.5) && !interval.contains(0.3) && !interval.contains(1.1));
     }
 
+    // Deviations −2, −1 and 3 from a mean whose square has no room for them.
+    #[test]
+    fn a_large_mean_costs_no_digits() {
+        let large = 2.0_f64.powi(51);
+        close(standard_deviation(&[large, large + 1.0, large + 5.0]).unwrap(), 7.0_f64.sqrt());
+    }
+
+    #[test]
+    fn what_is_undefined_is_not_shown() {
+        let shown = |values: &[f64], decimals| Summary::of(values).display(decimals);
+        assert_eq!(shown(&[1.0, 2.0, 3.0], 2), "2.00 ± 2.48");
+        assert_eq!(shown(&[1.0], 1), "1.0");
+        assert_eq!(shown(&[f64::NAN, 1.0], 1), "–");
+    }
+
     #[test]
     fn too_few_values_are_undefined() {
         assert_eq!(

@@ -69,6 +69,9 @@ mod tests {
         assert_eq!(plan(&[1.0]), Plan { seeds: 40, is_capped: true });
         assert_eq!(plan(&[1.0, f64::INFINITY, 2.0]), Plan { seeds: 40, is_capped: true });
         assert_eq!(super::plan(&[1.0, 2.0], 0.0, 0.05, 40), Plan { seeds: 40, is_capped: true });
+        // (4.303 / 0.5)² = 74.05
+        assert_eq!(super::plan(&[1.0, 2.0, 3.0], 0.5, 0.05, 75), Plan { seeds: 75, is_capped: false });
+        assert_eq!(super::plan(&[1.0, 2.0, 3.0], 0.5, 0.05, 74), Plan { seeds: 74, is_capped: true });
         // The cap never takes back what was run.
         assert_eq!(super::plan(&[1.0; 10], 0.5, 0.05, 5), Plan { seeds: 10, is_capped: false });
     }

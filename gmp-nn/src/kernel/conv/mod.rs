@@ -40,11 +40,7 @@ use winograd::Tiling;
 const ENOUGH_CHANNELS: usize = 16;
 
 fn suits_winograd(g: &Geometry) -> bool {
-    g.window.size == 3
-        && g.window.stride == 1
-        && g.top <= 2
-        && g.left <= 2
-        && g.input.channels.min(g.output.channels) >= ENOUGH_CHANNELS
+    g.window.size == 3 && g.window.stride == 1 && g.input.channels.min(g.output.channels) >= ENOUGH_CHANNELS
 }
 
 /// `y (+)= x ⋆ w`, finished by `finish`; the outputs are y and, where it is scaled, the unscaled y.

@@ -126,6 +126,23 @@ fn shifted_views_agree_with_the_definition() {
     }
 }
 
+/// As the table in `mod.rs` says.
+#[test]
+fn winograd_is_for_3x3_windows_of_stride_1_with_enough_channels() {
+    let images = |channels| Images { batch: 2, height: 9, width: 8, channels };
+    let suits = |channels, window, filters| {
+        suits_winograd(&Geometry::new(images(channels), window, filters).unwrap())
+    };
+    for padding in [Padding::Valid, Padding::Same, Padding::Symmetric(1), Padding::Symmetric(2)] {
+        let window = Window::new(3, 1, padding);
+        assert!(suits(16, window, 16) && suits(300, window, 17), "{padding:?}");
+        assert!(!suits(15, window, 16) && !suits(16, window, 15), "{padding:?}");
+    }
+    for (size, stride) in [(1, 1), (2, 1), (4, 1), (7, 1), (3, 2), (3, 3)] {
+        assert!(!suits(64, Window::new(size, stride, Padding::Same), 64), "{size}, {stride}");
+    }
+}
+
 #[test]
 fn winograd_agrees_with_the_definition() {
     let mut cases = 0;
@@ -136,6 +153,18 @@ fn winograd_agrees_with_the_definition() {
         cases += 1;
     }
     assert!(cases >= 20);
+}
+
+/// More tiles than a band of the weight gradient has, an odd number of them in a piece, and more channels than are summed
+/// before the result goes to memory, where there are many tiles.
+#[test]
+fn winograd_agrees_beyond_its_bands_and_panels() {
+    for (height, width, channels, filters) in [(32, 36, 17, 16), (12, 12, 300, 17), (12, 12, 17, 300)] {
+        let images = Images { batch: 2, height, width, channels };
+        let g = Geometry::new(images, Window::new(3, 1, Padding::Same), filters).unwrap();
+        compare::<f64>(&g, true, Some(0.75), 20.0);
+        compare::<f32>(&g, true, None, 20.0);
+    }
 }
 
 /// Root mean square and largest error in f32, in units of the results' own root mean square.

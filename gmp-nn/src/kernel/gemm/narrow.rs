@@ -34,7 +34,6 @@ impl<T: Scalar> Kernel for Narrow<'_, T> {
             c.fill(T::ZERO);
         }
         for j in 0..n {
-            let column = b.data[j * b.col_stride..].iter().step_by(b.row_stride);
             if a.col_stride == 1 && b.row_stride == 1 {
                 // Contiguous rows of a and columns of b: a dot product each.
                 let column = &b.data[j * b.col_stride..][..a.cols];
@@ -43,6 +42,7 @@ impl<T: Scalar> Kernel for Narrow<'_, T> {
                 }
             } else if a.row_stride == 1 && n == 1 {
                 // Contiguous columns of a are added up into the only column of c.
+                let column = b.data.iter().step_by(b.row_stride);
                 for (a, &b) in a.data.chunks(a.col_stride).zip(column).take(a.cols) {
                     for (c, &a) in c.iter_mut().zip(a) {
                         *c = a.mul_add(b, *c);

@@ -26,6 +26,8 @@ fn a_lead_agrees_with_scipy() {
     let against = judged(&LEAD.map(|x| -x));
     assert_eq!(against.outcome, Outcome::Contradicted);
     close(against.p.unwrap(), 0.0026508387210599197);
+    // numpy: mean(x) / std(x, ddof=1)
+    close(lead.standardized.unwrap(), 2.003805982762355);
     close(against.standardized.unwrap(), -lead.standardized.unwrap());
 }
 
@@ -34,6 +36,7 @@ fn a_lead_agrees_with_scipy() {
 fn equivalence_agrees_with_statsmodels() {
     let none = judged(&NONE);
     assert_eq!((none.outcome, none.negligible, none.significant), (Outcome::Equivalent, false, false));
+    assert!(!none.disagree, "neither the interval nor the ranks see an effect");
     close(none.p.unwrap(), 0.00015522123722915942);
     // Shifted by 0.02, it is significant, and negligible all the same.
     let small = judged(&NONE.map(|x| x + 0.02));
@@ -54,6 +57,9 @@ fn a_lead_that_is_not_measured_well_enough_is_inconclusive() {
     assert!(centre - reach(n) > 0.05 && centre - reach(n - 2) < 0.05);
     let near = judged(&LEAD.map(|x| x - 0.2024));
     assert_eq!(near.needed, Needed::TooNear);
+    // The most seeds that are named: (1.9602 · √(8/7) / 0.02095599)² = 9999.5.
+    let most: Vec<f64> = (0..8).map(|k| 0.07095599 + if k % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    assert_eq!(judged(&most).needed, Needed::Seeds(MOST_SEEDS));
 }
 
 #[test]
@@ -63,7 +69,11 @@ fn few_seeds_decide_nothing() {
     assert_eq!(judged(&[1.0]).outcome, Outcome::NotTested);
     let four = judged(&[1.0, 1.01, 0.99, 1.0]);
     assert_eq!((four.outcome, four.p, four.needed), (Outcome::Inconclusive, None, Needed::Seeds(5)));
+    // The interval excludes 0, which no four ranks can.
+    assert!(four.significant && four.disagree);
+    assert_eq!(judged(&[1.0, 2.0]).outcome, Outcome::Inconclusive);
     assert_eq!(judged(&[1.0; 5]).outcome, Outcome::Supported);
+    assert_eq!(judged(&[1.0; 5]).standardized, None);
     assert_eq!(judged(&[0.0; 5]).outcome, Outcome::Equivalent);
     assert_eq!(judged(&[0.0; 5]).p_rank, None);
 }
@@ -122,6 +132,75 @@ fn a_rank_test_that_disagrees_is_named() {
     effects.push(3.0);
     let judgement = judged(&effects);
     assert!(!judgement.significant && judgement.p_rank.unwrap() < 0.05 && judgement.disagree);
+}
+
+/// A wider interval is about the dependence of the effects, which the ranks know nothing of: they are compared with the
+/// interval as it was.
+#[test]
+fn a_wider_interval_does_not_disagree_with_the_ranks() {
+    let widened = judge_widened(&LEAD, 3.0, 0.05, ALPHA, Population::Initialisations);
+    assert!(!widened.significant && widened.p_rank.unwrap() < 0.05 && !widened.disagree);
+}
+
+#[test]
+fn an_interval_that_touches_a_limit_decides_nothing() {
+    let interval = |low, high| Interval { low, high };
+    for (low, high) in [(0.5, 1.0), (-1.0, -0.5), (-0.5, 0.0), (0.0, 0.5)] {
+        let touches = interval(low, high);
+        assert_eq!(decide(9, touches, touches, 0.5), (Outcome::Inconclusive, false), "{touches:?}");
+    }
+    for (low, high) in [(0.0, 0.25), (-0.25, 0.0)] {
+        let touches = interval(low, high);
+        assert_eq!(decide(9, touches, touches, 0.5), (Outcome::Equivalent, false), "{touches:?}");
+    }
+    assert_eq!(decide(9, interval(0.125, 0.25), interval(0.125, 0.25), 0.5), (Outcome::Equivalent, true));
+}
+
+/// `count` effects of 1, of 0 or exactly as large as the smallest that matters, and some of runs that diverged.
+fn diverged(count: usize, effect: f64, others: &[f64]) -> Judgement {
+    let mut effects = vec![effect; count];
+    effects.extend(others);
+    let judgement = judged(&effects);
+    // Everything is symmetric.
+    let mirrored = judged(&effects.iter().map(|x| -x).collect::<Vec<_>>());
+    if !others.iter().any(|x| x.is_nan()) {
+        assert_eq!((mirrored.p, mirrored.needed), (judgement.p, judgement.needed));
+    }
+    judgement
+}
+
+// Binomial probabilities of ten fair coins: 11/1024 for at least nine heads, 1023/1024 for at least one.
+#[test]
+fn p_values_of_medians_are_those_of_the_sign_test() {
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    close(diverged(9, 1.0, &[nan]).p.unwrap(), 22.0 / 1024.0);
+    close(diverged(9, 1.0, &[-inf]).p.unwrap(), 22.0 / 1024.0);
+    close(diverged(9, 0.0, &[nan]).p.unwrap(), 11.0 / 1024.0);
+    close(diverged(9, 0.0, &[inf]).p.unwrap(), 11.0 / 1024.0);
+    // An effect that is just as large as the smallest that matters is in no region.
+    assert_eq!(diverged(9, 0.05, &[inf]).p, Some(1.0));
+    close(diverged(9, 0.05, &[nan]).p.unwrap(), 1023.0 / 1024.0);
+}
+
+// scipy: t.ppf(.975, 10000) = 1.960201, t.ppf(.95, 10000) = 1.645006; (0.5 · 1.960201 / 0.25)² = 15.4,
+// (0.5 · 1.645006 / 0.25)² = 10.8
+#[test]
+fn seeds_that_would_decide_a_median() {
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    assert_eq!(diverged(6, 1.0, &[nan, -1.0]).needed, Needed::Seeds(16));
+    assert_eq!(diverged(6, 1.0, &[-inf, -1.0]).needed, Needed::Seeds(16));
+    assert_eq!(diverged(6, 0.0, &[nan; 2]).needed, Needed::Seeds(11));
+    assert_eq!(diverged(6, 0.0, &[inf; 2]).needed, Needed::Seeds(11));
+    // Half of the effects or less are in the region that has most: no number of seeds is enough.
+    assert_eq!(diverged(6, 0.05, &[inf; 2]).needed, Needed::TooNear);
+    assert_eq!(diverged(6, 0.05, &[nan; 2]).needed, Needed::TooNear);
+    assert_eq!(diverged(4, 1.0, &[nan; 4]).needed, Needed::TooNear);
+    // (0.9801 / 0.009801252)² = 9999.5: the most that are named.
+    assert_eq!(diverged(3745, 1.0, &vec![nan; 3601]).needed, Needed::Seeds(MOST_SEEDS));
+    // Only just more than half: (0.98 / 0.00495)² = 39185 seeds.
+    assert_eq!(diverged(51, 1.0, &[nan; 50]).needed, Needed::TooNear);
+    // Four seeds of one kind would be enough for the normal distribution, but five did not decide.
+    assert_eq!(diverged(4, nan, &[nan]).needed, Needed::Seeds(6));
 }
 
 #[test]
