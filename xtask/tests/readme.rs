@@ -1,0 +1,65 @@
+//! The README's tables of outcomes are those of the example results in `docs/example`.
+//!
+//! `README_UPDATE=1 cargo test -p xtask --test readme` writes them anew from `claims.json` there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xtask::claim::{Claim, markdown};
+use xtask::statistics::Outcome;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn example(profile: &str) -> Vec<Claim> {
+    let file = root().join("xtask/docs/example").join(profile).join("claims.json");
+    serde_json::from_slice(&fs::read(&file).unwrap()).unwrap()
+}
+
+/// `readme` with `table` in place of what stands between the two comments that name it.
+fn with_table(readme: &str, name: &str, table: &str) -> String {
+    let [start, end] = [format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->")];
+    let (before, rest) = readme.split_once(&start).unwrap_or_else(|| panic!("README.md has no {start}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README.md has no {end}"));
+    format!("{before}{start}\n{table}\n{end}{after}")
+}
+
+#[test]
+fn its_tables_are_those_of_the_example_results() {
+    let file = root().join("README.md");
+    let readme = fs::read_to_string(&file).unwrap();
+    let mut quick = example("quick");
+    quick.retain(|claim| claim.figure == "Table 1");
+    let wanted = with_table(&readme, "outcomes, full profile", &markdown::table(&example("full")));
+    let wanted = with_table(&wanted, "outcomes, quick profile", &markdown::table(&quick));
+    if std::env::var_os("README_UPDATE").is_some() {
+        fs::write(&file, &wanted).unwrap();
+    } else {
+        assert!(
+            readme == wanted,
+            "README_UPDATE=1 cargo test -p xtask --test readme writes these tables:\n{wanted}"
+        );
+    }
+}
+
+/// More seeds may decide what was open, but do not overturn what was decided.
+#[test]
+fn no_outcome_of_the_quick_profile_is_the_opposite_of_the_full_one() {
+    let full: BTreeMap<String, Outcome> =
+        example("full").into_iter().map(|claim| (claim.id, claim.outcome)).collect();
+    let mut compared = 0;
+    for claim in example("quick") {
+        let Some(&more) = full.get(&claim.id) else { continue };
+        let both = [claim.outcome, more];
+        assert!(
+            !(both.contains(&Outcome::Supported) && both.contains(&Outcome::Contradicted)),
+            "{}: {} with n = {}, {more} in the full profile",
+            claim.id,
+            claim.outcome,
+            claim.n
+        );
+        compared += usize::from(both.iter().all(|outcome| outcome.is_decided()));
+    }
+    assert!(compared > 100, "{compared} claims are decided in both");
+}
