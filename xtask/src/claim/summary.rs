@@ -70,11 +70,11 @@ pub(super) fn mathematics(claims: &[Claim]) -> Option<String> {
 fn listed(claims: &[&Claim], outcome: Outcome) -> String {
     // By question, then by data and protocol.
     /// The learning rates at which something was found on one data set.
-    struct OnData {
+    struct OnData<'a> {
         name: String,
-        rates: Vec<String>,
+        rates: Vec<&'a str>,
     }
-    let mut questions: Vec<(&str, String, Vec<OnData>)> = Vec::new();
+    let mut questions: Vec<(&str, String, Vec<OnData<'_>>)> = Vec::new();
     for claim in claims.iter().filter(|claim| claim.outcome == outcome) {
         let place = match questions.iter().position(|(id, ..)| *id == claim.question) {
             Some(place) => place,
@@ -88,15 +88,13 @@ fn listed(claims: &[&Claim], outcome: Outcome) -> String {
             "paper" => claim.dataset.clone(),
             protocol => format!("{} ({protocol})", claim.dataset),
         };
-        let at = at(&claim.rates);
         match data.iter_mut().find(|known| known.name == name) {
-            Some(known) => known.rates.push(at),
-            None => data.push(OnData { name, rates: vec![at] }),
+            Some(known) => known.rates.push(&claim.rates),
+            None => data.push(OnData { name, rates: vec![&claim.rates] }),
         }
     }
     let told = questions.into_iter().map(|(_, told, data)| {
-        let on: Vec<String> =
-            data.iter().map(|on| format!("on {} {}", on.name, on.rates.join(", "))).collect();
+        let on: Vec<String> = data.iter().map(|on| format!("on {} {}", on.name, at(&on.rates))).collect();
         format!("{told} {}", on.join(" and "))
     });
     told.collect::<Vec<_>>().join("; ")
@@ -128,12 +126,26 @@ fn told(claim: &Claim) -> String {
     format!("{first}{} ({})", letters.as_str(), claim.figure)
 }
 
-/// Learning rates as a sentence has them.
-fn at(rates: &str) -> String {
-    match rates {
-        "authors" => "at the authors' learning rates".to_owned(),
-        "own best" => "at each method's own best rate".to_owned(),
-        equal => equal.replace("equal", "with all at"),
+/// Learning rates as a sentence has them: `at the authors' learning rates and with all methods at 0.01 and 0.1`.
+fn at(rates: &[&str]) -> String {
+    let equal: Vec<&str> = rates.iter().filter_map(|rates| rates.strip_prefix("equal ")).collect();
+    let equal = (!equal.is_empty()).then(|| format!("with all methods at {}", enumerated(&equal)));
+    let is_there = |name: &str, words: &str| rates.contains(&name).then(|| words.to_owned());
+    let parts = [
+        is_there("authors", "at the authors' learning rates"),
+        equal,
+        is_there("own best", "at each method's own best rate"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    enumerated(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// `a, b and c`.
+fn enumerated(items: &[&str]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -166,18 +178,23 @@ mod tests {
         let claims = [
             claim(Outcome::Supported, "authors"),
             claim(Outcome::Supported, "equal 0.1"),
+            claim(Outcome::Supported, "equal 0.3"),
             claim(Outcome::Contradicted, "equal 0.01"),
             claim(Outcome::Inconclusive, "own best"),
         ];
         let said = sentences(&claims);
         assert_eq!(
             said[0],
-            "Holds against each baseline: GmP has the lowest test RMSE (Figure 2(d)–(g)) on levy at the authors' learning rates, \
-             with all at 0.1."
+            "Holds against each baseline: GmP has the lowest test RMSE (Figure 2(d)–(g)) on levy at the authors' learning rates \
+             and with all methods at 0.1 and 0.3."
         );
-        assert!(said[1].starts_with("Does not hold") && said[1].contains("with all at 0.01"), "{}", said[1]);
         assert!(
-            said[2].contains("3 are decided, 1 are open") && said[2].contains("1 comparison."),
+            said[1].starts_with("Does not hold") && said[1].contains("with all methods at 0.01"),
+            "{}",
+            said[1]
+        );
+        assert!(
+            said[2].contains("4 are decided, 1 are open") && said[2].contains("1 comparison."),
             "{}",
             said[2]
         );
