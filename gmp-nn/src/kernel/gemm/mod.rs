@@ -96,7 +96,7 @@ pub(crate) fn rows_at_a_time<T>(m: usize, k: usize, n: usize) -> usize {
 
 /// Whether `a·bᵀ` is faster with a transposed copy of b: where the kernel for small products then takes it.
 pub(crate) fn wants_transposed_copy(k: usize, n: usize) -> bool {
-    k > 1 && n > narrow::MAX_COLUMNS && tile::suits(usize::MAX >> 32, k, n)
+    k > 1 && n > narrow::MAX_COLUMNS && tile::suits(usize::MAX >> (usize::BITS / 2), k, n)
 }
 
 /// A scalar that `matrixmultiply` multiplies: `f32` and `f64`.
