@@ -196,7 +196,7 @@ mod tests {
         assert!((uniform / n - 0.5).abs() < 5.0 * (1.0 / 12.0 / n).sqrt());
     }
 
-    /// Every integer belongs to one result, but for 2⁶⁴ mod bound of them, which would make some more likely.
+    /// Every integer belongs to one result, except 2⁶⁴ mod bound of them, which would make some more likely.
     #[test]
     fn integers_below_a_bound_are_not_biased() {
         for bound in [1, 6, 100, 3 << 61, 5 << 60] {

@@ -40,6 +40,12 @@ pub fn write_atomic(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     flush_folder(file).map_err(io("flush the folder to disk"))
 }
 
+/// Writes the content where there is one; an error of either names the file.
+pub(crate) fn write_content(file: &Path, content: Result<Vec<u8>, Problem>) -> Result<(), CheckpointError> {
+    let written = content.and_then(|bytes| write_atomic(file, &bytes));
+    written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+}
+
 /// A new file in the folder; `random` characters of its name are random. What has the name already, a link or a pipe too,
 /// is neither opened nor followed.
 fn unfinished(folder: &Path, random: usize) -> io::Result<NamedTempFile> {

@@ -39,6 +39,7 @@ mod format;
 mod wire;
 
 pub use error::{CheckpointError, Problem};
+pub(crate) use file::write_content;
 pub use file::{Checkpoints, Every, Newest, remove_unfinished, write_atomic};
 
 pub(crate) use format::{read_numbers, write_numbers};
@@ -121,8 +122,7 @@ impl<T: Element> Checkpoint<T> {
     /// # Errors
     /// If the operating system refuses.
     pub fn write(&self, file: &Path) -> Result<(), CheckpointError> {
-        let written = self.to_bytes().and_then(|bytes| write_atomic(file, &bytes));
-        written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+        write_content(file, self.to_bytes())
     }
 
     /// Reads a file.

@@ -17,7 +17,7 @@
 mod graph;
 mod messages;
 
-use crate::checkpoint::{CheckpointError, Problem, write_atomic};
+use crate::checkpoint::{CheckpointError, Problem, write_content};
 use gmp_nn::{Element, Network, fold};
 use prost::Message;
 use std::path::Path;
@@ -31,8 +31,7 @@ const LARGEST: usize = i32::MAX as usize;
 /// If the network cannot be folded (layer normalization, a layer from outside), has an activation from outside or a number
 /// that is not finite in single precision, is larger than 2 GiB, or if the operating system refuses.
 pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), CheckpointError> {
-    let written = to_bytes(network).and_then(|bytes| write_atomic(file, &bytes));
-    written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+    write_content(file, to_bytes(network))
 }
 
 /// The content of the file that [`export`] writes.

@@ -25,7 +25,7 @@ mod file;
 mod layout;
 pub mod pytorch;
 
-use crate::checkpoint::{CheckpointError, Problem, write_atomic};
+use crate::checkpoint::{CheckpointError, Problem, write_content};
 use crate::io;
 use file::Opened;
 use gmp_nn::{Element, Network};
@@ -49,8 +49,7 @@ use std::path::Path;
 /// # Errors
 /// If the operating system refuses.
 pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), CheckpointError> {
-    let written = to_bytes(network).and_then(|bytes| write_atomic(file, &bytes));
-    written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+    write_content(file, to_bytes(network))
 }
 
 /// Reads all parameters and buffers of the network; single and double precision are converted to its own.

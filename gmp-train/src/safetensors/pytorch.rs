@@ -28,7 +28,7 @@
 use super::file::{self, Opened};
 use super::layout::{Layout, Order, Presence, Store, Tensor};
 use super::{description, of_file};
-use crate::checkpoint::{CheckpointError, Problem, write_atomic};
+use crate::checkpoint::{CheckpointError, Problem, write_content};
 use gmp_nn::layer::{Chain, NamedLayer};
 use gmp_nn::{Activation, Element, LayerView, Linear, Network};
 use std::collections::BTreeMap;
@@ -76,8 +76,7 @@ pub fn export<T: Element>(
     file: &Path,
     naming: Naming<'_>,
 ) -> Result<(), CheckpointError> {
-    let written = to_bytes(network, naming).and_then(|bytes| write_atomic(file, &bytes));
-    written.map_err(|problem| CheckpointError { file: file.to_owned(), problem })
+    write_content(file, to_bytes(network, naming))
 }
 
 /// Reads the `state_dict` of a PyTorch module into a network of the same layers; single and double precision are

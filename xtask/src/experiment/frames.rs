@@ -21,7 +21,7 @@ pub struct Frames {
     frames: Vec<Frame>,
 }
 
-/// Whether there is a frame after so many epochs: closely at first, later at every 1.19-fold, so that ten thousand epochs
+/// Whether there is a frame after this many epochs: closely at first, later at every 1.19-fold, so that ten thousand epochs
 /// make 48 frames, and runs of any length the same ones.
 #[must_use]
 pub fn is_framed(epochs: usize) -> bool {
@@ -88,7 +88,7 @@ pub struct Shallow<'a> {
 }
 
 impl<'a> Shallow<'a> {
-    /// None where the numbers are not those of a network with so many inputs.
+    /// None where the numbers are not those of a network with `inputs` inputs.
     #[must_use]
     pub fn of(frame: &'a Frame, inputs: usize) -> Option<Self> {
         let (constant, rest) = frame.network.0.split_last()?;

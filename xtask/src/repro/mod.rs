@@ -14,8 +14,7 @@ use crate::data::check_folder;
 use crate::experiment::{Context, Experiment, Prepared, REGISTRY, Study};
 use crate::method;
 use crate::report::html::{Block, Section};
-use crate::run::Run;
-use crate::run::execute::{Done, attempt, execute, say};
+use crate::run::execute::{attempt, say};
 use crate::run::lock::Lock;
 use crate::run::results::Results;
 use crate::run::stop::{Requests, STOPPED, Stop};
@@ -23,8 +22,10 @@ use crate::run::store::Store;
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
 use page::Page;
+use shard::Share;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -83,12 +84,12 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         let id = experiment.id();
         left.remove(0);
         let done = match (prepared, stores.get_mut(experiment.store())) {
-            (Prepared::Ready(study), Some(store)) => attempt(|| match command.shard {
-                Some(shard) => {
-                    let others = shard::of_others(shared, &command.out, experiment.store())?;
-                    shard::carry_out(shard, &others, id, context.threads, &*study, store, stop)
-                }
-                None => carry_out(command, &context, experiment, &*study, store, stop),
+            (Prepared::Ready(study), Some(store)) => attempt(|| {
+                let share = match command.shard {
+                    Some(job) => Share::of(job, shared, &command.out, experiment.store())?,
+                    None => Share::all(),
+                };
+                carry_out(command, &context, experiment, &*study, &share, store, stop)
             }),
             (Prepared::Skipped(mut section), _) => {
                 notes(&section).for_each(|why| say(&format!("{id}: {why}")));
@@ -182,47 +183,27 @@ fn carry_out(
     context: &Context,
     experiment: &dyn Experiment,
     study: &dyn Study,
+    share: &Share,
     store: &mut Store,
     stop: &Stop,
 ) -> Result<Ended> {
     let start = Instant::now();
     let (id, threads) = (experiment.id(), context.threads);
-    let mut stage = study.runs();
-    if stage.is_empty() && !experiment.methods().is_empty() {
+    if !experiment.methods().is_empty() && study.runs().is_empty() {
         let known = method::names(&experiment.methods());
         say(&format!("{id}: nothing to run: its methods are {known}"));
         return Ok(Ended::Nothing);
     }
-    let mut runs: Vec<Run> = Vec::new();
-    loop {
-        for line in store.check_curves(&stage) {
-            say(&format!("WARNING: {id}: {line}"));
-        }
-        let done = execute(
-            id,
-            &stage,
-            |run| study.cost(run),
-            |run| study.carry_out(run, stop),
-            |record| study.kept(record),
-            store,
-            study.at_a_time(threads),
-            stop,
-        )?;
-        if let Done::Stopped { done, left } = done {
-            say(&format!(
-                "stopped: {} runs of {id} are kept in {}, {left} are left; the same command goes on from there",
-                runs.len() + done,
-                command.out.display()
-            ));
-            return Ok(Ended::Stopped);
-        }
-        runs.append(&mut stage);
-        let results = Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), store);
-        stage = study.more(&results);
-        if stage.is_empty() {
-            break;
-        }
-        say(&format!("{id}: the results so far ask for {} runs more", stage.len()));
+    let runs = match share.carry_out(id, threads, study, store, &command.out, stop)? {
+        ControlFlow::Continue(runs) => runs,
+        ControlFlow::Break(ended) => return Ok(ended),
+    };
+    if command.shard.is_some() {
+        let all = runs.len();
+        say(&format!(
+            "{id}: all {all} runs are done; the command without --shard gathers them and writes the report"
+        ));
+        return Ok(Ended::Nothing);
     }
     if !runs.is_empty() {
         store.rewrite(&runs)?;

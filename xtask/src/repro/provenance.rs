@@ -6,7 +6,7 @@ use crate::report::html::Section;
 use crate::report::number::number;
 use crate::run::Record;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Completes what the experiment itself says of how its section was made.
@@ -40,8 +40,8 @@ pub(super) fn complete(
 }
 
 /// Where the figures of an experiment are written.
-pub(super) fn folder(command: &ReproCommand, experiment: &dyn Experiment) -> std::path::PathBuf {
-    Path::new(&command.out).join(experiment.id())
+pub(super) fn folder(command: &ReproCommand, experiment: &dyn Experiment) -> PathBuf {
+    command.out.join(experiment.id())
 }
 
 /// `96 runs: levy 48, levy-notebook 48`.

@@ -15,6 +15,7 @@ use crate::run::{Record, Run};
 use anyhow::{Context as _, Result};
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -74,11 +75,11 @@ pub(super) fn folders(out: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Copies into `store` the runs of other output folders, and of the jobs that shared them, that it does not have. Again is of
-/// no effect.
+/// Copies into `store` the runs of other output folders, and of the jobs that shared them, that it does not have. Repeating
+/// it changes nothing.
 ///
 /// # Errors
-/// Records that cannot be read or written. Curves that cannot be had are said, and made again.
+/// Records that cannot be read or written. A run whose curves cannot be had is left where it is, to be carried out again.
 pub(super) fn gather(store: &mut Store, experiment: &str, from: &[PathBuf]) -> Result<()> {
     for folder in from.iter().flat_map(|folder| std::iter::once(folder.clone()).chain(folders(folder))) {
         let gathered = store.gather(&folder, experiment)?;
@@ -97,7 +98,7 @@ pub(super) fn gather(store: &mut Store, experiment: &str, from: &[PathBuf]) -> R
 }
 
 /// What the others have done: the output folder itself, and the jobs that share it.
-pub(super) fn of_others(out: &Path, this: &Path, experiment: &str) -> Result<HashMap<Run, Record>> {
+fn of_others(out: &Path, this: &Path, experiment: &str) -> Result<HashMap<Run, Record>> {
     let mut found = HashMap::new();
     let others = std::iter::once(out.to_owned()).chain(folders(out)).filter(|folder| folder != this);
     for folder in others {
@@ -108,89 +109,102 @@ pub(super) fn of_others(out: &Path, this: &Path, experiment: &str) -> Result<Has
     Ok(found)
 }
 
-/// Carries out this job's share of the runs that nobody else has done, stage by stage as far as all runs of a stage are there.
-pub(super) fn carry_out(
-    shard: Shard,
-    others: &HashMap<Run, Record>,
-    id: &str,
-    threads: usize,
-    study: &dyn Study,
-    store: &mut Store,
-    stop: &Stop,
-) -> Result<Ended> {
-    let (mut stage, mut runs) = (study.runs(), Vec::new());
-    let mut mine = 0;
-    while !stage.is_empty() {
-        let share: Vec<Run> = shard
-            .of(&stage, |run| study.cost(run))
-            .into_iter()
-            .filter(|run| !others.contains_key(run))
-            .cloned()
-            .collect();
-        mine += share.len();
-        store.check_curves(&share).iter().for_each(|line| say(&format!("WARNING: {id}: {line}")));
-        let done = execute(
-            id,
-            &share,
-            |run| study.cost(run),
-            |run| study.carry_out(run, stop),
-            |record| study.kept(record),
-            store,
-            study.at_a_time(threads),
-            stop,
-        )?;
-        if let Done::Stopped { done, left } = done {
-            say(&format!(
-                "stopped: {done} runs of {id} are kept, {left} of job {shard} are left; the same command goes on from there"
-            ));
-            return Ok(Ended::Stopped);
-        }
-        let missing = stage.iter().filter(|run| find(run, store, others).is_none()).count();
-        if missing > 0 {
-            say(&format!(
-                "{id}: the {mine} runs of job {shard} are done; other jobs have {missing} of {} left",
-                stage.len()
-            ));
-            return Ok(Ended::Nothing);
-        }
-        runs.append(&mut stage);
-        let records = runs.iter().filter_map(|run| find(run, store, others)).collect();
-        stage = study.more(&Results::new(records, store));
-        if !stage.is_empty() {
+/// The part of a stage that one call carries out: all of it, or a job's share of what the others have not done.
+pub(super) struct Share {
+    job: Option<Shard>,
+    others: HashMap<Run, Record>,
+}
+
+impl Share {
+    /// Everything.
+    pub(super) fn all() -> Self {
+        Self { job: None, others: HashMap::new() }
+    }
+
+    /// That of a job, which works in `this`, a folder of the shared folder `out`.
+    ///
+    /// # Errors
+    /// Runs of another job that cannot be read.
+    pub(super) fn of(job: Shard, out: &Path, this: &Path, experiment: &str) -> Result<Self> {
+        Ok(Self { job: Some(job), others: of_others(out, this, experiment)? })
+    }
+
+    fn runs(&self, stage: &[Run], cost: impl Fn(&Run) -> f64) -> Vec<Run> {
+        let Some(job) = self.job else { return stage.to_vec() };
+        let share = job.of(stage, cost).into_iter();
+        share.filter(|run| !self.others.contains_key(run)).cloned().collect()
+    }
+
+    fn find<'a>(&'a self, run: &Run, store: &'a Store) -> Option<&'a Record> {
+        store.find(run).or_else(|| self.others.get(run))
+    }
+
+    /// Carries out the runs of a study, stage by stage as far as all runs of a stage are there, and returns all of them; or
+    /// how it ended before.
+    ///
+    /// # Errors
+    /// Runs that could not be carried out.
+    pub(super) fn carry_out(
+        &self,
+        id: &str,
+        threads: usize,
+        study: &dyn Study,
+        store: &mut Store,
+        out: &Path,
+        stop: &Stop,
+    ) -> Result<ControlFlow<Ended, Vec<Run>>> {
+        let (mut stage, mut runs) = (study.runs(), Vec::new());
+        let mut finished = 0;
+        loop {
+            let share = self.runs(&stage, |run| study.cost(run));
+            for line in store.check_curves(&share) {
+                say(&format!("WARNING: {id}: {line}"));
+            }
+            let done = execute(
+                id,
+                &share,
+                |run| study.cost(run),
+                |run| study.carry_out(run, stop),
+                |record| study.kept(record),
+                store,
+                study.at_a_time(threads),
+                stop,
+            )?;
+            if let Done::Stopped { done, left } = done {
+                say(&format!(
+                    "stopped: {} runs of {id} are kept in {}, {left} are left; the same command goes on from there",
+                    finished + done,
+                    out.display()
+                ));
+                return Ok(ControlFlow::Break(Ended::Stopped));
+            }
+            finished += share.len();
+            let missing = stage.iter().filter(|run| self.find(run, store).is_none()).count();
+            if let Some(job) = self.job
+                && missing > 0
+            {
+                say(&format!(
+                    "{id}: the {finished} runs of job {job} are done; other jobs have {missing} of {} left",
+                    stage.len()
+                ));
+                return Ok(ControlFlow::Break(Ended::Nothing));
+            }
+            runs.append(&mut stage);
+            let records = runs.iter().filter_map(|run| self.find(run, store)).collect();
+            stage = study.more(&Results::new(records, store));
+            if stage.is_empty() {
+                return Ok(ControlFlow::Continue(runs));
+            }
             say(&format!("{id}: the results so far ask for {} runs more", stage.len()));
         }
     }
-    say(&format!(
-        "{id}: all {} runs are done; the command without --shard gathers them and writes the report",
-        runs.len()
-    ));
-    Ok(Ended::Nothing)
-}
-
-fn find<'a>(run: &Run, store: &'a Store, others: &'a HashMap<Run, Record>) -> Option<&'a Record> {
-    store.find(run).or_else(|| others.get(run))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::method;
-    use crate::run::Protocol;
+    use crate::run::execute::tests::{record, runs as stage};
     use proptest::prelude::*;
-
-    fn stage(runs: u64) -> Vec<Run> {
-        let run = |seed| Run {
-            experiment: "test".to_owned(),
-            dataset: "none".to_owned(),
-            method: method::SP,
-            lr: 0.1,
-            protocol: Protocol::Paper,
-            seed,
-            epoch_limit: 1,
-            data: String::new(),
-        };
-        (0..runs).map(run).collect()
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
@@ -230,20 +244,7 @@ mod tests {
         }
         fn carry_out(&self, run: &Run, _: &Stop) -> crate::run::execute::Finished {
             self.carried_out.lock().unwrap().push(run.seed);
-            let record = Record {
-                run: run.clone(),
-                metric: "rmse".to_owned(),
-                value: Some(run.seed as f64 / 3.0),
-                validation: None,
-                epochs: 1,
-                end: "epochs".to_owned(),
-                seconds: 0.0,
-                movement: None,
-                measures: None,
-                accuracy: None,
-                origin: crate::run::Origin::here(),
-                curves: None,
-            };
+            let record = Record { value: Some(run.seed as f64 / 3.0), ..record(run) };
             Ok(Some((record, Some(crate::run::trace::Trace::default()))))
         }
         fn report(&self, _: &crate::experiment::Context, _: &Results<'_>) -> crate::report::html::Section {
@@ -264,8 +265,9 @@ mod tests {
                 let shard = Shard { number, of };
                 let folder = shard.folder(out.path());
                 let mut store = Store::open(&folder, "test").unwrap();
-                let others = of_others(out.path(), &folder, "test").unwrap();
-                carry_out(shard, &others, "test", 1, &study, &mut store, &Stop::default()).unwrap();
+                let share = Share::of(shard, out.path(), &folder, "test").unwrap();
+                let ended = share.carry_out("test", 1, &study, &mut store, &folder, &Stop::default());
+                prop_assert!(!matches!(ended.unwrap(), ControlFlow::Break(Ended::Stopped)));
             }
             // 0 + 1 + … + 6 thirds are 7.
             let mut seeds = study.carried_out.into_inner().unwrap();

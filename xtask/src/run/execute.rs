@@ -234,13 +234,14 @@ impl Progress {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::method;
     use crate::run::{Origin, Protocol};
     use std::cell::RefCell;
 
-    fn runs(count: u64) -> Vec<Run> {
+    /// Runs that differ in their seeds.
+    pub(crate) fn runs(count: u64) -> Vec<Run> {
         let run = |seed| Run {
             experiment: "test".to_owned(),
             dataset: "none".to_owned(),
@@ -254,7 +255,8 @@ mod tests {
         (0..count).map(run).collect()
     }
 
-    fn record(run: &Run) -> Record {
+    /// A finished one.
+    pub(crate) fn record(run: &Run) -> Record {
         Record {
             run: run.clone(),
             metric: "rmse".to_owned(),

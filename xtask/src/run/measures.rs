@@ -77,7 +77,7 @@ pub struct OverUnits {
 /// Three ways to sum a movement up over epochs, each as a log₂, so that differences are bits.
 ///
 /// Movements below 2⁻²⁰ count as 2⁻²⁰ ([`FLOOR`]): an epoch in which nothing moved has no logarithm, and movements that
-/// is not seen must not decide. All are NaN where there was no epoch with a finite movement.
+/// are not seen must not decide. All are NaN where there was no epoch with a finite movement.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct OverEpochs {
     /// log₂ of the mean over epochs: of the length of the path, which a few jumps may make up.
