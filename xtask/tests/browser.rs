@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The page of a run that needs no data, made once.
@@ -90,12 +91,25 @@ impl Browser {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         browser.devtools("Emulation.setDeviceMetricsOverride", metrics);
-        browser.command("url", &json!({ "url": page() }));
+        browser.navigate("url", &json!({ "url": page() }));
         Some(browser)
     }
 
     fn command(&self, command: &str, body: &Value) -> Value {
         post(&format!("{}/{command}", self.session), body)
+    }
+
+    /// Goes to a page and waits for it: on a busy machine the driver may answer while the page before is still there.
+    fn navigate(&self, command: &str, body: &Value) {
+        self.run("window.isBefore = true");
+        self.command(command, body);
+        let is_there =
+            || self.run("return !window.isBefore && document.readyState === 'complete'") == json!(true);
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_there() {
+            assert!(Instant::now() < end, "{command} {body}: the page does not come");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn devtools(&self, command: &str, parameters: Value) -> Value {
@@ -409,16 +423,16 @@ fn nothing_plays_by_itself_and_without_motion_nothing_plays_at_all() {
     let Some(browser) = Browser::open_on(page_of_runs, 1200, 900) else { return };
     let places = "return [...document.querySelectorAll('.scrub input')].map((input) => input.value)";
     let before = browser.run(places);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     assert_eq!(browser.run(places), before);
     browser.run("document.querySelector('.scrub button').click()");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     assert_ne!(browser.run(places), before);
     browser.run("document.querySelector('.scrub button').click()");
     browser.holds("document.querySelector('.scrub button').textContent === 'Play'");
     let still = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
     browser.devtools("Emulation.setEmulatedMedia", still);
-    browser.command("refresh", &json!({}));
+    browser.navigate("refresh", &json!({}));
     browser.holds(
         "document.querySelectorAll('.scrub input').length === 2 && !document.querySelector('.scrub button')",
     );
