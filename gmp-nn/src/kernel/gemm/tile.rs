@@ -1,7 +1,7 @@
 //! A register-tiled product for matrices that stay in cache, in safe code and without a heap buffer.
 //!
-//! Six rows by two vector registers of c (of 256 or, with AVX-512, 512 bits) are summed in registers over a chunk of the
-//! inner index; the width changes no sum. The six rows of a are gathered into a small array on the stack first, so that rows and columns of a cost the same.
+//! Six rows by two vector registers of c (of 256 or, in f32 with AVX-512, 512 bits) are summed in registers over a chunk
+//! of the inner index; the width changes no sum. The six rows of a are gathered into a small array on the stack first, so that rows and columns of a cost the same.
 
 use super::View;
 use gmp_autograd::MatMut;
@@ -24,10 +24,11 @@ const ROWS: usize = 6;
 const CHUNK: usize = 64;
 
 pub(super) fn gemm<T: Scalar>(a: View<'_, T>, b: View<'_, T>, c: MatMut<'_, T>, accumulate: bool) {
-    // The numbers of a register.
+    // The numbers of a register. In f64, 512 bits gain nothing: a step of 13→100→1 then takes 1.13 of the time on a Zen 4,
+    // and the same on an Emerald Rapids (rows of 100 numbers of 8 bytes put half of such registers across two cache lines).
     match (simd::arm(), size_of::<T>()) {
         (Arm::Avx512, 4) => dispatch(Tiles::<T, 16> { a, b, c, accumulate }),
-        (Arm::Avx512, _) | (_, 4) => dispatch(Tiles::<T, 8> { a, b, c, accumulate }),
+        (_, 4) => dispatch(Tiles::<T, 8> { a, b, c, accumulate }),
         _ => dispatch(Tiles::<T, 4> { a, b, c, accumulate }),
     }
 }
