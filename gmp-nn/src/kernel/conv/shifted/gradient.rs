@@ -6,10 +6,12 @@ use crate::kernel::gemm::Element;
 use crate::kernel::parallel::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
-use rayon::prelude::*;
 
 /// Pixels whose gradients are laid out before their products are taken.
 const BAND: usize = 1024;
+/// Bytes of laid out gradients that several threads make at once: with one band in hand they would wait for each other
+/// more often than work.
+const BYTES: usize = 8 << 20;
 /// Pixels that are summed before the result goes back to memory: both operands stay in the first-level cache.
 const CHUNK: usize = 256;
 
@@ -42,38 +44,58 @@ fn weight_gradient_lines<T: Element, const L: usize>(
         dw.fill(T::ZERO);
     }
     let blocks = filters.div_ceil(L);
-    // A row of the window is a contiguous part of the weights, whose gradient is split further.
+    let threads = threads(g.multiplications(), parallel::MULTIPLICATIONS);
+    // A row of the window is a contiguous part of the weights, whose gradient is split further: by lines, or by less
+    // where that leaves threads without work.
     let run = g.window.size * g.input.channels;
-    let units_a_run = run.div_ceil(L);
+    let mut rows = L;
+    while rows > 4 && g.window.size * run.div_ceil(rows) < threads {
+        rows /= 2;
+    }
+    let units_a_run = run.div_ceil(rows);
     let units = g.window.size * units_a_run;
-    let offset = |unit: usize| (unit / units_a_run * run + unit % units_a_run * L) * filters;
-    let parts = threads(g.multiplications(), parallel::MULTIPLICATIONS).min(units).max(1);
-    let band = BAND.min(pixels);
-    let area = work_area(scratch, (blocks + parts) * band * L);
-    let (gradients, inputs) = area.split_at_mut(blocks * band * L);
-    for first in (0..pixels).step_by(BAND) {
-        let band = band.min(pixels - first);
-        let dy = &dy[first * filters..][..band * filters];
-        let lay_out = |(block, lines): (usize, &mut [T])| {
-            for (line, dy) in lines.as_chunks_mut::<L>().0.iter_mut().zip(dy.chunks_exact(filters)) {
-                *line = load(&dy[block * L..]);
-            }
-        };
-        let gradients = &mut gradients[..blocks * band * L];
-        if parts > 1 {
-            gradients.par_chunks_mut(band * L).enumerate().for_each(lay_out);
-        } else {
-            gradients.chunks_mut(band * L).enumerate().for_each(lay_out);
-        }
-        let gradients = gradients.as_chunks::<L>().0;
-        let fresh = first == 0 && !accumulate;
+    let offset = |unit: usize| (unit / units_a_run * run + unit % units_a_run * rows) * filters;
+    let parts = threads.min(units).max(1);
+    let (band, bands) = (BAND.min(pixels), pixels.div_ceil(BAND));
+    let column = band * L;
+    let bands_at_once =
+        if threads > 2 { (BYTES / (blocks * column * size_of::<T>())).clamp(1, bands.max(1)) } else { 1 };
+    let area = work_area(scratch, (bands_at_once * blocks + parts) * column);
+    let (gradients, inputs) = area.split_at_mut(bands_at_once * blocks * column);
+    for first in (0..bands).step_by(bands_at_once) {
+        let at_once = bands_at_once.min(bands - first);
+        let pixels = |i: usize| (first + i) * BAND..pixels.min((first + i + 1) * BAND);
+        let gradients = &mut gradients[..at_once * blocks * column];
+        share(
+            0..at_once * blocks,
+            threads,
+            [&mut *gradients],
+            &mut [],
+            &|i| i * column,
+            &|range, [lines], _| {
+                for (i, lines) in range.zip(lines.chunks_exact_mut(column)) {
+                    let (block, pixels) = (i % blocks, pixels(i / blocks));
+                    let dy = &dy[pixels.start * filters..pixels.end * filters];
+                    for (line, dy) in lines.as_chunks_mut::<L>().0.iter_mut().zip(dy.chunks_exact(filters)) {
+                        *line = load(&dy[block * L..]);
+                    }
+                }
+            },
+        );
+        let gradients = &*gradients;
         share(0..units, parts, [&mut *dw], inputs, &offset, &|units, [dw], inputs| {
             let inputs = &mut inputs.as_chunks_mut::<L>().0[..band];
             let origin = offset(units.start);
             for unit in units {
-                let (row, at) = (unit / units_a_run, unit % units_a_run * L);
-                let dw = &mut dw[offset(unit) - origin..][..L.min(run - at) * filters];
-                dispatch(Multiply { g, x, first, row, at, inputs: &mut *inputs, gradients, dw, fresh });
+                let (row, at) = (unit / units_a_run, unit % units_a_run * rows);
+                let dw = &mut dw[offset(unit) - origin..][..rows.min(run - at) * filters];
+                for (i, gradients) in gradients.chunks_exact(blocks * column).enumerate() {
+                    let (pixels, fresh) = (pixels(i), first + i == 0 && !accumulate);
+                    let gradients = gradients.as_chunks::<L>().0;
+                    let inputs = &mut inputs[..pixels.len()];
+                    let first = pixels.start;
+                    dispatch(Multiply { g, x, first, row, at, inputs, gradients, band, dw: &mut *dw, fresh });
+                }
             }
         });
     }
@@ -93,6 +115,8 @@ struct Multiply<'a, T, const L: usize> {
     inputs: &'a mut [[T; L]],
     /// `[block of filters][pixel]` lines.
     gradients: &'a [[T; L]],
+    /// Lines from one block of filters to the next.
+    band: usize,
     dw: &'a mut [T],
     fresh: bool,
 }
@@ -101,13 +125,13 @@ impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
     #[inline(always)]
     fn run(mut self) {
         self.gather();
-        let (filters, band) = (self.g.output.channels, self.inputs.len());
-        let chunk = band.div_ceil(band.div_ceil(CHUNK));
-        for pixel in (0..band).step_by(chunk) {
-            let chunk = chunk.min(band - pixel);
+        let (filters, pixels) = (self.g.output.channels, self.inputs.len());
+        let chunk = pixels.div_ceil(pixels.div_ceil(CHUNK));
+        for pixel in (0..pixels).step_by(chunk) {
+            let chunk = chunk.min(pixels - pixel);
             let inputs = self.inputs[pixel..][..chunk].as_flattened();
             for block in 0..filters.div_ceil(L) {
-                let gradients = &self.gradients[block * band + pixel..][..chunk];
+                let gradients = &self.gradients[block * self.band + pixel..][..chunk];
                 let lanes = L.min(filters - block * L);
                 in_tiles!(self.dw.len() / filters, |start, R| {
                     let mut sums = [[T::ZERO; L]; R];

@@ -13,16 +13,13 @@ use crate::kernel::gemm::Element;
 use crate::kernel::parallel::{self, share, threads};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Tiles that a panel of weights is made for.
 const BAND: usize = 64;
-/// Tiles that one thread transforms at a time.
-const PIECE: usize = 16;
 /// Channels of a panel.
 const DEPTH: usize = 64;
-/// Blocks of filters that make a task: the channels' numbers are read once for all of them.
+/// Blocks of filters that make a task, at most: the channels' numbers are read once for all of them.
 const BLOCKS: usize = 4;
 
 /// As `super::correlate`.
@@ -36,45 +33,30 @@ pub(super) fn correlate<T: Element, const L: usize>(
     scratch: &mut Vec<T>,
 ) {
     let (channel_blocks, filter_blocks) = (tiling.channels.div_ceil(L), tiling.filters.div_ceil(L));
-    let strips_a_piece = (PIECE / tiling.strip()).max(1);
-    let v = Layout { blocks: channel_blocks, tiles: strips_a_piece * tiling.strip() };
-    let pieces = (BAND / v.tiles).max(1).min(tiling.strips().div_ceil(strips_a_piece)).max(1);
+    let strips_a_band = (BAND / tiling.strip()).max(1).min(tiling.strips()).max(1);
+    let v = Layout::by_block(channel_blocks, strips_a_band * tiling.strip());
     // The products of a block of filters are contiguous: tasks split them.
-    let m = Layout { blocks: 1, tiles: pieces * v.tiles };
-    let (piece, block, panels) = (v.lines() * L, m.lines() * L, POINTS * (DEPTH + 1) * L);
-    let parts = threads(tiling.multiplications(), parallel::MULTIPLICATIONS)
-        .min(filter_blocks.div_ceil(BLOCKS))
-        .max(1);
-    let area = work_area(scratch, pieces * piece + filter_blocks * block + parts * panels);
-    let (band, area) = area.split_at_mut(pieces * piece);
+    let m = Layout::by_block(1, v.tiles);
+    let threads = threads(tiling.multiplications(), parallel::MULTIPLICATIONS);
+    let blocks = BLOCKS.min(filter_blocks.div_ceil(threads)).max(1);
+    let tasks = filter_blocks.div_ceil(blocks);
+    let parts = threads.min(tasks).max(1);
+    let (column, block, panels) = (v.block * L, m.lines() * L, POINTS * (DEPTH + 1) * L);
+    let area = work_area(scratch, v.lines() * L + filter_blocks * block + parts * panels);
+    let (band, area) = area.split_at_mut(v.lines() * L);
     let (products, panels) = area.split_at_mut(filter_blocks * block);
-    let strips_a_band = pieces * strips_a_piece;
     for first in (0..tiling.strips()).step_by(strips_a_band) {
         let last = tiling.strips().min(first + strips_a_band);
-        let transform = |(i, area): (usize, &mut [T])| {
-            let start = first + i * strips_a_piece;
-            dispatch(Transform::<T, L> {
-                tiling,
-                x,
-                strips: start..last.min(start + strips_a_piece),
-                v,
-                area,
-            });
-        };
-        let band = &mut band[..(last - first).div_ceil(strips_a_piece) * piece];
-        if parts > 1 {
-            band.par_chunks_mut(piece).enumerate().for_each(transform);
-        } else {
-            band.chunks_mut(piece).enumerate().for_each(transform);
-        }
+        share(0..channel_blocks, parts, [&mut *band], &mut [], &|i| i * column, &|blocks, [area], _| {
+            dispatch(Transform::<T, L> { tiling, x, strips: first..last, blocks, v, area });
+        });
         let band = &*band;
         let tiles = (last - first) * tiling.strip();
-        let task = |task: usize| (task * BLOCKS).min(filter_blocks);
-        let tasks = filter_blocks.div_ceil(BLOCKS);
+        let task = |task: usize| (task * blocks).min(filter_blocks);
         share(0..tasks, parts, [&mut *products], panels, &|i| task(i) * block, &|tasks, [products], u| {
             let u = &mut u.as_chunks_mut::<L>().0[..POINTS * (DEPTH + 1)];
             let products = &mut products[..(task(tasks.end) - task(tasks.start)) * block];
-            for (i, products) in tasks.zip(products.chunks_mut(BLOCKS * block)) {
+            for (i, products) in tasks.zip(products.chunks_mut(blocks * block)) {
                 let first = task(i);
                 dispatch(Multiply { tiling, w, turned, band, tiles, v, m, first, u, products });
             }
@@ -91,11 +73,12 @@ pub(super) fn correlate<T: Element, const L: usize>(
     }
 }
 
-/// Takes the inputs of a piece to the points.
+/// Takes some blocks of channels of a band to the points.
 struct Transform<'a, T, const L: usize> {
     tiling: &'a Tiling,
     x: &'a [T],
     strips: Range<usize>,
+    blocks: Range<usize>,
     v: Layout,
     area: &'a mut [T],
 }
@@ -105,7 +88,7 @@ impl<T: Scalar, const L: usize> Kernel for Transform<'_, T, L> {
     fn run(self) {
         let mut v = Lines { layout: self.v, lines: self.area.as_chunks_mut::<L>().0 };
         for (s, strip) in self.strips.enumerate() {
-            self.tiling.transform_input(self.x, strip, &mut v, s * self.tiling.strip());
+            self.tiling.transform_input(self.x, strip, &self.blocks, &mut v, s * self.tiling.strip());
         }
     }
 }
@@ -141,18 +124,15 @@ impl<T: Scalar, const L: usize> Kernel for Multiply<'_, T, L> {
                 let u = &mut self.u[..POINTS * panel];
                 Pack { tiling, w, turned, first: start, block: self.first + i, u: &mut *u }.run();
                 for (point, u) in u.chunks_exact(panel).enumerate() {
-                    for (i, piece) in self.band.chunks(v.lines() * L).enumerate() {
-                        let tiles = v.tiles.min(self.tiles - i * v.tiles);
-                        let a = &piece[v.start(point, start / L) * L..];
-                        let out = &mut products[m.start(point, 0) + i * v.tiles..][..tiles];
-                        in_tiles!(tiles, |tile, R| {
-                            let sums = out[tile..].first_chunk_mut::<R>().expect("R tiles are left");
-                            if start == 0 {
-                                *sums = [[T::ZERO; L]; R];
-                            }
-                            rows(a, tile * L, L, Runs { count, distance, len }, u, sums);
-                        });
-                    }
+                    let a = &self.band[v.start(point, start / L) * L..];
+                    let out = &mut products[m.start(point, 0)..][..self.tiles];
+                    in_tiles!(self.tiles, |tile, R| {
+                        let sums = out[tile..].first_chunk_mut::<R>().expect("R tiles are left");
+                        if start == 0 {
+                            *sums = [[T::ZERO; L]; R];
+                        }
+                        rows(a, tile * L, L, Runs { count, distance, len }, u, sums);
+                    });
                 }
             }
         }

@@ -43,10 +43,10 @@ fn correlate_lines<T: Element, const L: usize>(
     scratch: &mut Vec<T>,
 ) {
     let (channel_blocks, filter_blocks) = (tiling.channels.div_ceil(L), tiling.filters.div_ceil(L));
-    // The numbers of a point and a block of filters; odd in lines, as in `Layout::point`.
+    // The numbers of a point and a block of filters; odd in lines, as `Layout::point`.
     let panel = (channel_blocks * L + 1) * L;
     let tiles = tiling.strip() * tiling.strips_a_piece();
-    let (v, m) = (Layout { blocks: channel_blocks, tiles }, Layout { blocks: filter_blocks, tiles });
+    let (v, m) = (Layout::by_point(channel_blocks, tiles), Layout::by_point(filter_blocks, tiles));
     let parts = threads(tiling.multiplications(), parallel::MULTIPLICATIONS).min(tiling.strips()).max(1);
     let weights = filter_blocks * POINTS * panel;
     let area = work_area(scratch, weights + parts * (v.lines() + m.lines()) * L);
@@ -152,7 +152,7 @@ impl<T: Scalar, const L: usize> Kernel for Part<'_, T, L> {
         for start in self.strips.clone().step_by(piece) {
             let strips = start..self.strips.end.min(start + piece);
             for (s, index) in strips.clone().enumerate() {
-                self.tiling.transform_input(self.x, index, &mut v, s * strip);
+                self.tiling.transform_input(self.x, index, &(0..self.v.blocks), &mut v, s * strip);
             }
             products(&v, self.u, &mut m, strips.len() * strip);
             for (s, index) in strips.enumerate() {

@@ -2,7 +2,7 @@
 //!
 //! A tile of 4×4 outputs needs 6×6 inputs. Both are taken to 36 points, where the convolution is a product
 //! of (tiles × channels) and (channels × filters) matrices. All transformed numbers lie in *lines* of L
-//! neighbouring channels (64 bytes), `[point][channel block][tile]`, so that the products read and write
+//! neighbouring channels (64 bytes), so that the products read and write
 //! contiguous memory and nothing is packed twice. The work goes in *pieces* of some tens of tiles, whose
 //! transformed numbers stay in the second- and third-level caches.
 //!
@@ -23,6 +23,7 @@ pub(super) use gradient::weight_gradient;
 use super::Geometry;
 use super::kernel::{Runs, load};
 use gmp_math::Scalar;
+use std::ops::Range;
 use transform::{Half, IN, OUT, POINTS};
 
 /// Sizes of one pass.
@@ -101,12 +102,13 @@ impl Tiling {
         self.strips() * self.strip() * POINTS * self.channels * self.filters
     }
 
-    /// Takes the 6×6 pixels under every tile of a strip to the points.
+    /// Takes some blocks of channels of the 6×6 pixels under every tile of a strip to the points: v has those blocks.
     #[inline(always)]
     fn transform_input<T: Scalar, const L: usize>(
         &self,
         x: &[T],
         strip: usize,
+        blocks: &Range<usize>,
         v: &mut Lines<'_, T, L>,
         at: usize,
     ) {
@@ -123,16 +125,17 @@ impl Tiling {
                     }
                 }
             }
-            transform_pixels(x, self.channels, &pixels, transform::input, v, at + t);
+            transform_pixels(x, self.channels, &pixels, blocks, transform::input, v, at + t);
         }
     }
 
-    /// Takes the gradients of the 4×4 outputs of every tile of a strip to the points.
+    /// The same for the gradients of the 4×4 outputs of every tile of a strip, and blocks of filters.
     #[inline(always)]
     fn transform_gradient<T: Scalar, const L: usize>(
         &self,
         dy: &[T],
         strip: usize,
+        blocks: &Range<usize>,
         z: &mut Lines<'_, T, L>,
         at: usize,
     ) {
@@ -148,24 +151,26 @@ impl Tiling {
                     }
                 }
             }
-            transform_pixels(dy, self.filters, &pixels, transform::gradient, z, at + t);
+            transform_pixels(dy, self.filters, &pixels, blocks, transform::gradient, z, at + t);
         }
     }
 }
 
-/// Takes all channels of a tile's pixels to the points. `pixels` says where they begin; nowhere is zero.
+/// Takes some blocks of channels of a tile's pixels to the points. `pixels` says where they begin; nowhere is zero.
 #[inline(always)]
 fn transform_pixels<T: Scalar, const L: usize, const I: usize>(
     x: &[T],
     channels: usize,
     pixels: &[[Option<usize>; I]; I],
+    blocks: &Range<usize>,
     f: impl Fn([T; I]) -> [T; IN],
     points: &mut Lines<'_, T, L>,
     tile: usize,
 ) {
     let zero = [T::ZERO; L];
     let mut half = transform::half();
-    for block in 0..channels / L {
+    let whole = blocks.end.min(channels / L);
+    for block in blocks.start..whole {
         let mut lines = [[&zero; I]; I];
         for i in 0..I {
             for j in 0..I {
@@ -176,10 +181,10 @@ fn transform_pixels<T: Scalar, const L: usize, const I: usize>(
             }
         }
         transform::columns(&lines, &mut half, &f);
-        points.put(block, tile, &half, &f);
+        points.put(block - blocks.start, tile, &half, &f);
     }
-    let (block, rest) = (channels / L, channels % L);
-    if rest > 0 {
+    if whole < blocks.end {
+        let (block, rest) = (channels / L, channels % L);
         let mut padded = [[zero; I]; I];
         for i in 0..I {
             for j in 0..I {
@@ -189,42 +194,50 @@ fn transform_pixels<T: Scalar, const L: usize, const I: usize>(
             }
         }
         transform::columns(&padded.each_ref().map(|row| row.each_ref()), &mut half, &f);
-        points.put(block, tile, &half, &f);
+        points.put(block - blocks.start, tile, &half, &f);
     }
 }
 
-/// Sizes of a piece's transformed numbers: `[point][block][tile]` lines.
+/// Where the lines of transformed numbers lie.
 #[derive(Clone, Copy)]
 struct Layout {
     blocks: usize,
     tiles: usize,
+    /// Lines from one point to the next: odd, so that the 36 lines of a tile fall into 36 sets of the cache.
+    point: usize,
+    /// Lines from one block to the next.
+    block: usize,
 }
 impl Layout {
-    /// Lines from one point to the next: odd, so that the 36 lines of a tile fall into 36 sets of the cache.
-    fn point(self) -> usize {
-        (self.blocks * self.tiles) | 1
+    /// `[point][block][tile]` lines.
+    fn by_point(blocks: usize, tiles: usize) -> Self {
+        Self { blocks, tiles, point: (blocks * tiles) | 1, block: tiles }
+    }
+    /// `[block][point][tile]` lines, for blocks that belong to different threads.
+    fn by_block(blocks: usize, tiles: usize) -> Self {
+        Self { blocks, tiles, point: tiles | 1, block: POINTS * (tiles | 1) }
     }
     fn lines(self) -> usize {
-        POINTS * self.point()
+        (POINTS * self.point).max(self.blocks * self.block)
     }
     fn start(self, point: usize, block: usize) -> usize {
-        point * self.point() + block * self.tiles
+        point * self.point + block * self.block
     }
     /// The lines of all points, for a block of channels of a tile.
     #[inline(always)]
     fn get<T, const L: usize>(self, lines: &[[T; L]], block: usize, tile: usize) -> [[&[T; L]; IN]; IN] {
-        let lines = &lines[block * self.tiles + tile..];
+        let lines = &lines[self.start(0, block) + tile..];
         let mut points = [[&lines[0]; IN]; IN];
         for i in 0..IN {
             for j in 0..IN {
-                points[i][j] = &lines[(i * IN + j) * self.point()];
+                points[i][j] = &lines[(i * IN + j) * self.point];
             }
         }
         points
     }
     /// Where the numbers of a tile's channels lie, seen from its first.
     fn runs(self, lanes: usize) -> Runs {
-        Runs { count: self.blocks, distance: self.tiles * lanes, len: lanes }
+        Runs { count: self.blocks, distance: self.block * lanes, len: lanes }
     }
 }
 
@@ -242,8 +255,8 @@ impl<T: Scalar, const L: usize> Lines<'_, T, L> {
         half: &Half<T, L>,
         f: impl Fn([T; I]) -> [T; IN],
     ) {
-        let distance = self.layout.point();
-        let lines = &mut self.lines[block * self.layout.tiles + tile..];
+        let distance = self.layout.point;
+        let lines = &mut self.lines[self.layout.start(0, block) + tile..];
         for o in 0..IN {
             let row = transform::row(half, o, &f);
             for p in 0..IN {
