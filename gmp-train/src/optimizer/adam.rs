@@ -1,6 +1,6 @@
 //! Adam.
 
-use super::{Optimizer, OptimizerState};
+use super::{Optimizer, OptimizerState, elementwise};
 use crate::Error;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
@@ -101,15 +101,11 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         assert_eq!(parameters.len(), self.first.len(), "Adam: the parameters of the step before");
         self.steps = self.steps.saturating_add(1);
         let correction = (1.0 - self.beta2.powi(self.steps)).sqrt() / (1.0 - self.beta1.powi(self.steps));
-        dispatch(Step {
-            parameters,
-            gradients,
-            first: &mut self.first,
-            second: &mut self.second,
-            beta1: T::from_f64(self.beta1),
-            beta2: T::from_f64(self.beta2),
-            epsilon: T::from_f64(self.epsilon),
-            rate: T::from_f64(learning_rate * correction),
+        let (beta1, beta2) = (T::from_f64(self.beta1), T::from_f64(self.beta2));
+        let (epsilon, rate) = (T::from_f64(self.epsilon), T::from_f64(learning_rate * correction));
+        let state = [&mut self.first[..], &mut self.second];
+        elementwise::step(parameters, gradients, state, &|parameters, gradients, [first, second]| {
+            dispatch(Step { parameters, gradients, first, second, beta1, beta2, epsilon, rate });
         });
     }
 

@@ -1,6 +1,6 @@
 //! Adam with decoupled weight decay.
 
-use super::{Adam, Optimizer, OptimizerState};
+use super::{Adam, Optimizer, OptimizerState, elementwise};
 use crate::Error;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
@@ -78,11 +78,16 @@ fn check(weight_decay: f64) -> Result<(), String> {
 
 impl<T: Scalar> Optimizer<T> for AdamW<T> {
     fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
+        assert_eq!(parameters.values().len(), gradients.len(), "AdamW: as many gradients as parameters");
         let keep = T::from_f64(1.0 - learning_rate * self.weight_decay);
         for i in 0..parameters.entries().len() {
             let Entry { role, slot, .. } = parameters.entries()[i];
             if role != Role::Angle {
-                dispatch(Decay { parameters: &mut parameters.values_mut()[slot.range()], keep });
+                let parameters = &mut parameters.values_mut()[slot.range()];
+                let gradients = &gradients[slot.range()];
+                elementwise::step(parameters, gradients, [], &|parameters, _, []| {
+                    dispatch(Decay { parameters, keep })
+                });
             }
         }
         self.adam.step(parameters, gradients, learning_rate);

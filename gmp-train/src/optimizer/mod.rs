@@ -9,6 +9,7 @@
 
 mod adam;
 mod adamw;
+mod elementwise;
 mod groups;
 mod rmsprop;
 mod sgd;

@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Optimizer, OptimizerState};
+use super::{Optimizer, OptimizerState, elementwise};
 use crate::Error;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
@@ -77,15 +77,11 @@ impl<T: Scalar> Optimizer<T> for RmsProp<T> {
             self.velocity = vec![T::ZERO; parameters.len()];
         }
         assert_eq!(parameters.len(), self.square.len(), "RmsProp: the parameters of the step before");
-        dispatch(Step {
-            parameters,
-            gradients,
-            square: &mut self.square,
-            velocity: &mut self.velocity,
-            rho: T::from_f64(self.rho),
-            momentum: T::from_f64(self.momentum),
-            epsilon: T::from_f64(self.epsilon),
-            rate: T::from_f64(learning_rate),
+        let (rho, momentum) = (T::from_f64(self.rho), T::from_f64(self.momentum));
+        let (epsilon, rate) = (T::from_f64(self.epsilon), T::from_f64(learning_rate));
+        let state = [&mut self.square[..], &mut self.velocity];
+        elementwise::step(parameters, gradients, state, &|parameters, gradients, [square, velocity]| {
+            dispatch(Step { parameters, gradients, square, velocity, rho, momentum, epsilon, rate });
         });
     }
 

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, OptimizerState};
+use super::{Optimizer, OptimizerState, elementwise};
 use crate::Error;
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
@@ -100,19 +100,20 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         for i in 0..parameters.entries().len() {
             let Entry { role, slot, .. } = parameters.entries()[i];
             let decay = T::from_f64(if role == Role::Angle { 0.0 } else { self.weight_decay });
-            let step = Step {
-                parameters: &mut parameters.values_mut()[slot.range()],
-                gradients: &gradients[slot.range()],
-                velocity: &mut self.velocity[slot.range()],
-                momentum,
-                rate,
-                decay,
-            };
-            if self.nesterov {
-                dispatch(Nesterov(step));
-            } else {
-                dispatch(step);
-            }
+            let nesterov = self.nesterov;
+            elementwise::step(
+                &mut parameters.values_mut()[slot.range()],
+                &gradients[slot.range()],
+                [&mut self.velocity[slot.range()]],
+                &|parameters, gradients, [velocity]| {
+                    let step = Step { parameters, gradients, velocity, momentum, rate, decay };
+                    if nesterov {
+                        dispatch(Nesterov(step));
+                    } else {
+                        dispatch(step);
+                    }
+                },
+            );
         }
     }
 
