@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod claim;
+pub mod dashboard;
 pub mod data;
 pub mod experiment;
 pub mod method;
@@ -11,6 +12,7 @@ pub mod repro;
 pub mod run;
 pub mod statistics;
 pub mod terminal;
+pub mod train;
 /// Signals, named pipes and links are those of Unix.
 #[cfg(unix)]
 pub mod torture;

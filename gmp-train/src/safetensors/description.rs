@@ -6,7 +6,7 @@ use super::pytorch::{self, Modules, Naming, Part};
 use crate::checkpoint::Problem;
 use gmp_nn::normalization::LayerNorm;
 use gmp_nn::{Element, Features, LayerSpec, Network, NetworkSpec, Normalization};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 /// The network's [`NetworkSpec`] as JSON.
@@ -16,11 +16,14 @@ const NETWORK: &str = "gmp.network";
 const MODULES: &str = "gmp.modules";
 /// Most bytes of a header that may describe any network: ten thousand layers.
 const LONGEST_HEADER: usize = 4 << 20;
+/// What keys of this library begin with.
+const OWN: &str = "gmp.";
+/// The key by which readers of others take a file for one of PyTorch's.
+const FORMAT: &str = "format";
 
 /// The metadata of a file of the network: in names and layouts of its own, or in PyTorch's.
-pub(super) fn of<T: Element>(network: &Network<T>, modules: Option<&Modules>) -> HashMap<String, String> {
-    // Readers of others take the file for one of PyTorch's.
-    let mut metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+pub(super) fn of<T: Element>(network: &Network<T>, modules: Option<&Modules>) -> BTreeMap<String, String> {
+    let mut metadata = BTreeMap::from([(FORMAT.to_owned(), "pt".to_owned())]);
     let json = |written: serde_json::Result<String>| written.expect("names and sizes can be written as JSON");
     if let Some(spec) = network.spec() {
         metadata.insert(NETWORK.to_owned(), json(serde_json::to_string(spec)));
@@ -29,6 +32,27 @@ pub(super) fn of<T: Element>(network: &Network<T>, modules: Option<&Modules>) ->
         metadata.insert(MODULES.to_owned(), json(serde_json::to_string(modules)));
     }
     metadata
+}
+
+/// Adds a user's metadata, whose keys must be no keys of this library.
+pub(super) fn add(
+    metadata: &mut BTreeMap<String, String>,
+    users: &BTreeMap<String, String>,
+) -> Result<(), Problem> {
+    for (key, value) in users {
+        if key.starts_with(OWN) || key == FORMAT {
+            let text = format!("the key {key:?} is taken: expected none that is \"{FORMAT}\" or begins with \"{OWN}\"");
+            return Err(Problem::Metadata(text));
+        }
+        metadata.insert(key.clone(), value.clone());
+    }
+    Ok(())
+}
+
+/// The metadata of a file of `length` bytes, without those of this library.
+pub(super) fn users(file: impl Read, length: u64) -> Result<BTreeMap<String, String>, Problem> {
+    let metadata = Opened::new(file, length, LONGEST_HEADER)?.header()?.metadata;
+    Ok(metadata.into_iter().filter(|(key, _)| !key.starts_with(OWN) && key != FORMAT).collect())
 }
 
 /// The network of a file of `length` bytes, by the file alone.

@@ -120,7 +120,7 @@ pub fn import<T: Element>(
 /// As [`export`].
 pub fn to_bytes<T: Element>(network: &Network<T>, naming: Naming<'_>) -> Result<Vec<u8>, Problem> {
     let (layout, modules) = layout(network, naming)?;
-    file::write(&without_biases(network, &layout), &layout, description::of(network, Some(&modules)))
+    file::write(&without_biases(network, &layout), &layout, &description::of(network, Some(&modules)))
 }
 
 /// Reads the content of a file, as [`import`] does.
