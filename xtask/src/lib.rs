@@ -12,10 +12,10 @@ pub mod repro;
 pub mod run;
 pub mod statistics;
 pub mod terminal;
-pub mod train;
 /// Signals, named pipes and links are those of Unix.
 #[cfg(unix)]
 pub mod torture;
+pub mod train;
 
 /// The examples of the repository's front page are tested.
 #[cfg(doctest)]

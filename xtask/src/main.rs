@@ -7,9 +7,9 @@ use xtask::bench::{self, BenchArguments};
 use xtask::data::command::{self, DataCommand};
 use xtask::repro::{self, ReproCommand};
 use xtask::terminal;
-use xtask::train::{self, PredictCommand, TrainCommand};
 #[cfg(unix)]
 use xtask::torture::{self, TortureCommand};
+use xtask::train::{self, PredictCommand, TrainCommand};
 
 /// Regenerates every figure and table of the paper, and trains networks on tables of your own.
 #[derive(Parser)]

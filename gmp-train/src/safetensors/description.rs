@@ -41,7 +41,9 @@ pub(super) fn add(
 ) -> Result<(), Problem> {
     for (key, value) in users {
         if key.starts_with(OWN) || key == FORMAT {
-            let text = format!("the key {key:?} is taken: expected none that is \"{FORMAT}\" or begins with \"{OWN}\"");
+            let text = format!(
+                "the key {key:?} is taken: expected none that is \"{FORMAT}\" or begins with \"{OWN}\""
+            );
             return Err(Problem::Metadata(text));
         }
         metadata.insert(key.clone(), value.clone());

@@ -88,6 +88,7 @@ pub struct Dashboard<T: Element> {
     screen: Screen,
     start: Instant,
     shown: Option<Instant>,
+    is_over: bool,
 }
 
 impl<T: Element> Dashboard<T> {
@@ -96,7 +97,7 @@ impl<T: Element> Dashboard<T> {
     #[must_use]
     pub fn new(title: String, curves: Curves<T>) -> Self {
         let (screen, start) = (Screen::new(), Instant::now());
-        Self { curves, title, metric: None, epochs: 0, screen, start, shown: None }
+        Self { curves, title, metric: None, epochs: 0, screen, start, shown: None, is_over: false }
     }
 
     /// Names the first metric of the trainer; its values are multiplied by `unit` to be in the reader's.
@@ -115,13 +116,14 @@ impl<T: Element> Dashboard<T> {
             turns: self.curves.turns(),
             metric: self.metric,
             elapsed: self.start.elapsed(),
+            is_over: self.is_over,
         }
     }
 
-    fn draw(&mut self, is_last: bool) {
+    fn draw(&mut self) {
         let pause = PAUSES[usize::from(self.screen.0.is_none())];
         let since = self.shown.unwrap_or(self.start).elapsed();
-        if !is_last && since < pause {
+        if !self.is_over && since < pause {
             return;
         }
         match &self.screen.0 {
@@ -140,12 +142,13 @@ impl<T: Element> Observer<T> for Dashboard<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
         self.epochs = epoch.epochs();
         self.curves.on_epoch(epoch)?;
-        self.draw(false);
+        self.draw();
         ControlFlow::Continue(())
     }
 
     fn on_end(&mut self, _: &State<'_, T>) {
-        self.draw(true);
+        self.is_over = true;
+        self.draw();
     }
 }
 

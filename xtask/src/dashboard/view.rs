@@ -21,6 +21,8 @@ pub struct View<'a> {
     pub metric: Option<(&'a str, f64)>,
     /// Time since the start.
     pub elapsed: Duration,
+    /// Whether training has ended.
+    pub is_over: bool,
 }
 
 /// One curve: its name, its values, and what is said behind it.
@@ -56,8 +58,10 @@ impl View<'_> {
     fn heading(&self) -> String {
         let done = self.records.len();
         let mut heading = format!("{} · epoch {done} of {}", self.title, self.epochs);
-        if let Some(left) = self.left() {
-            heading += &format!(" · at most {} left", HumanDuration(left));
+        match self.left() {
+            _ if self.is_over => heading += &format!(" · ended after {}", HumanDuration(self.elapsed)),
+            Some(left) => heading += &format!(" · at most {} left", HumanDuration(left)),
+            None => {}
         }
         heading
     }
@@ -81,9 +85,14 @@ impl View<'_> {
         }];
         if let Some(loss) = last.validation {
             let best = self.records.iter().filter(|record| record.validation.is_some_and(f64::is_finite));
-            let best = best.min_by(|a, b| a.validation.unwrap_or(0.0).total_cmp(&b.validation.unwrap_or(0.0)));
+            let best =
+                best.min_by(|a, b| a.validation.unwrap_or(0.0).total_cmp(&b.validation.unwrap_or(0.0)));
             let best = best.map_or_else(String::new, |best| {
-                format!(", best {} (epoch {})", significant(best.validation.unwrap_or(f64::NAN)), best.epoch + 1)
+                format!(
+                    ", best {} (epoch {})",
+                    significant(best.validation.unwrap_or(f64::NAN)),
+                    best.epoch + 1
+                )
             });
             curves.push(Curve {
                 name: "validation loss",
@@ -93,11 +102,16 @@ impl View<'_> {
         }
         if let Some((name, unit)) = self.metric {
             let number = |record: &EpochRecord| {
-                record.validation_metrics.first().or(record.training_metrics.first()).map(|value| value * unit)
+                record
+                    .validation_metrics
+                    .first()
+                    .or(record.training_metrics.first())
+                    .map(|value| value * unit)
             };
             let values = self.records.iter().map(|record| number(record).unwrap_or(f64::NAN)).collect();
             let said = format!("{} ({name})", number(last).map_or_else(|| "–".to_owned(), significant));
-            let name = if last.validation_metrics.is_empty() { "training metric" } else { "validation metric" };
+            let name =
+                if last.validation_metrics.is_empty() { "training metric" } else { "validation metric" };
             curves.push(Curve { name, values, said });
         }
         curves.push(Curve {
@@ -134,7 +148,7 @@ mod tests {
 
     fn view<'a>(records: &'a [EpochRecord], turns: &'a [Change]) -> View<'a> {
         let (metric, elapsed) = (Some(("RMSE", 4.0)), Duration::from_secs(8));
-        View { title: "boston, GmP, seed 0", records, epochs: 120, turns, metric, elapsed }
+        View { title: "boston, GmP, seed 0", records, epochs: 120, turns, metric, elapsed, is_over: false }
     }
 
     #[test]
@@ -164,5 +178,7 @@ mod tests {
              0.9750 (epoch 2) · validation metric 1.000 (RMSE) · learning rate 0.01"
         );
         assert_eq!(view(&[], &[]).line(), "boston, GmP, seed 0 · epoch 0 of 120");
+        let over = View { is_over: true, ..view(&records(2), &[]) }.lines(80);
+        assert_eq!(over[0], "boston, GmP, seed 0 · epoch 2 of 120 · ended after 8 seconds");
     }
 }

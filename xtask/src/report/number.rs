@@ -43,7 +43,9 @@ pub fn with_reach(value: f64, reach: f64, decimals: usize) -> String {
 pub fn significant(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
-        size if (1e-3..1e6).contains(&size) => number(value, (3 - size.log10().floor() as i32).max(0) as usize),
+        size if (1e-3..1e6).contains(&size) => {
+            number(value, (3 - size.log10().floor() as i32).max(0) as usize)
+        }
         size if size < 1.0 => format!("{value:.3e}"),
         _ => number(value, 0),
     }

@@ -43,7 +43,10 @@ pub fn run(command: &TrainCommand) -> Result<ExitCode> {
     let samples = Samples::read(&table, command.target.as_deref(), &command.drop, command.task)?;
     let (settings, name, out) = (command.settings(), command.name(), command.out());
     // Every part of every split has samples.
-    settings.split(samples.data.samples(), 0).map_err(TableError::from)?;
+    let rows = samples.data.samples();
+    if settings.split(rows, 0).is_err() {
+        return Err(TableError::EmptyPart { file: table.file, rows }.into());
+    }
     say(&understood(&table, &samples));
     drop(table);
     std::fs::create_dir_all(&out).with_context(|| {
@@ -67,7 +70,10 @@ impl Chosen {
     fn of(command: &TrainCommand) -> Result<Self> {
         let known = method::of(Architecture::Dense);
         if let Some(other) = command.methods.iter().find(|method| !known.contains(method)) {
-            bail!("--method {other}: is for convolutional networks; expected some of {}", method::names(&known));
+            bail!(
+                "--method {other}: is for convolutional networks; expected some of {}",
+                method::names(&known)
+            );
         }
         let mut rates = command.rates.clone();
         rates.sort_by(f64::total_cmp);
@@ -141,7 +147,9 @@ fn train(
         let plan = Seeds::new(name, samples, settings, methods.clone(), rates.clone(), seeds.clone());
         let (done, store) = plan.carry_out(out, command.threads(), stop)?;
         if let Done::Stopped { done, left } = done {
-            say(&format!("stopped: {done} runs are kept, {left} are left; the same command goes on from them"));
+            say(&format!(
+                "stopped: {done} runs are kept, {left} are left; the same command goes on from them"
+            ));
             return Ok(ExitCode::from(STOPPED));
         }
         let runs = plan.runs();
@@ -178,7 +186,8 @@ fn train(
     let model = out.join("model.safetensors");
     trained.model.write(&model)?;
     let manifest = manifest(command, &job);
-    let page = Page { name, job, trained: &trained, curves: &curves, seeds: sections, manifest };
+    let page =
+        Page { name, job, trained: &trained, curves: &curves, compared: methods, seeds: sections, manifest };
     let path = page.report().write(out)?;
     say(&format!("{} and {} written", path.display(), model.display()));
     say(&format!("predictions for other rows: cargo xtask predict {} NEW.csv", model.display()));
@@ -220,12 +229,19 @@ fn over_seeds(plan: &Seeds<'_>, results: &Results<'_>) -> (Section, String) {
     let (method, lr) = (plan.methods[0], plan.rates[0]);
     let is_regression = plan.samples.columns.task == Task::Regression;
     let cell = Cell { set: plan.id(), method, lr, protocol: Protocol::HeldOut };
-    let (shown, count) = (results.display(cell, compare::decimals(plan, results)), plan.seeds.clone().count());
+    let (shown, count) =
+        (results.display(cell, compare::decimals(plan, results)), plan.seeds.clone().count());
     let metric = if is_regression { "RMSE" } else { "accuracy, as a share," };
     let line = format!("test {metric} over {count} seeds: {shown} (mean ± half of the 95% interval)");
     let rows = results.of(cell).map(|record| {
-        let value = |value: Option<f64>| value.map_or_else(|| "diverged".to_owned(), |value| number(value, 6));
-        vec![record.run.seed.to_string(), value(record.value), value(record.validation), record.epochs.to_string()]
+        let value =
+            |value: Option<f64>| value.map_or_else(|| "diverged".to_owned(), |value| number(value, 6));
+        vec![
+            record.run.seed.to_string(),
+            value(record.value),
+            value(record.validation),
+            record.epochs.to_string(),
+        ]
     });
     let table = Table {
         caption: format!("Test {metric} of every seed."),
@@ -233,7 +249,9 @@ fn over_seeds(plan: &Seeds<'_>, results: &Results<'_>) -> (Section, String) {
         rows: rows.collect(),
         highlight: Vec::new(),
     };
-    let text = format!("Every seed has a split, initial weights and an order of the samples of its own. The {line}.");
+    let text = format!(
+        "Every seed has a split, initial weights and an order of the samples of its own. The {line}."
+    );
     let section = Section {
         id: "seeds".to_owned(),
         title: "Other seeds".to_owned(),
@@ -260,7 +278,10 @@ fn manifest(command: &TrainCommand, job: &Job<'_>) -> Vec<(String, String)> {
         ("batch size", settings.batch_size.to_string()),
         ("most epochs", settings.epochs.to_string()),
         ("patience", settings.patience.to_string()),
-        ("shares that test and validate", format!("{} and {} of the others", settings.test, settings.validation)),
+        (
+            "shares that test and validate",
+            format!("{} and {} of the others", settings.test, settings.validation),
+        ),
         ("seed", job.seed.to_string()),
         ("version", VERSION.to_owned()),
         ("source revision", REVISION.to_owned()),

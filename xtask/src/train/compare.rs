@@ -34,7 +34,11 @@ fn questions(task: Task, baselines: &[MethodId]) -> [Question; 2] {
         } else {
             "GmP has a higher test accuracy than each of the other methods."
         },
-        tested: if is_regression { "GmP has the lowest test RMSE" } else { "GmP has the highest test accuracy" },
+        tested: if is_regression {
+            "GmP has the lowest test RMSE"
+        } else {
+            "GmP has the highest test accuracy"
+        },
         quantity: if is_regression { Quantity::RMSE } else { Quantity::ACCURACY },
         subject: SUBJECT,
         baselines: baselines.to_vec(),
@@ -51,7 +55,11 @@ fn questions(task: Task, baselines: &[MethodId]) -> [Question; 2] {
         tested: "The boundary that turns furthest in an epoch turns least under GmP",
         quantity: Quantity::bits(
             "largest turn per epoch before the learning rate first falls, BN by its batch",
-            |record| measured::in_training(record, |stability| stability.direction.before_reduction.max.mean_of_log),
+            |record| {
+                measured::in_training(record, |stability| {
+                    stability.direction.before_reduction.max.mean_of_log
+                })
+            },
         ),
         at_best_rate: false,
         headline: false,
@@ -67,7 +75,8 @@ pub fn section(plan: &Seeds<'_>, results: &Results<'_>, threads: usize) -> Secti
     let larger_is_better = task != Task::Regression;
     let baselines: Vec<MethodId> = plan.methods.iter().copied().filter(|method| *method != SUBJECT).collect();
     let context = context(plan, threads);
-    let asker = Asker { context: &context, methods: &plan.methods, equal: &plan.rates, store: STORE, pools: false };
+    let asker =
+        Asker { context: &context, methods: &plan.methods, equal: &plan.rates, store: STORE, pools: false };
     let samples = plan.samples.data.samples();
     let test = (samples as f64 * plan.settings.test).ceil() as usize;
     let data = Data {
@@ -84,7 +93,15 @@ pub fn section(plan: &Seeds<'_>, results: &Results<'_>, threads: usize) -> Secti
         let caption = format!("{metric}, {}: mean ± half of the 95% interval over seeds.", rate.words());
         let decimals = decimals(plan, results);
         let sets = [(plan.id(), decimals)];
-        Block::Table(methods_table(results, &sets, &plan.methods, Protocol::HeldOut, rate, larger_is_better, caption))
+        Block::Table(methods_table(
+            results,
+            &sets,
+            &plan.methods,
+            Protocol::HeldOut,
+            rate,
+            larger_is_better,
+            caption,
+        ))
     };
     let mut blocks = vec![Block::Paragraph(format!(
         "Every method is trained under the same {} seeds at the same learning rates ({}). A seed draws the split, the initial weights \

@@ -18,7 +18,9 @@ pub enum TableError {
     #[error(transparent)]
     Training(#[from] gmp_train::Error),
     /// A column whose mean or deviation is no number.
-    #[error("column {column:?}: its numbers are too large to be standardized; expected none beyond about 1e150")]
+    #[error(
+        "column {column:?}: its numbers are too large to be standardized; expected none beyond about 1e150"
+    )]
     Range {
         /// The column's name.
         column: String,
@@ -143,6 +145,14 @@ pub enum TableError {
         /// Rows needed.
         needed: usize,
     },
+    /// Shares that leave a part empty.
+    #[error("{file}: {rows} rows; --test and --validation leave none to train or to validate on")]
+    EmptyPart {
+        /// The file read.
+        file: String,
+        /// Rows found.
+        rows: usize,
+    },
     /// A target that does not have the classes that its task needs.
     #[error("{file}, target column {column:?}: {found}; expected {expected}")]
     Classes {
@@ -166,7 +176,9 @@ pub enum TableError {
         known: String,
     },
     /// A table without names whose columns are not as many as a network takes.
-    #[error("{file}: {found} columns and no names; expected {expected}, in the order of training, or a header line")]
+    #[error(
+        "{file}: {found} columns and no names; expected {expected}, in the order of training, or a header line"
+    )]
     ColumnCount {
         /// The file read.
         file: String,
@@ -176,7 +188,9 @@ pub enum TableError {
         expected: usize,
     },
     /// A safetensors file that was not written by `cargo xtask train`.
-    #[error("{file}: the network does not say which columns it takes; expected a file that `cargo xtask train` wrote")]
+    #[error(
+        "{file}: the network does not say which columns it takes; expected a file that `cargo xtask train` wrote"
+    )]
     NotOfATable {
         /// The file read.
         file: String,

@@ -9,7 +9,8 @@ use crate::method::MethodId;
 use crate::run::measures::BATCH_ROWS;
 use gmp_nn::{Activation, Network, Rng};
 use gmp_train::{
-    Adam, Dataset, EarlyStopping, End, Error, Fit, Loss, Observer, ReduceOnPlateau, Standardizer, Trainer, split,
+    Adam, Dataset, EarlyStopping, End, Error, Fit, Loss, Observer, ReduceOnPlateau, Standardizer, Trainer,
+    split,
 };
 use serde::Serialize;
 
@@ -84,7 +85,8 @@ impl Settings {
     /// A part that would be empty.
     pub fn split(&self, samples: usize, seed: u64) -> Result<Parts, Error> {
         let (rest, test) = split(samples, self.test, &mut Rng::new(seed, "test split"))?;
-        let (train, validation) = split(rest.len(), self.validation, &mut Rng::new(seed, "validation split"))?;
+        let (train, validation) =
+            split(rest.len(), self.validation, &mut Rng::new(seed, "validation split"))?;
         let of = |places: Vec<usize>| places.into_iter().map(|place| rest[place]).collect();
         Ok(Parts { train: of(train), validation: of(validation), test })
     }
@@ -124,7 +126,10 @@ impl Job<'_> {
             mlp.activation(settings.activation).build(seed).map_err(Error::from)?;
         let trainer = Trainer {
             metrics: vec![columns.task.metric()],
-            plateau: Some(ReduceOnPlateau { min_delta: 0.0, ..ReduceOnPlateau::new(settings.patience.div_ceil(2)) }),
+            plateau: Some(ReduceOnPlateau {
+                min_delta: 0.0,
+                ..ReduceOnPlateau::new(settings.patience.div_ceil(2))
+            }),
             early_stopping: Some(EarlyStopping::new(settings.patience)),
             seed,
             ..Trainer::new(columns.task.loss(settings.loss), settings.batch_size, settings.epochs, lr)

@@ -90,20 +90,32 @@ impl TableModel {
     /// # Errors
     /// A file that cannot be read, is none of these, or whose description does not fit its network.
     pub fn read(file: &Path) -> Result<Self, TableError> {
+        let failed = |source| CheckpointError {
+            file: file.to_owned(),
+            problem: Problem::Io { action: "read", source },
+        };
+        Self::from_bytes(file, &read_regular(file, FILE_LIMIT).map_err(failed)?)
+    }
+
+    /// The same from bytes in memory; `file` is what errors call them.
+    ///
+    /// # Errors
+    /// As [`TableModel::read`].
+    pub fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Self, TableError> {
         let failed = |problem| CheckpointError { file: file.to_owned(), problem };
-        let bytes = read_regular(file, FILE_LIMIT);
-        let bytes = bytes.map_err(|source| failed(Problem::Io { action: "read", source }))?;
-        let metadata = safetensors::metadata_from_bytes(&bytes).map_err(failed)?;
+        let metadata = safetensors::metadata_from_bytes(bytes).map_err(failed)?;
         let name = || file.display().to_string();
         let text = metadata.get(KEY).ok_or_else(|| TableError::NotOfATable { file: name() })?;
         let wrong = |reason: String| TableError::Description { file: name(), reason };
-        let description: Description = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let description: Description =
+            serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         if description.version != VERSION {
             let found = description.version;
             return Err(wrong(format!("version {found}, but this release reads version {VERSION}")));
         }
-        let network = safetensors::network_from_bytes(&bytes).map_err(failed)?;
-        let Description { columns, input_standardizer: inputs, target_standardizer: targets, .. } = description;
+        let network = safetensors::network_from_bytes(bytes).map_err(failed)?;
+        let Description { columns, input_standardizer: inputs, target_standardizer: targets, .. } =
+            description;
         let model = Self { columns, network, inputs, targets };
         model.check().map_err(wrong)?;
         Ok(model)

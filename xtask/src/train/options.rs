@@ -190,7 +190,9 @@ impl TrainCommand {
     }
 
     pub(super) fn out(&self) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| PathBuf::from("out/train").join(self.file.file_stem().unwrap_or_default()))
+        self.out
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("out/train").join(self.file.file_stem().unwrap_or_default()))
     }
 
     pub(super) fn threads(&self) -> usize {

@@ -6,6 +6,7 @@ use super::score::{Score, class};
 use super::task::Task;
 use crate::claim::forest;
 use crate::dashboard::Curves;
+use crate::method::MethodId;
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Report, Section, Table};
@@ -22,6 +23,8 @@ pub(super) struct Page<'a> {
     pub(super) trained: &'a Trained,
     /// Its epochs, and the boundaries of its first hidden layer.
     pub(super) curves: &'a Curves<f64>,
+    /// The methods that are compared, if any.
+    pub(super) compared: &'a [MethodId],
     /// Results over seeds, and a comparison.
     pub(super) seeds: Vec<Section>,
     /// How it was made, as names and values.
@@ -34,18 +37,25 @@ impl Page<'_> {
         let mut sections = vec![self.results(), self.training(), self.errors()];
         sections.extend(self.boundaries());
         let claims: Vec<_> = self.seeds.iter().flat_map(|section| section.claims.clone()).collect();
-        let picture = forest::figure(&claims).map(|figure| Figure {
-            title: "What the seeds say of the comparison".to_owned(),
-            ..figure
-        });
+        let picture = forest::figure(&claims)
+            .map(|figure| Figure { title: "What the seeds say of the comparison".to_owned(), ..figure });
         let methods = match claims.is_empty() {
             true => Vec::new(),
-            false => crate::method::METHODS.iter().map(|m| (m.name.to_owned(), m.color)).collect(),
+            false => self.compared.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
         };
         let summary = self.summary();
         let title = format!("{}: {} by a network", self.name, self.job.samples.columns.target);
         sections.extend(self.seeds);
-        Report { title, summary, claims, picture, methods, sections, manifest: self.manifest, ..Report::default() }
+        Report {
+            title,
+            summary,
+            claims,
+            picture,
+            methods,
+            sections,
+            manifest: self.manifest,
+            ..Report::default()
+        }
     }
 
     fn summary(&self) -> Vec<String> {
@@ -60,7 +70,11 @@ impl Page<'_> {
                 significant(*rmse),
                 significant(*mae),
                 columns.target,
-                if r2.is_nan() { "not defined, since all of their targets are equal".to_owned() } else { number(*r2, 3) }
+                if r2.is_nan() {
+                    "not defined, since all of their targets are equal".to_owned()
+                } else {
+                    number(*r2, 3)
+                }
             ),
             Score::Classes { accuracy, cross_entropy, most_frequent, .. } => format!(
                 "On the {} test samples the accuracy is {}%, where always answering their most frequent class has {}%; the \
@@ -94,7 +108,8 @@ impl Page<'_> {
     fn results(&self) -> Section {
         let Self { job, trained, .. } = self;
         let columns = &job.samples.columns;
-        let (test, validation) = (trained.test.rows(&columns.target), trained.validation.rows(&columns.target));
+        let (test, validation) =
+            (trained.test.rows(&columns.target), trained.validation.rows(&columns.target));
         let rows = test.into_iter().zip(validation).map(|([name, test], [_, value])| vec![name, test, value]);
         let table = Table {
             caption: format!("Results for {}.", columns.target),
@@ -144,13 +159,17 @@ impl Page<'_> {
             Task::Regression => Axis::log10(format!("{name}, in units of {}", job.samples.columns.target)),
             _ => Axis::linear(name),
         };
-        let title = format!("(b) {}", if task == Task::Regression { name.to_owned() } else { "Accuracy".to_owned() });
+        let title =
+            format!("(b) {}", if task == Task::Regression { name.to_owned() } else { "Accuracy".to_owned() });
         let metrics = Panel::new(title, epoch(), axis)
             .legend(Legend::Above)
             .with(line(&|r| metric(&r.training_metrics), Color::BLUE, "training"))
             .with(line(&|r| metric(&r.validation_metrics), Color::ORANGE, "validation"));
-        let rates = Panel::new("(c) Learning rate", epoch(), Axis::log10("learning rate"))
-            .with(line(&|r| Some(r.learning_rate), Color::INK, ""));
+        let rates = Panel::new("(c) Learning rate", epoch(), Axis::log10("learning rate")).with(line(
+            &|r| Some(r.learning_rate),
+            Color::INK,
+            "",
+        ));
         let figure = Figure::new("training", "Training")
             .caption(
                 "Training curves are means over the batches of an epoch, while the network changed; validation curves are of the \
@@ -159,7 +178,9 @@ impl Page<'_> {
             .row(220.0, vec![losses, metrics, rates]);
         let fit = &trained.fit;
         let end = match fit.best_epoch {
-            Some(best) => format!("the lowest validation loss was after epoch {}, whose network was kept", best + 1),
+            Some(best) => {
+                format!("the lowest validation loss was after epoch {}, whose network was kept", best + 1)
+            }
             None => "no validation loss was a number".to_owned(),
         };
         let text = format!(
@@ -218,7 +239,8 @@ fn residuals(columns: &Columns, outputs: &[f64], targets: &[f64]) -> Section {
         outputs.iter().zip(targets).map(|(output, target)| (*output, *target)).take(MOST_POINTS).collect();
     let all = pairs.iter().flat_map(|pair| [pair.0, pair.1]);
     let (least, most) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), x| (l.min(x), m.max(x)));
-    let dots = |points: Vec<(f64, f64)>| Layer::points(points, Color::BLUE, Marker::Dot).sized(4.0).faded(0.5);
+    let dots =
+        |points: Vec<(f64, f64)>| Layer::points(points, Color::BLUE, Marker::Dot).sized(4.0).faded(0.5);
     let diagonal = Layer::line([(least, least), (most, most)], Color::GREY).stroked(Stroke::Dashed);
     let predicted = Panel::new(
         "(a) Predicted and true",
@@ -235,7 +257,11 @@ fn residuals(columns: &Columns, outputs: &[f64], targets: &[f64]) -> Section {
     )
     .with(zero)
     .with(dots(pairs.iter().map(|(output, target)| (*output, target - output)).collect()));
-    let shown = if targets.len() > MOST_POINTS { format!(" The first {MOST_POINTS} are drawn.") } else { String::new() };
+    let shown = if targets.len() > MOST_POINTS {
+        format!(" The first {MOST_POINTS} are drawn.")
+    } else {
+        String::new()
+    };
     let figure = Figure::new("residuals", "Test samples")
         .caption(format!("One point per test sample, in the units of the data.{shown}"))
         .row(280.0, vec![predicted, residual]);
@@ -254,7 +280,9 @@ fn confusions(columns: &Columns, confusion: &[Vec<usize>], outputs: &[f64], targ
         });
         blocks.push(Block::Table(Table {
             caption: "Test samples by their true class (rows) and their predicted one (columns).".to_owned(),
-            header: std::iter::once(format!("true {}", columns.target)).chain(classes.iter().cloned()).collect(),
+            header: std::iter::once(format!("true {}", columns.target))
+                .chain(classes.iter().cloned())
+                .collect(),
             rows: rows.collect(),
             highlight: (0..classes.len()).map(|k| (k, k + 1)).collect(),
         }));
@@ -278,7 +306,10 @@ fn confusions(columns: &Columns, confusion: &[Vec<usize>], outputs: &[f64], targ
     }));
     let wrong = outputs.chunks_exact(columns.outputs()).zip(targets);
     let wrong = wrong.filter(|(logits, target)| class(columns.task, logits) != **target as usize).count();
-    blocks.push(Block::Paragraph(format!("{wrong} of {} test samples got another class than their own.", targets.len())));
+    blocks.push(Block::Paragraph(format!(
+        "{wrong} of {} test samples got another class than their own.",
+        targets.len()
+    )));
     section("errors", "Errors of the test samples", blocks)
 }
 

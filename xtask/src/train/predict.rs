@@ -25,11 +25,11 @@ use std::process::ExitCode;
 pub fn run(command: &PredictCommand) -> Result<ExitCode> {
     let model = TableModel::read(&command.model)?;
     let bytes = read_file(&command.file, FILE_LIMIT).map_err(TableError::from)?;
-    let predictions =
-        Predictions::of(&model, &command.file.display().to_string(), bytes, command.format())?;
+    let predictions = Predictions::of(&model, &command.file.display().to_string(), bytes, command.format())?;
     if let Some(score) = &predictions.score {
         let target = &model.columns.target;
-        let said: Vec<String> = score.rows(target).into_iter().map(|[name, value]| format!("{name} {value}")).collect();
+        let said: Vec<String> =
+            score.rows(target).into_iter().map(|[name, value]| format!("{name} {value}")).collect();
         say(&format!("the file has the target {target:?} too: {}", said.join(", ")));
     }
     let text = predictions.csv()?;
@@ -181,7 +181,9 @@ fn places(columns: &Columns, table: &TextTable) -> Result<Vec<usize>, TableError
         // Nobody named them: they stand in the order of training.
         false if !table.has_header && found == expected => Ok((0..expected).collect()),
         false if !table.has_header => Err(TableError::ColumnCount { file: file(), found, expected }),
-        false => Err(TableError::LackingColumns { file: file(), missing: list(&missing), known: table.known() }),
+        false => {
+            Err(TableError::LackingColumns { file: file(), missing: list(&missing), known: table.known() })
+        }
     }
 }
 
@@ -194,7 +196,8 @@ fn truth(columns: &Columns, table: &TextTable) -> Result<Option<Vec<f64>>, Table
         let named = columns.classes.iter().position(|class| class == cell);
         // 1.0 is the class 1.
         let number = || CellProblem::check(cell).ok().map(|number| shortest(number + 0.0));
-        named.or_else(|| number().and_then(|number| columns.classes.iter().position(|class| *class == number)))
+        named
+            .or_else(|| number().and_then(|number| columns.classes.iter().position(|class| *class == number)))
     };
     table.each_row(|_, record| {
         let cell = record[place].trim();

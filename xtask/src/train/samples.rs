@@ -137,7 +137,10 @@ mod tests {
         let text = rows("x,id,y", "red,2");
         let samples = read(&text, Some("x"), &["id"]).unwrap();
         assert_eq!((samples.columns.inputs, &samples.columns.target[..]), (vec!["y".to_owned()], "x"));
-        assert_eq!((samples.data.samples(), samples.data.inputs()[0], samples.data.targets()[3]), (12, 2.0, 3.5));
+        assert_eq!(
+            (samples.data.samples(), samples.data.inputs()[0], samples.data.targets()[3]),
+            (12, 2.0, 3.5)
+        );
         let samples = read(&rows("x,id,y", "1,2"), None, &["2"]).unwrap();
         assert_eq!(samples.columns.inputs, ["x"]);
     }
@@ -145,14 +148,38 @@ mod tests {
     #[test]
     fn tables_that_cannot_be_learned_from_are_refused() {
         for (text, drop, message) in [
-            (rows("x,id,y", "red,2"), &[][..], "a.csv, line 2, column \"id\": \"red\" is text; expected a number in every input column: \
-              write the column as numbers, or leave it out of training (--drop)"),
-            (rows("x,id,y", "?,2"), &[], "a.csv, line 2, column \"id\": the value is missing (\"?\"); expected one in every row: fill it in, \
-              or remove the row or the column"),
-            (rows(",a,y", "1,2"), &[], "a.csv: column 1 has no name; expected a name for every column, or --drop 1 (is it a row number?)"),
-            (rows("x,x,y", "1,2"), &[], "a.csv: columns 1 and 2 are both called \"x\"; expected different names"),
-            (rows("x,y", "2"), &["x"], "a.csv: there are no input columns beside the target \"y\"; expected at least one"),
-            ("x,y\n1,2\n".to_owned(), &[], "a.csv: 1 rows; expected at least 10 to train, to validate and to test on"),
+            (
+                rows("x,id,y", "red,2"),
+                &[][..],
+                "a.csv, line 2, column \"id\": \"red\" is text; expected a number in every input column: \
+              write the column as numbers, or leave it out of training (--drop)",
+            ),
+            (
+                rows("x,id,y", "?,2"),
+                &[],
+                "a.csv, line 2, column \"id\": the value is missing (\"?\"); expected one in every row: fill it in, \
+              or remove the row or the column",
+            ),
+            (
+                rows(",a,y", "1,2"),
+                &[],
+                "a.csv: column 1 has no name; expected a name for every column, or --drop 1 (is it a row number?)",
+            ),
+            (
+                rows("x,x,y", "1,2"),
+                &[],
+                "a.csv: columns 1 and 2 are both called \"x\"; expected different names",
+            ),
+            (
+                rows("x,y", "2"),
+                &["x"],
+                "a.csv: there are no input columns beside the target \"y\"; expected at least one",
+            ),
+            (
+                "x,y\n1,2\n".to_owned(),
+                &[],
+                "a.csv: 1 rows; expected at least 10 to train, to validate and to test on",
+            ),
         ] {
             assert_eq!(read(&text, None, drop).unwrap_err().to_string(), message);
         }

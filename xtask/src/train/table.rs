@@ -216,8 +216,7 @@ fn is_header(first: &StringRecord, second: Option<&StringRecord>) -> bool {
 /// The delimiter that makes the most cells of the first line; a comma where none does.
 fn delimiter_of(bytes: &[u8]) -> u8 {
     let cells = |delimiter: u8| {
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(bytes);
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(bytes);
         let mut first = csv::ByteRecord::new();
         let is_read = reader.read_byte_record(&mut first).unwrap_or(false);
         if is_read { first.len() } else { 0 }
@@ -272,8 +271,14 @@ mod tests {
         assert_eq!([table.find("1").unwrap(), table.find(" 3 ").unwrap()], [1, 2]);
         for (name, message) in [
             ("b", "a.csv: columns 1 and 4 are both called \"b\"; expected different names"),
-            ("5", "a.csv: there is no column \"5\"; expected one of \"b\", \"1\", \"\", \"b\", or a number from 1 to 4"),
-            ("", "a.csv: there is no column \"\"; expected one of \"b\", \"1\", \"\", \"b\", or a number from 1 to 4"),
+            (
+                "5",
+                "a.csv: there is no column \"5\"; expected one of \"b\", \"1\", \"\", \"b\", or a number from 1 to 4",
+            ),
+            (
+                "",
+                "a.csv: there is no column \"\"; expected one of \"b\", \"1\", \"\", \"b\", or a number from 1 to 4",
+            ),
         ] {
             assert_eq!(table.find(name).unwrap_err().to_string(), message);
         }

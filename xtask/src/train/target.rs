@@ -41,7 +41,7 @@ struct Column<'a> {
 
 impl Target {
     /// Reads the column at `place` (from 0) for `task`, or for the task that it looks like: text is classes; of numbers, two
-    /// different ones are classes, and so are whole numbers 0, 1, … or 1, 2, … without a gap, up to twenty of them.
+    /// different whole ones are classes, and so are whole numbers 0, 1, … or 1, 2, … without a gap, up to twenty of them.
     ///
     /// # Errors
     /// A missing value, a number that is not finite, a text among numbers, or other classes than the task has.
@@ -51,12 +51,18 @@ impl Target {
             (!column.texts.is_empty(), column.numbers.iter().any(|number| !number.is_nan()));
         let distinct = distinct(&column.numbers);
         let (task, reason) = match task {
-            Some(task) => (task, "as --task says"),
+            Some(task) => (task, "--task says so"),
             None if has_texts && has_numbers => return Err(column.text(true)),
-            None if has_texts && column.texts.len() == 2 => (Task::Binary, "the target has two different texts"),
+            None if has_texts && column.texts.len() == 2 => {
+                (Task::Binary, "the target has two different texts")
+            }
             None if has_texts => (Task::MultiClass, "the target is text"),
-            None if distinct.len() == 2 => (Task::Binary, "the target has two different numbers"),
-            None if are_classes(&distinct) => (Task::MultiClass, "the target has few whole numbers without a gap"),
+            None if distinct.len() == 2 && distinct.iter().all(|number| number.fract() == 0.0) => {
+                (Task::Binary, "the target has two different whole numbers")
+            }
+            None if are_classes(&distinct) => {
+                (Task::MultiClass, "the target has few whole numbers without a gap")
+            }
             None => (Task::Regression, "the target has numbers"),
         };
         if task == Task::Regression {
@@ -70,12 +76,18 @@ impl Target {
             Err(TableError::Classes {
                 file: table.file.clone(),
                 column: column.name.clone(),
-                found: format!("{} different value{}", classes.len(), if classes.len() == 1 { "" } else { "s" }),
+                found: format!(
+                    "{} different value{}",
+                    classes.len(),
+                    if classes.len() == 1 { "" } else { "s" }
+                ),
                 expected: expected.to_owned(),
             })
         };
         match (task, classes.len()) {
-            (Task::Binary, 2) | (Task::MultiClass, 2..=MOST_CLASSES) => Ok(Self { task, reason, classes, values }),
+            (Task::Binary, 2) | (Task::MultiClass, 2..=MOST_CLASSES) => {
+                Ok(Self { task, reason, classes, values })
+            }
             (Task::Binary, _) => wrong("two classes"),
             (_, ..=1) => wrong("at least two classes"),
             _ => wrong("at most 1000 classes; is it a number, or does it name the rows?"),
@@ -197,20 +209,39 @@ mod tests {
     #[test]
     fn targets_that_make_no_sense_are_refused_by_line_and_column() {
         for (cells, task, message) in [
-            ("1 2 oops", None, "a.csv, line 4, target column \"y\": \"oops\" is text where other rows have numbers; expected a number \
-              in every row, or --task multi-class, which makes a class of every different text"),
-            ("a b a", Some(Task::Regression), "a.csv, line 2, target column \"y\": \"a\" is text; expected a number in every row, or \
-              --task multi-class, which makes a class of every different text"),
-            ("1 NA 2", None, "a.csv, line 3, column \"y\": the value is missing (\"NA\"); expected one in every row: fill it in, or \
-              remove the row or the column"),
+            (
+                "1 2 oops",
+                None,
+                "a.csv, line 4, target column \"y\": \"oops\" is text where other rows have numbers; expected a number \
+              in every row, or --task multi-class, which makes a class of every different text",
+            ),
+            (
+                "a b a",
+                Some(Task::Regression),
+                "a.csv, line 2, target column \"y\": \"a\" is text; expected a number in every row, or \
+              --task multi-class, which makes a class of every different text",
+            ),
+            (
+                "1 NA 2",
+                None,
+                "a.csv, line 3, column \"y\": the value is missing (\"NA\"); expected one in every row: fill it in, or \
+              remove the row or the column",
+            ),
             ("1 inf 2", None, "a.csv, line 3, column \"y\": \"inf\" is not finite; expected a finite number"),
             ("a a a", None, "a.csv, target column \"y\": 1 different value; expected at least two classes"),
-            ("1 2 3", Some(Task::Binary), "a.csv, target column \"y\": 3 different values; expected two classes"),
+            (
+                "1 2 3",
+                Some(Task::Binary),
+                "a.csv, target column \"y\": 3 different values; expected two classes",
+            ),
         ] {
             assert_eq!(target(cells, task).unwrap_err().to_string(), message, "{cells}");
         }
         let many: Vec<String> = (0..1500).map(|k| format!("row{k}")).collect();
         let error = target(&many.join(" "), None).unwrap_err().to_string();
-        assert!(error.ends_with("at most 1000 classes; is it a number, or does it name the rows?"), "{error}");
+        assert!(
+            error.ends_with("at most 1000 classes; is it a number, or does it name the rows?"),
+            "{error}"
+        );
     }
 }
