@@ -4,6 +4,7 @@ use super::file::Opened;
 use super::layout::Layout;
 use super::pytorch::{self, Modules, Naming, Part};
 use crate::checkpoint::Problem;
+use gmp_nn::conv::{Geometry, Images, Window};
 use gmp_nn::normalization::LayerNorm;
 use gmp_nn::{Element, Features, LayerSpec, Network, NetworkSpec, Normalization};
 use std::collections::BTreeMap;
@@ -87,41 +88,69 @@ pub(super) fn read<T: Element>(file: impl Read, length: u64) -> Result<Network<T
 /// Numbers that a network of this description has at least, whatever its parameterizations: its weights, and what
 /// normalization layers keep.
 fn least_numbers(spec: &NetworkSpec) -> u64 {
-    let columns = match spec.input {
-        Features::Vector(columns) | Features::Image { channels: columns, .. } => columns as u64,
-    };
-    count(spec.layers.iter().map(|(_, layer)| layer), columns).0
+    count(spec.layers.iter().map(|(_, layer)| layer), spec.input).0
 }
 
-/// The numbers of layers into which so many columns flow, and the columns that come out.
-fn count<'a>(layers: impl Iterator<Item = &'a LayerSpec>, mut columns: u64) -> (u64, u64) {
+/// The numbers of layers into which `features` flow, and what comes out. What cannot be built counts as nothing: the builder
+/// refuses it before it has memory for it.
+fn count<'a>(layers: impl Iterator<Item = &'a LayerSpec>, mut features: Features) -> (u64, Features) {
     let mut numbers = 0_u64;
     for layer in layers {
+        let columns = features.columns();
         let own = match layer {
             LayerSpec::Dense(dense) => {
-                let units = dense.units as u64;
-                std::mem::replace(&mut columns, units).saturating_mul(units)
+                features = Features::Vector(dense.units);
+                product([columns, dense.units])
             }
             LayerSpec::Convolution(convolution) => {
-                let (size, filters) = (convolution.window.size as u64, convolution.filters as u64);
-                let channels = std::mem::replace(&mut columns, filters);
-                size.saturating_mul(size).saturating_mul(channels).saturating_mul(filters)
+                let (size, filters) = (convolution.window.size, convolution.filters);
+                features = slide(features, convolution.window, filters);
+                product([size, size, columns, filters])
             }
             LayerSpec::Normalization { normalization, .. } => match normalization {
                 Normalization::None | Normalization::Layer(LayerNorm { affine: false, .. }) => 0,
-                _ => columns,
+                _ => columns as u64,
             },
-            LayerSpec::MaxPool { .. } | LayerSpec::GlobalAveragePool => 0,
+            LayerSpec::MaxPool { window } => {
+                features = slide(features, *window, columns);
+                0
+            }
+            LayerSpec::GlobalAveragePool => {
+                features = Features::Vector(columns);
+                0
+            }
+            LayerSpec::Flatten => {
+                features = Features::Vector(features.rows().saturating_mul(columns));
+                0
+            }
             LayerSpec::Residual { main, shortcut } => {
-                let (in_main, out) = count(main.iter(), columns);
-                let in_shortcut = count(shortcut.iter(), columns).0;
-                columns = out;
+                let (in_main, out) = count(main.iter(), features);
+                let in_shortcut = count(shortcut.iter(), features).0;
+                features = out;
                 in_main.saturating_add(in_shortcut)
             }
         };
         numbers = numbers.saturating_add(own);
     }
-    (numbers, columns)
+    (numbers, features)
+}
+
+fn product<const N: usize>(factors: [usize; N]) -> u64 {
+    factors.into_iter().fold(1, |product, factor| product.saturating_mul(factor as u64))
+}
+
+/// What comes out of a window on images.
+fn slide(features: Features, window: Window, channels: usize) -> Features {
+    let Features::Image { height, width, channels: inputs } = features else {
+        return Features::Vector(channels);
+    };
+    match Geometry::new(Images { batch: 1, height, width, channels: inputs }, window, channels) {
+        Ok(geometry) => {
+            let Images { height, width, channels, .. } = geometry.output();
+            Features::Image { height, width, channels }
+        }
+        Err(_) => Features::Image { height: 1, width: 1, channels },
+    }
 }
 
 #[cfg(test)]
