@@ -304,7 +304,7 @@ fn files_that_cannot_be_learned_from_are_one_line() {
     for (name, content, message) in [
         ("empty.csv", String::new(), "the file is empty"),
         ("header.csv", "x,y\n".to_owned(), "a header line only"),
-        ("short.csv", "x,y\n1,2\n".to_owned(), "1 rows; expected at least 10"),
+        ("short.csv", "x,y\n1,2\n".to_owned(), "1 row; expected at least 10"),
         ("missing.csv", rows(""), ", line 13, column \"y\": the value is missing"),
         (
             "text.csv",

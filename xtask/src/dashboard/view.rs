@@ -36,7 +36,7 @@ impl View<'_> {
     /// A line for the run and one for each of its curves, none wider than `width` characters.
     #[must_use]
     pub fn lines(&self, width: usize) -> Vec<String> {
-        const NAME: usize = 17;
+        const NAME: usize = 18;
         let curves = self.curves();
         let said = curves.iter().map(|curve| curve.said.chars().count()).max().unwrap_or(0);
         let room = width.saturating_sub(NAME + said + 4).min(60);
@@ -158,7 +158,10 @@ mod tests {
         let lines = view(&records, &turns).lines(80);
         assert_eq!(lines.len(), 6);
         assert_eq!(lines[0], "boston, GmP, seed 0 · epoch 40 of 120 · at most 16 seconds left");
-        assert!(lines[1].starts_with("  training loss    █") && lines[1].ends_with("  0.02500"), "{lines:?}");
+        assert!(
+            lines[1].starts_with("  training loss     █") && lines[1].ends_with("  0.02500"),
+            "{lines:?}"
+        );
         assert!(lines[2].ends_with("0.9750, best 0.5000 (epoch 21)"), "{lines:?}");
         assert!(lines[3].ends_with("1.000 (RMSE)"), "{lines:?}");
         assert!(lines[4].contains('█') && lines[4].ends_with("  0.001"), "{lines:?}");

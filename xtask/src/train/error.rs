@@ -118,7 +118,10 @@ pub enum TableError {
         column: usize,
     },
     /// Nothing to predict from.
-    #[error("{file}: there are no input columns beside the target {target:?}; expected at least one")]
+    #[error(
+        "{file}: no input columns beside the target {target:?}; expected at least one (is another character than a comma \
+         between the cells? --delimiter)"
+    )]
     NoInputs {
         /// The file read.
         file: String,
@@ -136,7 +139,7 @@ pub enum TableError {
         limit: String,
     },
     /// Fewer rows than three parts need.
-    #[error("{file}: {rows} rows; expected at least {needed} to train, to validate and to test on")]
+    #[error("{file}: {rows} row{}; expected at least {needed} to train, to validate and to test on", if *.rows == 1 { "" } else { "s" })]
     TooFewRows {
         /// The file read.
         file: String,

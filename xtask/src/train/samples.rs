@@ -4,6 +4,7 @@ use super::error::TableError;
 use super::table::TextTable;
 use super::target::Target;
 use super::task::Task;
+use crate::data::shorten;
 use gmp_train::Dataset;
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +71,7 @@ impl Samples {
             }
         }
         if inputs.is_empty() {
-            return Err(TableError::NoInputs { file: file(), target: table.columns[place].clone() });
+            return Err(TableError::NoInputs { file: file(), target: shorten(&table.columns[place]) });
         }
         if inputs.len() > MOST_COLUMNS {
             let (found, limit) = (format!("{} names", inputs.len()), MOST_COLUMNS.to_string());
@@ -108,7 +109,7 @@ fn check_names(table: &TextTable, mut columns: Vec<usize>) -> Result<(), TableEr
         if table.columns[pair[0]] == table.columns[pair[1]] {
             return Err(TableError::SameName {
                 file: table.file.clone(),
-                name: crate::data::shorten(&table.columns[pair[0]]),
+                name: shorten(&table.columns[pair[0]]),
                 first: pair[0] + 1,
                 second: pair[1] + 1,
             });
@@ -173,12 +174,12 @@ mod tests {
             (
                 rows("x,y", "2"),
                 &["x"],
-                "a.csv: there are no input columns beside the target \"y\"; expected at least one",
+                "a.csv: no input columns beside the target \"y\"; expected at least one (is another character than a comma between the cells? --delimiter)",
             ),
             (
                 "x,y\n1,2\n".to_owned(),
                 &[],
-                "a.csv: 1 rows; expected at least 10 to train, to validate and to test on",
+                "a.csv: 1 row; expected at least 10 to train, to validate and to test on",
             ),
         ] {
             assert_eq!(read(&text, None, drop).unwrap_err().to_string(), message);
