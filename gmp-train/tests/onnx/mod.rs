@@ -61,7 +61,7 @@ fn networks() -> Vec<(String, Network<f32>)> {
     }
     networks.push((
         "flattened alone".to_owned(),
-        NetworkSpec::image(3, 4, 2).flatten("flatten").build(4).unwrap(),
+        NetworkSpec::image(3, 4, 3).flatten("flatten").build(4).unwrap(),
     ));
     for form in ["BN", "GmP+IMN"] {
         networks.push((format!("ResNet {form}"), trained(resnet18(&self::form(form), 5), 4)));
