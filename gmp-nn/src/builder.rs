@@ -2,7 +2,9 @@
 
 use crate::declare::filled;
 use crate::kernel::conv::{Geometry, Images, Window};
-use crate::layer::{Chain, GlobalAveragePool, MaxPool, NamedLayer, NormalizationLayer, Residual, UnitLayer};
+use crate::layer::{
+    Chain, Flatten, GlobalAveragePool, MaxPool, NamedLayer, NormalizationLayer, Residual, UnitLayer,
+};
 use crate::normalization::Placement;
 use crate::parameterization::Parameterize;
 use crate::spec::{Convolution, Dense};
@@ -291,11 +293,17 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
                 Box::new(MaxPool { input, window, output: self.features })
             }
             LayerSpec::GlobalAveragePool => {
-                let Images { height, width, channels, .. } = self.image(name)?;
+                let (pixels, channels) = self.pixels(name)?;
                 self.features = Features::Vector(channels);
-                let too_large = || Error::TooLarge { layer: name.to_owned(), rows: height, columns: width };
-                let pixels = height.checked_mul(width).ok_or_else(too_large)?;
                 Box::new(GlobalAveragePool { pixels, channels })
+            }
+            LayerSpec::Flatten => {
+                let (pixels, channels) = self.pixels(name)?;
+                let too_large =
+                    || Error::TooLarge { layer: name.to_owned(), rows: pixels, columns: channels };
+                let numbers = pixels.checked_mul(channels).ok_or_else(too_large)?;
+                self.features = Features::Vector(numbers);
+                Box::new(Flatten { pixels, numbers })
             }
             LayerSpec::Residual { ref main, ref shortcut } => {
                 let input = self.features;
@@ -370,6 +378,13 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
             Features::Image { height, width, channels } => Ok(Images { batch: 1, height, width, channels }),
             Features::Vector(_) => Err(self.misfit(name, "an image")),
         }
+    }
+
+    /// Pixels and channels of one image of what flows in.
+    fn pixels(&self, name: &str) -> Result<(usize, usize), Error> {
+        let Images { height, width, channels, .. } = self.image(name)?;
+        let too_large = || Error::TooLarge { layer: name.to_owned(), rows: height, columns: width };
+        Ok((height.checked_mul(width).ok_or_else(too_large)?, channels))
     }
 
     fn misfit(&self, name: &str, expected: &str) -> Error {

@@ -285,8 +285,9 @@ fn any_layers(rng: &mut Rng) -> Vec<LayerSpec> {
             }
         }
     }
-    if rng.below(2) == 0 {
-        layers.push(LayerSpec::GlobalAveragePool);
+    let to_vector = [Some(LayerSpec::GlobalAveragePool), Some(LayerSpec::Flatten), None];
+    if let Some(layer) = &to_vector[rng.below(3)] {
+        layers.push(layer.clone());
         for _ in 0..rng.below(3) {
             let Variant { parameterization, normalization, .. } = form(DENSE[rng.below(4)]);
             let units = Dense::new(3, parameterization).normalization(normalization);

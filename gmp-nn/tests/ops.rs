@@ -40,6 +40,16 @@ fn ops(m: usize, k: usize, n: usize) -> Vec<Case> {
         ("mean_norm", Box::new(|t, v| op::mean_norm(t, v[0], Identity, |_| ())), vec![(m, n)]),
         ("mean_norm_relu", Box::new(|t, v| op::mean_norm(t, v[0], Relu, |_| ())), vec![(m, n)]),
         ("layer_norm", Box::new(|t, v| op::layer_norm(t, v[0], 1e-3)), vec![(m, n)]),
+        // The second use adds to the gradient of the first.
+        (
+            "flatten",
+            Box::new(move |t, v| {
+                let flat = op::flatten(t, v[0], k);
+                let other = op::flatten(t, v[0].shared(), k);
+                gmp_autograd::op::mul(t, flat, other)
+            }),
+            vec![(m * k, n)],
+        ),
     ]
 }
 

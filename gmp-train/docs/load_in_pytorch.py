@@ -43,6 +43,13 @@ class AbsoluteValue(nn.Module):
         return x.abs()
 
 
+class Flatten(nn.Module):
+    """In the order (row, column, channel)."""
+
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
 class LayerNorm(nn.Module):
     """Of features, or of the channels of every pixel."""
 
@@ -98,6 +105,9 @@ class Builder:
         if layer == "global_average_pool":
             self.sizes = self.sizes[:1]
             return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        if layer == "flatten":
+            self.sizes = [math.prod(self.sizes)]
+            return [Flatten()]
         ((kind, layer),) = layer.items()
         if kind == "residual":
             before = self.sizes

@@ -52,6 +52,32 @@ fn every_parameterization_comes_back_as_it_went() {
     }
 }
 
+/// Names of its own beside those of the library, and the same bytes for the same network.
+#[test]
+fn metadata_of_users_come_back_and_cannot_take_the_place_of_ours() {
+    use std::collections::BTreeMap;
+    let network = network::<f64>("GmP", 1);
+    let pair = |key: &str| (key.to_owned(), "\u{1f}\"é\"".to_owned());
+    let metadata = BTreeMap::from(["b", "a", "", "c d"].map(pair));
+    let bytes = safetensors::to_bytes_with_metadata(&network, &metadata).unwrap();
+    assert_eq!(safetensors::metadata_from_bytes(&bytes).unwrap(), metadata);
+    assert_eq!(safetensors::network_from_bytes::<f64>(&bytes).unwrap().parameters, network.parameters);
+    // Others read them too, and the numbers are where they can be read in place.
+    let (header, read) = SafeTensors::read_metadata(&bytes).unwrap();
+    assert_eq!((header % 8, &read.metadata().as_ref().unwrap()["c d"]), (0, &metadata["c d"]));
+    for _ in 0..20 {
+        assert_eq!(safetensors::to_bytes_with_metadata(&network, &metadata).unwrap(), bytes);
+    }
+    for key in ["format", "gmp.network", "gmp.other"] {
+        let error = safetensors::to_bytes_with_metadata(&network, &BTreeMap::from([pair(key)])).unwrap_err();
+        let text = format!(
+            "metadata: the key {key:?} is taken: expected none that is \"format\" or begins with \"gmp.\""
+        );
+        assert_eq!(error.to_string(), text);
+    }
+    assert!(safetensors::metadata_from_bytes(&bytes[..20]).is_err());
+}
+
 #[test]
 fn the_file_is_what_others_expect() {
     let bytes = safetensors::to_bytes(&network::<f32>("SP", 1)).unwrap();
@@ -317,6 +343,9 @@ fn pytorch_agrees() {
     for name in ["WN+MBN", "GmP+IMN"] {
         networks.push((format!("ResNet, {name}"), trained(resnet18(&form(name), 5), 4)));
     }
+    let flat =
+        NetworkSpec::image(5, 4, 3).flatten("flatten").dense("hidden1", 6, Parameterization::Geometric);
+    networks.push(("flattened".to_owned(), flat.output(2).build::<f32>(4).unwrap()));
     for activation in Activation::ALL {
         let mlp = mlp(3, &[7, 5], 2, "SP").activation(activation);
         networks.push((format!("dense, {activation}"), mlp.build::<f32>(4).unwrap()));

@@ -300,6 +300,9 @@ fn a_description_without_the_numbers_is_refused_before_it_is_built() {
     let window = Window::new(1000, 1, Padding::Same);
     let image = NetworkSpec::image(1000, 1000, 3).convolution("conv", 1000, window, STANDARD);
     assert!(refused(image).contains("3000000000 numbers"));
+    // Few channels, but many pixels.
+    let flat = NetworkSpec::image(100_000, 100_000, 1).flatten("flatten").dense("hidden1", 10, STANDARD);
+    assert!(refused(flat).contains("100000000000 numbers"));
     // One that the numbers would do for, but are not of.
     let other = NetworkSpec::vector(1).dense("hidden1", 2, STANDARD);
     assert_eq!(refused(other), "output.bias: the file has it, expected no such matrix");
@@ -312,6 +315,7 @@ fn plain_networks_become_geometric_and_plain_again() {
         ("perceptron", mlp(3, &[7, 5], 2, "SP").spec(), Naming::Sequential),
         ("perceptron, BN", mlp(3, &[7, 5], 2, "BN").spec(), Naming::Sequential),
         ("VGG-6, BN", vgg6(&batch_normalized(), 4, 3), Naming::Sequential),
+        ("flattened", flat_vgg(), Naming::Vgg),
         ("ResNet, BN", resnet18(&batch_normalized(), 5), Naming::ResNet),
     ] {
         let network = match spec.input {
@@ -325,6 +329,65 @@ fn plain_networks_become_geometric_and_plain_again() {
         let plain = fold::to_standard(&geometric).unwrap();
         let again = network_from_bytes::<f32>(&pytorch::to_bytes(&plain, naming).unwrap()).unwrap();
         same_function(&again, &network, name);
+    }
+}
+
+/// torchvision's VGG-11 in small, on images that are wider than high.
+fn flat_vgg() -> NetworkSpec {
+    let conv = |filters| Convolution::new(filters, Window::new(3, 1, Padding::Same), STANDARD);
+    let pool = Window::new(2, 2, Padding::Valid);
+    NetworkSpec::image(8, 12, 3)
+        .layer("conv1", conv(4))
+        .max_pool("pool1", pool)
+        .layer("conv2", conv(6))
+        .layer("conv3", conv(5))
+        .max_pool("pool2", pool)
+        .flatten("flatten")
+        .dense("hidden1", 8, STANDARD)
+        .dense("hidden2", 7, STANDARD)
+        .output(3)
+}
+
+/// Channels before pixels, where ours are pixels before channels; names as torchvision's.
+#[test]
+fn dense_units_behind_flattened_images_are_in_the_order_of_pytorch() {
+    let spec = flat_vgg();
+    let mut network = spec.build::<f32>(1).unwrap();
+    let (pixels, channels, units) = (6, 5, 8);
+    let ours: Vec<f32> = (0..pixels * channels * units).map(|i| i as f32).collect();
+    network.parameters.set("hidden1.weights", &ours).unwrap();
+    let bytes = pytorch::to_bytes(&network, Naming::Vgg).unwrap();
+    let mut names: Vec<String> =
+        shapes(&bytes).into_keys().filter(|name| name.ends_with(".weight")).collect();
+    names.sort();
+    let expected = ["classifier.0", "classifier.3", "classifier.6", "features.0", "features.3", "features.5"];
+    assert_eq!(names, expected.map(|name| format!("{name}.weight")));
+    let mut theirs = numbers(&bytes, "classifier.0.weight").into_iter();
+    for (unit, channel) in (0..units).flat_map(|u| (0..channels).map(move |c| (u, c))) {
+        for pixel in 0..pixels {
+            assert_eq!(theirs.next(), Some(ours[(pixel * channels + channel) * units + unit]));
+        }
+    }
+    let mut read = spec.build::<f32>(2).unwrap();
+    pytorch::from_bytes(&mut read, &bytes, Naming::Vgg).unwrap();
+    assert_eq!(read.parameters, network.parameters);
+    assert_eq!(network_from_bytes::<f32>(&bytes).unwrap().parameters, network.parameters);
+    // One module of an nn.Sequential.
+    let found = shapes(&pytorch::to_bytes(&network, Naming::Sequential).unwrap());
+    assert!(!found.contains_key("8.weight") && found["9.weight"] == [8, 30], "{found:?}");
+}
+
+#[test]
+fn flattened_images_go_to_dense_units_alone() {
+    let reason = "PyTorch has the numbers of a flattened image in another order, so that only dense units may come behind it";
+    let flat = || NetworkSpec::image(4, 4, 2).flatten("flatten");
+    for (spec, layer) in [
+        (flat(), "flatten"),
+        (flat().normalization("norm", Normalization::batch()).output(2), "norm"),
+        (flat().residual("block", vec![Dense::new(32, STANDARD).into()], vec![]), "block"),
+    ] {
+        let network = spec.build::<f32>(1).unwrap();
+        assert_eq!(error_of(&network, Naming::Layers), format!("{layer}: {reason}"));
     }
 }
 
@@ -354,6 +417,7 @@ fn state_dicts_of_pytorch_come_and_go() {
     for (name, spec, naming) in [
         ("perceptron", perceptron, Naming::Sequential),
         ("vgg", vgg.global_average_pool("average").output(3), Naming::Sequential),
+        ("flat", flat_vgg(), Naming::Vgg),
         ("resnet", resnet, Naming::ResNet),
     ] {
         let file = |suffix: &str| folder.path().join(format!("{name}{suffix}.safetensors"));

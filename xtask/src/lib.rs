@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod claim;
+pub mod dashboard;
 pub mod data;
 pub mod experiment;
 pub mod method;
@@ -14,6 +15,7 @@ pub mod terminal;
 /// Signals, named pipes and links are those of Unix.
 #[cfg(unix)]
 pub mod torture;
+pub mod train;
 
 /// The examples of the repository's front page are tested.
 #[cfg(doctest)]

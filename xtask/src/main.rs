@@ -9,13 +9,18 @@ use xtask::repro::{self, ReproCommand};
 use xtask::terminal;
 #[cfg(unix)]
 use xtask::torture::{self, TortureCommand};
+use xtask::train::{self, PredictCommand, TrainCommand};
 
-/// Regenerates every figure and table of the paper.
+/// Regenerates every figure and table of the paper, and trains networks on tables of your own.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 enum Cli {
     /// Run experiments and write figures, tables and report.html
     Repro(Box<ReproCommand>),
+    /// Train a network on a CSV file of your own, and write a page and the network
+    Train(Box<TrainCommand>),
+    /// Predict the rows of a CSV file with a network that `train` wrote
+    Predict(PredictCommand),
     /// List and fetch the data sets
     #[command(subcommand)]
     Data(DataCommand),
@@ -33,6 +38,8 @@ fn main() -> ExitCode {
     };
     let done = match cli {
         Cli::Repro(repro) => repro::run(&repro),
+        Cli::Train(arguments) => train::run(&arguments),
+        Cli::Predict(arguments) => train::predict::run(&arguments),
         Cli::Data(data) => command::run(&data),
         Cli::Bench(arguments) => bench::run(&arguments),
         #[cfg(unix)]

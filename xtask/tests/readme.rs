@@ -43,6 +43,52 @@ fn its_tables_are_those_of_the_example_results() {
     }
 }
 
+/// The code is compiled as a documentation test; this is the same program, and what it prints.
+#[test]
+fn its_six_lines_print_what_stands_below_them() -> Result<(), Box<dyn std::error::Error>> {
+    use gmp_train::{Adam, Dataset, Loss, Metric, Mlp, Parameterization, Trainer};
+    let readme = fs::read_to_string(root().join("README.md"))?;
+    let (_, rest) = readme.split_once("```text\n").ok_or("README.md has no output")?;
+    let (output, _) = rest.split_once("```").ok_or("the output does not end")?;
+    let x: Vec<f64> = (0..100).map(|i| f64::from(i) / 10.0 - 5.0).collect();
+    let data = Dataset::new(x.clone(), 1, x.iter().map(|x| x.sin()).collect(), 1)?;
+    let mut network = Mlp::new(1, &[100], 1, Parameterization::Geometric).build(7)?;
+    let trainer = Trainer::new(Loss::MeanAbsoluteError, 20, 300, 0.01);
+    trainer.fit(&mut network, &mut Adam::default(), &data, None, &mut ())?;
+    let error = Metric::RootMeanSquaredError.evaluate(&network, &data);
+    assert_eq!(output, format!("{}root mean squared error {error:.3}\n", network.summary()));
+    Ok(())
+}
+
+/// Every file that a page of the project links to is there.
+#[test]
+fn links_between_files_lead_somewhere() {
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "xtask/README.md",
+        "xtask/docs/EXPERIMENTS.md",
+        "xtask/docs/CLUSTER.md",
+        "gmp-train/docs/RECIPES.md",
+        "gmp-train/CHANGELOG.md",
+        "gmp-train/RELIABILITY.md",
+    ];
+    let mut checked = 0;
+    for page in pages {
+        let file = root().join(page);
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{page}: {error}"));
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, _) = link.split_once('#').unwrap_or((link, ""));
+            if path.is_empty() || path.contains("://") {
+                continue;
+            }
+            assert!(file.parent().unwrap().join(path).exists(), "{page} links to {link}, which is not there");
+            checked += 1;
+        }
+    }
+    assert!(checked > 40, "{checked} links");
+}
+
 /// More seeds may decide what was open, but do not overturn what was decided.
 #[test]
 fn no_outcome_of_the_quick_profile_is_the_opposite_of_the_full_one() {

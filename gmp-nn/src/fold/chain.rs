@@ -15,7 +15,12 @@ enum Step<T> {
     PerChannel(PerChannel<T>),
     MaxPool(Window),
     GlobalAveragePool,
-    Residual { main: Chain<T>, shortcut: Chain<T> },
+    /// Of so many pixels.
+    Flatten(usize),
+    Residual {
+        main: Chain<T>,
+        shortcut: Chain<T>,
+    },
 }
 
 /// Steps in a row, with the names of their layers; each has taken over from its neighbours what it can.
@@ -60,6 +65,7 @@ impl<T: Element> Chain<T> {
                 }
                 LayerView::MaxPool(window) => chain.push(name.clone(), Step::MaxPool(window)),
                 LayerView::GlobalAveragePool => chain.push(name.clone(), Step::GlobalAveragePool),
+                LayerView::Flatten { pixels } => chain.push(name.clone(), Step::Flatten(pixels)),
                 LayerView::Residual { main, shortcut } => {
                     let (main, shortcut) = (Self::read(network, main)?, Self::read(network, shortcut)?);
                     chain.push(name.clone(), Step::Residual { main, shortcut });
@@ -101,7 +107,12 @@ impl<T: Element> Chain<T> {
         let lets_past = match step {
             Step::MaxPool(_) => before.keeps_order(),
             Step::GlobalAveragePool => before.activation == Activation::Identity,
+            Step::Flatten(_) => true,
             _ => false,
+        };
+        let before = match step {
+            Step::Flatten(pixels) => before.of_every_pixel(pixels),
+            _ => before,
         };
         let before = (before_name, Step::PerChannel(before));
         if lets_past {
@@ -158,6 +169,10 @@ impl<T: Element> Chain<T> {
                 Step::GlobalAveragePool => {
                     *is_image = false;
                     LayerSpec::GlobalAveragePool
+                }
+                Step::Flatten(_) => {
+                    *is_image = false;
+                    LayerSpec::Flatten
                 }
                 Step::Residual { main, shortcut } => {
                     let mut branch = |chain: Self, is_image: &mut bool| {

@@ -187,6 +187,11 @@ impl<T: Scalar> PerChannel<T> {
         Self { shift: vec![T::ZERO; scale.len()], scale, activation: Activation::Identity }
     }
 
+    /// The same of an image's numbers in a row, pixel after pixel.
+    pub(super) fn of_every_pixel(self, pixels: usize) -> Self {
+        Self { scale: self.scale.repeat(pixels), shift: self.shift.repeat(pixels), ..self }
+    }
+
     /// Whether the largest of some numbers stays the largest.
     pub(super) fn keeps_order(&self) -> bool {
         let is_monotone = matches!(self.activation, Activation::Identity | Activation::Relu);

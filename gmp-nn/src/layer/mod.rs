@@ -1,10 +1,12 @@
 //! Layers: immutable descriptions that read their numbers from slots.
 
+mod flatten;
 mod normalization;
 mod pool;
 mod residual;
 mod units;
 
+pub(crate) use flatten::Flatten;
 pub use normalization::NormalizationLayer;
 pub(crate) use pool::{GlobalAveragePool, MaxPool};
 pub(crate) use residual::Residual;
@@ -101,6 +103,11 @@ pub enum LayerView<'a, T> {
     MaxPool(Window),
     /// The mean of every channel.
     GlobalAveragePool,
+    /// All numbers of an image as a vector, in the order (row, column, channel).
+    Flatten {
+        /// Pixels of an image.
+        pixels: usize,
+    },
     /// `relu(main(x) + shortcut(x))`.
     Residual {
         /// One branch.

@@ -110,6 +110,8 @@ pub enum LayerSpec {
     },
     /// The mean of every channel: from an image to a vector.
     GlobalAveragePool,
+    /// All numbers of an image as a vector, in the order (row, column, channel).
+    Flatten,
     /// `relu(main(x) + shortcut(x))`; an empty shortcut is the identity.
     Residual {
         /// One branch.
@@ -273,6 +275,20 @@ impl NetworkSpec {
     #[must_use]
     pub fn global_average_pool(self, name: impl Into<String>) -> Self {
         self.layer(name, LayerSpec::GlobalAveragePool)
+    }
+    /// The same with all numbers of an image as a vector, in the order (row, column, channel).
+    ///
+    /// ```
+    /// use gmp_nn::conv::{Padding, Window};
+    /// use gmp_nn::{Features, NetworkSpec};
+    /// let window = Window::new(2, 2, Padding::Valid);
+    /// let network = NetworkSpec::image(4, 6, 3).max_pool("pool", window).flatten("flatten").build::<f32>(1)?;
+    /// assert_eq!(network.output(), Features::Vector(2 * 3 * 3));
+    /// # Ok::<(), gmp_nn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn flatten(self, name: impl Into<String>) -> Self {
+        self.layer(name, LayerSpec::Flatten)
     }
     /// The same with a residual block.
     ///

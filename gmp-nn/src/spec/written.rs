@@ -45,6 +45,7 @@ pub(super) enum LayerSpec {
         window: Window,
     },
     GlobalAveragePool,
+    Flatten,
     Residual {
         main: Vec<super::LayerSpec>,
         shortcut: Vec<super::LayerSpec>,
@@ -101,6 +102,7 @@ impl From<LayerSpec> for super::LayerSpec {
             LayerSpec::LayerNorm { activation } => normalization(Normalization::layer(), activation),
             LayerSpec::MaxPool { window } => Self::MaxPool { window },
             LayerSpec::GlobalAveragePool => Self::GlobalAveragePool,
+            LayerSpec::Flatten => Self::Flatten,
             LayerSpec::Residual { main, shortcut } => Self::Residual { main, shortcut },
         }
     }

@@ -70,6 +70,12 @@ impl<T: Element> Builder<'_, T> {
                     let mean = self.node(name, "GlobalAveragePool", &[&x], Vec::new());
                     self.node(name, "Flatten", &[&mean], vec![Attribute::int("axis", 1)])
                 }
+                // The order of this library is that of pixels first.
+                LayerView::Flatten { .. } => {
+                    let pixels_first = vec![Attribute::ints("perm", &[0, 2, 3, 1])];
+                    let turned = self.node(name, "Transpose", &[&x], pixels_first);
+                    self.node(name, "Flatten", &[&turned], vec![Attribute::int("axis", 1)])
+                }
                 LayerView::Residual { main, shortcut } => {
                     let main = self.layers(main.layers(), input, x.clone())?;
                     let shortcut = self.layers(shortcut.layers(), input, x)?;

@@ -4,9 +4,10 @@ use super::file::Opened;
 use super::layout::Layout;
 use super::pytorch::{self, Modules, Naming, Part};
 use crate::checkpoint::Problem;
+use gmp_nn::conv::{Geometry, Images, Window};
 use gmp_nn::normalization::LayerNorm;
 use gmp_nn::{Element, Features, LayerSpec, Network, NetworkSpec, Normalization};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 /// The network's [`NetworkSpec`] as JSON.
@@ -16,11 +17,14 @@ const NETWORK: &str = "gmp.network";
 const MODULES: &str = "gmp.modules";
 /// Most bytes of a header that may describe any network: ten thousand layers.
 const LONGEST_HEADER: usize = 4 << 20;
+/// What keys of this library begin with.
+const OWN: &str = "gmp.";
+/// The key by which readers of others take a file for one of PyTorch's.
+const FORMAT: &str = "format";
 
 /// The metadata of a file of the network: in names and layouts of its own, or in PyTorch's.
-pub(super) fn of<T: Element>(network: &Network<T>, modules: Option<&Modules>) -> HashMap<String, String> {
-    // Readers of others take the file for one of PyTorch's.
-    let mut metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+pub(super) fn of<T: Element>(network: &Network<T>, modules: Option<&Modules>) -> BTreeMap<String, String> {
+    let mut metadata = BTreeMap::from([(FORMAT.to_owned(), "pt".to_owned())]);
     let json = |written: serde_json::Result<String>| written.expect("names and sizes can be written as JSON");
     if let Some(spec) = network.spec() {
         metadata.insert(NETWORK.to_owned(), json(serde_json::to_string(spec)));
@@ -29,6 +33,29 @@ pub(super) fn of<T: Element>(network: &Network<T>, modules: Option<&Modules>) ->
         metadata.insert(MODULES.to_owned(), json(serde_json::to_string(modules)));
     }
     metadata
+}
+
+/// Adds a user's metadata, whose keys must be no keys of this library.
+pub(super) fn add(
+    metadata: &mut BTreeMap<String, String>,
+    users: &BTreeMap<String, String>,
+) -> Result<(), Problem> {
+    for (key, value) in users {
+        if key.starts_with(OWN) || key == FORMAT {
+            let text = format!(
+                "the key {key:?} is taken: expected none that is \"{FORMAT}\" or begins with \"{OWN}\""
+            );
+            return Err(Problem::Metadata(text));
+        }
+        metadata.insert(key.clone(), value.clone());
+    }
+    Ok(())
+}
+
+/// The metadata of a file of `length` bytes, without those of this library.
+pub(super) fn users(file: impl Read, length: u64) -> Result<BTreeMap<String, String>, Problem> {
+    let metadata = Opened::new(file, length, LONGEST_HEADER)?.header()?.metadata;
+    Ok(metadata.into_iter().filter(|(key, _)| !key.starts_with(OWN) && key != FORMAT).collect())
 }
 
 /// The network of a file of `length` bytes, by the file alone.
@@ -61,41 +88,69 @@ pub(super) fn read<T: Element>(file: impl Read, length: u64) -> Result<Network<T
 /// Numbers that a network of this description has at least, whatever its parameterizations: its weights, and what
 /// normalization layers keep.
 fn least_numbers(spec: &NetworkSpec) -> u64 {
-    let columns = match spec.input {
-        Features::Vector(columns) | Features::Image { channels: columns, .. } => columns as u64,
-    };
-    count(spec.layers.iter().map(|(_, layer)| layer), columns).0
+    count(spec.layers.iter().map(|(_, layer)| layer), spec.input).0
 }
 
-/// The numbers of layers into which so many columns flow, and the columns that come out.
-fn count<'a>(layers: impl Iterator<Item = &'a LayerSpec>, mut columns: u64) -> (u64, u64) {
+/// The numbers of layers into which `features` flow, and what comes out. What cannot be built counts as nothing: the builder
+/// refuses it before it has memory for it.
+fn count<'a>(layers: impl Iterator<Item = &'a LayerSpec>, mut features: Features) -> (u64, Features) {
     let mut numbers = 0_u64;
     for layer in layers {
+        let columns = features.columns();
         let own = match layer {
             LayerSpec::Dense(dense) => {
-                let units = dense.units as u64;
-                std::mem::replace(&mut columns, units).saturating_mul(units)
+                features = Features::Vector(dense.units);
+                product([columns, dense.units])
             }
             LayerSpec::Convolution(convolution) => {
-                let (size, filters) = (convolution.window.size as u64, convolution.filters as u64);
-                let channels = std::mem::replace(&mut columns, filters);
-                size.saturating_mul(size).saturating_mul(channels).saturating_mul(filters)
+                let (size, filters) = (convolution.window.size, convolution.filters);
+                features = slide(features, convolution.window, filters);
+                product([size, size, columns, filters])
             }
             LayerSpec::Normalization { normalization, .. } => match normalization {
                 Normalization::None | Normalization::Layer(LayerNorm { affine: false, .. }) => 0,
-                _ => columns,
+                _ => columns as u64,
             },
-            LayerSpec::MaxPool { .. } | LayerSpec::GlobalAveragePool => 0,
+            LayerSpec::MaxPool { window } => {
+                features = slide(features, *window, columns);
+                0
+            }
+            LayerSpec::GlobalAveragePool => {
+                features = Features::Vector(columns);
+                0
+            }
+            LayerSpec::Flatten => {
+                features = Features::Vector(features.rows().saturating_mul(columns));
+                0
+            }
             LayerSpec::Residual { main, shortcut } => {
-                let (in_main, out) = count(main.iter(), columns);
-                let in_shortcut = count(shortcut.iter(), columns).0;
-                columns = out;
+                let (in_main, out) = count(main.iter(), features);
+                let in_shortcut = count(shortcut.iter(), features).0;
+                features = out;
                 in_main.saturating_add(in_shortcut)
             }
         };
         numbers = numbers.saturating_add(own);
     }
-    (numbers, columns)
+    (numbers, features)
+}
+
+fn product<const N: usize>(factors: [usize; N]) -> u64 {
+    factors.into_iter().fold(1, |product, factor| product.saturating_mul(factor as u64))
+}
+
+/// What comes out of a window on images.
+fn slide(features: Features, window: Window, channels: usize) -> Features {
+    let Features::Image { height, width, channels: inputs } = features else {
+        return Features::Vector(channels);
+    };
+    match Geometry::new(Images { batch: 1, height, width, channels: inputs }, window, channels) {
+        Ok(geometry) => {
+            let Images { height, width, channels, .. } = geometry.output();
+            Features::Image { height, width, channels }
+        }
+        Err(_) => Features::Image { height: 1, width: 1, channels },
+    }
 }
 
 #[cfg(test)]

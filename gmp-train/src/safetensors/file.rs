@@ -7,18 +7,20 @@ use ::safetensors::tensor::{Dtype, SafeTensors, TensorInfo, TensorView, serializ
 use gmp_math::Scalar;
 use gmp_nn::{Element, Network};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 
 /// Bytes of the header's length, with which a file begins.
 const PREFIX: usize = 8;
+/// Most bytes of a header, in this format.
+const MOST: usize = 100_000_000;
 
-/// The content of a file with these tensors.
+/// The content of a file with these tensors: the same bytes for the same network.
 pub(super) fn write<T: Element>(
     network: &Network<T>,
     layout: &Layout,
-    metadata: HashMap<String, String>,
+    metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, Problem> {
     let mut tensors = Vec::new();
     for tensor in layout.tensors.iter().filter(|tensor| tensor.presence != Presence::NotWritten) {
@@ -30,8 +32,32 @@ pub(super) fn write<T: Element>(
     let views = tensors
         .iter()
         .map(|(name, shape, bytes)| Ok((*name, TensorView::new(dtype, (*shape).clone(), bytes)?)));
-    let bytes = views.collect::<Result<Vec<_>, _>>().and_then(|views| serialize(views, Some(metadata)));
-    bytes.map_err(|error| Problem::Metadata(error.to_string()))
+    let bytes = views.collect::<Result<Vec<_>, _>>().and_then(|views| serialize(views, None));
+    with_metadata(&bytes.map_err(|error| Problem::Metadata(error.to_string()))?, metadata)
+}
+
+/// The file with metadata, in the order of their keys: as a map of the crate `safetensors` they would have another order in
+/// every process.
+fn with_metadata(bytes: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, Problem> {
+    let wrong = |error: String| Problem::Metadata(error);
+    let text = serde_json::to_string(metadata).map_err(|error| wrong(error.to_string()))?;
+    let (prefix, rest) = bytes.split_at(PREFIX);
+    let length = prefix.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte));
+    let (tensors, numbers) = rest.split_at(length);
+    let tensors = &tensors.trim_ascii_end()[1..];
+    let comma = if tensors == b"}" { "" } else { "," };
+    let mut header = format!("{{\"__metadata__\":{text}{comma}").into_bytes();
+    header.extend_from_slice(tensors);
+    // Numbers begin where they can be read in place.
+    header.resize(header.len().next_multiple_of(PREFIX), b' ');
+    if header.len() > MOST {
+        return Err(wrong(format!("a header of {} bytes, expected at most {MOST}", header.len())));
+    }
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.reserve_exact(header.len() + numbers.len());
+    file.extend(header);
+    file.extend_from_slice(numbers);
+    Ok(file)
 }
 
 /// A file of which the header was read.

@@ -58,9 +58,10 @@ pub(super) enum Order {
     AsMatrix,
     /// Units × inputs.
     Transposed,
-    /// Units × channels × rows × columns of a window, where the inputs of a unit are in the order (row, column, channel).
-    Filters {
-        window: usize,
+    /// Units × channels × pixels, of a window or of a flattened image, where the inputs of a unit are in the order (pixel,
+    /// channel).
+    ChannelsFirst {
+        pixels: usize,
         channels: usize,
     },
 }
@@ -71,9 +72,9 @@ impl Order {
         match self {
             Self::AsMatrix => row * slot.cols + col,
             Self::Transposed => col * slot.rows + row,
-            Self::Filters { window, channels } => {
+            Self::ChannelsFirst { pixels, channels } => {
                 let (pixel, channel) = (row / channels, row % channels);
-                (col * channels + channel) * window * window + pixel
+                (col * channels + channel) * pixels + pixel
             }
         }
     }

@@ -30,6 +30,7 @@ use crate::io;
 use file::Opened;
 use gmp_nn::{Element, Network};
 use layout::Layout;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -99,7 +100,40 @@ pub fn load<T: Element>(file: &Path) -> Result<Network<T>, CheckpointError> {
 /// # Errors
 /// If there are more than 100 MB of names.
 pub fn to_bytes<T: Element>(network: &Network<T>) -> Result<Vec<u8>, Problem> {
-    file::write(network, &Layout::of(network), description::of(network, None))
+    to_bytes_with_metadata(network, &BTreeMap::new())
+}
+
+/// The content of a file as [`to_bytes`] has it, with metadata of your own beside those of this library: what a program
+/// needs to use the network, such as the names of its inputs or a standardizer as JSON. [`metadata_from_bytes`] reads them.
+///
+/// ```
+/// use gmp_train::{Mlp, Parameterization, safetensors};
+/// use std::collections::BTreeMap;
+/// let network = Mlp::new(2, &[5], 1, Parameterization::Geometric).build::<f32>(1)?;
+/// let metadata = BTreeMap::from([("inputs".to_owned(), "[\"length\",\"width\"]".to_owned())]);
+/// let bytes = safetensors::to_bytes_with_metadata(&network, &metadata)?;
+/// assert_eq!(safetensors::metadata_from_bytes(&bytes)?, metadata);
+/// assert_eq!(safetensors::network_from_bytes::<f32>(&bytes)?.parameters, network.parameters);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`to_bytes`], and if a key is `format` or begins with `gmp.`, as those of this library.
+pub fn to_bytes_with_metadata<T: Element>(
+    network: &Network<T>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, Problem> {
+    let mut all = description::of(network, None);
+    description::add(&mut all, metadata)?;
+    file::write(network, &Layout::of(network), &all)
+}
+
+/// The metadata of the content of a file, without those of this library.
+///
+/// # Errors
+/// If it is no safetensors file, or has a header of more than 4 MiB.
+pub fn metadata_from_bytes(bytes: &[u8]) -> Result<BTreeMap<String, String>, Problem> {
+    description::users(bytes, bytes.len() as u64)
 }
 
 /// Reads the content of a file, as [`import`] does.
@@ -126,6 +160,18 @@ pub fn from_bytes<T: Element>(network: &mut Network<T>, bytes: &[u8]) -> Result<
 /// As [`load`].
 pub fn network_from_bytes<T: Element>(bytes: &[u8]) -> Result<Network<T>, Problem> {
     description::read(bytes, bytes.len() as u64)
+}
+
+/// Writes the network as [`export`] does, with metadata of your own ([`to_bytes_with_metadata`]).
+///
+/// # Errors
+/// As [`to_bytes_with_metadata`], and if the operating system refuses.
+pub fn export_with_metadata<T: Element>(
+    network: &Network<T>,
+    metadata: &BTreeMap<String, String>,
+    file: &Path,
+) -> Result<(), CheckpointError> {
+    write_content(file, to_bytes_with_metadata(network, metadata))
 }
 
 /// Calls `read` with an opened file and its length.

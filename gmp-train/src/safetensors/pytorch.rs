@@ -44,6 +44,10 @@ pub enum Naming<'a> {
     /// own: `0.weight`, `2.weight`. The mean over an image is two, `nn.AdaptiveAvgPool2d(1)` and `nn.Flatten()`. There are
     /// none for residual blocks.
     Sequential,
+    /// As torchvision's VGGs: positions in `features` up to [`LayerSpec::Flatten`](gmp_nn::LayerSpec) and in `classifier` behind it,
+    /// where every dense layer has a dropout behind it: `features.0`, …, `classifier.0`, `classifier.3`, `classifier.6`. Their
+    /// `avgpool` does nothing to images of 224×224 pixels, which come out as 7×7, and has no place here.
+    Vgg,
     /// As torchvision's ResNets with two convolutions per block, for [`zoo::resnet18`](gmp_nn::zoo::resnet18): `conv1`,
     /// `bn1`, `layer1.0.conv1`, …, `layer2.0.downsample.0`, …, `fc`.
     ResNet,
@@ -120,7 +124,7 @@ pub fn import<T: Element>(
 /// As [`export`].
 pub fn to_bytes<T: Element>(network: &Network<T>, naming: Naming<'_>) -> Result<Vec<u8>, Problem> {
     let (layout, modules) = layout(network, naming)?;
-    file::write(&without_biases(network, &layout), &layout, description::of(network, Some(&modules)))
+    file::write(&without_biases(network, &layout), &layout, &description::of(network, Some(&modules)))
 }
 
 /// Reads the content of a file, as [`import`] does.
@@ -157,7 +161,15 @@ pub(super) fn layout<T: Element>(
     naming: Naming<'_>,
 ) -> Result<(Layout, Modules), Problem> {
     let layout = Layout { tensors: Vec::new(), ignored: Vec::new() };
-    let mut builder = Builder { network, naming, position: 0, layout, modules: Modules::new() };
+    let mut builder = Builder {
+        network,
+        naming,
+        position: 0,
+        is_flat: false,
+        flattened: None,
+        layout,
+        modules: Modules::new(),
+    };
     builder.layers(network.layers())?;
     Ok((builder.layout, builder.modules))
 }
@@ -167,23 +179,42 @@ struct Builder<'a, T> {
     naming: Naming<'a>,
     /// Of the next module, in an `nn.Sequential`.
     position: usize,
+    /// Whether images became vectors.
+    is_flat: bool,
+    /// Pixels of the images whose flattened numbers flow into the next layer: PyTorch has them in another order.
+    flattened: Option<usize>,
     layout: Layout,
     modules: Modules,
 }
 
+const FLATTENED: &str = "PyTorch has the numbers of a flattened image in another order, so that only dense units may come behind it";
 const NO_STANDARD_WEIGHTS: &str =
     "it has parameters that no module of PyTorch has; gmp_nn::fold::to_standard makes standard weights";
 
 impl<T: Element> Builder<'_, T> {
     fn layers(&mut self, layers: &[NamedLayer<T>]) -> Result<(), Problem> {
         for NamedLayer { name, layer, .. } in layers {
-            match layer.view() {
+            let view = layer.view();
+            if self.flattened.is_some() && !matches!(view, LayerView::Units(_)) {
+                return no_module(name, FLATTENED);
+            }
+            match view {
+                LayerView::Flatten { pixels } => {
+                    self.skip(1);
+                    self.flattened = Some(pixels);
+                    if matches!(self.naming, Naming::Vgg) {
+                        self.position = 0;
+                    }
+                    self.is_flat = true;
+                }
                 LayerView::Units(units) => {
                     self.linear(name, units.linear(), units.is_batch_normalized())?;
                     if units.is_normalized() {
                         self.normalization(name)?;
                     }
                     self.skip(usize::from(units.activation() != Activation::Identity));
+                    // Behind each but the last of its dense layers, torchvision has a dropout.
+                    self.skip(usize::from(matches!(self.naming, Naming::Vgg) && self.is_flat));
                 }
                 LayerView::Normalization(normalization) => {
                     self.normalization(name)?;
@@ -191,7 +222,7 @@ impl<T: Element> Builder<'_, T> {
                 }
                 LayerView::MaxPool(_) => self.skip(1),
                 LayerView::GlobalAveragePool => self.skip(2),
-                LayerView::Residual { .. } if matches!(self.naming, Naming::Sequential) => {
+                LayerView::Residual { .. } if matches!(self.naming, Naming::Sequential | Naming::Vgg) => {
                     return no_module(name, "a residual block is no module of an nn.Sequential");
                 }
                 LayerView::Residual { main, shortcut } => {
@@ -203,7 +234,10 @@ impl<T: Element> Builder<'_, T> {
             }
             self.check(name)?;
         }
-        Ok(())
+        match layers.last() {
+            Some(last) if self.flattened.is_some() => no_module(&last.name, FLATTENED),
+            _ => Ok(()),
+        }
     }
 
     fn skip(&mut self, modules: usize) {
@@ -218,6 +252,9 @@ impl<T: Element> Builder<'_, T> {
             }
             Naming::Layers => Some(layer.to_owned()),
             Naming::Sequential => Some(self.position.to_string()),
+            Naming::Vgg => {
+                Some(format!("{}.{}", if self.is_flat { "classifier" } else { "features" }, self.position))
+            }
             Naming::ResNet => of_resnet(layer, part),
             Naming::Custom(name) => name(layer, part),
         };
@@ -236,10 +273,17 @@ impl<T: Element> Builder<'_, T> {
             return no_module(layer, NO_STANDARD_WEIGHTS);
         };
         let (order, shape) = match linear {
-            Linear::Dense => (Order::Transposed, vec![weights.slot.cols, weights.slot.rows]),
+            Linear::Dense => {
+                let order = match self.flattened.take() {
+                    Some(pixels) => Order::ChannelsFirst { pixels, channels: weights.slot.rows / pixels },
+                    None => Order::Transposed,
+                };
+                (order, vec![weights.slot.cols, weights.slot.rows])
+            }
             Linear::Convolution { input, window } => {
-                let (window, channels) = (window.size, input.channels);
-                (Order::Filters { window, channels }, vec![weights.slot.cols, channels, window, window])
+                let (size, channels) = (window.size, input.channels);
+                let order = Order::ChannelsFirst { pixels: size * size, channels };
+                (order, vec![weights.slot.cols, channels, size, size])
             }
         };
         self.layout.tensors.push(Tensor {

@@ -104,6 +104,18 @@ fn operator(node: &Fields<'_>, inputs: &[&Array]) -> Array {
             assert_eq!(attribute("axis").unwrap().numbers(3), [1]);
             Array { dims: vec![x.dims[0], x.dims[1..].iter().product()], numbers: x.numbers.clone() }
         }
+        ("Transpose", [x]) => {
+            assert_eq!(ints("perm"), [0, 2, 3, 1]);
+            let [images, channels, rows, cols] = x.four();
+            let plane = rows * cols;
+            let of_image = |image: usize| {
+                (0..plane * channels)
+                    .map(move |i| (image * channels + i % channels) * plane + i / channels)
+                    .map(|place| x.numbers[place])
+            };
+            let numbers = (0..images).flat_map(of_image).collect();
+            Array { dims: vec![images, rows, cols, channels], numbers }
+        }
         ("Identity", [x]) => (*x).clone(),
         ("Add", [a, b]) => a.with(b, |a, b| a + b),
         ("Mul", [a, b]) => a.with(b, |a, b| a * b),

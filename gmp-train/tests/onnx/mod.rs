@@ -48,6 +48,21 @@ fn networks() -> Vec<(String, Network<f32>)> {
     for form in FOLDABLE {
         networks.push((format!("VGG-6 {form}"), trained(vgg6(&self::form(form), 4, 3), 4)));
     }
+    for form in FOLDABLE {
+        let variant = self::form(form);
+        let hidden = Convolution::new(4, Window::new(3, 2, Padding::Same), variant.parameterization);
+        let dense = gmp_nn::Dense::new(5, variant.parameterization).normalization(variant.normalization);
+        let spec = NetworkSpec::image(5, 6, 3)
+            .layer("conv1", hidden.normalization(variant.normalization))
+            .flatten("flatten")
+            .layer("hidden1", dense)
+            .output(2);
+        networks.push((format!("flattened {form}"), trained(spec, 4)));
+    }
+    networks.push((
+        "flattened alone".to_owned(),
+        NetworkSpec::image(3, 4, 3).flatten("flatten").build(4).unwrap(),
+    ));
     for form in ["BN", "GmP+IMN"] {
         networks.push((format!("ResNet {form}"), trained(resnet18(&self::form(form), 5), 4)));
     }

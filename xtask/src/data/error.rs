@@ -393,7 +393,7 @@ impl CellProblem {
 }
 
 /// At most 40 characters of `text`, so that an error stays one line.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     match text.char_indices().nth(40) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_string(),

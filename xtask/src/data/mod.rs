@@ -24,6 +24,7 @@ pub mod values;
 mod workbook;
 mod xls;
 
+pub(crate) use error::shorten;
 pub use error::{CellProblem, DataError};
 pub use table::Table;
 

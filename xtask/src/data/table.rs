@@ -166,7 +166,7 @@ impl Table {
 ///
 /// The `csv` crate's own line count is not used: it is that of the end of the record before, which is wrong after a
 /// blank line or a CRLF.
-pub(super) struct Records<'a> {
+pub(crate) struct Records<'a> {
     file: &'a str,
     bytes: &'a [u8],
     reader: csv::Reader<&'a [u8]>,
@@ -177,7 +177,7 @@ pub(super) struct Records<'a> {
 
 impl<'a> Records<'a> {
     /// Checks that `bytes` are UTF-8 in lines of bearable length.
-    pub(super) fn new(file: &'a str, bytes: &'a [u8], delimiter: u8) -> Result<Records<'a>, DataError> {
+    pub(crate) fn new(file: &'a str, bytes: &'a [u8], delimiter: u8) -> Result<Records<'a>, DataError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         check_text(file, bytes)?;
         let reader = csv::ReaderBuilder::new()
@@ -189,7 +189,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next row that is not blank, with the line it begins on.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, &csv::StringRecord)>, DataError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(usize, &csv::StringRecord)>, DataError> {
         loop {
             let read = self.reader.read_record(&mut self.record).map_err(|cause| DataError::Read {
                 file: self.file.to_string(),
@@ -230,7 +230,7 @@ fn line_breaks(bytes: &[u8], from: usize, to: usize) -> usize {
 }
 
 /// The whole of a regular file of at most `limit` bytes.
-pub(super) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let file = path.display().to_string();
     read_regular(path, limit).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => DataError::Missing { file },
@@ -241,7 +241,7 @@ pub(super) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
 }
 
 /// The shortest text that reads back as exactly `value`.
-fn shortest(value: f64) -> String {
+pub(crate) fn shortest(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 || (1e-6..1e16).contains(&size) { value.to_string() } else { format!("{value:e}") }
 }

@@ -8,8 +8,11 @@ use crate::statistics::Outcome;
 use std::fmt::Write as _;
 
 /// The heading of a group.
-fn heading(origin: Origin) -> &'static str {
+fn heading(origin: Origin, claims: &[Claim]) -> &'static str {
     match origin {
+        Origin::Ours if claims.iter().all(|claim| claim.origin == Origin::Ours) => {
+            "What is asked of the methods"
+        }
         Origin::Paper => "What the paper claims",
         Origin::Mathematics => "Checks of the mathematics",
         Origin::Ours => "What this project asks besides",
@@ -24,7 +27,7 @@ fn groups(claims: &[Claim]) -> impl Iterator<Item = (Origin, Vec<&Claim>)> {
 /// The entries of the table of contents.
 pub(super) fn contents(out: &mut String, claims: &[Claim]) {
     for (origin, _) in groups(claims) {
-        let _ = writeln!(out, "<li><a href=\"#claims-{origin}\">{}</a></li>", heading(origin));
+        let _ = writeln!(out, "<li><a href=\"#claims-{origin}\">{}</a></li>", heading(origin, claims));
     }
 }
 
@@ -49,23 +52,23 @@ fn tally_of<'a>(out: &mut String, claims: impl Iterator<Item = &'a Claim> + Clon
 
 /// All groups.
 pub(super) fn write(out: &mut String, claims: &[Claim]) {
-    for (k, (origin, claims)) in groups(claims).enumerate() {
+    for (k, (origin, group)) in groups(claims).enumerate() {
         let _ = writeln!(
             out,
             "<section aria-labelledby=\"claims-{origin}\">\n<h2 id=\"claims-{origin}\">{}</h2>",
-            heading(origin)
+            heading(origin, claims)
         );
         if k == 0 {
             out.push_str(WORDS);
         }
         let mut questions: Vec<&str> = Vec::new();
-        for claim in &claims {
+        for claim in &group {
             if !questions.contains(&&claim.question[..]) {
                 questions.push(&claim.question);
             }
         }
         for question in questions {
-            let of: Vec<&Claim> = claims.iter().copied().filter(|claim| claim.question == question).collect();
+            let of: Vec<&Claim> = group.iter().copied().filter(|claim| claim.question == question).collect();
             article(out, &of);
         }
         out.push_str("</section>\n");

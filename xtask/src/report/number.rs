@@ -32,6 +32,25 @@ pub fn with_reach(value: f64, reach: f64, decimals: usize) -> String {
     format!("{} ± {}", shown(value, decimals), shown(reach, decimals))
 }
 
+/// A number with four significant digits.
+///
+/// ```
+/// use xtask::report::number::significant;
+/// assert_eq!([3.217_456, 0.012_345_6, 12_345.678].map(significant), ["3.217", "0.01235", "12346"]);
+/// assert_eq!([0.000_012_345, 0.0].map(significant), ["1.234e-5", "0"]);
+/// ```
+#[must_use]
+pub fn significant(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if (1e-3..1e6).contains(&size) => {
+            number(value, (3 - size.log10().floor() as i32).max(0) as usize)
+        }
+        size if size < 1.0 => format!("{value:.3e}"),
+        _ => number(value, 0),
+    }
+}
+
 /// A learning rate in as many digits as it has, since it is a name too; very large and small ones with an exponent.
 ///
 /// ```

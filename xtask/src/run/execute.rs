@@ -149,6 +149,11 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 /// The bar that is on the terminal, if one is: there is one terminal.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
+/// Says which bar is on the terminal, so that lines are written above it.
+pub(crate) fn show(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
 fn bar() -> Option<ProgressBar> {
     BAR.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
@@ -199,7 +204,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        BAR.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&bar);
+        show(bar.clone());
         if bar.is_none() {
             say(&format!("{name}: {runs} runs to carry out"));
         }
@@ -225,7 +230,7 @@ impl Progress {
     }
 
     fn finish(&self, finished: usize) {
-        BAR.lock().unwrap_or_else(PoisonError::into_inner).take();
+        show(None);
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
