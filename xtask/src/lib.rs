@@ -9,6 +9,7 @@ pub mod problem;
 pub mod report;
 pub mod repro;
 pub mod run;
+pub mod setting;
 pub mod statistics;
 pub mod terminal;
 /// Signals, named pipes and links are those of Unix.

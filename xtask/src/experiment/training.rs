@@ -7,11 +7,13 @@ use crate::run::measures::{BATCH_ROWS, Convergence, Measures, Stability, ranges,
 use crate::run::stop::Stop;
 use crate::run::trace::{Movement, Numbers, Trace};
 use crate::run::{Origin, Protocol, Record, Run};
+use crate::setting::Optimizing;
+use crate::setting::layers::{GradientNorms, Movements};
 use gmp_autograd::Tape;
 use gmp_nn::Network;
 use gmp_train::{
-    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Metric, Monitor,
-    Observer, ReduceOnPlateau, Restore, Standardizer, Trainer,
+    BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Metric, Monitor, Observer,
+    ReduceOnPlateau, Restore, Standardizer, Trainer,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -124,7 +126,8 @@ fn train(
         standardizer.apply(&mut test);
         validation.iter_mut().for_each(|data| standardizer.apply(data));
     }
-    let spec = run.method.mlp(train.input_cols(), &[setup.units], 1);
+    let (setting, setup) = (&run.setting, &run.setting.setup(setup));
+    let spec = setting.network(run.method, train.input_cols(), setup.units);
     let mut network: Network<f64> = spec.build(run.seed)?;
     before(&mut network);
     let (decide, restore) = match (run.protocol, &validation) {
@@ -140,9 +143,9 @@ fn train(
         seed: run.seed,
         ..Trainer::new(setup.loss, setup.batch_size, run.epoch_limit, run.lr)
     };
-    let is_normalized = !(run.method.normalization)().is_none();
+    let is_normalized = !setting.normalization(run.method).is_none();
     let initial = predict(&network, &grid, train.input_cols());
-    let mut observer = Watch {
+    let observer = Watch {
         stop: Arc::clone(stop),
         losses: Vec::new(),
         rates: Vec::new(),
@@ -152,14 +155,18 @@ fn train(
             .flatten(),
         frames: picture.then(|| Frames::of(&network, is_normalized.then(|| first_rows(&train)))),
     };
-    let fit = trainer.fit(&mut network, &mut Adam::default(), &train, decide, &mut observer)?;
+    let optimizer = setting.optimizer.unwrap_or(Optimizing::Adam).optimizer();
+    let mut optimizer = GradientNorms::of(&network, optimizer);
+    let mut observer = (observer, setting.depth.map(|_| Movements::of(&network)));
+    let fit = trainer.fit(&mut network, &mut optimizer, &train, decide, &mut observer)?;
     let end = match fit.end {
         End::Observer => return Ok(None),
         End::Epochs => "epochs",
         End::EarlyStopping => "early stopping",
     };
     after(&network);
-    let Watch { losses, rates, running, batch, frames, .. } = observer;
+    let (Watch { losses, rates, running, batch, frames, .. }, movements) = observer;
+    let layers = movements.map(|of| of.finish(&network, &train, &optimizer)).unwrap_or_default();
     let ranges = ranges(train.inputs(), train.input_cols());
     let stability = |of: &Boundaries| Stability::of(&of.changes, &ranges);
     let measures = Measures {
@@ -167,6 +174,7 @@ fn train(
         batch: batch.as_ref().map(stability),
         convergence: Convergence::of(&losses),
         reductions: reductions(&rates),
+        layers,
     };
     let movement = running.as_ref().map(|of| Movement::of(&of.changes, setup.units, &losses));
     let trace = running.filter(|_| watch == Watching::Curves).map(|running| {

@@ -4,7 +4,8 @@ use super::ReproCommand;
 use super::time::{now, utc};
 use crate::claim::{self, Claim, discussion, forest, markdown, summary};
 use crate::experiment::ask::correct_for_all;
-use crate::experiment::{Context, Experiment, Profile, REGISTRY};
+use crate::experiment::beyond::chapter;
+use crate::experiment::{Chapter, Context, Experiment, Profile, REGISTRY};
 use crate::method::METHODS;
 use crate::report::html::{Report, Section};
 use anyhow::{Context as _, Result};
@@ -59,7 +60,7 @@ impl<'a> Page<'a> {
             picture,
             folder: Some(String::new()),
             methods: METHODS.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
-            sections: sections.to_vec(),
+            sections: with_opening(sections),
             discussion: Some(discussion::section(&claims)),
             manifest,
             files: ["manifest.json", "claims.json", "claims.md"].map(str::to_owned).to_vec(),
@@ -80,13 +81,22 @@ impl<'a> Page<'a> {
                     .extend(experiment.untested(self.context, "It was still to come when this was written."));
             } else if is_chosen {
                 claims.extend(experiment.untested(self.context, "--method leaves out all of its methods."));
-            } else {
+            } else if experiment.chapter() == Chapter::Paper {
                 claims.extend(experiment.untested(self.context, "This call did not ask for it."));
             }
         }
         correct_for_all(&mut claims);
         claims
     }
+}
+
+/// The sections, with the opening of the chapter beyond the paper before the first that belongs to it.
+fn with_opening(sections: &[Section]) -> Vec<Section> {
+    let is_beyond =
+        |section: &Section| REGISTRY.iter().any(|e| e.chapter() == Chapter::Beyond && e.id() == section.id);
+    let first = sections.iter().position(is_beyond).unwrap_or(sections.len());
+    let (paper, beyond) = sections.split_at(first);
+    paper.iter().cloned().chain(chapter::opening(beyond)).chain(beyond.iter().cloned()).collect()
 }
 
 /// On what the sentences of the page stand.

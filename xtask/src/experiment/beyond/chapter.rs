@@ -1,0 +1,165 @@
+//! The opening of the chapter "Beyond the paper": one paragraph for each question, written by the outcomes of its claims, and
+//! what follows from them for the paper's authors.
+
+use crate::claim::{Claim, Origin};
+use crate::experiment::{Chapter, Experiment, REGISTRY};
+use crate::report::html::{Block, Section};
+use crate::statistics::Outcome;
+use std::collections::BTreeMap;
+
+/// The name of the opening on the command line, where it stands for all questions, and in links.
+pub const ID: &str = "beyond";
+
+/// The opening of the chapter, of the sections of its questions; none where there are none of them.
+#[must_use]
+pub fn opening(sections: &[Section]) -> Option<Section> {
+    let of = |experiment: &&&dyn Experiment| {
+        let section = sections.iter().find(|section| section.id == experiment.id())?;
+        (experiment.chapter() == Chapter::Beyond).then_some(section)
+    };
+    let questions: Vec<&Section> = REGISTRY.iter().filter_map(|experiment| of(&experiment)).collect();
+    if questions.is_empty() {
+        return None;
+    }
+    let mut blocks = vec![Block::Paragraph(
+        "Open questions of the paper, asked by this project. Every statement here is written by the outcomes of claims, which have \
+         the same rules and intervals as those about the paper's figures; none of them is the paper's."
+            .to_owned(),
+    )];
+    for section in &questions {
+        blocks.push(Block::Heading(section.title.clone()));
+        blocks.push(Block::Paragraph(found(&section.claims)));
+    }
+    blocks.push(Block::Heading("What we would tell the authors".to_owned()));
+    blocks.push(Block::List(questions.iter().map(|section| told(section)).collect()));
+    Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
+}
+
+/// The claims that sentences are made of: those on all baselines together, where there are several.
+fn counted(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
+    let stem = |claim: &Claim| claim.id.rsplit_once('/').map(|(stem, _)| stem.to_owned());
+    let together: Vec<Option<String>> = claims.iter().filter(|claim| claim.each).map(stem).collect();
+    claims.iter().filter(move |claim| claim.each || !together.contains(&stem(claim)))
+}
+
+/// The outcomes of one question, in the order of its claims.
+fn by_question(claims: &[Claim]) -> Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)> {
+    let mut questions: Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)> = Vec::new();
+    for claim in counted(claims).filter(|claim| claim.n > 0) {
+        let place = questions.iter().position(|(first, _)| first.question == claim.question);
+        let place = place.unwrap_or_else(|| {
+            questions.push((claim, BTreeMap::new()));
+            questions.len() - 1
+        });
+        questions[place].1.entry(claim.outcome).or_default().push(claim);
+    }
+    questions
+}
+
+/// What the claims of an inquiry come to, question by question: what holds where, and what does not.
+#[must_use]
+pub fn found(claims: &[Claim]) -> String {
+    let mut said = Vec::new();
+    for (first, outcomes) in by_question(claims) {
+        let all: usize = outcomes.values().map(Vec::len).sum();
+        let of = |outcome| outcomes.get(&outcome).map_or(&[][..], Vec::as_slice);
+        let listed = |claims: &[&Claim]| {
+            // A reader takes in no more than a few.
+            const NAMED: usize = 6;
+            let mut names: Vec<String> = claims
+                .iter()
+                .take(NAMED)
+                .map(|claim| format!("{} {}", claim.dataset, claim.effect()))
+                .collect();
+            if claims.len() > NAMED {
+                names.push(format!("and {} more", claims.len() - NAMED));
+            }
+            names.join("; ")
+        };
+        let mut parts = Vec::new();
+        for (outcome, words) in [
+            (Outcome::Supported, "supported"),
+            (Outcome::Contradicted, "contradicted"),
+            (Outcome::Equivalent, "without a difference that matters"),
+        ] {
+            let found = of(outcome);
+            if !found.is_empty() {
+                parts.push(format!("{words} in {} ({})", found.len(), listed(found)));
+            }
+        }
+        let open = of(Outcome::Inconclusive).len() + of(Outcome::NotTested).len();
+        if open > 0 {
+            parts.push(format!("open in {open}"));
+        }
+        let against = if first.each { format!(" against {}", first.baseline) } else { String::new() };
+        said.push(format!("{}{against}: of {all} comparisons {}.", first.tested, parts.join(", ")));
+    }
+    if said.is_empty() { "Nothing was compared in this call.".to_owned() } else { said.join(" ") }
+}
+
+/// One sentence for the authors on each question: how often what they hope for was found, and how often its opposite.
+fn told(section: &Section) -> String {
+    let (mut decided, mut holds, mut fails, mut all) = (0, 0, 0, 0);
+    for claim in counted(&section.claims).filter(|claim| claim.n > 0 && claim.origin == Origin::Ours) {
+        all += 1;
+        decided += usize::from(claim.outcome.is_decided());
+        holds += usize::from(claim.outcome == Outcome::Supported);
+        fails += usize::from(claim.outcome == Outcome::Contradicted);
+    }
+    let verdict = match (holds, fails) {
+        (0, 0) => "nothing here favours GmP over every baseline, or a baseline over GmP",
+        (_, 0) => "where a difference is decided, it is in favour of GmP",
+        (0, _) => "where a difference is decided, some baseline is better than GmP",
+        (holds, fails) if holds > fails => {
+            "more comparisons favour GmP over every baseline than favour some baseline over it"
+        }
+        (holds, fails) if holds < fails => {
+            "more comparisons favour some baseline over GmP than favour GmP over all of them"
+        }
+        _ => "as many comparisons favour GmP over every baseline as favour some baseline over it",
+    };
+    format!("{}: {verdict} ({holds} and {fails} of {all}, {decided} decided).", section.title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(outcome: Outcome, dataset: &str) -> Claim {
+        Claim {
+            id: format!("depth.result/{dataset}/SP"),
+            tested: "GmP has the best test result".to_owned(),
+            dataset: dataset.to_owned(),
+            n: 5,
+            outcome,
+            ..Claim::untested("depth.result", Origin::Ours, "Beyond: depth", "", "")
+        }
+    }
+
+    #[test]
+    fn a_paragraph_counts_outcomes_and_names_some() {
+        let claims = [
+            claim(Outcome::Contradicted, "levy · 2"),
+            claim(Outcome::Supported, "levy · 1"),
+            claim(Outcome::Inconclusive, "levy · 4"),
+        ];
+        assert_eq!(
+            found(&claims),
+            "GmP has the best test result: of 3 comparisons supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
+        );
+        let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
+        assert_eq!(
+            told(&section),
+            "Depth: as many comparisons favour GmP over every baseline as favour some baseline over it (1 and 1 of 3, 2 decided)."
+        );
+        assert_eq!(found(&[]), "Nothing was compared in this call.");
+    }
+
+    #[test]
+    fn there_is_no_chapter_without_its_questions() {
+        assert!(opening(&[Section { id: "fig2".to_owned(), ..Section::default() }]).is_none());
+        let depth = Section { id: "depth".to_owned(), title: "Depth".to_owned(), ..Section::default() };
+        let opening = opening(&[depth]).unwrap();
+        assert!(opening.blocks.contains(&Block::Heading("Depth".to_owned())));
+    }
+}
