@@ -7,8 +7,7 @@ use super::tolerance;
 use crate::claim::{Claim, Origin, Runs, Unit};
 use crate::experiment::Context;
 use crate::experiment::ask::{Asker, combined, judged};
-use crate::experiment::measured;
-use crate::experiment::question::{Data, Quantity, Question};
+use crate::experiment::question::{Data, Question};
 use crate::method::{self, MethodId};
 use crate::run::Protocol;
 use crate::run::results::{Cell, Results, SetId};
@@ -27,9 +26,6 @@ pub enum Asks {
     /// Whether GmP tolerates the widest range of learning rates.
     Tolerance(&'static str),
 }
-
-/// Halvings of the first epoch's training loss that count as having learned.
-pub const HALVINGS: usize = 2;
 
 /// All claims of an inquiry; those of problems without data say why.
 #[must_use]
@@ -101,10 +97,8 @@ fn question(asked: &Asked, asks: Asks, kind: Kind) -> Option<Question> {
         Asks::Epochs(id) => (
             id,
             "GmP learns fastest, each method at its own best learning rate.",
-            "GmP needs the fewest epochs until the training loss is a quarter of the first epoch's",
-            Quantity::epochs("epochs until the training loss is a quarter of the first epoch's", |record| {
-                measured::epochs_of_halvings(record, HALVINGS)
-            }),
+            "GmP needs the fewest epochs until the training loss has fallen by a given factor",
+            kind.learned(),
         ),
         Asks::Movement(id) => (
             id,

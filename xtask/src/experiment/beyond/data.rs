@@ -85,6 +85,23 @@ impl Kind {
         }
     }
 
+    /// Epochs until the training loss has fallen by a factor that is reached on it: the cross-entropy of banana, which no network
+    /// brings to a quarter, to a half of the first epoch's, and all others to a quarter.
+    #[must_use]
+    pub fn learned(self) -> Quantity {
+        match self {
+            Self::Banana => {
+                Quantity::epochs("epochs until the training loss is half of the first epoch's", |record| {
+                    measured::epochs_of_halvings(record, 1)
+                })
+            }
+            _ => Quantity::epochs(
+                "epochs until the training loss is a quarter of the first epoch's",
+                |record| measured::epochs_of_halvings(record, 2),
+            ),
+        }
+    }
+
     /// Reads its data; `None` where they are not in the data folder.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
     methods: in_paper,
     rates: |_| RATES.to_vec(),
     problems: Kind::of,
-    seeds: [5, 20],
+    seeds: [6, 20],
     budget: 1.0,
     asks: &[
         Asks::Result("optimizers.result"),
@@ -42,7 +42,7 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
 };
 
 fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
-    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle), each method at its own \
+    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; of banana, half of it), each method at its own \
                    best learning rate of one grid, and the range of learning rates that each method tolerates with results within 5% of its \
                    best (bottom).";
     let shown = [Shown::Result, Shown::Epochs, Shown::Tolerance];

@@ -1,10 +1,9 @@
 //! Figures and tables over the arms of an inquiry.
 
-use super::ask::{self, HALVINGS};
-use super::data::Loaded;
+use super::ask;
+use super::data::{Kind, Loaded};
 use super::study::Asked;
 use super::tolerance::Range;
-use crate::experiment::measured;
 use crate::method::MethodId;
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel};
@@ -20,7 +19,7 @@ use std::collections::BTreeMap;
 pub enum Shown {
     /// The test result at its own best learning rate.
     Result,
-    /// Epochs until the training loss is a quarter of the first epoch's, at that rate.
+    /// Epochs until the training loss has fallen by a given factor, at that rate.
     Epochs,
     /// Movement of its boundaries per epoch at that rate, as a log₂.
     Movement,
@@ -35,7 +34,12 @@ impl Shown {
         match self {
             Self::Result if problem.kind().larger_is_better() => "test accuracy".to_owned(),
             Self::Result => "test RMSE".to_owned(),
-            Self::Epochs => "epochs to a quarter of the loss".to_owned(),
+            Self::Epochs => if problem.kind() == Kind::Banana {
+                "epochs to half of the loss"
+            } else {
+                "epochs to a quarter of the loss"
+            }
+            .to_owned(),
             Self::Movement => problem.kind().movement().name.to_owned(),
             Self::Tolerance => "tolerated learning rates, log₂".to_owned(),
             Self::Rate => "best learning rate".to_owned(),
@@ -62,7 +66,7 @@ impl Shown {
         };
         match self {
             Self::Result => at_best(kind.result().number),
-            Self::Epochs => at_best(|record| measured::epochs_of_halvings(record, HALVINGS)),
+            Self::Epochs => at_best(kind.learned().number),
             Self::Movement => at_best(kind.movement().number),
             Self::Tolerance => ask::tolerance_of(results, set, kind, method),
             Self::Rate => ask::best_rates(results, problem, method),
@@ -132,7 +136,7 @@ fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown
             means.push((mean, y));
             panel = panel.with(Layer::line([(low, y), (high, y)], method.color).sized(1.4));
         }
-        panel = panel.with(Layer::points(means, method.color, marker(k)).sized(6.0).labelled(method.name));
+        panel = panel.with(Layer::points(means, method.color, marker(k)).labelled(method.name));
     }
     panel
 }
@@ -204,7 +208,7 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
         "method",
         "own rate",
         &Shown::Result.label(problem),
-        "epochs to a quarter of the loss",
+        &Shown::Epochs.label(problem),
         "seconds to it",
         "movement, log₂",
         "tolerated learning rates",
@@ -230,7 +234,7 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
                 }
                 row.push(rate(lr));
                 row.push(results.display(cell, 3));
-                let medians = medians(&results, cell);
+                let medians = medians(&results, cell, kind.learned().number);
                 row.extend(
                     medians.map(|(text, decimals)| text.map_or("never".to_owned(), |x| number(x, decimals))),
                 );
@@ -252,12 +256,16 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
     table
 }
 
-/// Medians over seeds of the epochs until the loss is a quarter of the first epoch's and of the seconds, with their decimals; none where
+/// Medians over seeds of the epochs until the loss has fallen by the problem's factor and of the seconds, with their decimals; none where
 /// more than half of the seeds never got there.
-fn medians(results: &Results<'_>, cell: Cell<'_>) -> [(Option<f64>, usize); 2] {
+fn medians(
+    results: &Results<'_>,
+    cell: Cell<'_>,
+    number: fn(&Record) -> Option<f64>,
+) -> [(Option<f64>, usize); 2] {
     let mut both = [Vec::new(), Vec::new()];
     for record in results.of(cell) {
-        let epochs = measured::epochs_of_halvings(record, HALVINGS).unwrap_or(f64::INFINITY);
+        let epochs = number(record).unwrap_or(f64::INFINITY);
         both[0].push(epochs);
         both[1].push(epochs * record.seconds / record.epochs.max(1) as f64);
     }
