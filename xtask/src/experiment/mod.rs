@@ -52,6 +52,7 @@ pub const REGISTRY: &[&dyn Experiment] = &[
     &table1::Table1,
     &table2::Table2,
     &table3::Table3,
+    &beyond::why::WHY,
     &beyond::optimizers::OPTIMIZERS,
     &beyond::activations::ACTIVATIONS,
     &beyond::normalizations::NORMALIZATIONS,

@@ -13,7 +13,7 @@ use gmp_autograd::Tape;
 use gmp_nn::Network;
 use gmp_train::{
     BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Metric, Monitor, Observer,
-    ReduceOnPlateau, Restore, Standardizer, Trainer,
+    Optimizer, ReduceOnPlateau, Restore, Standardizer, Trainer,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -53,6 +53,28 @@ pub fn carry_out(setup: &Setup, problem: Problem, run: &Run, stop: &Stop) -> Fin
 /// As [`carry_out`], with the network handed to `before` as it was initialized and to `after` as it was trained.
 pub fn carry_out_between(
     before: impl FnOnce(&mut Network<f64>),
+    setup: &Setup,
+    problem: Problem,
+    run: &Run,
+    stop: &Stop,
+    after: impl FnOnce(&Network<f64>),
+) -> Finished {
+    carry_out_stepping(
+        |network, optimizer| {
+            before(network);
+            optimizer
+        },
+        setup,
+        problem,
+        run,
+        stop,
+        after,
+    )
+}
+
+/// As [`carry_out_between`], where `before` may also put another optimizer around that of the run.
+pub fn carry_out_stepping(
+    before: impl FnOnce(&mut Network<f64>, Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>>,
     setup: &Setup,
     problem: Problem,
     run: &Run,
@@ -105,7 +127,7 @@ pub fn metric_name(metric: Metric) -> String {
 }
 
 fn train(
-    before: impl FnOnce(&mut Network<f64>),
+    before: impl FnOnce(&mut Network<f64>, Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>>,
     setup: &Setup,
     problem: Problem,
     run: &Run,
@@ -129,7 +151,8 @@ fn train(
     let (setting, setup) = (&run.setting, &run.setting.setup(setup));
     let spec = setting.network(run.method, train.input_cols(), setup.units);
     let mut network: Network<f64> = spec.build(run.seed)?;
-    before(&mut network);
+    let optimizer = setting.optimizer.unwrap_or(Optimizing::Adam).optimizer();
+    let optimizer = before(&mut network, optimizer);
     let (decide, restore) = match (run.protocol, &validation) {
         (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),
         (Protocol::Paper, _) => {
@@ -155,7 +178,6 @@ fn train(
             .flatten(),
         frames: picture.then(|| Frames::of(&network, is_normalized.then(|| first_rows(&train)))),
     };
-    let optimizer = setting.optimizer.unwrap_or(Optimizing::Adam).optimizer();
     let mut optimizer = GradientNorms::of(&network, optimizer);
     let mut observer = (observer, setting.depth.map(|_| Movements::of(&network)));
     let fit = trainer.fit(&mut network, &mut optimizer, &train, decide, &mut observer)?;

@@ -3,10 +3,12 @@
 //! The figures and tables of the paper change nothing ([`Setting::default`]); their records say nothing of settings. The
 //! experiments beyond the paper vary one thing at a time.
 
+pub mod intervention;
 pub mod layers;
 pub mod normalizing;
 pub mod optimizing;
 
+pub use intervention::Intervention;
 pub use normalizing::Normalizing;
 pub use optimizing::Optimizing;
 
@@ -47,6 +49,9 @@ pub struct Setting {
     /// The units of each hidden layer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
+    /// What is done to the steps of the optimizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intervention: Option<Intervention>,
 }
 
 /// Its numbers are never NaN, in JSON either.
@@ -94,7 +99,7 @@ impl Setting {
 /// What is changed, in a few words; nothing where nothing is.
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { activation, normalization, optimizer, batch_size, depth, width } = self;
+        let Self { activation, normalization, optimizer, batch_size, depth, width, intervention } = self;
         let parts = [
             activation.map(|activation| activation.to_string()),
             normalization.map(|normalization| normalization.name().to_owned()),
@@ -102,6 +107,7 @@ impl fmt::Display for Setting {
             batch_size.map(|size| format!("batch {size}")),
             depth.map(|depth| format!("depth {depth}")),
             width.map(|width| format!("width {width}")),
+            intervention.map(|intervention| intervention.name().to_owned()),
         ];
         f.pad(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
@@ -123,10 +129,11 @@ mod tests {
             batch_size: Some(4),
             depth: Some(3),
             width: Some(7),
+            intervention: Some(Intervention::Jittered),
         };
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(serde_json::from_str::<Setting>(&text).unwrap(), all);
-        assert_eq!(all.to_string(), "leaky_relu(0.1), LN, AdamW, batch 4, depth 3, width 7");
+        assert_eq!(all.to_string(), "leaky_relu(0.1), LN, AdamW, batch 4, depth 3, width 7, jittered");
         assert_eq!(serde_json::to_string(&Setting::default()).unwrap(), "{}");
         assert!(serde_json::from_str::<Setting>("{\"colour\":1}").is_err());
     }

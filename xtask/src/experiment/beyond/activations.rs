@@ -20,9 +20,9 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     arms: |_| {
         let others = Activation::ALL.into_iter().filter(|activation| *activation != Activation::Identity);
         others
-            .map(|activation| Arm {
-                label: activation.name().replace('_', " "),
-                setting: Setting { activation: Some(activation), ..Setting::default() },
+            .map(|activation| {
+                let setting = Setting { activation: Some(activation), ..Setting::default() };
+                Arm::named(activation.name().replace('_', " "), setting)
             })
             .collect()
     },
@@ -30,7 +30,7 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
     problems: Kind::of,
     seeds: [5, 20],
-    budget: 0.8,
+    budget: 0.4,
     asks: &[
         Asks::Result("activations.result"),
         Asks::Movement("activations.movement"),

@@ -54,9 +54,15 @@ fn of_arm(
     results: Option<&Results<'_>>,
 ) -> Vec<Claim> {
     let mut claims = Vec::new();
+    // GmP is the subject of what is asked within an arm.
+    let is_run = |method: &MethodId| (arm.on)(kind, *method);
+    let baselines: Vec<MethodId> = baselines(asked).into_iter().filter(is_run).collect();
+    if !is_run(&method::GMP) || baselines.is_empty() {
+        return claims;
+    }
     for &asks in asked.inquiry.asks {
         let figure = format!("Beyond: {}", asked.inquiry.id);
-        let of = match question(asked, asks, kind) {
+        let of = match question(&baselines, asks, kind) {
             Some(question) => {
                 let asker = Asker {
                     context,
@@ -67,7 +73,7 @@ fn of_arm(
                 };
                 asker.ask(&[question], std::slice::from_ref(data), results)
             }
-            None => tolerances(asked, context, asks, kind, data, results),
+            None => tolerances(asked, context, asks, kind, (data, &baselines), results),
         };
         claims.extend(of.into_iter().map(|claim| in_arm(claim, arm, &figure)));
     }
@@ -86,7 +92,7 @@ fn in_arm(mut claim: Claim, arm: &Arm, figure: &str) -> Claim {
 }
 
 /// A question that single runs answer; none for the tolerance, which takes several.
-fn question(asked: &Asked, asks: Asks, kind: Kind) -> Option<Question> {
+fn question(baselines: &[MethodId], asks: Asks, kind: Kind) -> Option<Question> {
     let (id, statement, tested, quantity) = match asks {
         Asks::Result(id) => (
             id,
@@ -116,7 +122,7 @@ fn question(asked: &Asked, asks: Asks, kind: Kind) -> Option<Question> {
         tested,
         quantity,
         subject: method::GMP,
-        baselines: baselines(asked),
+        baselines: baselines.to_vec(),
         protocols: &[Protocol::HeldOut],
         at_authors_rates: false,
         at_equal_rates: false,
@@ -150,7 +156,7 @@ fn tolerances(
     context: &Context,
     asks: Asks,
     kind: Kind,
-    data: &Data<'_>,
+    (data, baselines): (&Data<'_>, &[MethodId]),
     results: Option<&Results<'_>>,
 ) -> Vec<Claim> {
     let Asks::Tolerance(id) = asks else { return Vec::new() };
@@ -195,7 +201,7 @@ fn tolerances(
         }
         claim
     };
-    combined(baselines(asked).into_iter().map(claim).collect())
+    combined(baselines.iter().copied().map(claim).collect())
 }
 
 /// The best learning rate of every seed by its held-out samples, of one arm; seeds without a finite result have none.

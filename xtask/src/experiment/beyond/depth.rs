@@ -26,15 +26,17 @@ pub const DEPTH: Inquiry = Inquiry {
                unit is a hyperplane in the space of the layer before it, which moves too. How do results, movements, gradients and dead units \
                depend on the depth?",
     arms: |_| {
-        let arm = |depth: usize| Arm {
-            label: format!("{depth}"),
-            setting: Setting { depth: Some(depth), width: Some(UNITS), ..Setting::default() },
+        let arm = |depth: usize| {
+            Arm::named(
+                format!("{depth}"),
+                Setting { depth: Some(depth), width: Some(UNITS), ..Setting::default() },
+            )
         };
         [1, 2, 4, 8, 16].map(arm).to_vec()
     },
     methods: in_paper,
     rates: |profile| match profile {
-        Profile::Quick => vec![1e-3, 3e-3, 0.01, 0.03, 0.1],
+        Profile::Quick => vec![3e-3, 0.01, 0.03, 0.1],
         Profile::Full => vec![3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3],
     },
     problems: |profile| match profile {
@@ -42,7 +44,7 @@ pub const DEPTH: Inquiry = Inquiry {
         Profile::Full => Kind::of(profile),
     },
     seeds: [5, 20],
-    budget: 0.3,
+    budget: 0.2,
     asks: &[Asks::Result("depth.result"), Asks::Epochs("depth.epochs"), Asks::Tolerance("depth.tolerance")],
     across: nothing,
     show: blocks,

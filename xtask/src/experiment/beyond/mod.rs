@@ -8,13 +8,16 @@
 pub mod activations;
 pub mod ask;
 pub mod chapter;
+pub mod compare;
 pub mod data;
 pub mod depth;
+pub mod mediation;
 pub mod normalizations;
 pub mod optimizers;
 pub mod show;
 pub mod study;
 pub mod tolerance;
+pub mod why;
 pub mod width;
 
 use super::{Chapter, Context, Experiment, Prepared, Profile};
@@ -65,19 +68,27 @@ pub struct Inquiry {
 }
 
 /// One value of what is varied.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Arm {
     /// What figures and tables call it.
     pub label: String,
     /// What its runs change.
     pub setting: Setting,
+    /// On which problems which methods are run in it.
+    pub on: fn(Kind, MethodId) -> bool,
 }
 
 impl Arm {
     /// An arm that is called what it changes.
     #[must_use]
     pub fn of(setting: Setting) -> Self {
-        Self { label: setting.to_string(), setting }
+        Self::named(setting.to_string(), setting)
+    }
+
+    /// An arm with another name, on every problem and for every method.
+    #[must_use]
+    pub fn named(label: impl Into<String>, setting: Setting) -> Self {
+        Self { label: label.into(), setting, on: |_, _| true }
     }
 }
 

@@ -224,7 +224,7 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
         let results = results.with(&arm.setting);
         let first = table.rows.len();
         let mut best: Option<(f64, usize)> = None;
-        for &method in &asked.methods {
+        for &method in asked.methods.iter().filter(|method| (arm.on)(kind, **method)) {
             let mut row = vec![arm.label.clone(), method.to_string()];
             if let Some(lr) = results.chosen_rate(set, method, larger) {
                 let cell = Cell { set, method, lr, protocol: Protocol::HeldOut };

@@ -2,7 +2,7 @@
 
 use super::data::{Kind, Loaded};
 use super::{Arm, Inquiry, ask, chapter, show};
-use crate::experiment::training::carry_out;
+use crate::experiment::training::{Problem, Watching, carry_out, carry_out_stepping};
 use crate::experiment::{Context, Experiment, Profile, Study};
 use crate::method::MethodId;
 use crate::report::html::{Block, Section};
@@ -11,6 +11,9 @@ use crate::run::execute::{Finished, say};
 use crate::run::results::Results;
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Run};
+use crate::setting::Setting;
+use crate::setting::intervention::{Levels, changed};
+use crate::statistics::SmallestEffects;
 use anyhow::{Context as _, Result};
 
 /// What is asked in one call.
@@ -31,6 +34,8 @@ pub struct Asked {
     pub rates: Vec<f64>,
     /// Which seeds.
     pub seeds: std::ops::Range<u64>,
+    /// The smallest effects that matter.
+    pub smallest: SmallestEffects,
 }
 
 impl Asked {
@@ -67,6 +72,7 @@ impl Asked {
             methods: context.methods(&methods, &methods),
             rates: context.rates.clone().unwrap_or_else(|| (inquiry.rates)(profile)),
             seeds: context.seeds(quick, full),
+            smallest: context.smallest,
             inquiry,
         }
     }
@@ -112,7 +118,7 @@ impl Study for Asked {
             let id = problem.id();
             for seed in self.seeds.clone() {
                 for arm in &self.arms {
-                    for &method in &self.methods {
+                    for &method in self.methods.iter().filter(|method| (arm.on)(problem.kind(), **method)) {
                         runs.extend(self.rates.iter().map(|&lr| Run {
                             experiment: self.inquiry.id.to_owned(),
                             dataset: id.name.to_owned(),
@@ -138,14 +144,30 @@ impl Study for Asked {
         let samples = problem.samples()[0] as f64;
         let steps = (samples / setup.batch_size as f64).ceil();
         let units = setup.units as f64;
+        // The reference of an intervention is trained too.
+        let networks = 1.0 + f64::from(u8::from(run.setting.intervention.is_some()));
         let hidden = (run.setting.depth.unwrap_or(1) - 1) as f64 * units * units;
         let products = samples * (units * (problem.inputs() + 1) as f64 + hidden);
-        run.epoch_limit as f64 * (products + 5000.0 * steps)
+        networks * run.epoch_limit as f64 * (products + 5000.0 * steps)
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let problem = self.problem(run).context("a run of a problem that was read")?;
-        carry_out(problem.setup(), problem.problem(run)?, run, stop)
+        let (setup, data) = (problem.setup(), || problem.problem(run));
+        let Some(intervention) = run.setting.intervention else {
+            return carry_out(setup, data()?, run, stop);
+        };
+        let levels = Levels::default();
+        let setting = Setting { intervention: None, ..run.setting };
+        let reference = Run { method: intervention.reference(), setting, ..run.clone() };
+        let unwatched = Problem { watch: Watching::Nothing, ..data()? };
+        let written = |network: &mut _, optimizer| levels.written(network, optimizer);
+        if carry_out_stepping(written, setup, unwatched, &reference, stop, |_| ())?.is_none() {
+            return Ok(None);
+        }
+        let changed =
+            |network: &mut _, optimizer| changed(intervention, &levels, run.seed, network, optimizer);
+        carry_out_stepping(changed, setup, data()?, run, stop, |_| ())
     }
 
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {

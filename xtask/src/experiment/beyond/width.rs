@@ -28,9 +28,8 @@ pub const WIDTH: Inquiry = Inquiry {
             Profile::Quick => vec![4, 6, 8, 10],
             Profile::Full => (4..=13).collect(),
         };
-        let arm = |power: u32| Arm {
-            label: format!("{}", 1 << power),
-            setting: Setting { width: Some(1 << power), ..Setting::default() },
+        let arm = |power: u32| {
+            Arm::named(format!("{}", 1 << power), Setting { width: Some(1 << power), ..Setting::default() })
         };
         widths.into_iter().map(arm).collect()
     },
