@@ -8,6 +8,7 @@ pub mod method;
 pub mod problem;
 pub mod report;
 pub mod repro;
+pub mod rival;
 pub mod run;
 pub mod setting;
 pub mod statistics;

@@ -58,6 +58,7 @@ pub const REGISTRY: &[&dyn Experiment] = &[
     &beyond::normalizations::NORMALIZATIONS,
     &beyond::depth::DEPTH,
     &beyond::width::WIDTH,
+    &beyond::rivals::RIVALS,
 ];
 
 /// A part of the page.

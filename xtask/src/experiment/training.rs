@@ -152,6 +152,10 @@ fn train(
     let spec = setting.network(run.method, train.input_cols(), setup.units);
     let mut network: Network<f64> = spec.build(run.seed)?;
     let optimizer = setting.optimizer.unwrap_or(Optimizing::Adam).optimizer();
+    let optimizer = match run.method.stepping {
+        Some(stepping) => stepping(&network, optimizer),
+        None => optimizer,
+    };
     let optimizer = before(&mut network, optimizer);
     let (decide, restore) = match (run.protocol, &validation) {
         (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),

@@ -6,7 +6,7 @@ use crate::claim::{self, Claim, discussion, forest, markdown, summary};
 use crate::experiment::ask::correct_for_all;
 use crate::experiment::beyond::chapter;
 use crate::experiment::{Chapter, Context, Experiment, Profile, REGISTRY};
-use crate::method::METHODS;
+use crate::method::{METHODS, Method};
 use crate::report::html::{Report, Section};
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
@@ -59,13 +59,24 @@ impl<'a> Page<'a> {
             claims: claims.clone(),
             picture,
             folder: Some(String::new()),
-            methods: METHODS.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
+            methods: METHODS
+                .iter()
+                .filter(|method| self.has(method))
+                .map(|method| (method.name.to_owned(), method.color))
+                .collect(),
             sections: with_opening(sections),
             discussion: Some(discussion::section(&claims)),
             manifest,
             files: ["manifest.json", "claims.json", "claims.md"].map(str::to_owned).to_vec(),
         };
         Ok((page.write(&command.out)?, claims))
+    }
+
+    /// Whether a method is of the paper's networks, or of an experiment of this call.
+    fn has(&self, method: &Method) -> bool {
+        let is_run =
+            |experiment: &&dyn Experiment| experiment.methods().iter().any(|of| of.name == method.name);
+        !method.networks.is_empty() || self.chosen.iter().any(|experiment| is_run(&experiment))
     }
 
     /// Every claim of every experiment, in the order of the paper.

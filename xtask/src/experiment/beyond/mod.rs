@@ -14,6 +14,7 @@ pub mod depth;
 pub mod mediation;
 pub mod normalizations;
 pub mod optimizers;
+pub mod rivals;
 pub mod show;
 pub mod study;
 pub mod tolerance;
