@@ -6,7 +6,7 @@
 use crate::report::color::Color;
 use crate::report::figure::Stroke;
 use crate::rival::projected::UnitVectors;
-use crate::rival::{Stepping, fixed_norm, geodesic, natural};
+use crate::rival::{Stepping, fixed_norm, geodesic, natural, scaled};
 use gmp_nn::zoo::Variant;
 use gmp_nn::{DirectionInit, GeometricOptions, Mlp, Normalization, Parameterization};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -53,7 +53,7 @@ pub enum Architecture {
 use Architecture::{Dense, ResNet, Vgg};
 
 /// Every method, in the order of tables and legends.
-pub static METHODS: [Method; 13] = [
+pub static METHODS: [Method; 14] = [
     Method {
         name: "SP",
         parameterization: Parameterization::Standard,
@@ -212,6 +212,18 @@ pub static METHODS: [Method; 13] = [
         networks: &[],
         stepping: Some(natural::stepping),
     },
+    Method {
+        name: "GmP/√n",
+        parameterization: Parameterization::Geometric,
+        normalization: none,
+        directions: DirectionInit::Exact,
+        paper_rate: 0.1,
+        color: Color::BOUNDARY,
+        dash: Stroke::Dashes(&[10, 2, 1, 2]),
+        in_paper: false,
+        networks: &[],
+        stepping: Some(scaled::stepping),
+    },
 ];
 
 /// Standard parameterization.
@@ -235,6 +247,8 @@ pub const PROJECTED: MethodId = MethodId::named("projected");
 pub const FIXED_NORM: MethodId = MethodId::named("fixed norm");
 /// Geometric parameterization with steps divided by the root of the metric.
 pub const NATURAL: MethodId = MethodId::named("natural");
+/// Geometric parameterization with steps divided by the root of the number of angles.
+pub const SCALED: MethodId = MethodId::named("GmP/√n");
 
 fn none() -> Normalization {
     Normalization::None

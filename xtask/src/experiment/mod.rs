@@ -58,6 +58,8 @@ pub const REGISTRY: &[&dyn Experiment] = &[
     &beyond::normalizations::NORMALIZATIONS,
     &beyond::depth::DEPTH,
     &beyond::width::WIDTH,
+    &beyond::dimensions::DIMENSIONS,
+    &beyond::initializations::INITIALIZATIONS,
     &beyond::rivals::RIVALS,
 ];
 

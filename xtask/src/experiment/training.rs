@@ -151,6 +151,9 @@ fn train(
     let (setting, setup) = (&run.setting, &run.setting.setup(setup));
     let spec = setting.network(run.method, train.input_cols(), setup.units);
     let mut network: Network<f64> = spec.build(run.seed)?;
+    if let Some(start) = setting.start {
+        start.apply(&mut network, &train, run.seed);
+    }
     let optimizer = setting.optimizer.unwrap_or(Optimizing::Adam).optimizer();
     let optimizer = match run.method.stepping {
         Some(stepping) => stepping(&network, optimizer),

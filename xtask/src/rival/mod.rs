@@ -8,11 +8,13 @@
 //! | [`projected`] | v, λ, r; v back to length 1 after every step | at most arcsin of the step's length |
 //! | [`fixed_norm`] | w, b; ‖w‖ as it was initialized | arctan of the learning rate, exactly |
 //! | [`natural`] | θ, λ, r; steps of angles divided by the root of the metric | the step's length, to first order |
+//! | [`scaled`] | θ, λ, r; steps of angles divided by √(n − 1) | at most the step of one angle, where all are alike |
 
 pub mod fixed_norm;
 pub mod geodesic;
 pub mod natural;
 pub mod projected;
+pub mod scaled;
 
 use gmp_nn::{Network, Slot};
 use gmp_train::Optimizer;

@@ -7,10 +7,12 @@ pub mod intervention;
 pub mod layers;
 pub mod normalizing;
 pub mod optimizing;
+pub mod start;
 
 pub use intervention::Intervention;
 pub use normalizing::Normalizing;
 pub use optimizing::Optimizing;
+pub use start::Start;
 
 use crate::method::MethodId;
 use crate::problem::Setup;
@@ -49,6 +51,12 @@ pub struct Setting {
     /// The units of each hidden layer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
+    /// How the hidden layer starts, in place of Glorot's weights without bias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+    /// The number of inputs, of a problem that is drawn in any dimension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<usize>,
     /// What is done to the steps of the optimizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intervention: Option<Intervention>,
@@ -99,7 +107,17 @@ impl Setting {
 /// What is changed, in a few words; nothing where nothing is.
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { activation, normalization, optimizer, batch_size, depth, width, intervention } = self;
+        let Self {
+            activation,
+            normalization,
+            optimizer,
+            batch_size,
+            depth,
+            width,
+            start,
+            inputs,
+            intervention,
+        } = self;
         let parts = [
             activation.map(|activation| activation.to_string()),
             normalization.map(|normalization| normalization.name().to_owned()),
@@ -107,6 +125,8 @@ impl fmt::Display for Setting {
             batch_size.map(|size| format!("batch {size}")),
             depth.map(|depth| format!("depth {depth}")),
             width.map(|width| format!("width {width}")),
+            start.map(|start| start.name().to_owned()),
+            inputs.map(|inputs| format!("{inputs} inputs")),
             intervention.map(|intervention| intervention.name().to_owned()),
         ];
         f.pad(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
@@ -129,11 +149,16 @@ mod tests {
             batch_size: Some(4),
             depth: Some(3),
             width: Some(7),
+            start: Some(Start::He),
+            inputs: Some(5),
             intervention: Some(Intervention::Jittered),
         };
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(serde_json::from_str::<Setting>(&text).unwrap(), all);
-        assert_eq!(all.to_string(), "leaky_relu(0.1), LN, AdamW, batch 4, depth 3, width 7, jittered");
+        assert_eq!(
+            all.to_string(),
+            "leaky_relu(0.1), LN, AdamW, batch 4, depth 3, width 7, He, 5 inputs, jittered"
+        );
         assert_eq!(serde_json::to_string(&Setting::default()).unwrap(), "{}");
         assert!(serde_json::from_str::<Setting>("{\"colour\":1}").is_err());
     }

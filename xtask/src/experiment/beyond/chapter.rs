@@ -1,7 +1,7 @@
 //! The opening of the chapter "Beyond the paper": one paragraph for each question, written by the outcomes of its claims, and
 //! what follows from them for the paper's authors.
 
-use crate::claim::Claim;
+use crate::claim::{Claim, Unit};
 use crate::experiment::{Chapter, Experiment, REGISTRY};
 use crate::report::html::{Block, Section};
 use crate::statistics::Outcome;
@@ -56,35 +56,21 @@ fn by_question(claims: &[Claim]) -> Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)
     questions
 }
 
-/// What the claims of an inquiry come to, question by question: what holds where, and what does not.
+/// What the claims of an inquiry come to, question by question: what holds where, what does not, and the effect in the middle.
 #[must_use]
 pub fn found(claims: &[Claim]) -> String {
     let mut said = Vec::new();
     for (first, outcomes) in by_question(claims) {
-        let all: usize = outcomes.values().map(Vec::len).sum();
+        let all: Vec<&Claim> = outcomes.values().flatten().copied().collect();
         let of = |outcome| outcomes.get(&outcome).map_or(&[][..], Vec::as_slice);
-        let listed = |claims: &[&Claim]| {
-            // A reader takes in no more than a few.
-            const NAMED: usize = 6;
-            let mut names: Vec<String> = claims
-                .iter()
-                .take(NAMED)
-                .map(|claim| format!("{} {}", claim.dataset, claim.effect()))
-                .collect();
-            if claims.len() > NAMED {
-                names.push(format!("and {} more", claims.len() - NAMED));
-            }
-            names.join("; ")
-        };
         let mut parts = Vec::new();
         for (outcome, words) in [
             (Outcome::Supported, "supported"),
             (Outcome::Contradicted, "contradicted"),
             (Outcome::Equivalent, "without a difference that matters"),
         ] {
-            let found = of(outcome);
-            if !found.is_empty() {
-                parts.push(format!("{words} in {} ({})", found.len(), listed(found)));
+            if !of(outcome).is_empty() {
+                parts.push(format!("{words} in {} ({})", of(outcome).len(), listed(of(outcome))));
             }
         }
         let open = of(Outcome::Inconclusive).len() + of(Outcome::NotTested).len();
@@ -92,9 +78,52 @@ pub fn found(claims: &[Claim]) -> String {
             parts.push(format!("open in {open}"));
         }
         let against = if first.each { format!(" against {}", first.baseline) } else { String::new() };
-        said.push(format!("{}{against}: of {all} comparisons {}.", first.tested, parts.join(", ")));
+        let middle = middle(&all).map_or_else(String::new, |middle| {
+            format!("; the effect in the middle is {}{}", first.unit.show(middle), unit(first))
+        });
+        let count = match all.len() {
+            1 => "1 comparison".to_owned(),
+            count => format!("{count} comparisons"),
+        };
+        said.push(format!("{}{against}: of {count} {}{middle}.", first.tested, parts.join(", ")));
     }
     if said.is_empty() { "Nothing was compared in this call.".to_owned() } else { said.join(" ") }
+}
+
+/// A few of the comparisons by name, with the baseline that decides and the effect.
+fn listed(claims: &[&Claim]) -> String {
+    // A reader takes in no more than a few.
+    const NAMED: usize = 6;
+    let name = |claim: &&Claim| {
+        // Of all baselines together, the least favourable one decides.
+        let least = claim.reason.strip_prefix("Least favourable: ").and_then(|rest| rest.split_once(". "));
+        let against = match least {
+            Some((baseline, _)) => format!(" against {baseline}"),
+            None if claim.subject.is_empty() => String::new(),
+            None => format!(", {} against {}", claim.subject, claim.baseline),
+        };
+        format!("{}{against} {}", claim.dataset, claim.effect())
+    };
+    let mut names: Vec<String> = claims.iter().take(NAMED).map(name).collect();
+    if claims.len() > NAMED {
+        names.push(format!("and {} more", claims.len() - NAMED));
+    }
+    names.join("; ")
+}
+
+/// The median of the estimates that are numbers, the smaller one of two in the middle, where at least three are.
+fn middle(claims: &[&Claim]) -> Option<f64> {
+    let mut effects: Vec<f64> = claims.iter().filter_map(|claim| claim.estimate).collect();
+    effects.sort_by(f64::total_cmp);
+    (effects.len() > 2).then(|| effects[(effects.len() - 1) / 2])
+}
+
+fn unit(claim: &Claim) -> &'static str {
+    match claim.unit {
+        Unit::LogRatio | Unit::Number => "",
+        Unit::Bits => " bits",
+        Unit::Share => " points",
+    }
 }
 
 /// A few words for the authors on each question: how often what they hope for was found, and how often its opposite.

@@ -5,7 +5,7 @@ use crate::experiment::training::{Problem, Watching};
 use crate::experiment::{Profile, measured};
 use crate::problem::banana::{self, Banana};
 use crate::problem::uci::{self, Set};
-use crate::problem::{Setup, levy};
+use crate::problem::{Setup, levy, ridge};
 use crate::run::results::SetId;
 use crate::run::{Record, Run};
 use crate::statistics::Population;
@@ -22,6 +22,8 @@ pub enum Kind {
     Banana,
     /// A regression set of Table 1, by name.
     Uci(&'static str),
+    /// A ridge in any number of dimensions, drawn for every seed.
+    Ridge,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Self::Levy => levy::SEEDED.name,
             Self::Banana => banana::SEEDED,
             Self::Uci(name) => name,
+            Self::Ridge => ridge::SEEDED.name,
         }
     }
 
@@ -109,6 +112,7 @@ impl Kind {
     pub fn load(self, data_dir: &Path) -> Result<Option<Loaded>> {
         Ok(match self {
             Self::Levy => Some(Loaded::Levy),
+            Self::Ridge => Some(Loaded::Ridge),
             Self::Banana => {
                 let (banana, is_real) = Banana::load(data_dir)?;
                 Some(Loaded::Banana(banana, is_real))
@@ -132,6 +136,8 @@ pub enum Loaded {
     Banana(Banana, bool),
     /// All samples.
     Uci(Kind, Set),
+    /// Every seed draws its direction and its points.
+    Ridge,
 }
 
 impl Loaded {
@@ -142,6 +148,7 @@ impl Loaded {
             Self::Levy => Kind::Levy,
             Self::Banana(..) => Kind::Banana,
             Self::Uci(kind, _) => *kind,
+            Self::Ridge => Kind::Ridge,
         }
     }
 
@@ -155,6 +162,7 @@ impl Loaded {
                 fingerprint: &data.fingerprint,
             },
             Self::Uci(_, set) => set.id(),
+            Self::Ridge => ridge::SEEDED,
         }
     }
 
@@ -165,6 +173,7 @@ impl Loaded {
             Self::Levy => &levy::SETUP,
             Self::Banana(..) => &banana::SETUP,
             Self::Uci(..) => &uci::SETUP,
+            Self::Ridge => &ridge::SETUP,
         }
     }
 
@@ -178,6 +187,8 @@ impl Loaded {
             (Self::Banana(..), Profile::Full) => banana::EPOCHS,
             (Self::Uci(..), Profile::Quick) => 400,
             (Self::Uci(..), Profile::Full) => uci::EPOCHS,
+            (Self::Ridge, Profile::Quick) => 60,
+            (Self::Ridge, Profile::Full) => ridge::EPOCHS,
         }
     }
 
@@ -186,6 +197,7 @@ impl Loaded {
     pub fn samples(&self) -> [usize; 2] {
         match self {
             Self::Levy => [50, levy::grid().0.len()],
+            Self::Ridge => [ridge::TRAIN, ridge::TEST],
             Self::Banana(..) => [banana::TRAIN, banana::TEST],
             Self::Uci(_, set) => {
                 let test = set.data.samples().div_ceil(5);
@@ -194,10 +206,11 @@ impl Loaded {
         }
     }
 
-    /// Number of inputs.
+    /// Number of inputs of a run.
     #[must_use]
-    pub fn inputs(&self) -> usize {
+    pub fn inputs(&self, run: &Run) -> usize {
         match self {
+            Self::Ridge => ridge::inputs(run),
             Self::Levy => 1,
             Self::Banana(..) => 2,
             Self::Uci(_, set) => set.data.input_cols(),
@@ -217,6 +230,7 @@ impl Loaded {
             }
             Self::Banana(data, _) => data.samples(run)?,
             Self::Uci(_, set) => set.split(run.seed)?,
+            Self::Ridge => ridge::samples(run)?,
         };
         Ok(Problem { train, test, grid: Vec::new(), watch: Watching::Measures, picture: false })
     }
@@ -228,7 +242,7 @@ impl Loaded {
         Data {
             id: self.id(),
             population: match self {
-                Self::Levy => Population::Draws,
+                Self::Levy | Self::Ridge => Population::Draws,
                 _ => Population::Splits { train, test },
             },
             generated: matches!(self, Self::Banana(_, false)),

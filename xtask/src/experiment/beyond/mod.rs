@@ -11,6 +11,8 @@ pub mod chapter;
 pub mod compare;
 pub mod data;
 pub mod depth;
+pub mod dimensions;
+pub mod initializations;
 pub mod mediation;
 pub mod normalizations;
 pub mod optimizers;

@@ -147,7 +147,7 @@ impl Study for Asked {
         // The reference of an intervention is trained too.
         let networks = 1.0 + f64::from(u8::from(run.setting.intervention.is_some()));
         let hidden = (run.setting.depth.unwrap_or(1) - 1) as f64 * units * units;
-        let products = samples * (units * (problem.inputs() + 1) as f64 + hidden);
+        let products = samples * (units * (problem.inputs(run) + 1) as f64 + hidden);
         networks * run.epoch_limit as f64 * (products + 5000.0 * steps)
     }
 

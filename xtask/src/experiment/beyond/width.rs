@@ -78,11 +78,17 @@ pub(super) fn slope(points: &[(f64, f64)]) -> Option<f64> {
 }
 
 /// The slope of every seed's best rate over the width, both as log₂.
-fn slopes(asked: &Asked, results: &Results<'_>, problem: &Loaded, method: MethodId) -> BTreeMap<u64, f64> {
+fn slopes(
+    asked: &Asked,
+    results: &Results<'_>,
+    problem: &Loaded,
+    method: MethodId,
+    at: fn(&Arm) -> f64,
+) -> BTreeMap<u64, f64> {
     let mut points: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
     for arm in &asked.arms {
         for (seed, rate) in best_rates(&results.with(&arm.setting), problem, method) {
-            points.entry(seed).or_default().push((width(arm).log2(), rate.log2()));
+            points.entry(seed).or_default().push((at(arm).log2(), rate.log2()));
         }
     }
     points.into_iter().filter_map(|(seed, points)| Some((seed, slope(&points)?))).collect()
@@ -90,14 +96,25 @@ fn slopes(asked: &Asked, results: &Results<'_>, problem: &Loaded, method: Method
 
 /// Whether the best rate of GmP depends less on the width than that of each other method.
 fn transfer(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
-    const QUESTION: &str = "width.transfer";
+    let words = ["The best learning rate of GmP depends least on the width", "width"];
+    transfer_of(asked, results, "width.transfer", words, width)
+}
+
+/// The same of anything that the arms of an inquiry vary: what is tested, and what is varied.
+pub(super) fn transfer_of(
+    asked: &Asked,
+    results: Option<&Results<'_>>,
+    question: &'static str,
+    [tested, varied]: [&str; 2],
+    at: fn(&Arm) -> f64,
+) -> Vec<Claim> {
     let data = asked.problems.iter().map(|problem| (problem.kind(), Some(problem)));
     let data = data.chain(asked.missing.iter().map(|kind| (*kind, None)));
     let mut claims = Vec::new();
     for (kind, problem) in data {
         let both = problem.zip(results);
         let of = |method| {
-            both.map_or_else(BTreeMap::new, |(problem, results)| slopes(asked, results, problem, method))
+            both.map_or_else(BTreeMap::new, |(problem, results)| slopes(asked, results, problem, method, at))
         };
         let steepness = |method| -> BTreeMap<u64, f64> {
             of(method).into_iter().map(|(seed, slope)| (seed, slope.abs())).collect()
@@ -107,11 +124,11 @@ fn transfer(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
             let theirs = steepness(baseline);
             let name = problem.map_or(kind.name(), |problem| problem.id().name);
             let base = Claim {
-                id: format!("{QUESTION}/{name}/held-out/per-seed/{baseline}"),
-                tested: "The best learning rate of GmP depends least on the width".to_owned(),
-                quantity:
-                    "absolute slope of the log₂ of a seed's best learning rate over the log₂ of the width"
-                        .to_owned(),
+                id: format!("{question}/{name}/held-out/per-seed/{baseline}"),
+                tested: tested.to_owned(),
+                quantity: format!(
+                    "absolute slope of the log₂ of a seed's best learning rate over the log₂ of the {varied}"
+                ),
                 unit: Unit::Number,
                 dataset: name.to_owned(),
                 generated: problem.is_some_and(|problem| problem.data().generated),
@@ -122,10 +139,10 @@ fn transfer(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
                 // A tenth: less than a factor of 1.9 over the widths of the full profile.
                 smallest: Some(0.1),
                 ..Claim::untested(
-                    QUESTION,
+                    question,
                     Origin::Ours,
-                    "Beyond: width",
-                    "The learning rate of GmP transfers from narrow networks to wide ones.",
+                    &format!("Beyond: {}", asked.inquiry.id),
+                    "The learning rate of GmP transfers from few to many.",
                     "It was not run.",
                 )
             };
@@ -137,7 +154,7 @@ fn transfer(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
                     asked.arms.iter().flat_map(|arm| [method::GMP, baseline].map(|method| (arm, method)));
                 claim.runs = arms
                     .map(|(arm, method)| Runs {
-                        file: "width/runs.jsonl".to_owned(),
+                        file: format!("{}/runs.jsonl", asked.inquiry.id),
                         method: method.to_string(),
                         rates: asked.rates.clone(),
                         seeds: [*first, *last],
