@@ -64,12 +64,26 @@ impl<'a> Page<'a> {
                 .filter(|method| self.has(method))
                 .map(|method| (method.name.to_owned(), method.color))
                 .collect(),
-            sections: with_opening(sections),
+            sections: self.with_opening(sections)?,
             discussion: Some(discussion::section(&claims)),
             manifest,
             files: ["manifest.json", "claims.json", "claims.md"].map(str::to_owned).to_vec(),
         };
         Ok((page.write(&command.out)?, claims))
+    }
+
+    /// The sections, with the opening of the chapter beyond the paper before the first that belongs to it.
+    fn with_opening(&self, sections: &[Section]) -> Result<Vec<Section>> {
+        let is_beyond = |section: &Section| {
+            REGISTRY.iter().any(|e| e.chapter() == Chapter::Beyond && e.id() == section.id)
+        };
+        let first = sections.iter().position(is_beyond).unwrap_or(sections.len());
+        let (paper, beyond) = sections.split_at(first);
+        let mut opening = chapter::opening(beyond);
+        if let Some(opening) = &mut opening {
+            opening.write_figures(&self.command.out.join(chapter::ID))?;
+        }
+        Ok(paper.iter().cloned().chain(opening).chain(beyond.iter().cloned()).collect())
     }
 
     /// Whether a method is of the paper's networks, or of an experiment of this call.
@@ -99,15 +113,6 @@ impl<'a> Page<'a> {
         correct_for_all(&mut claims);
         claims
     }
-}
-
-/// The sections, with the opening of the chapter beyond the paper before the first that belongs to it.
-fn with_opening(sections: &[Section]) -> Vec<Section> {
-    let is_beyond =
-        |section: &Section| REGISTRY.iter().any(|e| e.chapter() == Chapter::Beyond && e.id() == section.id);
-    let first = sections.iter().position(is_beyond).unwrap_or(sections.len());
-    let (paper, beyond) = sections.split_at(first);
-    paper.iter().cloned().chain(chapter::opening(beyond)).chain(beyond.iter().cloned()).collect()
 }
 
 /// On what the sentences of the page stand.

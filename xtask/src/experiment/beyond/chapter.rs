@@ -3,6 +3,8 @@
 
 use crate::claim::{Claim, Unit};
 use crate::experiment::{Chapter, Experiment, REGISTRY};
+use crate::report::color::Color;
+use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Section};
 use crate::statistics::Outcome;
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     for section in &questions {
         blocks.push(Block::Heading(section.title.clone()));
         blocks.push(Block::Paragraph(found(&section.claims)));
+        blocks.extend(effects(section).map(Block::Figure));
     }
     blocks.push(Block::Heading("What we would tell the authors".to_owned()));
     blocks.push(Block::List(questions.iter().map(|section| told(section)).collect()));
@@ -54,6 +57,57 @@ fn by_question(claims: &[Claim]) -> Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)
         questions[place].1.entry(claim.outcome).or_default().push(claim);
     }
     questions
+}
+
+/// Effects further away than this many times the smallest one that matters are drawn here.
+const FURTHEST: f64 = 25.0;
+
+/// All comparisons of an inquiry in one picture: a row for each question, a point for each comparison at its effect, in multiples of the
+/// smallest effect that matters. None where nothing was compared.
+fn effects(section: &Section) -> Option<Figure> {
+    let questions = by_question(&section.claims);
+    let count = questions.len();
+    let place = |k: usize| (count - 1 - k) as f64;
+    let name = |claim: &Claim| {
+        claim.question.split_once('.').map_or(&claim.question[..], |(_, rest)| rest).to_owned()
+    };
+    let ticks = questions.iter().enumerate().map(|(k, (first, _))| (place(k), name(first))).collect();
+    let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
+    let x = Axis::linear("effect over the smallest that matters; to the right it favours what is tested");
+    let mut panel = Panel::new("", x.between(-FURTHEST - 1.0, FURTHEST + 1.0), y).legend(Legend::Above);
+    for end in [-1.0, 1.0] {
+        let upright = [(end, -0.6), (end, count as f64 - 0.4)];
+        panel = panel.with(Layer::line(upright, Color::GREY).stroked(Stroke::Dotted).sized(1.0));
+    }
+    let shown = [
+        (&[Outcome::Inconclusive, Outcome::NotTested][..], "open", Color::GREY, Marker::Dot),
+        (&[Outcome::Equivalent], "no difference that matters", Color::BLUE, Marker::Diamond),
+        (&[Outcome::Contradicted], "contradicted", Color::VERMILION, Marker::Cross),
+        (&[Outcome::Supported], "supported", Color::GREEN, Marker::Star),
+    ];
+    let mut drawn = 0;
+    for (of, label, color, marker) in shown {
+        let mut points = Vec::new();
+        for (k, (_, outcomes)) in questions.iter().enumerate() {
+            for claim in of.iter().filter_map(|outcome| outcomes.get(outcome)).flatten() {
+                if let (Some(estimate), Some(smallest)) = (claim.estimate, claim.smallest) {
+                    points.push(((estimate / smallest).clamp(-FURTHEST, FURTHEST), place(k)));
+                }
+            }
+        }
+        drawn += points.len();
+        if !points.is_empty() {
+            panel = panel.with(Layer::points(points, color, marker).sized(9.0).faded(0.7).labelled(label));
+        }
+    }
+    let caption = format!(
+        "{} One point for each comparison: on one problem, in one setting, against the least favourable baseline where there are several. \
+         Between the dotted lines effects do not matter. Effects beyond {FURTHEST} times the smallest that matters stand at the edge; those of \
+         runs that diverged or never got there are left out.",
+        section.title
+    );
+    let figure = Figure::new(format!("{ID}-{}", section.id), section.title.clone()).caption(caption);
+    (drawn > 0).then(|| figure.row(30.0 + 26.0 * count as f64, vec![panel]))
 }
 
 /// What the claims of an inquiry come to, question by question: what holds where, what does not, and the effect in the middle.
@@ -179,6 +233,18 @@ mod tests {
         let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
         assert_eq!(told(&section), "Depth GmP has the best test result? yes in 1, no in 1 of 3.");
         assert_eq!(found(&[]), "Nothing was compared in this call.");
+        assert!(effects(&section).is_none(), "none of them has an effect");
+        let at = |estimate| Claim {
+            estimate: Some(estimate),
+            smallest: Some(0.5),
+            ..claim(Outcome::Supported, "levy")
+        };
+        let section = Section { claims: vec![at(1.0), at(-2.0), at(1e9)], ..section };
+        let figure = effects(&section).unwrap();
+        let Some(Layer::Points { points, label, .. }) = figure.rows[0].panels[0].layers.last() else {
+            panic!()
+        };
+        assert_eq!((&points[..], &label[..]), (&[(2.0, 0.0), (-4.0, 0.0), (FURTHEST, 0.0)][..], "supported"));
     }
 
     #[test]
