@@ -90,7 +90,7 @@ impl<'a> Page<'a> {
     fn has(&self, method: &Method) -> bool {
         let is_run =
             |experiment: &&dyn Experiment| experiment.methods().iter().any(|of| of.name == method.name);
-        !method.networks.is_empty() || self.chosen.iter().any(|experiment| is_run(&experiment))
+        !method.networks.is_empty() || self.chosen.iter().any(is_run)
     }
 
     /// Every claim of every experiment, in the order of the paper.

@@ -70,7 +70,7 @@ fn normalize<T: Element>(values: &mut [T], rows: usize, units: usize, unit: usiz
     let column = || (0..rows).map(|row| row * units + unit);
     let norm = column().fold(T::ZERO, |norm, k| norm.hypot(values[k]));
     if norm > T::ZERO {
-        column().for_each(|k| values[k] = values[k] / norm);
+        column().for_each(|k| values[k] /= norm);
     }
     norm
 }

@@ -26,7 +26,7 @@ pub const RIVALS: Inquiry = Inquiry {
     },
     rates: |_| RATES.to_vec(),
     problems: Kind::of,
-    seeds: [10, 40],
+    seeds: [20, 60],
     budget: 1.0,
     asks: &[
         Asks::Result("rivals.result"),
@@ -37,7 +37,8 @@ pub const RIVALS: Inquiry = Inquiry {
     across: nothing,
     show: blocks,
     notes: &[
-        "With one input (levy) there is nothing to turn: geodesic, projected and natural are GmP there, but for rounding, and fixed norm is SP with fixed weights.",
+        "With one input (levy) there is nothing to turn: geodesic, projected and natural are GmP there, but for rounding, and fixed norm is SP with fixed weights. With two (banana) a direction has \
+         one angle: geodesic and natural are GmP there too.",
         "The geodesic rival has Adam on the sphere: moments are carried along by parallel transport, and each unit has one second moment. Its turn is \
          about the learning rate, whatever the number of inputs; that of GmP under Adam grows with it.",
         "Fixed norm is the rule that is known as Hyperball, for each unit: its turns do not become shorter as gradients do, but with the \
