@@ -40,7 +40,7 @@ pub const DIMENSIONS: Inquiry = Inquiry {
     methods: || vec![method::SP, method::WN, method::GMP, method::SCALED, method::NATURAL, method::GEODESIC],
     rates: |_| RATES.to_vec(),
     problems: |_| vec![Kind::Ridge],
-    seeds: [5, 20],
+    seeds: [10, 30],
     budget: 1.0,
     asks: &[
         Asks::Result("dimensions.result"),

@@ -29,7 +29,7 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
     methods: || vec![method::SP, method::WN, method::GMP],
     rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
     problems: Kind::of,
-    seeds: [8, 30],
+    seeds: [16, 40],
     budget: 0.8,
     asks: &[Asks::Result("initializations.result"), Asks::Epochs("initializations.epochs")],
     across: starts,
