@@ -47,12 +47,14 @@ impl Movements {
         gradients: &GradientNorms,
     ) -> Vec<OfLayer> {
         let dead = dead(network, train);
-        let turns = self.0.iter().map(|changes| Windows::of(&changes.direction, &changes.rates));
-        turns
-            .zip(gradients.logs())
-            .zip(dead)
-            .map(|((turns, gradient), dead)| OfLayer { turn: turns.before_reduction.mean, gradient, dead })
-            .collect()
+        let turn = |(layer, changes): (usize, &BoundaryChanges<f64>)| match (layer, train.input_cols()) {
+            // With one input nothing turns.
+            (0, 1) => OverEpochs { log_of_mean: f64::NAN, mean_of_log: f64::NAN, largest: f64::NAN },
+            _ => Windows::of(&changes.direction, &changes.rates).before_reduction.mean,
+        };
+        let turns = self.0.iter().enumerate().map(turn);
+        let all = turns.zip(gradients.logs()).zip(dead);
+        all.map(|((turn, gradient), dead)| OfLayer { turn, gradient, dead }).collect()
     }
 }
 
