@@ -43,7 +43,7 @@ pub const DEPTH: Inquiry = Inquiry {
         Profile::Quick => vec![Kind::Levy, Kind::Uci("yacht")],
         Profile::Full => Kind::of(profile),
     },
-    seeds: [5, 20],
+    seeds: [6, 20],
     budget: 0.2,
     asks: &[Asks::Result("depth.result"), Asks::Epochs("depth.epochs"), Asks::Tolerance("depth.tolerance")],
     across: nothing,

@@ -39,7 +39,7 @@ pub const WIDTH: Inquiry = Inquiry {
         Profile::Quick => vec![Kind::Levy, Kind::Uci("yacht")],
         Profile::Full => vec![Kind::Levy, Kind::Banana, Kind::Uci("yacht")],
     },
-    seeds: [5, 20],
+    seeds: [9, 20],
     budget: 0.3,
     asks: &[
         Asks::Result("width.result"),
