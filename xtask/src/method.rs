@@ -397,7 +397,7 @@ mod tests {
         let error = "GMPP".parse::<MethodId>().unwrap_err();
         assert!(error.ends_with(
             "expected one of SP, WN, WN+MBN, BN, GmP, GmP+IMN, GmP-half-sphere, WN+IMN, LN, \
-                 geodesic, projected, fixed norm, natural"
+                 geodesic, projected, fixed norm, natural, GmP/√n"
         ));
         assert!(serde_json::from_str::<MethodId>("\"gmp\"").is_err(), "records have the exact name");
     }
