@@ -2,7 +2,7 @@
 //!
 //! A reference network is trained first, of the same run with another method: the same data, seed, learning rate and stops.
 //! [`Levels`] keeps how far its boundaries moved in every step. The run itself then takes its own optimizer's steps, changed
-//! by [`Changed`]. Boundaries turn where there are two inputs or more; with one input their locations move.
+//! by [`changed`]. Boundaries turn where there are two inputs or more; with one input their locations move.
 
 use crate::method::{self, MethodId};
 use gmp_math::boundary::angle_between;
