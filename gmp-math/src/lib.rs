@@ -8,6 +8,7 @@
 //! - [`sphere`]: angles to directions and back, in batches, with every derivative
 //! - [`boundary`]: the boundary of a unit, its spatial location, distances and angles; turns and moves of a whole layer's
 //! - [`stability`]: the worst that a parameter step can do, exactly
+//! - [`tangent`]: steps of unit vectors without angles, and what they do
 //! - [`uniform`]: uniform directions and the law of their angles
 //! - [`Scalar`], [`trig`], [`simd`]: `f32` or `f64`, the vectorised sine-cosine, and how kernels get the instructions of the
 //!   machine
@@ -35,6 +36,7 @@ pub mod simd;
 pub mod sphere;
 mod split;
 pub mod stability;
+pub mod tangent;
 #[doc = include_str!("../docs/THEORY.md")]
 pub mod theory {}
 pub mod trig;

@@ -9,7 +9,9 @@ pub mod method;
 pub mod problem;
 pub mod report;
 pub mod repro;
+pub mod rival;
 pub mod run;
+pub mod setting;
 pub mod statistics;
 pub mod terminal;
 /// Signals, named pipes and links are those of Unix.

@@ -5,6 +5,8 @@
 
 use crate::report::color::Color;
 use crate::report::figure::Stroke;
+use crate::rival::projected::UnitVectors;
+use crate::rival::{Stepping, fixed_norm, geodesic, natural, scaled};
 use gmp_nn::zoo::Variant;
 use gmp_nn::{DirectionInit, GeometricOptions, Mlp, Normalization, Parameterization};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -31,8 +33,10 @@ pub struct Method {
     pub dash: Stroke,
     /// Whether it is in the paper. The others are what the paper's reviewers asked for, and the authors' initialization.
     pub in_paper: bool,
-    /// The networks that it is run on.
+    /// The networks of the paper that it is run on; none for rivals, which the experiments beyond the paper run.
     pub networks: &'static [Architecture],
+    /// What it puts around the optimizer.
+    pub stepping: Option<Stepping>,
 }
 
 /// A kind of network.
@@ -49,7 +53,7 @@ pub enum Architecture {
 use Architecture::{Dense, ResNet, Vgg};
 
 /// Every method, in the order of tables and legends.
-pub static METHODS: [Method; 9] = [
+pub static METHODS: [Method; 14] = [
     Method {
         name: "SP",
         parameterization: Parameterization::Standard,
@@ -60,6 +64,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[5, 2]),
         in_paper: true,
         networks: &[Dense, Vgg],
+        stepping: None,
     },
     Method {
         name: "WN",
@@ -71,6 +76,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[2, 2]),
         in_paper: true,
         networks: &[Dense, Vgg],
+        stepping: None,
     },
     Method {
         name: "WN+MBN",
@@ -82,6 +88,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[2, 2, 6, 2]),
         in_paper: true,
         networks: &[Vgg, ResNet],
+        stepping: None,
     },
     Method {
         name: "BN",
@@ -93,6 +100,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[6, 2, 1, 2]),
         in_paper: true,
         networks: &[Dense, Vgg, ResNet],
+        stepping: None,
     },
     Method {
         name: "GmP",
@@ -104,6 +112,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Solid,
         in_paper: true,
         networks: &[Dense, Vgg],
+        stepping: None,
     },
     Method {
         name: "GmP+IMN",
@@ -115,6 +124,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[9, 1]),
         in_paper: true,
         networks: &[Vgg, ResNet],
+        stepping: None,
     },
     // The authors' code starts with directions in half of the sphere.
     Method {
@@ -127,6 +137,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[9, 2, 2, 2]),
         in_paper: false,
         networks: &[Dense],
+        stepping: None,
     },
     Method {
         name: "WN+IMN",
@@ -138,6 +149,7 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[1, 1]),
         in_paper: false,
         networks: &[Vgg, ResNet],
+        stepping: None,
     },
     Method {
         name: "LN",
@@ -149,6 +161,68 @@ pub static METHODS: [Method; 9] = [
         dash: Stroke::Dashes(&[6, 2, 1, 1, 1, 2]),
         in_paper: false,
         networks: &[Vgg, ResNet],
+        stepping: None,
+    },
+    // Rivals: the same promise without angles.
+    Method {
+        name: "geodesic",
+        parameterization: Parameterization::Custom(&UnitVectors("geodesic")),
+        normalization: none,
+        directions: DirectionInit::Exact,
+        paper_rate: 0.1,
+        color: Color::VERMILION,
+        dash: Stroke::Dashes(&[12, 3]),
+        in_paper: false,
+        networks: &[],
+        stepping: Some(geodesic::stepping),
+    },
+    Method {
+        name: "projected",
+        parameterization: Parameterization::Custom(&UnitVectors("projected")),
+        normalization: none,
+        directions: DirectionInit::Exact,
+        paper_rate: 0.1,
+        color: Color::SKY,
+        dash: Stroke::Dashes(&[3, 3]),
+        in_paper: false,
+        networks: &[],
+        stepping: None,
+    },
+    Method {
+        name: "fixed norm",
+        parameterization: Parameterization::Standard,
+        normalization: none,
+        directions: DirectionInit::Exact,
+        paper_rate: 0.1,
+        color: Color::INK,
+        dash: Stroke::Dashes(&[8, 2, 2, 2]),
+        in_paper: false,
+        networks: &[],
+        stepping: Some(fixed_norm::stepping),
+    },
+    Method {
+        name: "natural",
+        parameterization: Parameterization::Geometric,
+        normalization: none,
+        directions: DirectionInit::Exact,
+        paper_rate: 0.1,
+        color: Color::GREY,
+        dash: Stroke::Dashes(&[4, 1]),
+        in_paper: false,
+        networks: &[],
+        stepping: Some(natural::stepping),
+    },
+    Method {
+        name: "GmP/√n",
+        parameterization: Parameterization::Geometric,
+        normalization: none,
+        directions: DirectionInit::Exact,
+        paper_rate: 0.1,
+        color: Color::BOUNDARY,
+        dash: Stroke::Dashes(&[10, 2, 1, 2]),
+        in_paper: false,
+        networks: &[],
+        stepping: Some(scaled::stepping),
     },
 ];
 
@@ -164,6 +238,17 @@ pub const GMP: MethodId = MethodId::named("GmP");
 pub const GMP_IMN: MethodId = MethodId::named("GmP+IMN");
 /// Geometric parameterization, initialized as in the authors' code.
 pub const GMP_HALF_SPHERE: MethodId = MethodId::named("GmP-half-sphere");
+
+/// Directions that move along great circles.
+pub const GEODESIC: MethodId = MethodId::named("geodesic");
+/// Weight normalization with directions of length 1.
+pub const PROJECTED: MethodId = MethodId::named("projected");
+/// Weights of fixed length with steps of fixed angle.
+pub const FIXED_NORM: MethodId = MethodId::named("fixed norm");
+/// Geometric parameterization with steps divided by the root of the metric.
+pub const NATURAL: MethodId = MethodId::named("natural");
+/// Geometric parameterization with steps divided by the root of the number of angles.
+pub const SCALED: MethodId = MethodId::named("GmP/√n");
 
 fn none() -> Normalization {
     Normalization::None
@@ -310,9 +395,10 @@ mod tests {
             assert_eq!(format!("{method:>16}").trim_start(), method.name);
         }
         let error = "GMPP".parse::<MethodId>().unwrap_err();
-        assert!(
-            error.ends_with("expected one of SP, WN, WN+MBN, BN, GmP, GmP+IMN, GmP-half-sphere, WN+IMN, LN")
-        );
+        assert!(error.ends_with(
+            "expected one of SP, WN, WN+MBN, BN, GmP, GmP+IMN, GmP-half-sphere, WN+IMN, LN, \
+                 geodesic, projected, fixed norm, natural, GmP/√n"
+        ));
         assert!(serde_json::from_str::<MethodId>("\"gmp\"").is_err(), "records have the exact name");
     }
 

@@ -9,13 +9,25 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The page of a run that needs no data, made once.
+/// The page of a run that needs no data, and of a question beyond the paper, made once.
 fn page() -> &'static str {
     static PAGE: OnceLock<(TempDir, String)> = OnceLock::new();
     let (_, address) = PAGE.get_or_init(|| {
         let folder = TempDir::new().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .args(["repro", "fig1", "fig5", "--out"])
+            .args([
+                "repro",
+                "fig1",
+                "fig5",
+                "initializations",
+                "--seeds",
+                "1",
+                "--lr",
+                "0.1",
+                "--method",
+                "SP,GmP",
+                "--out",
+            ])
             .arg(folder.path())
             .output()
             .unwrap();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use xtask::claim::Claim;
-use xtask::experiment::REGISTRY;
+use xtask::experiment::{Chapter, REGISTRY};
 use xtask::statistics::Outcome;
 
 fn repro(arguments: &[&str], data: &Path, out: &Path) -> Vec<Claim> {
@@ -63,7 +63,8 @@ fn what_is_not_asked_for_is_not_tested() {
     assert_eq!(ids(&claims).len(), claims.len(), "two claims have one id");
     for experiment in REGISTRY.iter().filter(|experiment| experiment.id() != "fig5") {
         let of = claims.iter().filter(|claim| claim.id.starts_with(&format!("{}.", experiment.id())));
-        assert!(of.count() > 0, "{} has no claims", experiment.id());
+        // What goes beyond the paper is claimed where it is asked for.
+        assert_eq!(of.count() > 0, experiment.chapter() == Chapter::Paper, "claims of {}", experiment.id());
     }
     for set in ["boston", "concrete", "energy", "naval", "power", "wine", "yacht"] {
         assert!(claims.iter().any(|claim| claim.question == "table1.rmse" && claim.dataset == set));

@@ -26,6 +26,7 @@ fn levy_run_at(method: MethodId, lr: f64, epoch_limit: usize, watch: Watching) -
         seed: 0,
         epoch_limit,
         data: "seeded".to_owned(),
+        setting: Default::default(),
     };
     let (x, y) = levy::points(&run);
     let (grid, truth) = levy::grid();

@@ -293,7 +293,8 @@ fn bad_input_is_one_clear_line() {
     let message = error_of(&["repro", "fig9", "--out", path(&out)]);
     assert_eq!(
         message,
-        "error: there is no experiment \"fig9\"; expected some of theory, fig1, fig2, fig3, fig4, fig5, table1, table2, table3\n"
+        "error: there is no experiment \"fig9\"; expected some of theory, fig1, fig2, fig3, fig4, fig5, table1, table2, table3, \
+         why, optimizers, activations, normalizations, depth, width, dimensions, initializations, rivals, beyond\n"
     );
     for (arguments, expected) in [
         (&["--lr", "-1"][..], "positive number"),

@@ -8,7 +8,7 @@ use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;
 use gmp_nn::{Element, Rng};
-use gmp_train::{Adam, Dataset, EarlyStopping, Loss, ReduceOnPlateau, Restore, Trainer};
+use gmp_train::{Adam, Dataset, EarlyStopping, Loss, Optimizer, ReduceOnPlateau, Restore, Trainer};
 
 use super::timing::Rounds;
 use super::{Case, Work, Workload};
@@ -30,6 +30,7 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
                 report(levy_run(method, rounds));
             }
         }
+        Workload::Rivals => RIVALS.into_iter().for_each(|method| report(rival_step(method, rounds))),
         Workload::Transform => {
             transforms::<f64>(rounds, report);
             transforms::<f32>(rounds, report);
@@ -117,6 +118,36 @@ fn step<T: Element>(method: MethodId, batch: usize, rounds: Rounds) -> Case {
         timing,
         figure: microseconds,
         work: flops::<T>(products_of_a_step(batch, inputs, hidden)),
+        peak_memory: None,
+    }
+}
+
+const RIVALS: [MethodId; 6] =
+    [method::GMP, method::GEODESIC, method::PROJECTED, method::FIXED_NORM, method::NATURAL, method::SCALED];
+
+/// The same step in double precision with what a method puts around the optimizer.
+fn rival_step(method: MethodId, rounds: Rounds) -> Case {
+    let (batch, inputs, hidden) = (404, 13, 100);
+    let data = Dataset::new(draw("inputs", batch * inputs), inputs, draw("targets", batch), 1)
+        .expect("normal numbers are finite");
+    let mut network = method.mlp(inputs, &[hidden], 1).build::<f64>(0).expect("the layers are not empty");
+    let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
+    let adam: Box<dyn Optimizer<f64>> = Box::new(Adam::default());
+    let mut optimizer = match method.stepping {
+        Some(stepping) => stepping(&network, adam),
+        None => adam,
+    };
+    let timing = rounds.time_epochs(|watch| {
+        trainer.fit(&mut network, &mut optimizer, &data, None, watch).expect("a small rate does not diverge");
+    });
+    Case {
+        workload: Workload::Rivals,
+        name: format!("{method}-b{batch}-float64"),
+        metric: "us/step",
+        unit: "us",
+        timing,
+        figure: microseconds,
+        work: flops::<f64>(products_of_a_step(batch, inputs, hidden)),
         peak_memory: None,
     }
 }

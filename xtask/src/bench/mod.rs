@@ -5,6 +5,7 @@
 //! | `gemm` | a matrix product in f32 |
 //! | `mlp` | one training step of a 13→100→1 network: forward, backward, Adam |
 //! | `levy` | a whole run of 10,000 epochs on 50 points |
+//! | `rivals` | one training step under GmP and the other ways to a bounded turn |
 //! | `transform` | angles to directions, without and with the backward pass |
 //! | `conv` | a pass of a convolution in f32, counted as a direct one |
 //! | `vgg6` | one training step of the paper's VGG-6 on 32 images: forward, backward, SGD with momentum |
@@ -113,6 +114,8 @@ enum Workload {
     Mlp,
     /// A run of 10,000 epochs: 1→100→1 on 50 points, f64
     Levy,
+    /// One training step as of mlp, under GmP and the other ways to a bounded turn, f64
+    Rivals,
     /// Angles of n×512 weights to directions, and the vector-Jacobian product
     Transform,
     /// Passes of the convolutions of both networks, f32
@@ -124,8 +127,16 @@ enum Workload {
 }
 
 impl Workload {
-    const ALL: [Self; 7] =
-        [Self::Gemm, Self::Mlp, Self::Levy, Self::Transform, Self::Conv, Self::Vgg6, Self::Resnet18];
+    const ALL: [Self; 8] = [
+        Self::Gemm,
+        Self::Mlp,
+        Self::Levy,
+        Self::Rivals,
+        Self::Transform,
+        Self::Conv,
+        Self::Vgg6,
+        Self::Resnet18,
+    ];
 
     /// Its name on the command line.
     const fn name(self) -> &'static str {
@@ -133,6 +144,7 @@ impl Workload {
             Self::Gemm => "gemm",
             Self::Mlp => "mlp",
             Self::Levy => "levy",
+            Self::Rivals => "rivals",
             Self::Transform => "transform",
             Self::Conv => "conv",
             Self::Vgg6 => "vgg6",

@@ -13,6 +13,7 @@ pub mod summary;
 pub use file::write;
 
 use crate::report::number::number as digits;
+use crate::setting::Setting;
 use crate::statistics::{Interval, Judgement, Outcome};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -97,6 +98,9 @@ pub struct Runs {
     pub rates: Vec<f64>,
     /// First and last seed.
     pub seeds: [u64; 2],
+    /// What they change of the problem's set-up.
+    #[serde(default, skip_serializing_if = "Setting::is_none")]
+    pub setting: Setting,
 }
 
 /// One claim.

@@ -8,6 +8,7 @@ use crate::method::{self, MethodId};
 use crate::report::number::rate as shown;
 use crate::run::Protocol;
 use crate::run::results::Results;
+use crate::setting::Setting;
 use crate::statistics::outcome::{FEWEST_SEEDS, all_of_outcomes};
 use crate::statistics::{ALPHA, Judgement, Needed, Outcome, Population, Study, judge, pooled};
 
@@ -110,6 +111,7 @@ impl Asker<'_> {
             method: method.to_string(),
             rates,
             seeds,
+            setting: Setting::default(),
         };
         let mut claim = filled(claim, sides.judge(scale, smallest, ALPHA, data.population));
         if claim.outcome == Outcome::NotTested {

@@ -21,6 +21,7 @@ use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::{Protocol, Run};
+use crate::setting::Setting;
 use crate::statistics::{ALPHA, Edge, Population, SmallestEffects, edge, mean, plan};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -150,6 +151,7 @@ impl Design {
                     seed: self.first_seed + seed,
                     epoch_limit: set.epoch_limit,
                     data: set.fingerprint.clone(),
+                    setting: Setting::default(),
                 });
             }
         }

@@ -1,9 +1,10 @@
-//! The figures and tables of the paper, one file each: what is run, and what the reader is shown.
+//! The figures and tables of the paper, and open questions beyond it, one file each: what is run, and what the reader is shown.
 //!
 //! A new experiment is a file with an [`Experiment`] and one line in [`REGISTRY`]. The data are in [`crate::problem`], the
 //! methods in [`mod@crate::method`]; `xtask/docs/EXPERIMENTS.md` describes the set-ups.
 
 pub mod ask;
+pub mod beyond;
 pub mod design;
 pub mod fig1;
 pub mod fig2;
@@ -32,6 +33,7 @@ use crate::run::execute::Finished;
 use crate::run::results::Results;
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Record, Run};
+use crate::setting::Setting;
 use crate::statistics::SmallestEffects;
 use anyhow::Result;
 use clap::ValueEnum;
@@ -39,7 +41,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// All experiments, in the paper's order: the theory first.
+/// All experiments: the paper's in its order, the theory first, then those beyond it.
 pub const REGISTRY: &[&dyn Experiment] = &[
     &theory::Theory,
     &fig1::Fig1,
@@ -50,14 +52,36 @@ pub const REGISTRY: &[&dyn Experiment] = &[
     &table1::Table1,
     &table2::Table2,
     &table3::Table3,
+    &beyond::why::WHY,
+    &beyond::optimizers::OPTIMIZERS,
+    &beyond::activations::ACTIVATIONS,
+    &beyond::normalizations::NORMALIZATIONS,
+    &beyond::depth::DEPTH,
+    &beyond::width::WIDTH,
+    &beyond::dimensions::DIMENSIONS,
+    &beyond::initializations::INITIALIZATIONS,
+    &beyond::rivals::RIVALS,
 ];
 
-/// One figure or table.
+/// A part of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chapter {
+    /// The paper's theory, figures and tables: what a call without names runs.
+    Paper,
+    /// Open questions beyond the paper, which are run where they are named.
+    Beyond,
+}
+
+/// One figure, table or question.
 pub trait Experiment: Sync {
     /// Its name on the command line.
     fn id(&self) -> &'static str;
     /// What it is, in a few words.
     fn title(&self) -> &'static str;
+    /// The part of the page that it belongs to.
+    fn chapter(&self) -> Chapter {
+        Chapter::Paper
+    }
     /// The methods that it can run; none where there is nothing to choose.
     fn methods(&self) -> Vec<MethodId> {
         Vec::new()
@@ -240,6 +264,7 @@ impl Context {
                         seed,
                         epoch_limit: grid.epoch_limit,
                         data: grid.data.to_owned(),
+                        setting: Setting::default(),
                     }));
                 }
             }

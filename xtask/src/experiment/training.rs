@@ -7,11 +7,13 @@ use crate::run::measures::{BATCH_ROWS, Convergence, Measures, Stability, ranges,
 use crate::run::stop::Stop;
 use crate::run::trace::{Movement, Numbers, Trace};
 use crate::run::{Origin, Protocol, Record, Run};
+use crate::setting::Optimizing;
+use crate::setting::layers::{GradientNorms, Movements};
 use gmp_autograd::Tape;
 use gmp_nn::Network;
 use gmp_train::{
-    Adam, BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Metric, Monitor,
-    Observer, ReduceOnPlateau, Restore, Standardizer, Trainer,
+    BoundaryChanges, BoundarySnapshots, Dataset, EarlyStopping, End, Epoch, Error, Metric, Monitor, Observer,
+    Optimizer, ReduceOnPlateau, Restore, Standardizer, Trainer,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -51,6 +53,28 @@ pub fn carry_out(setup: &Setup, problem: Problem, run: &Run, stop: &Stop) -> Fin
 /// As [`carry_out`], with the network handed to `before` as it was initialized and to `after` as it was trained.
 pub fn carry_out_between(
     before: impl FnOnce(&mut Network<f64>),
+    setup: &Setup,
+    problem: Problem,
+    run: &Run,
+    stop: &Stop,
+    after: impl FnOnce(&Network<f64>),
+) -> Finished {
+    carry_out_stepping(
+        |network, optimizer| {
+            before(network);
+            optimizer
+        },
+        setup,
+        problem,
+        run,
+        stop,
+        after,
+    )
+}
+
+/// As [`carry_out_between`], where `before` may also put another optimizer around that of the run.
+pub fn carry_out_stepping(
+    before: impl FnOnce(&mut Network<f64>, Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>>,
     setup: &Setup,
     problem: Problem,
     run: &Run,
@@ -103,7 +127,7 @@ pub fn metric_name(metric: Metric) -> String {
 }
 
 fn train(
-    before: impl FnOnce(&mut Network<f64>),
+    before: impl FnOnce(&mut Network<f64>, Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>>,
     setup: &Setup,
     problem: Problem,
     run: &Run,
@@ -124,9 +148,18 @@ fn train(
         standardizer.apply(&mut test);
         validation.iter_mut().for_each(|data| standardizer.apply(data));
     }
-    let spec = run.method.mlp(train.input_cols(), &[setup.units], 1);
+    let (setting, setup) = (&run.setting, &run.setting.setup(setup));
+    let spec = setting.network(run.method, train.input_cols(), setup.units);
     let mut network: Network<f64> = spec.build(run.seed)?;
-    before(&mut network);
+    if let Some(start) = setting.start {
+        start.apply(&mut network, &train, run.seed);
+    }
+    let optimizer = setting.optimizer.unwrap_or(Optimizing::Adam).optimizer();
+    let optimizer = match run.method.stepping {
+        Some(stepping) => stepping(&network, optimizer),
+        None => optimizer,
+    };
+    let optimizer = before(&mut network, optimizer);
     let (decide, restore) = match (run.protocol, &validation) {
         (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),
         (Protocol::Paper, _) => {
@@ -140,9 +173,9 @@ fn train(
         seed: run.seed,
         ..Trainer::new(setup.loss, setup.batch_size, run.epoch_limit, run.lr)
     };
-    let is_normalized = !(run.method.normalization)().is_none();
+    let is_normalized = !setting.normalization(run.method).is_none();
     let initial = predict(&network, &grid, train.input_cols());
-    let mut observer = Watch {
+    let observer = Watch {
         stop: Arc::clone(stop),
         losses: Vec::new(),
         rates: Vec::new(),
@@ -152,14 +185,17 @@ fn train(
             .flatten(),
         frames: picture.then(|| Frames::of(&network, is_normalized.then(|| first_rows(&train)))),
     };
-    let fit = trainer.fit(&mut network, &mut Adam::default(), &train, decide, &mut observer)?;
+    let mut optimizer = GradientNorms::of(&network, optimizer);
+    let mut observer = (observer, setting.depth.map(|_| Movements::of(&network)));
+    let fit = trainer.fit(&mut network, &mut optimizer, &train, decide, &mut observer)?;
     let end = match fit.end {
         End::Observer => return Ok(None),
         End::Epochs => "epochs",
         End::EarlyStopping => "early stopping",
     };
     after(&network);
-    let Watch { losses, rates, running, batch, frames, .. } = observer;
+    let (Watch { losses, rates, running, batch, frames, .. }, movements) = observer;
+    let layers = movements.map(|of| of.finish(&network, &train, &optimizer)).unwrap_or_default();
     let ranges = ranges(train.inputs(), train.input_cols());
     let stability = |of: &Boundaries| Stability::of(&of.changes, &ranges);
     let measures = Measures {
@@ -167,6 +203,7 @@ fn train(
         batch: batch.as_ref().map(stability),
         convergence: Convergence::of(&losses),
         reductions: reductions(&rates),
+        layers,
     };
     let movement = running.as_ref().map(|of| Movement::of(&of.changes, setup.units, &losses));
     let trace = running.filter(|_| watch == Watching::Curves).map(|running| {

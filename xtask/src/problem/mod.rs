@@ -6,6 +6,7 @@ pub mod banana;
 pub mod images;
 pub mod levy;
 pub mod names;
+pub mod ridge;
 pub mod uci;
 
 use gmp_nn::Rng;

@@ -11,7 +11,8 @@ pub use options::ReproCommand;
 
 use crate::claim::Claim;
 use crate::data::check_folder;
-use crate::experiment::{Context, Experiment, Prepared, REGISTRY, Study};
+use crate::experiment::beyond::chapter;
+use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY, Study};
 use crate::method;
 use crate::report::html::{Block, Section};
 use crate::run::execute::{attempt, say};
@@ -254,11 +255,15 @@ fn notes(section: &Section) -> impl Iterator<Item = &str> {
 }
 
 fn choose(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
-    if let Some(unknown) = names.iter().find(|name| REGISTRY.iter().all(|e| e.id() != name.as_str())) {
-        let known: Vec<&str> = REGISTRY.iter().map(|e| e.id()).collect();
+    let known: Vec<&str> = REGISTRY.iter().map(|e| e.id()).chain([chapter::ID]).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no experiment \"{unknown}\"; expected some of {}", known.join(", "));
     }
-    let wanted = |e: &&&dyn Experiment| names.is_empty() || names.iter().any(|name| name == e.id());
+    let is_named = |name: &str| names.iter().any(|named| named == name);
+    let wanted = |e: &&&dyn Experiment| match e.chapter() {
+        Chapter::Paper => names.is_empty() || is_named(e.id()),
+        Chapter::Beyond => is_named(e.id()) || is_named(chapter::ID),
+    };
     Ok(REGISTRY.iter().filter(wanted).copied().collect())
 }
 

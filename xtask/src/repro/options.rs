@@ -17,7 +17,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, Args)]
 #[command(allow_negative_numbers = true, after_help = after_help())]
 pub struct ReproCommand {
-    /// Experiments to run [default: all]
+    /// Experiments to run; `beyond` names all that go beyond the paper [default: all of the paper's]
     pub(super) experiments: Vec<String>,
     /// List experiments with their inputs and estimated run time, then exit
     #[arg(long)]

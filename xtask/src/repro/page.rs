@@ -4,8 +4,9 @@ use super::ReproCommand;
 use super::time::{now, utc};
 use crate::claim::{self, Claim, discussion, forest, markdown, summary};
 use crate::experiment::ask::correct_for_all;
-use crate::experiment::{Context, Experiment, Profile, REGISTRY};
-use crate::method::METHODS;
+use crate::experiment::beyond::chapter;
+use crate::experiment::{Chapter, Context, Experiment, Profile, REGISTRY};
+use crate::method::{METHODS, Method};
 use crate::report::html::{Report, Section};
 use anyhow::{Context as _, Result};
 use std::path::PathBuf;
@@ -58,13 +59,38 @@ impl<'a> Page<'a> {
             claims: claims.clone(),
             picture,
             folder: Some(String::new()),
-            methods: METHODS.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
-            sections: sections.to_vec(),
+            methods: METHODS
+                .iter()
+                .filter(|method| self.has(method))
+                .map(|method| (method.name.to_owned(), method.color))
+                .collect(),
+            sections: self.with_opening(sections)?,
             discussion: Some(discussion::section(&claims)),
             manifest,
             files: ["manifest.json", "claims.json", "claims.md"].map(str::to_owned).to_vec(),
         };
         Ok((page.write(&command.out)?, claims))
+    }
+
+    /// The sections, with the opening of the chapter beyond the paper before the first that belongs to it.
+    fn with_opening(&self, sections: &[Section]) -> Result<Vec<Section>> {
+        let is_beyond = |section: &Section| {
+            REGISTRY.iter().any(|e| e.chapter() == Chapter::Beyond && e.id() == section.id)
+        };
+        let first = sections.iter().position(is_beyond).unwrap_or(sections.len());
+        let (paper, beyond) = sections.split_at(first);
+        let mut opening = chapter::opening(beyond);
+        if let Some(opening) = &mut opening {
+            opening.write_figures(&self.command.out.join(chapter::ID))?;
+        }
+        Ok(paper.iter().cloned().chain(opening).chain(beyond.iter().cloned()).collect())
+    }
+
+    /// Whether a method is of the paper's networks, or of an experiment of this call.
+    fn has(&self, method: &Method) -> bool {
+        let is_run =
+            |experiment: &&dyn Experiment| experiment.methods().iter().any(|of| of.name == method.name);
+        !method.networks.is_empty() || self.chosen.iter().any(is_run)
     }
 
     /// Every claim of every experiment, in the order of the paper.
@@ -80,7 +106,7 @@ impl<'a> Page<'a> {
                     .extend(experiment.untested(self.context, "It was still to come when this was written."));
             } else if is_chosen {
                 claims.extend(experiment.untested(self.context, "--method leaves out all of its methods."));
-            } else {
+            } else if experiment.chapter() == Chapter::Paper {
                 claims.extend(experiment.untested(self.context, "This call did not ask for it."));
             }
         }

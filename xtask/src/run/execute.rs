@@ -256,6 +256,7 @@ pub(crate) mod tests {
             seed,
             epoch_limit: 1,
             data: String::new(),
+            setting: Default::default(),
         };
         (0..count).map(run).collect()
     }

@@ -101,6 +101,7 @@ mod tests {
                 seed: 3,
                 epoch_limit: 10,
                 data: "0123456789abcdef".to_owned(),
+                setting: Default::default(),
             },
             metric: "rmse".to_owned(),
             value: Some(0.137),

@@ -2,6 +2,7 @@
 //! loss fell.
 
 use super::number;
+use crate::setting::layers::OfLayer;
 use gmp_train::{BoundaryChanges, Change};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ pub struct Measures {
     pub convergence: Convergence,
     /// Epochs carried out when the learning rate fell, each time.
     pub reductions: Vec<usize>,
+    /// Every hidden layer on its own, in runs that vary the depth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<OfLayer>,
 }
 
 /// Most training samples whose statistics make BN's boundary.

@@ -19,6 +19,7 @@ pub mod trace;
 pub use origin::{NUMERICS, Origin, VERSION};
 
 use crate::method::{self, MethodId};
+use crate::setting::Setting;
 use gmp_train::image::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -62,6 +63,9 @@ pub struct Run {
     pub epoch_limit: usize,
     /// Fingerprint of the data, so that results of other data are not taken for these.
     pub data: String,
+    /// What is changed of the problem's set-up: nothing in the paper's figures and tables.
+    #[serde(default, skip_serializing_if = "Setting::is_none")]
+    pub setting: Setting,
 }
 
 /// Learning rates are numbers: they are never NaN, in JSON either.
@@ -69,10 +73,11 @@ impl Eq for Run {}
 
 impl Hash for Run {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { experiment, dataset, method, lr, protocol, seed, epoch_limit, data } = self;
+        let Self { experiment, dataset, method, lr, protocol, seed, epoch_limit, data, setting } = self;
         // Both zeros are equal, so they must not differ here.
         let lr = (lr + 0.0).to_bits();
         (experiment, dataset, method, lr, protocol, seed, epoch_limit, data).hash(state);
+        setting.hash(state);
     }
 }
 
@@ -81,10 +86,14 @@ impl Run {
     /// one name. A name that is too long for a file system is cut, and a fingerprint of it put in the cut's place.
     #[must_use]
     pub fn slug(&self) -> String {
-        let Self { dataset, method, lr, protocol, seed, epoch_limit, data, .. } = self;
-        let dataset: String =
-            dataset.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        let whole = format!("{dataset}-{method}-{lr}-{protocol}-{seed}-{epoch_limit}-{data:.8}");
+        let Self { dataset, method, lr, protocol, seed, epoch_limit, data, setting, .. } = self;
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        let dataset: String = dataset.chars().map(plain).collect();
+        let setting = match setting.is_none() {
+            true => String::new(),
+            false => format!("-{setting}").chars().map(plain).collect(),
+        };
+        let whole = format!("{dataset}-{method}-{lr}-{protocol}-{seed}-{epoch_limit}-{data:.8}{setting}");
         if whole.len() <= LONGEST_SLUG {
             return whole;
         }
@@ -191,6 +200,7 @@ mod tests {
             seed: 7,
             epoch_limit: 500,
             data: "0123456789abcdef".to_owned(),
+            setting: Setting::default(),
         }
     }
 
@@ -206,6 +216,7 @@ mod tests {
             run("short", 1e-300),
             run("short", 1.1e-300),
             run(&"ü".repeat(200), f64::MIN_POSITIVE),
+            Run { setting: Setting { depth: Some(2), ..Setting::default() }, ..run("short", 1e-300) },
             Run { seed: u64::MAX, epoch_limit: usize::MAX, ..run(&long, -f64::MIN_POSITIVE) },
         ]
         .iter()

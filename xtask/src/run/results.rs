@@ -4,6 +4,7 @@ use super::store::Store;
 use super::trace::Trace;
 use super::{Protocol, Record};
 use crate::method::MethodId;
+use crate::setting::Setting;
 use crate::statistics::{Summary, mean};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,6 +72,13 @@ impl<'a> Results<'a> {
         }
         let problems = RefCell::default();
         Self { records, measurements: Vec::new(), cells, store, problems }
+    }
+
+    /// The same of the runs with one setting.
+    #[must_use]
+    pub fn with(&self, setting: &Setting) -> Self {
+        let records = self.records.iter().copied().filter(|record| record.run.setting == *setting);
+        Self::new(records.collect(), self.store)
     }
 
     /// The records of a cell, by seed.

@@ -356,6 +356,7 @@ mod tests {
                 seed,
                 epoch_limit: 10,
                 data: "0123456789abcdef".to_owned(),
+                setting: Default::default(),
             },
             metric: "rmse".to_owned(),
             value,

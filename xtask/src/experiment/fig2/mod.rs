@@ -276,6 +276,7 @@ fn best_rates(data: &Data<'_>, results: Option<&Results<'_>>) -> Vec<Claim> {
                     method: method.to_string(),
                     rates: rates(method),
                     seeds: [*first, *last],
+                    setting: Default::default(),
                 })
                 .to_vec();
         }

@@ -357,6 +357,7 @@ mod tests {
             seed: 0,
             epoch_limit: 2,
             data: String::new(),
+            setting: Default::default(),
         };
         let finish = || {
             let (record, trace) =

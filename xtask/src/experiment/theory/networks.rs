@@ -144,6 +144,7 @@ impl Networks {
                         seed,
                         epoch_limit,
                         data: print.to_owned(),
+                        setting: Default::default(),
                     });
                 }
             }

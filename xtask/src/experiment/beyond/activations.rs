@@ -1,0 +1,55 @@
+//! Whether what is said of ReLUs holds for other activations.
+
+use super::ask::Asks;
+use super::data::Kind;
+use super::show::{self, Shown};
+use super::study::Asked;
+use super::{Arm, Inquiry, in_paper, nothing};
+use crate::report::html::Block;
+use crate::run::results::Results;
+use crate::setting::Setting;
+use gmp_nn::Activation;
+
+/// All activations but the identity.
+pub const ACTIVATIONS: Inquiry = Inquiry {
+    id: "activations",
+    title: "Activations: is it the ReLU alone?",
+    question: "The paper is about ReLU units, and names other activations as future work. A leaky ReLU, |x| and a hard tanh have kinks, so \
+               boundaries that can be unstable in the same way; tanh, sigmoid, softplus, GELU and SiLU are smooth, and what is called their \
+               boundary here is where their input is zero. Does GmP help with any of them, and does it hold their kinks still?",
+    arms: |_| {
+        let others = Activation::ALL.into_iter().filter(|activation| *activation != Activation::Identity);
+        others
+            .map(|activation| {
+                let setting = Setting { activation: Some(activation), ..Setting::default() };
+                Arm::named(activation.name().replace('_', " "), setting)
+            })
+            .collect()
+    },
+    methods: in_paper,
+    rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
+    problems: Kind::of,
+    seeds: [5, 20],
+    budget: 0.4,
+    asks: &[
+        Asks::Result("activations.result"),
+        Asks::Movement("activations.movement"),
+        Asks::Tolerance("activations.tolerance"),
+    ],
+    across: nothing,
+    show: blocks,
+    notes: &[
+        "The radius of a geometric unit stands outside the activation, as in the paper. With an activation that is not homogeneous, networks of \
+         different methods do not start as the same function.",
+        "The leaky ReLU has slope 0.01. A hard tanh has two kinks, and so two boundaries a unit.",
+        "Where the grid of learning rates ends inside a method's range, its tolerance is a lower bound.",
+    ],
+    duration: ["1 min", "8 h"],
+};
+
+fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+    let caption = "Test results (top) and movement of the boundaries (middle), each method at its own best learning rate, and the range of \
+                   learning rates that each method tolerates with results within 5% of its best (bottom).";
+    let shown = [Shown::Result, Shown::Movement, Shown::Tolerance];
+    vec![Block::Figure(show::figure(asked, results, &shown, caption))]
+}

@@ -1,0 +1,257 @@
+//! The opening of the chapter "Beyond the paper": one paragraph for each question, written by the outcomes of its claims, and
+//! what follows from them for the paper's authors.
+
+use crate::claim::{Claim, Unit};
+use crate::experiment::{Chapter, Experiment, REGISTRY};
+use crate::report::color::Color;
+use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
+use crate::report::html::{Block, Section};
+use crate::statistics::Outcome;
+use std::collections::BTreeMap;
+
+/// The name of the opening on the command line, where it stands for all questions, and in links.
+pub const ID: &str = "beyond";
+
+/// The opening of the chapter, of the sections of its questions; none where there are none of them.
+#[must_use]
+pub fn opening(sections: &[Section]) -> Option<Section> {
+    let of = |experiment: &&&dyn Experiment| {
+        let section = sections.iter().find(|section| section.id == experiment.id())?;
+        (experiment.chapter() == Chapter::Beyond).then_some(section)
+    };
+    let questions: Vec<&Section> = REGISTRY.iter().filter_map(|experiment| of(&experiment)).collect();
+    if questions.is_empty() {
+        return None;
+    }
+    let mut blocks = vec![Block::Paragraph(
+        "Open questions of the paper, asked by this project. Every statement here is written by the outcomes of claims, which have \
+         the same rules and intervals as those about the paper's figures; none of them is the paper's."
+            .to_owned(),
+    )];
+    for section in &questions {
+        blocks.push(Block::Heading(section.title.clone()));
+        blocks.push(Block::Paragraph(found(&section.claims)));
+        blocks.extend(effects(section).map(Block::Figure));
+    }
+    blocks.push(Block::Heading("What we would tell the authors".to_owned()));
+    blocks.push(Block::List(questions.iter().map(|section| told(section)).collect()));
+    Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
+}
+
+/// The claims that sentences are made of: those on all baselines together, where there are several.
+fn counted(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
+    let stem = |claim: &Claim| claim.id.rsplit_once('/').map(|(stem, _)| stem.to_owned());
+    let together: Vec<Option<String>> = claims.iter().filter(|claim| claim.each).map(stem).collect();
+    claims.iter().filter(move |claim| claim.each || !together.contains(&stem(claim)))
+}
+
+/// The outcomes of one question, in the order of its claims.
+fn by_question(claims: &[Claim]) -> Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)> {
+    let mut questions: Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)> = Vec::new();
+    for claim in counted(claims).filter(|claim| claim.n > 0) {
+        let place = questions.iter().position(|(first, _)| first.question == claim.question);
+        let place = place.unwrap_or_else(|| {
+            questions.push((claim, BTreeMap::new()));
+            questions.len() - 1
+        });
+        questions[place].1.entry(claim.outcome).or_default().push(claim);
+    }
+    questions
+}
+
+/// Effects further away than this many times the smallest one that matters are drawn here.
+const FURTHEST: f64 = 25.0;
+
+/// All comparisons of an inquiry in one picture: a row for each question, a point for each comparison at its effect, in multiples of the
+/// smallest effect that matters. None where nothing was compared.
+fn effects(section: &Section) -> Option<Figure> {
+    let questions = by_question(&section.claims);
+    let count = questions.len();
+    let place = |k: usize| (count - 1 - k) as f64;
+    let name = |claim: &Claim| {
+        claim.question.split_once('.').map_or(&claim.question[..], |(_, rest)| rest).to_owned()
+    };
+    let ticks = questions.iter().enumerate().map(|(k, (first, _))| (place(k), name(first))).collect();
+    let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
+    let x = Axis::linear("effect over the smallest that matters; to the right it favours what is tested");
+    let mut panel = Panel::new("", x.between(-FURTHEST - 1.0, FURTHEST + 1.0), y).legend(Legend::Above);
+    for end in [-1.0, 1.0] {
+        let upright = [(end, -0.6), (end, count as f64 - 0.4)];
+        panel = panel.with(Layer::line(upright, Color::GREY).stroked(Stroke::Dotted).sized(1.0));
+    }
+    let shown = [
+        (&[Outcome::Inconclusive, Outcome::NotTested][..], "open", Color::GREY, Marker::Dot),
+        (&[Outcome::Equivalent], "no difference that matters", Color::BLUE, Marker::Diamond),
+        (&[Outcome::Contradicted], "contradicted", Color::VERMILION, Marker::Cross),
+        (&[Outcome::Supported], "supported", Color::GREEN, Marker::Star),
+    ];
+    let mut drawn = 0;
+    for (of, label, color, marker) in shown {
+        let mut points = Vec::new();
+        for (k, (_, outcomes)) in questions.iter().enumerate() {
+            for claim in of.iter().filter_map(|outcome| outcomes.get(outcome)).flatten() {
+                if let (Some(estimate), Some(smallest)) = (claim.estimate, claim.smallest) {
+                    points.push(((estimate / smallest).clamp(-FURTHEST, FURTHEST), place(k)));
+                }
+            }
+        }
+        drawn += points.len();
+        if !points.is_empty() {
+            panel = panel.with(Layer::points(points, color, marker).sized(9.0).faded(0.7).labelled(label));
+        }
+    }
+    let caption = format!(
+        "{} One point for each comparison: on one problem, in one setting, against the least favourable baseline where there are several. \
+         Between the dotted lines effects do not matter. Effects beyond {FURTHEST} times the smallest that matters stand at the edge; those of \
+         runs that diverged or never got there are left out.",
+        section.title
+    );
+    let figure = Figure::new(format!("{ID}-{}", section.id), section.title.clone()).caption(caption);
+    (drawn > 0).then(|| figure.row(30.0 + 26.0 * count as f64, vec![panel]))
+}
+
+/// What the claims of an inquiry come to, question by question: what holds where, what does not, and the effect in the middle.
+#[must_use]
+pub fn found(claims: &[Claim]) -> String {
+    let mut said = Vec::new();
+    for (first, outcomes) in by_question(claims) {
+        let all: Vec<&Claim> = outcomes.values().flatten().copied().collect();
+        let of = |outcome| outcomes.get(&outcome).map_or(&[][..], Vec::as_slice);
+        let mut parts = Vec::new();
+        for (outcome, words) in [
+            (Outcome::Supported, "supported"),
+            (Outcome::Contradicted, "contradicted"),
+            (Outcome::Equivalent, "without a difference that matters"),
+        ] {
+            if !of(outcome).is_empty() {
+                parts.push(format!("{words} in {} ({})", of(outcome).len(), listed(of(outcome))));
+            }
+        }
+        let open = of(Outcome::Inconclusive).len() + of(Outcome::NotTested).len();
+        if open > 0 {
+            parts.push(format!("open in {open}"));
+        }
+        let against = if first.each { format!(" against {}", first.baseline) } else { String::new() };
+        let middle = middle(&all).map_or_else(String::new, |middle| {
+            format!("; the effect in the middle is {}{}", first.unit.show(middle), unit(first))
+        });
+        let count = match all.len() {
+            1 => "1 comparison".to_owned(),
+            count => format!("{count} comparisons"),
+        };
+        said.push(format!("{}{against}: of {count} {}{middle}.", first.tested, parts.join(", ")));
+    }
+    if said.is_empty() { "Nothing was compared in this call.".to_owned() } else { said.join(" ") }
+}
+
+/// A few of the comparisons by name, with the baseline that decides and the effect.
+fn listed(claims: &[&Claim]) -> String {
+    // A reader takes in no more than a few.
+    const NAMED: usize = 6;
+    let name = |claim: &&Claim| {
+        // Of all baselines together, the least favourable one decides.
+        let least = claim.reason.strip_prefix("Least favourable: ").and_then(|rest| rest.split_once(". "));
+        let against = match least {
+            Some((baseline, _)) => format!(" against {baseline}"),
+            None if claim.subject.is_empty() => String::new(),
+            None => format!(", {} against {}", claim.subject, claim.baseline),
+        };
+        format!("{}{against} {}", claim.dataset, claim.effect())
+    };
+    let mut names: Vec<String> = claims.iter().take(NAMED).map(name).collect();
+    if claims.len() > NAMED {
+        names.push(format!("and {} more", claims.len() - NAMED));
+    }
+    names.join("; ")
+}
+
+/// The median of the estimates that are numbers, the smaller one of two in the middle, where at least three are.
+fn middle(claims: &[&Claim]) -> Option<f64> {
+    let mut effects: Vec<f64> = claims.iter().filter_map(|claim| claim.estimate).collect();
+    effects.sort_by(f64::total_cmp);
+    (effects.len() > 2).then(|| effects[(effects.len() - 1) / 2])
+}
+
+fn unit(claim: &Claim) -> &'static str {
+    match claim.unit {
+        Unit::LogRatio | Unit::Number => "",
+        Unit::Bits => " bits",
+        Unit::Share => " points",
+    }
+}
+
+/// A few words for the authors on each question: how often what they hope for was found, and how often its opposite.
+fn told(section: &Section) -> String {
+    let mut parts = Vec::new();
+    for (first, outcomes) in by_question(&section.claims) {
+        let count = |outcome| outcomes.get(&outcome).map_or(0, Vec::len);
+        let all: usize = outcomes.values().map(Vec::len).sum();
+        let verdict =
+            match (count(Outcome::Supported), count(Outcome::Contradicted), count(Outcome::Equivalent)) {
+                (0, 0, 0) => format!("open in all {all} comparisons"),
+                (holds, fails, same) => {
+                    let said = [(holds, "yes"), (fails, "no"), (same, "no difference that matters")];
+                    let said = said.into_iter().filter(|(count, _)| *count > 0);
+                    let said: Vec<String> = said.map(|(count, word)| format!("{word} in {count}")).collect();
+                    format!("{} of {all}", said.join(", "))
+                }
+            };
+        parts.push(format!("{}? {verdict}", first.tested));
+    }
+    let parts =
+        if parts.is_empty() { "nothing was compared in this call".to_owned() } else { parts.join("; ") };
+    format!("{} {parts}.", section.title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::Origin;
+
+    fn claim(outcome: Outcome, dataset: &str) -> Claim {
+        Claim {
+            id: format!("depth.result/{dataset}/SP"),
+            tested: "GmP has the best test result".to_owned(),
+            dataset: dataset.to_owned(),
+            n: 5,
+            outcome,
+            ..Claim::untested("depth.result", Origin::Ours, "Beyond: depth", "", "")
+        }
+    }
+
+    #[test]
+    fn a_paragraph_counts_outcomes_and_names_some() {
+        let claims = [
+            claim(Outcome::Contradicted, "levy · 2"),
+            claim(Outcome::Supported, "levy · 1"),
+            claim(Outcome::Inconclusive, "levy · 4"),
+        ];
+        assert_eq!(
+            found(&claims),
+            "GmP has the best test result: of 3 comparisons supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
+        );
+        let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
+        assert_eq!(told(&section), "Depth GmP has the best test result? yes in 1, no in 1 of 3.");
+        assert_eq!(found(&[]), "Nothing was compared in this call.");
+        assert!(effects(&section).is_none(), "none of them has an effect");
+        let at = |estimate| Claim {
+            estimate: Some(estimate),
+            smallest: Some(0.5),
+            ..claim(Outcome::Supported, "levy")
+        };
+        let section = Section { claims: vec![at(1.0), at(-2.0), at(1e9)], ..section };
+        let figure = effects(&section).unwrap();
+        let Some(Layer::Points { points, label, .. }) = figure.rows[0].panels[0].layers.last() else {
+            panic!()
+        };
+        assert_eq!((&points[..], &label[..]), (&[(2.0, 0.0), (-4.0, 0.0), (FURTHEST, 0.0)][..], "supported"));
+    }
+
+    #[test]
+    fn there_is_no_chapter_without_its_questions() {
+        assert!(opening(&[Section { id: "fig2".to_owned(), ..Section::default() }]).is_none());
+        let depth = Section { id: "depth".to_owned(), title: "Depth".to_owned(), ..Section::default() };
+        let opening = opening(&[depth]).unwrap();
+        assert!(opening.blocks.contains(&Block::Heading("Depth".to_owned())));
+    }
+}

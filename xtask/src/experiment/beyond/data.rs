@@ -1,0 +1,253 @@
+//! The problems of the experiments beyond the paper: those of its small figures and tables, cut short in the quick profile.
+
+use crate::experiment::question::{Data, Quantity};
+use crate::experiment::training::{Problem, Watching};
+use crate::experiment::{Profile, measured};
+use crate::problem::banana::{self, Banana};
+use crate::problem::uci::{self, Set};
+use crate::problem::{Setup, levy, ridge};
+use crate::run::results::SetId;
+use crate::run::{Record, Run};
+use crate::statistics::Population;
+use anyhow::Result;
+use gmp_train::Dataset;
+use std::path::Path;
+
+/// A problem before its data are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Regression in one dimension, full batch.
+    Levy,
+    /// Classification in the plane; a set of its shape is generated where it is not in the data folder.
+    Banana,
+    /// A regression set of Table 1, by name.
+    Uci(&'static str),
+    /// A ridge in any number of dimensions, drawn for every seed.
+    Ridge,
+}
+
+impl Kind {
+    /// The problems of a profile: the smallest set of Table 1 in the quick one, four of them in the full one.
+    #[must_use]
+    pub fn of(profile: Profile) -> Vec<Self> {
+        let mut kinds = vec![Self::Levy, Self::Banana, Self::Uci("yacht")];
+        if profile == Profile::Full {
+            kinds.extend(["boston", "energy", "concrete"].map(Self::Uci));
+        }
+        kinds
+    }
+
+    /// It as claims are made of it where its data are not there, and why.
+    #[must_use]
+    pub fn absent(self, why: &str) -> Data<'static> {
+        Data {
+            id: SetId { name: self.name(), fingerprint: "" },
+            population: Population::Draws,
+            generated: false,
+            headline: false,
+            limits: Some(why.to_owned()),
+        }
+    }
+
+    /// What records call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Levy => levy::SEEDED.name,
+            Self::Banana => banana::SEEDED,
+            Self::Uci(name) => name,
+            Self::Ridge => ridge::SEEDED.name,
+        }
+    }
+
+    /// Whether the larger one of two results is the better one.
+    #[must_use]
+    pub fn larger_is_better(self) -> bool {
+        self == Self::Banana
+    }
+
+    /// What is reported of the test set.
+    #[must_use]
+    pub fn result(self) -> Quantity {
+        if self.larger_is_better() { Quantity::ACCURACY } else { Quantity::RMSE }
+    }
+
+    /// How far boundaries move per epoch before the learning rate first falls, the mean over units, as a log₂; BN by its batch.
+    /// With one input their locations move; with more their normals turn.
+    #[must_use]
+    pub fn movement(self) -> Quantity {
+        fn location(record: &Record) -> Option<f64> {
+            measured::in_training(record, |s| s.location.before_reduction.mean.mean_of_log)
+        }
+        fn direction(record: &Record) -> Option<f64> {
+            measured::in_training(record, |s| s.direction.before_reduction.mean.mean_of_log)
+        }
+        match self {
+            Self::Levy => Quantity::bits("log₂ of the mean |Δφ| of the units per epoch", location),
+            _ => Quantity::bits("log₂ of the mean turn of the units per epoch", direction),
+        }
+    }
+
+    /// Epochs until the training loss has fallen by a factor that is reached on it: the cross-entropy of banana, which no network
+    /// brings to a quarter, to a half of the first epoch's, and all others to a quarter.
+    #[must_use]
+    pub fn learned(self) -> Quantity {
+        match self {
+            Self::Banana => {
+                Quantity::epochs("epochs until the training loss is half of the first epoch's", |record| {
+                    measured::epochs_of_halvings(record, 1)
+                })
+            }
+            _ => Quantity::epochs(
+                "epochs until the training loss is a quarter of the first epoch's",
+                |record| measured::epochs_of_halvings(record, 2),
+            ),
+        }
+    }
+
+    /// Reads its data; `None` where they are not in the data folder.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn load(self, data_dir: &Path) -> Result<Option<Loaded>> {
+        Ok(match self {
+            Self::Levy => Some(Loaded::Levy),
+            Self::Ridge => Some(Loaded::Ridge),
+            Self::Banana => {
+                let (banana, is_real) = Banana::load(data_dir)?;
+                Some(Loaded::Banana(banana, is_real))
+            }
+            Self::Uci(name) => {
+                let path = data_dir.join("uci").join(format!("{name}.csv"));
+                path.is_file()
+                    .then(|| Set::read(name.to_owned(), &path))
+                    .transpose()?
+                    .map(|set| Loaded::Uci(self, set))
+            }
+        })
+    }
+}
+
+/// A problem with its data.
+pub enum Loaded {
+    /// Every seed draws its points.
+    Levy,
+    /// All points, and whether they are the real ones.
+    Banana(Banana, bool),
+    /// All samples.
+    Uci(Kind, Set),
+    /// Every seed draws its direction and its points.
+    Ridge,
+}
+
+impl Loaded {
+    /// Which problem it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Levy => Kind::Levy,
+            Self::Banana(..) => Kind::Banana,
+            Self::Uci(kind, _) => *kind,
+            Self::Ridge => Kind::Ridge,
+        }
+    }
+
+    /// The set in records.
+    #[must_use]
+    pub fn id(&self) -> SetId<'_> {
+        match self {
+            Self::Levy => levy::SEEDED,
+            Self::Banana(data, is_real) => SetId {
+                name: if *is_real { banana::SEEDED } else { banana::GENERATED },
+                fingerprint: &data.fingerprint,
+            },
+            Self::Uci(_, set) => set.id(),
+            Self::Ridge => ridge::SEEDED,
+        }
+    }
+
+    /// How a network is trained on it.
+    #[must_use]
+    pub fn setup(&self) -> &'static Setup {
+        match self {
+            Self::Levy => &levy::SETUP,
+            Self::Banana(..) => &banana::SETUP,
+            Self::Uci(..) => &uci::SETUP,
+            Self::Ridge => &ridge::SETUP,
+        }
+    }
+
+    /// The maximum number of epochs: the paper's in the full profile, a tenth of them or so in the quick one.
+    #[must_use]
+    pub fn epochs(&self, profile: Profile) -> usize {
+        match (self, profile) {
+            (Self::Levy, Profile::Quick) => 1000,
+            (Self::Levy, Profile::Full) => levy::EPOCHS,
+            (Self::Banana(..), Profile::Quick) => 200,
+            (Self::Banana(..), Profile::Full) => banana::EPOCHS,
+            (Self::Uci(..), Profile::Quick) => 400,
+            (Self::Uci(..), Profile::Full) => uci::EPOCHS,
+            (Self::Ridge, Profile::Quick) => 60,
+            (Self::Ridge, Profile::Full) => ridge::EPOCHS,
+        }
+    }
+
+    /// Training samples, and those of the test.
+    #[must_use]
+    pub fn samples(&self) -> [usize; 2] {
+        match self {
+            Self::Levy => [50, levy::grid().0.len()],
+            Self::Ridge => [ridge::TRAIN, ridge::TEST],
+            Self::Banana(..) => [banana::TRAIN, banana::TEST],
+            Self::Uci(_, set) => {
+                let test = set.data.samples().div_ceil(5);
+                [set.data.samples() - test, test]
+            }
+        }
+    }
+
+    /// Number of inputs of a run.
+    #[must_use]
+    pub fn inputs(&self, run: &Run) -> usize {
+        match self {
+            Self::Ridge => ridge::inputs(run),
+            Self::Levy => 1,
+            Self::Banana(..) => 2,
+            Self::Uci(_, set) => set.data.input_cols(),
+        }
+    }
+
+    /// The data of a run.
+    ///
+    /// # Errors
+    /// Too few samples.
+    pub fn problem(&self, run: &Run) -> Result<Problem> {
+        let (train, test) = match self {
+            Self::Levy => {
+                let (x, y) = levy::points(run);
+                let (grid, truth) = levy::grid();
+                (Dataset::new(x, 1, y, 1)?, Dataset::new(grid, 1, truth, 1)?)
+            }
+            Self::Banana(data, _) => data.samples(run)?,
+            Self::Uci(_, set) => set.split(run.seed)?,
+            Self::Ridge => ridge::samples(run)?,
+        };
+        Ok(Problem { train, test, grid: Vec::new(), watch: Watching::Measures, picture: false })
+    }
+
+    /// It as claims are asked of it.
+    #[must_use]
+    pub fn data(&self) -> Data<'_> {
+        let [train, test] = self.samples();
+        Data {
+            id: self.id(),
+            population: match self {
+                Self::Levy | Self::Ridge => Population::Draws,
+                _ => Population::Splits { train, test },
+            },
+            generated: matches!(self, Self::Banana(_, false)),
+            headline: false,
+            limits: None,
+        }
+    }
+}

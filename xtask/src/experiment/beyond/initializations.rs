@@ -1,0 +1,77 @@
+//! Whether the start matters: boundaries spread over the data, half of the sphere, and other weights.
+
+use super::ask::Asks;
+use super::compare::Compared;
+use super::data::Kind;
+use super::show::{self, Shown};
+use super::study::Asked;
+use super::{Arm, Inquiry};
+use crate::claim::Claim;
+use crate::method;
+use crate::report::html::Block;
+use crate::run::results::Results;
+use crate::setting::{Setting, Start};
+use crate::statistics::paired_effects;
+
+/// Glorot's weights, and five other starts.
+pub const INITIALIZATIONS: Inquiry = Inquiry {
+    id: "initializations",
+    title: "Initializations: does the start matter?",
+    question: "All boundaries start at the origin (λ = 0), though what should help is that they are spread over the data; and the released code \
+               starts with directions on half of the sphere. Does it help to start with boundaries that go through training samples, does \
+               the half sphere harm, and do He's weights, uniform directions of equal length or orthogonal ones make a difference to GmP?",
+    arms: |_| {
+        let of =
+            |start: Start| Arm::named(start.name(), Setting { start: Some(start), ..Setting::default() });
+        let others = [Start::Spread, Start::HalfSphere, Start::He, Start::Uniform, Start::Orthogonal];
+        [Arm::named("Glorot, λ = 0", Setting::default())].into_iter().chain(others.map(of)).collect()
+    },
+    methods: || vec![method::SP, method::WN, method::GMP],
+    rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
+    problems: Kind::of,
+    seeds: [16, 40],
+    budget: 0.8,
+    asks: &[Asks::Result("initializations.result"), Asks::Epochs("initializations.epochs")],
+    across: starts,
+    show: blocks,
+    notes: &[
+        "Every start is a set of weights and biases of the hidden layer, which each method expresses in its own parameters: all methods start as \
+         the same function. BN is left out, since it cancels the bias.",
+        "With one input (levy) a direction is a sign: the half sphere changes nothing, and uniform and orthogonal directions have weights of one length.",
+    ],
+    duration: ["1 min", "8 h"],
+};
+
+/// Every other start against Glorot's weights without bias, under GmP.
+fn starts(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
+    let (Some(results), [glorot, others @ ..]) = (results, &asked.arms[..]) else { return Vec::new() };
+    let mut claims = Vec::new();
+    for problem in &asked.problems {
+        let quantity = problem.kind().result();
+        let by_seed = |arm: &Arm| Shown::Result.by_seed(&results.with(&arm.setting), problem, method::GMP);
+        let usual = by_seed(glorot);
+        for arm in others.iter().filter(|_| asked.methods.contains(&method::GMP)) {
+            let compared = Compared {
+                question: "initializations.start",
+                statement: "Another start than Glorot's weights with λ = 0 helps GmP.",
+                tested: "GmP does better with another start than with Glorot's weights and λ = 0",
+                quantity: quantity.name,
+                unit: quantity.unit(),
+                smallest: (quantity.smallest)(&asked.smallest),
+                subject: &format!("GmP, {}", arm.label),
+                baseline: "GmP, Glorot",
+                rates: "own best",
+            };
+            let effects = paired_effects(quantity.scale, &by_seed(arm), &usual);
+            let runs = [arm, glorot].map(|arm| (method::GMP, arm.setting));
+            claims.push(compared.claim(asked, problem, &effects, &runs));
+        }
+    }
+    claims
+}
+
+fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (bottom; of banana, half of it), each \
+                   method at its own best learning rate of one grid.";
+    vec![Block::Figure(show::figure(asked, results, &[Shown::Result, Shown::Epochs], caption))]
+}

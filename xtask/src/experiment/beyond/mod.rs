@@ -1,0 +1,141 @@
+//! Beyond the paper: its open questions, asked and answered.
+//!
+//! A question is an [`Inquiry`]: plain data that say what is varied ([`Arm`]), which methods are compared at which learning
+//! rates, and what is asked of the results. One file each, and one line in [`REGISTRY`](super::REGISTRY). What they share is
+//! the held-out protocol (a fifth of the training samples decides, the test set is read once), one grid of learning rates for
+//! all methods, and that methods are compared at their own best rates, whose choice is nested in the comparison.
+
+pub mod activations;
+pub mod ask;
+pub mod chapter;
+pub mod compare;
+pub mod data;
+pub mod depth;
+pub mod dimensions;
+pub mod initializations;
+pub mod mediation;
+pub mod normalizations;
+pub mod optimizers;
+pub mod rivals;
+pub mod show;
+pub mod study;
+pub mod tolerance;
+pub mod why;
+pub mod width;
+
+use super::{Chapter, Context, Experiment, Prepared, Profile};
+use crate::claim::Claim;
+use crate::method::{self, MethodId};
+use crate::report::html::Block;
+use crate::run::results::Results;
+use crate::setting::Setting;
+use anyhow::Result;
+use ask::Asks;
+use data::Kind;
+use study::Asked;
+
+/// The learning rates of all methods: two a power of ten.
+pub const RATES: [f64; 7] = [1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0];
+
+/// One open question.
+#[derive(Clone)]
+pub struct Inquiry {
+    /// Its name on the command line.
+    pub id: &'static str,
+    /// Heading of its section.
+    pub title: &'static str,
+    /// What is asked, and why: a paragraph.
+    pub question: &'static str,
+    /// What is varied.
+    pub arms: fn(Profile) -> Vec<Arm>,
+    /// The methods that are compared, unless an arm says otherwise. GmP is the subject of all comparisons.
+    pub methods: fn() -> Vec<MethodId>,
+    /// The learning rates of all methods.
+    pub rates: fn(Profile) -> Vec<f64>,
+    /// On which problems.
+    pub problems: fn(Profile) -> Vec<Kind>,
+    /// Seeds in the quick and in the full profile.
+    pub seeds: [u64; 2],
+    /// The share of a problem's epochs that the quick profile has.
+    pub budget: f64,
+    /// What is asked within every arm.
+    pub asks: &'static [Asks],
+    /// What is claimed over several arms.
+    pub across: fn(&Asked, Option<&Results<'_>>) -> Vec<Claim>,
+    /// The figure, and what else is shown below it.
+    pub show: fn(&Asked, &Results<'_>) -> Vec<Block>,
+    /// What differs from what a reader may expect.
+    pub notes: &'static [&'static str],
+    /// See [`Experiment::duration`].
+    pub duration: [&'static str; 2],
+}
+
+/// One value of what is varied.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// What figures and tables call it.
+    pub label: String,
+    /// What its runs change.
+    pub setting: Setting,
+    /// On which problems which methods are run in it.
+    pub on: fn(Kind, MethodId) -> bool,
+}
+
+impl Arm {
+    /// An arm that is called what it changes.
+    #[must_use]
+    pub fn of(setting: Setting) -> Self {
+        Self::named(setting.to_string(), setting)
+    }
+
+    /// An arm with another name, on every problem and for every method.
+    #[must_use]
+    pub fn named(label: impl Into<String>, setting: Setting) -> Self {
+        Self { label: label.into(), setting, on: |_, _| true }
+    }
+}
+
+/// The methods of the paper's dense networks.
+#[must_use]
+pub fn in_paper() -> Vec<MethodId> {
+    method::in_paper(method::Architecture::Dense)
+}
+
+/// No claims over several arms.
+#[must_use]
+pub fn nothing(_: &Asked, _: Option<&Results<'_>>) -> Vec<Claim> {
+    Vec::new()
+}
+
+impl Experiment for Inquiry {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+    fn title(&self) -> &'static str {
+        self.title
+    }
+    fn chapter(&self) -> Chapter {
+        Chapter::Beyond
+    }
+    fn methods(&self) -> Vec<MethodId> {
+        (self.methods)()
+    }
+    fn options(&self) -> &'static [&'static str] {
+        &["--seeds", "--first-seed", "--method", "--lr"]
+    }
+    fn needs(&self) -> &'static str {
+        "DATA-DIR/banana.csv (else a set of its shape is generated) and DATA-DIR/uci/yacht.csv (else it is left out)"
+    }
+    fn duration(&self) -> [&'static str; 2] {
+        self.duration
+    }
+    fn prepare(&self, context: &Context) -> Result<Prepared> {
+        Ok(Prepared::Ready(Box::new(Asked::new(self.clone(), context)?)))
+    }
+    fn untested(&self, context: &Context, why: &str) -> Vec<Claim> {
+        ask::all(&Asked::absent(self.clone(), context), context, None, why)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Whether what is found under Adam holds under other optimizers.
+
+use super::ask::Asks;
+use super::data::Kind;
+use super::show::{self, Shown};
+use super::study::Asked;
+use super::{Arm, Inquiry, RATES, in_paper, nothing};
+use crate::report::html::Block;
+use crate::run::results::Results;
+use crate::setting::{Optimizing, Setting};
+
+/// SGD, momentum, Nesterov, RMSprop, Adam and AdamW.
+pub const OPTIMIZERS: Inquiry = Inquiry {
+    id: "optimizers",
+    title: "Optimizers: is it Adam alone?",
+    question: "The paper trains its small networks with Adam, whose steps have about the same length in every parameter whatever the gradient. A \
+               bound on the turn of a boundary in the length of a step is then a bound in the learning rate. Under plain gradient descent the \
+               length of a step is that of the gradient. Does GmP give better results, learn faster and tolerate more learning rates under every \
+               optimizer?",
+    arms: |_| {
+        Optimizing::ALL
+            .map(|optimizer| Arm::of(Setting { optimizer: Some(optimizer), ..Setting::default() }))
+            .to_vec()
+    },
+    methods: in_paper,
+    rates: |_| RATES.to_vec(),
+    problems: Kind::of,
+    seeds: [6, 20],
+    budget: 1.0,
+    asks: &[
+        Asks::Result("optimizers.result"),
+        Asks::Epochs("optimizers.epochs"),
+        Asks::Tolerance("optimizers.tolerance"),
+    ],
+    across: nothing,
+    show: blocks,
+    notes: &[
+        "Every optimizer has Keras' constants, momentum 0.9 where it has momentum; AdamW decays everything but angles by 0.004.",
+        "One grid of learning rates serves all optimizers. Where a method's range is cut off by an end of the grid, its tolerance is a lower bound.",
+    ],
+    duration: ["1 min", "8 h"],
+};
+
+fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; of banana, half of it), each method at its own \
+                   best learning rate of one grid, and the range of learning rates that each method tolerates with results within 5% of its \
+                   best (bottom).";
+    let shown = [Shown::Result, Shown::Epochs, Shown::Tolerance];
+    vec![Block::Figure(show::figure(asked, results, &shown, caption))]
+}

@@ -1,0 +1,306 @@
+//! Figures and tables over the arms of an inquiry.
+
+use super::ask;
+use super::data::{Kind, Loaded};
+use super::study::Asked;
+use super::tolerance::Range;
+use crate::method::MethodId;
+use crate::report::color::Color;
+use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel};
+use crate::report::html::Table;
+use crate::report::number::{number, rate};
+use crate::run::results::{Cell, Results};
+use crate::run::{Protocol, Record};
+use crate::statistics::{Summary, mean};
+use std::collections::BTreeMap;
+
+/// What is shown of the runs of a method in an arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The test result at its own best learning rate.
+    Result,
+    /// Epochs until the training loss has fallen by a given factor, at that rate.
+    Epochs,
+    /// Movement of its boundaries per epoch at that rate, as a log₂.
+    Movement,
+    /// How wide the range of learning rates is that it tolerates, as a log₂.
+    Tolerance,
+    /// The best learning rate of each seed.
+    Rate,
+}
+
+impl Shown {
+    fn label(self, problem: &Loaded) -> String {
+        match self {
+            Self::Result if problem.kind().larger_is_better() => "test accuracy".to_owned(),
+            Self::Result => "test RMSE".to_owned(),
+            Self::Epochs => if problem.kind() == Kind::Banana {
+                "epochs to half of the loss"
+            } else {
+                "epochs to a quarter of the loss"
+            }
+            .to_owned(),
+            Self::Movement => problem.kind().movement().name.to_owned(),
+            Self::Tolerance => "tolerated learning rates, log₂".to_owned(),
+            Self::Rate => "best learning rate".to_owned(),
+        }
+    }
+
+    /// Whether its numbers are summed up and drawn as logarithms.
+    fn is_log(self, problem: &Loaded) -> bool {
+        match self {
+            Self::Result => !problem.kind().larger_is_better(),
+            Self::Epochs | Self::Rate => true,
+            Self::Movement | Self::Tolerance => false,
+        }
+    }
+
+    /// The number of every seed, of the results of one arm; NaN where there is none.
+    #[must_use]
+    pub fn by_seed(self, results: &Results<'_>, problem: &Loaded, method: MethodId) -> BTreeMap<u64, f64> {
+        let (set, kind) = (problem.id(), problem.kind());
+        let at_best = |number: fn(&Record) -> Option<f64>| {
+            let lr = results.chosen_rate(set, method, kind.larger_is_better());
+            let cell = lr.map(|lr| Cell { set, method, lr, protocol: Protocol::HeldOut });
+            cell.map_or_else(BTreeMap::new, |cell| results.by_seed(cell, number))
+        };
+        match self {
+            Self::Result => at_best(kind.result().number),
+            Self::Epochs => at_best(kind.learned().number),
+            Self::Movement => at_best(kind.movement().number),
+            Self::Tolerance => ask::tolerance_of(results, set, kind, method),
+            Self::Rate => ask::best_rates(results, problem, method),
+        }
+    }
+
+    /// Mean over seeds and its 95% interval, on the axis; `None` where a seed has no number.
+    fn point(self, results: &Results<'_>, problem: &Loaded, method: MethodId) -> Option<(f64, [f64; 2])> {
+        let is_log = self.is_log(problem);
+        let to = |x: f64| if is_log { x.ln() } else { x };
+        let from = |x: f64| if is_log { x.exp() } else { x };
+        let numbers: Vec<f64> = self.by_seed(results, problem, method).into_values().map(to).collect();
+        let summary = Summary::of(&numbers);
+        let mean = summary.mean?;
+        let ends = summary.interval.map_or([mean; 2], |interval| [interval.low, interval.high]);
+        Some((from(mean), ends.map(from)))
+    }
+
+    fn axis(self, problem: &Loaded) -> Axis {
+        let label = self.label(problem);
+        if self.is_log(problem) { Axis::log10(label) } else { Axis::linear(label) }
+    }
+}
+
+const MARKERS: [Marker; 4] = [Marker::Dot, Marker::Diamond, Marker::Cross, Marker::Star];
+
+/// The marker of a method in these figures, for readers who see no colours.
+fn marker(place: usize) -> Marker {
+    MARKERS[place % MARKERS.len()]
+}
+
+/// A row of panels for each thing shown and a column for each problem: arms from top to bottom, methods beside each other, means
+/// and 95% intervals over seeds.
+#[must_use]
+pub fn figure(asked: &Asked, results: &Results<'_>, shown: &[Shown], caption: &str) -> Figure {
+    let arms: Vec<Results<'_>> = asked.arms.iter().map(|arm| results.with(&arm.setting)).collect();
+    let mut figure = Figure::new(asked.inquiry.id, asked.inquiry.title).caption(format!(
+        "{caption} Means and 95% intervals over {} seeds, geometric means of RMSE and of epochs; nothing where a run diverged or \
+         never got there.",
+        asked.seeds.end - asked.seeds.start
+    ));
+    let height = 40.0 + (arms.len() * (10 + 7 * asked.methods.len())) as f64;
+    for chunk in asked.problems.chunks(3) {
+        for (row, &what) in shown.iter().enumerate() {
+            let panels = chunk.iter().map(|problem| {
+                let legend = if row == 0 { Legend::Above } else { Legend::Hidden };
+                arms_panel(asked, &arms, problem, what).legend(legend)
+            });
+            figure = figure.row(height, panels.collect());
+        }
+    }
+    figure
+}
+
+fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown) -> Panel {
+    let count = arms.len();
+    let place = |arm: usize| (count - 1 - arm) as f64;
+    let ticks = asked.arms.iter().enumerate().map(|(arm, of)| (place(arm), of.label.clone())).collect();
+    let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
+    let mut panel = Panel::new(problem.id().name, what.axis(problem), y);
+    for (k, &method) in asked.methods.iter().enumerate() {
+        let shift = 0.64 * (0.5 - (k as f64 + 0.5) / asked.methods.len() as f64);
+        let mut means = Vec::new();
+        for (arm, results) in arms.iter().enumerate() {
+            let Some((mean, [low, high])) = what.point(results, problem, method) else { continue };
+            let y = place(arm) + shift;
+            means.push((mean, y));
+            panel = panel.with(Layer::line([(low, y), (high, y)], method.color).sized(1.4));
+        }
+        panel = panel.with(Layer::points(means, method.color, marker(k)).labelled(method.name));
+    }
+    panel
+}
+
+/// The same over arms that are numbers, as lines over a log₂ axis.
+#[must_use]
+pub fn curves(
+    asked: &Asked,
+    results: &Results<'_>,
+    shown: &[Shown],
+    [name, caption]: [&str; 2],
+    at: fn(&super::Arm) -> f64,
+) -> Figure {
+    let arms: Vec<Results<'_>> = asked.arms.iter().map(|arm| results.with(&arm.setting)).collect();
+    let mut figure = Figure::new(asked.inquiry.id, asked.inquiry.title).caption(format!(
+        "{caption} Means and 95% intervals over {} seeds, geometric means of RMSE, epochs and rates; nothing where a run diverged or \
+         never got there.",
+        asked.seeds.end - asked.seeds.start
+    ));
+    for chunk in asked.problems.chunks(3) {
+        for (row, &what) in shown.iter().enumerate() {
+            let panels = chunk.iter().map(|problem| {
+                let points = |method| {
+                    let of = |(arm, results): (&super::Arm, &Results<'_>)| {
+                        Some((at(arm), what.point(results, problem, method)?))
+                    };
+                    asked.arms.iter().zip(&arms).filter_map(of).collect()
+                };
+                let title = problem.id().name;
+                let panel = Panel::new(title, Axis::log2(name), what.axis(problem));
+                let legend = if row == 0 { Legend::Above } else { Legend::Hidden };
+                lines(panel, &asked.methods, points).legend(legend)
+            });
+            figure = figure.row(170.0, panels.collect());
+        }
+    }
+    figure
+}
+
+/// A point on the axes with the ends of its interval.
+pub type Interval = (f64, (f64, [f64; 2]));
+
+/// One line per method through its means, with intervals as bars.
+#[must_use]
+pub fn lines(mut panel: Panel, methods: &[MethodId], points: impl Fn(MethodId) -> Vec<Interval>) -> Panel {
+    for (k, &method) in methods.iter().enumerate() {
+        // Beside each other, so that no bar hides another.
+        let shift = 1.0 + 0.05 * (k as f64 - (methods.len() - 1) as f64 / 2.0);
+        let points = points(method);
+        for (x, (_, [low, high])) in &points {
+            let bar = [(x * shift, *low), (x * shift, *high)];
+            panel = panel.with(Layer::line(bar, method.color).sized(1.2).faded(0.7));
+        }
+        let means: Vec<(f64, f64)> = points.iter().map(|(x, (mean, _))| (x * shift, *mean)).collect();
+        panel = panel
+            .with(Layer::line(means.clone(), method.color).stroked(method.dash).labelled(method.name))
+            .with(Layer::points(means, method.color, marker(k)).labelled(method.name));
+    }
+    panel
+}
+
+/// The numbers of every arm and method on one problem.
+#[must_use]
+pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
+    let (set, kind) = (problem.id(), problem.kind());
+    let larger = kind.larger_is_better();
+    let header = [
+        "setting",
+        "method",
+        "own rate",
+        &Shown::Result.label(problem),
+        &Shown::Epochs.label(problem),
+        "seconds to it",
+        "movement, log₂",
+        "tolerated learning rates",
+    ];
+    let caption = format!(
+        "{}: each method at its own learning rate, chosen by held-out samples: mean ± half of the 95% interval over seeds; medians of \
+         epochs and seconds, which were measured while every core trained. The tolerated learning rates are those whose mean result is \
+         within 5% of the best, where the grid did not end before (≤, ≥).",
+        set.name
+    );
+    let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
+    for arm in &asked.arms {
+        let results = results.with(&arm.setting);
+        let first = table.rows.len();
+        let mut best: Option<(f64, usize)> = None;
+        for &method in asked.methods.iter().filter(|method| (arm.on)(kind, **method)) {
+            let mut row = vec![arm.label.clone(), method.to_string()];
+            if let Some(lr) = results.chosen_rate(set, method, larger) {
+                let cell = Cell { set, method, lr, protocol: Protocol::HeldOut };
+                let result = results.summary(cell).mean.map(|mean| if larger { -mean } else { mean });
+                if let Some(result) = result.filter(|result| best.is_none_or(|(least, _)| *result < least)) {
+                    best = Some((result, table.rows.len()));
+                }
+                row.push(rate(lr));
+                row.push(results.display(cell, 3));
+                let medians = medians(&results, cell, kind.learned().number);
+                row.extend(
+                    medians.map(|(text, decimals)| text.map_or("never".to_owned(), |x| number(x, decimals))),
+                );
+                let movement: Vec<f64> =
+                    Shown::Movement.by_seed(&results, problem, method).into_values().collect();
+                row.push(Summary::of(&movement).display(2));
+            } else {
+                let all = asked.seeds.end - asked.seeds.start;
+                row.extend(["–".to_owned(), format!("some of {all} diverged at every rate")]);
+                row.extend(["–", "–", "–"].map(str::to_owned));
+            }
+            row.push(tolerated(&results, problem, method));
+            table.rows.push(row);
+        }
+        if let Some((_, row)) = best.filter(|_| table.rows.len() - first > 1) {
+            table.highlight.push((row, 3));
+        }
+    }
+    table
+}
+
+/// Medians over seeds of the epochs until the loss has fallen by the problem's factor and of the seconds, with their decimals; none where
+/// more than half of the seeds never got there.
+fn medians(
+    results: &Results<'_>,
+    cell: Cell<'_>,
+    number: fn(&Record) -> Option<f64>,
+) -> [(Option<f64>, usize); 2] {
+    let mut both = [Vec::new(), Vec::new()];
+    for record in results.of(cell) {
+        let epochs = number(record).unwrap_or(f64::INFINITY);
+        both[0].push(epochs);
+        both[1].push(epochs * record.seconds / record.epochs.max(1) as f64);
+    }
+    let middle = |numbers: &mut Vec<f64>| {
+        numbers.sort_by(f64::total_cmp);
+        numbers.get(numbers.len() / 2).copied().filter(|x| x.is_finite())
+    };
+    let [epochs, seconds] = &mut both;
+    [(middle(epochs), 0), (middle(seconds), 4)]
+}
+
+/// The range of learning rates whose mean result is close to the best one: `0.01 to ≥ 1`.
+fn tolerated(results: &Results<'_>, problem: &Loaded, method: MethodId) -> String {
+    let set = problem.id();
+    let rates = results.rates(set, method);
+    let at = |&lr: &f64| {
+        let values: Vec<f64> =
+            results.values(Cell { set, method, lr, protocol: Protocol::HeldOut }).into_values().collect();
+        (lr, mean(&values).unwrap_or(f64::NAN))
+    };
+    let curve: Vec<(f64, f64)> = rates.iter().map(at).collect();
+    let Some(range) = Range::around_best(&curve, problem.kind().larger_is_better()) else {
+        return "–".to_owned();
+    };
+    let is = |end: f64, of: Option<&f64>| range.is_cut && of == Some(&end);
+    let (low, high) = (is(range.low, rates.first()), is(range.high, rates.last()));
+    let shown = |end: f64, is_cut: bool, sign: &str| {
+        let digits = number(end, if end < 0.1 { 4 } else { 2 });
+        if is_cut { format!("{sign} {digits}") } else { digits }
+    };
+    format!("{} to {}", shown(range.low, low, "≤"), shown(range.high, high, "≥"))
+}
+
+/// A vertical line through a panel, at a value that readers compare with.
+#[must_use]
+pub fn mark(panel: Panel, x: f64, [low, high]: [f64; 2]) -> Panel {
+    panel.with(Layer::line([(x, low), (x, high)], Color::GREY).sized(1.0))
+}

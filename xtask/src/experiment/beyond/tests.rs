@@ -1,0 +1,122 @@
+//! Every inquiry as small as it can be: its plan, its runs, its claims and its figures, of real training.
+
+use super::chapter;
+use crate::claim::Claim;
+use crate::experiment::{Chapter, Context, Experiment, Prepared, Profile, REGISTRY, images};
+use crate::method;
+use crate::report::html::{Block, Section};
+use crate::run::results::Results;
+use crate::run::stop::Stop;
+use crate::run::store::Store;
+use crate::run::{Protocol, Run};
+use crate::statistics::{Outcome, SmallestEffects};
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+fn context(folder: &Path) -> Context {
+    Context {
+        profile: Profile::Quick,
+        seeds: Some(2),
+        first_seed: 3,
+        smallest: SmallestEffects::default(),
+        protocols: vec![Protocol::Paper, Protocol::HeldOut],
+        datasets: Vec::new(),
+        methods: Some(vec![method::SP, method::GMP]),
+        rates: Some(vec![0.01, 0.1]),
+        data_dir: folder.join("data"),
+        out: folder.join("out"),
+        threads: 1,
+        pictures: images::Options::default(),
+        small_sets: OnceLock::new(),
+    }
+}
+
+/// Thirty rows of a set with three inputs, under the name of one of the paper's.
+fn write_yacht(folder: &Path) {
+    let uci = folder.join("data/uci");
+    fs::create_dir_all(&uci).unwrap();
+    let mut csv = "a,b,c,y\n".to_owned();
+    (0..30).for_each(|i| csv += &format!("{},{},{},{}\n", i, i * i % 7, i % 4, i % 5));
+    fs::write(uci.join("yacht.csv"), csv).unwrap();
+}
+
+fn inquiries() -> impl Iterator<Item = &'static dyn Experiment> {
+    REGISTRY.iter().copied().filter(|experiment| experiment.chapter() == Chapter::Beyond)
+}
+
+/// Carries a few epochs of every run out, and reports.
+fn report(experiment: &dyn Experiment, context: &Context) -> Section {
+    let Prepared::Ready(study) = experiment.prepare(context).unwrap() else {
+        panic!("{} is skipped", experiment.id())
+    };
+    let runs = study.runs();
+    let distinct: HashSet<&Run> = runs.iter().collect();
+    assert_eq!(distinct.len(), runs.len(), "{} plans a run twice", experiment.id());
+    let names: HashSet<String> = runs.iter().map(Run::slug).collect();
+    assert_eq!(names.len(), runs.len(), "{}: two runs have one name", experiment.id());
+    assert!(runs.iter().all(|run| study.cost(run) > 0.0 && [3, 4].contains(&run.seed)));
+    let mut store = Store::open(&context.out, experiment.id()).unwrap();
+    for run in &runs {
+        let brief = Run { epoch_limit: 4, ..run.clone() };
+        let (mut record, trace) = study.carry_out(&brief, &Stop::default()).unwrap().unwrap();
+        assert!(trace.is_none(), "no curves of hundreds of runs");
+        record.run = run.clone();
+        store.push(record).unwrap();
+    }
+    // As a later call finds them.
+    let store = Store::open(&context.out, experiment.id()).unwrap();
+    let records = runs.iter().map(|run| store.find(run).expect("it was carried out")).collect();
+    let mut results = Results::new(records, &store);
+    assert!(study.more(&results).is_empty());
+    results.measurements = study.measure(&results, 1, &Stop::default()).unwrap();
+    study.report(context, &results)
+}
+
+#[test]
+fn every_inquiry_is_planned_carried_out_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    write_yacht(folder.path());
+    let context = context(folder.path());
+    let mut sections = Vec::new();
+    for experiment in inquiries() {
+        let section = report(experiment, &context);
+        let id = experiment.id();
+        assert!(section.claims.iter().all(|claim| claim.id.starts_with(&format!("{id}."))), "{id}");
+        // Two seeds decide nothing, and say so.
+        let compared: Vec<&Claim> = section.claims.iter().filter(|claim| claim.n == 2).collect();
+        assert!(compared.len() > 3, "{id}: {} claims of two seeds", compared.len());
+        assert!(compared.iter().all(|claim| !claim.outcome.is_decided() && !claim.runs.is_empty()));
+        let figures: Vec<_> = section.blocks.iter().filter_map(Block::figure).collect();
+        assert!(!figures.is_empty(), "{id} shows no figure");
+        for figure in figures {
+            assert!(figure.caption.len() > 50 && !figure.svg().contains("NaN"), "{id}");
+            let drawn: usize =
+                figure.rows.iter().flat_map(|row| &row.panels).map(|panel| panel.layers.len()).sum();
+            assert!(drawn > 4, "{id}: {drawn} layers");
+        }
+        sections.push(section);
+    }
+    let ids: Vec<&String> =
+        sections.iter().flat_map(|section| &section.claims).map(|claim| &claim.id).collect();
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "two claims have one name");
+    let opening = chapter::opening(&sections).unwrap();
+    let told = opening.blocks.iter().find_map(|block| match block {
+        Block::List(items) => Some(items.len()),
+        _ => None,
+    });
+    assert_eq!(told, Some(sections.len()), "one sentence for the authors on each question");
+}
+
+/// Without the sets of Table 1 the rest is run, and what is left out says why; the same claims are there.
+#[test]
+fn what_has_no_data_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let context = context(folder.path());
+    for experiment in inquiries() {
+        let untested = experiment.untested(&context, "for a reason");
+        assert!(untested.iter().all(|claim| claim.outcome == Outcome::NotTested && claim.n == 0));
+        assert!(untested.iter().any(|claim| claim.reason.contains("for a reason")), "{}", experiment.id());
+    }
+}

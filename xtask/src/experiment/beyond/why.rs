@@ -1,0 +1,358 @@
+//! Whether stability is what helps: interventions on movement alone, mediation, and the noise of the gradient.
+
+use super::ask::Asks;
+use super::compare::Compared;
+use super::data::{Kind, Loaded};
+use super::mediation::{Point, direct, pseudo_values, slope_within};
+use super::show::{self, Shown};
+use super::study::Asked;
+use super::{Arm, Inquiry, in_paper};
+use crate::claim::{Claim, Unit};
+use crate::experiment::question::Quantity;
+use crate::method::{self, MethodId};
+use crate::report::figure::{Axis, Layer, Legend, Marker, Panel, Row};
+use crate::report::html::Block;
+use crate::report::number::rate as shown_rate;
+use crate::run::results::{Cell, Results};
+use crate::run::{Protocol, Record};
+use crate::setting::{Intervention, Setting};
+use crate::statistics::paired_effects;
+use std::collections::BTreeMap;
+
+/// Interventions, mediation, batch sizes and tolerances.
+pub const WHY: Inquiry = Inquiry {
+    id: "why",
+    title: "Why: is stability what helps?",
+    question: "The paper's reason why GmP helps is that boundaries are stable under it. That boundaries move less and that results are better \
+               may both come with a method without one being the reason of the other. Four things are asked. (a) Intervention: SP and WN with \
+               the step of every unit shortened, so that its boundary moves no further than the boundaries of GmP do in the same step at the same \
+               learning rate, and GmP with its boundaries jittered until they move as far as those of SP. (b) Mediation: do runs whose boundaries move less end \
+               better, within a method, between methods, and between seeds; and is GmP better than another method at equal movement? (c) Noise: \
+               does the advantage of GmP grow as the batch, from all samples to four, gets smaller? (d) Tolerance: at which learning rates is a \
+               method within 5% of its best?",
+    arms,
+    methods: in_paper,
+    rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
+    problems: Kind::of,
+    seeds: [10, 30],
+    budget: 0.5,
+    asks: &[Asks::Result("why.result"), Asks::Movement("why.movement"), Asks::Tolerance("why.tolerance")],
+    across,
+    show: blocks,
+    notes: &[
+        "As in the paper, a batch of levy and yacht holds all samples and one of banana 128.",
+        "With one input (levy) nothing turns: there, the movement that is limited or added is that of the location φ.",
+        "A unit whose boundary would move too far takes a shorter step in all of its numbers, its length and bias included. The optimizer's moments stay \
+         as they are. The limit of a step is that of a reference run of GmP with the same data, seed, learning rate and stops.",
+        "Jitter is random, while the movement of SP follows a gradient: that jitter harms would not show that the movement of SP does.",
+        "Slopes are of the logarithm of the error over the log₂ of the movement: percent for each doubling of the movement. Intervals of (b) are \
+         the jackknife's over seeds. Runs that diverged have no movement and are left out of (b).",
+        "The rate of a method also changes its movement; (b) between seeds, at one method and rate, is free of that.",
+    ],
+    duration: ["1 min", "20 h"],
+};
+
+fn unchanged() -> Setting {
+    Setting::default()
+}
+
+fn batch(size: usize) -> Setting {
+    Setting { batch_size: Some(size), ..Setting::default() }
+}
+
+fn intervened(intervention: Intervention) -> Setting {
+    Setting { intervention: Some(intervention), ..Setting::default() }
+}
+
+/// More samples than any of the problems has.
+const ALL: usize = 1 << 20;
+const NOISIEST: usize = 4;
+
+fn arms(_: crate::experiment::Profile) -> Vec<Arm> {
+    let is_limited = |_: Kind, method: MethodId| [method::SP, method::WN].contains(&method);
+    vec![
+        Arm::named("as in the paper", unchanged()),
+        Arm { on: |kind, _| kind == Kind::Banana, ..Arm::named("full batch", batch(ALL)) },
+        Arm::named("batch 16", batch(16)),
+        Arm::named("batch 4", batch(NOISIEST)),
+        Arm { on: is_limited, ..Arm::named("limited: largest", intervened(Intervention::LimitedToLargest)) },
+        Arm { on: is_limited, ..Arm::named("limited: mean", intervened(Intervention::LimitedToMean)) },
+        Arm {
+            on: |_, method| method == method::GMP,
+            ..Arm::named("jittered", intervened(Intervention::Jittered))
+        },
+    ]
+}
+
+/// The error of a result: of an accuracy, what is missing to 1, and no less than half a sample.
+fn error(problem: &Loaded, record: &Record) -> Option<f64> {
+    let value = record.value?;
+    let is_share = problem.kind().larger_is_better();
+    let least = 0.5 / problem.samples()[1] as f64;
+    Some(if is_share { (1.0 - value).max(least) } else { value })
+}
+
+/// A run by its method and the bits of its learning rate.
+type Of = (MethodId, u64);
+
+/// Movement and a logarithm of every run that changes nothing.
+fn points(results: &Results<'_>, problem: &Loaded, y: impl Fn(&Record) -> Option<f64>) -> Vec<Point<Of>> {
+    let movement = problem.kind().movement().number;
+    let of_problem = results.records.iter().filter(|record| record.set() == problem.id());
+    of_problem
+        .filter(|record| record.run.setting.is_none())
+        .map(|record| Point {
+            seed: record.run.seed,
+            group: (record.run.method, record.run.lr.to_bits()),
+            x: movement(record).unwrap_or(f64::NAN),
+            y: y(record).map_or(f64::NAN, f64::ln),
+        })
+        .collect()
+}
+
+fn regrouped<G>(points: &[Point<Of>], group: impl Fn(&Point<Of>) -> G) -> Vec<Point<G>> {
+    points.iter().map(|p| Point { seed: p.seed, group: group(p), x: p.x, y: p.y }).collect()
+}
+
+/// The slope along the learning rates of a method, within a seed.
+fn within_methods(points: &[Point<Of>]) -> Option<f64> {
+    slope_within(&regrouped(points, |p| (p.group.0, p.seed)))
+}
+
+/// The slope between methods, at one rate and seed.
+fn between_methods(points: &[Point<Of>]) -> Option<f64> {
+    slope_within(&regrouped(points, |p| (p.group.1, p.seed)))
+}
+
+/// The slope between seeds, at one method and rate.
+fn between_seeds(points: &[Point<Of>]) -> Option<f64> {
+    slope_within(points)
+}
+
+/// What is left of the difference between a method and GmP at equal movement, along the slope within methods; the rates and seeds
+/// of both are the same.
+fn at_equal_movement(points: &[Point<Of>], baseline: MethodId) -> Option<f64> {
+    let slope = within_methods(points)?;
+    let both: Vec<Point<Of>> =
+        points.iter().filter(|p| [method::GMP, baseline].contains(&p.group.0)).copied().collect();
+    direct(&regrouped(&both, |p| (p.group.0 == method::GMP, (p.group.1, p.seed))), slope)
+}
+
+fn across(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for problem in &asked.problems {
+        if let Some(results) = results {
+            claims.extend(interventions(asked, results, problem));
+            claims.extend(mediation(asked, results, problem));
+            claims.extend(noise(asked, results, problem));
+        }
+    }
+    claims
+}
+
+/// The number of each seed of a method in an arm: at its own best rate, or at a given one.
+fn by_seed(
+    results: &Results<'_>,
+    problem: &Loaded,
+    method: MethodId,
+    lr: Option<f64>,
+    number: fn(&Record) -> Option<f64>,
+) -> BTreeMap<u64, f64> {
+    let (set, larger) = (problem.id(), problem.kind().larger_is_better());
+    let lr = lr.or_else(|| results.chosen_rate(set, method, larger));
+    let cell = lr.map(|lr| Cell { set, method, lr, protocol: Protocol::HeldOut });
+    cell.map_or_else(BTreeMap::new, |cell| results.by_seed(cell, number))
+}
+
+/// A method with its boundaries held still or jittered, against itself.
+fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    let own = results.with(&unchanged());
+    let limits = [Intervention::LimitedToLargest, Intervention::LimitedToMean];
+    let limited = limits.into_iter().flat_map(|limit| [method::SP, method::WN].map(|method| (method, limit)));
+    for (method, intervention) in limited.chain([(method::GMP, Intervention::Jittered)]) {
+        let is_limit = intervention != Intervention::Jittered;
+        if !asked.methods.contains(&method) {
+            continue;
+        }
+        let setting = intervened(intervention);
+        let changed = results.with(&setting);
+        for (quantity, question) in [
+            (problem.kind().result(), if is_limit { "why.limited" } else { "why.jittered" }),
+            (problem.kind().learned(), if is_limit { "why.limited.epochs" } else { "why.jittered.epochs" }),
+        ] {
+            for lr in [None, Some(0.1)].into_iter().filter(|lr| lr.is_none_or(|lr| asked.rates.contains(&lr)))
+            {
+                let of = |results: &Results<'_>| by_seed(results, problem, method, lr, quantity.number);
+                let (with, without) = (of(&changed), of(&own));
+                // What the paper's reason foretells: less movement is better, and more is worse.
+                let effects = match is_limit {
+                    true => paired_effects(quantity.scale, &with, &without),
+                    false => paired_effects(quantity.scale, &without, &with),
+                };
+                let (subject, baseline) = match is_limit {
+                    true => (format!("{method}, {}", intervention.name()), method.to_string()),
+                    false => (method.to_string(), "GmP, jittered".to_owned()),
+                };
+                let better =
+                    if question.ends_with(".epochs") { "learns faster" } else { "has better test results" };
+                let tested = match is_limit {
+                    true => format!(
+                        "A method whose boundaries move no further than those of GmP {better} than as it is"
+                    ),
+                    false => format!(
+                        "GmP {better} than with its boundaries jittered until they move as far as those of SP"
+                    ),
+                };
+                let rates = lr.map_or("own best".to_owned(), |lr| format!("equal {}", shown_rate(lr)));
+                let compared = Compared {
+                    question,
+                    statement: "Stable boundaries are what helps: less movement makes results better, and more makes them worse.",
+                    tested: &tested,
+                    quantity: quantity.name,
+                    unit: quantity.unit(),
+                    smallest: (quantity.smallest)(&asked.smallest),
+                    subject: &subject,
+                    baseline: &baseline,
+                    rates: &rates,
+                };
+                claims.push(compared.claim(
+                    asked,
+                    problem,
+                    &effects,
+                    &[(method, setting), (method, unchanged())],
+                ));
+            }
+        }
+    }
+    claims
+}
+
+fn mediation(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
+    type Slope = fn(&[Point<Of>]) -> Option<f64>;
+    let learned = problem.kind().learned();
+    let errors = points(results, problem, |record| error(problem, record));
+    let epochs = points(results, problem, learned.number);
+    let of = |quantity: Quantity, rmse: f64| (quantity.smallest)(&asked.smallest).max(rmse);
+    let smallest = [asked.smallest.rmse(), of(learned, 0.0)];
+    let all: Vec<(MethodId, Setting)> = asked.methods.iter().map(|method| (*method, unchanged())).collect();
+    let mut claims = Vec::new();
+    for (what, points, smallest) in [("test error", &errors, smallest[0]), ("epochs", &epochs, smallest[1])] {
+        let slopes: [(&'static str, &str, Slope); 3] = [
+            ("within a method, along its learning rates", "all", within_methods),
+            ("between methods, at one learning rate", "equal", between_methods),
+            ("between seeds, at one method and rate", "each", between_seeds),
+        ];
+        let questions = match what {
+            "epochs" => ["why.within.epochs", "why.between.epochs", "why.seeds.epochs"],
+            _ => ["why.within", "why.between", "why.seeds"],
+        };
+        for ((words, rates, slope), question) in slopes.into_iter().zip(questions) {
+            let compared = Compared {
+                question,
+                statement: "Runs whose boundaries move less end better.",
+                tested: &format!("Runs whose boundaries move less do better in {what} {words}"),
+                quantity: &format!("slope of ln {what} over the log₂ of the movement, {words}"),
+                unit: Unit::LogRatio,
+                smallest,
+                subject: "less movement",
+                baseline: "more movement",
+                rates,
+            };
+            claims.push(compared.claim(asked, problem, &pseudo_values(points, slope), &all));
+        }
+        for &baseline in asked.methods.iter().filter(|method| **method != method::GMP) {
+            if !asked.methods.contains(&method::GMP) {
+                continue;
+            }
+            let compared = Compared {
+                question: if what == "epochs" { "why.direct.epochs" } else { "why.direct" },
+                statement: "What GmP gains is not explained by how far boundaries move.",
+                tested: &format!("GmP does better in {what} than another method at equal movement"),
+                quantity: &format!(
+                    "difference of ln {what} less the slope within methods times that of the movement"
+                ),
+                unit: Unit::LogRatio,
+                smallest,
+                subject: "GmP",
+                baseline: baseline.name,
+                rates: "equal",
+            };
+            let effects = pseudo_values(points, |points| at_equal_movement(points, baseline));
+            claims.push(compared.claim(asked, problem, &effects, &all));
+        }
+    }
+    claims
+}
+
+/// Whether the advantage of GmP over each other method is larger with four samples a step than with all of them.
+fn noise(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
+    let calm = if problem.kind() == Kind::Banana { batch(ALL) } else { unchanged() };
+    let settings = [batch(NOISIEST), calm];
+    let arms = settings.map(|setting| results.with(&setting));
+    let quantity = problem.kind().result();
+    let mut claims = Vec::new();
+    for &baseline in asked.methods.iter().filter(|method| **method != method::GMP) {
+        let advantage = arms.each_ref().map(|arm| -> BTreeMap<u64, f64> {
+            let of = |method| by_seed(arm, problem, method, None, quantity.number);
+            let (ours, theirs) = (of(method::GMP), of(baseline));
+            let both = ours.iter().filter_map(|(seed, ours)| Some((*seed, *ours, *theirs.get(seed)?)));
+            both.map(|(seed, ours, theirs)| (seed, quantity.scale.effect(ours, theirs))).collect()
+        });
+        let effects: Vec<f64> = advantage[0]
+            .iter()
+            .filter_map(|(seed, noisy)| Some(noisy - advantage[1].get(seed)?))
+            .map(|effect| if effect.is_nan() { 0.0 } else { effect })
+            .collect();
+        let compared = Compared {
+            question: "why.noise",
+            statement: "GmP helps against the noise of the gradient.",
+            tested: &format!(
+                "The advantage of GmP over {baseline} is larger in batches of four samples than in full batches"
+            ),
+            quantity: &format!("difference of two effects on {}", quantity.name),
+            unit: quantity.unit(),
+            smallest: (quantity.smallest)(&asked.smallest),
+            subject: "GmP",
+            baseline: baseline.name,
+            rates: "own best",
+        };
+        let runs: Vec<(MethodId, Setting)> = settings
+            .into_iter()
+            .flat_map(|setting| [method::GMP, baseline].map(|method| (method, setting)))
+            .collect();
+        claims.push(compared.claim(asked, problem, &effects, &runs));
+    }
+    claims
+}
+
+fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+    let caption = "Top: every run as in the paper at every learning rate, its test error over the movement of its boundaries. Below, over batch \
+                   sizes and interventions: test results at each method's own best learning rate, movement of the boundaries at that rate, and \
+                   the range of learning rates that each method tolerates.";
+    let shown = [Shown::Result, Shown::Movement, Shown::Tolerance];
+    let mut figure = show::figure(asked, results, &shown, caption);
+    let scatters: Vec<Row> = asked
+        .problems
+        .chunks(3)
+        .map(|chunk| Row {
+            height: 220.0,
+            panels: chunk.iter().map(|problem| scatter(asked, results, problem)).collect(),
+        })
+        .collect();
+    figure.rows.splice(0..0, scatters);
+    vec![Block::Figure(figure)]
+}
+
+fn scatter(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Panel {
+    let points = points(results, problem, |record| error(problem, record));
+    let label = if problem.kind().larger_is_better() { "share of errors" } else { "test RMSE" };
+    let axes = (Axis::linear(problem.kind().movement().name), Axis::log10(label));
+    let panel = Panel::new(problem.id().name, axes.0, axes.1).legend(Legend::Above);
+    asked.methods.iter().enumerate().fold(panel, |panel, (k, &method)| {
+        let of = points.iter().filter(|point| point.group.0 == method).map(|point| (point.x, point.y.exp()));
+        let marker = [Marker::Dot, Marker::Diamond, Marker::Cross, Marker::Star][k % 4];
+        let size = if marker == Marker::Star { 9.0 } else { 5.0 };
+        panel.with(Layer::points(of, method.color, marker).sized(size).faded(0.6).labelled(method.name))
+    })
+}

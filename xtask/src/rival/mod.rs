@@ -1,0 +1,110 @@
+//! Rivals of GmP: other ways to bound the turn of a boundary by the step, without angles. They use the open core from outside,
+//! as any program can: a parameterization is a type with [`Parameterize`](gmp_nn::parameterization::Parameterize), and what changes
+//! steps is an optimizer around an optimizer. `gmp_math::tangent` has the theorems.
+//!
+//! | | trained | turn of a step |
+//! |---|---|---|
+//! | [`geodesic`] | u, λ, r | its length in radians, exactly |
+//! | [`projected`] | v, λ, r; v back to length 1 after every step | at most arcsin of the step's length |
+//! | [`fixed_norm`] | w, b; ‖w‖ as it was initialized | arctan of the learning rate, exactly |
+//! | [`natural`] | θ, λ, r; steps of angles divided by the root of the metric | the step's length, to first order |
+//! | [`scaled`] | θ, λ, r; steps of angles divided by √(n − 1) | at most the step of one angle, where all are alike |
+
+pub mod fixed_norm;
+pub mod geodesic;
+pub mod natural;
+pub mod projected;
+pub mod scaled;
+
+use gmp_nn::{Network, Slot};
+use gmp_train::Optimizer;
+
+/// Puts an optimizer around another, for the steps of a method.
+pub type Stepping = fn(&Network<f64>, Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>>;
+
+/// The matrices of this name of every hidden layer.
+fn hidden(network: &Network<f64>, name: &str) -> Vec<Slot> {
+    let is_it = |full: &str| full.starts_with("hidden") && full.rsplit('.').next() == Some(name);
+    network.parameters.entries().iter().filter(|entry| is_it(&entry.name)).map(|entry| entry.slot).collect()
+}
+
+/// The numbers of one unit, a column of a matrix.
+fn column(slot: Slot, unit: usize) -> impl Iterator<Item = usize> {
+    (0..slot.rows).map(move |row| slot.offset + row * slot.cols + unit)
+}
+
+/// Copies the numbers of one unit.
+fn gather(slot: Slot, unit: usize, values: &[f64], into: &mut Vec<f64>) {
+    into.clear();
+    into.extend(column(slot, unit).map(|k| values[k]));
+}
+
+/// Writes the numbers of one unit.
+fn scatter(slot: Slot, unit: usize, numbers: &[f64], values: &mut [f64]) {
+    column(slot, unit).zip(numbers).for_each(|(k, number)| values[k] = *number);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::method::MethodId;
+    use crate::setting::Optimizing;
+    use gmp_math::boundary::angle_between;
+    use gmp_nn::{Boundaries, Rng};
+    use gmp_train::{Dataset, Loss, State, Step, Trainer};
+    use std::ops::ControlFlow;
+
+    /// The normals of every step.
+    struct Normals {
+        before: Vec<f64>,
+        /// The largest turn of a unit in each step, and the smallest.
+        turns: Vec<[f64; 2]>,
+        check: fn(&Network<f64>),
+        mirror: Network<f64>,
+    }
+
+    impl gmp_train::Observer<f64> for Normals {
+        fn on_step(&mut self, _: &Step, state: &State<'_, f64>) -> ControlFlow<()> {
+            self.mirror.parameters.values_mut().copy_from_slice(state.model.parameters().values());
+            (self.check)(&self.mirror);
+            let mut boundaries = Boundaries::default();
+            self.mirror.boundaries("hidden1", &mut boundaries);
+            let units = boundaries.units();
+            let of = |normals: &[f64], unit: usize| -> Vec<f64> {
+                normals.iter().skip(unit).step_by(units).copied().collect()
+            };
+            let turns: Vec<f64> = (0..units)
+                .map(|unit| angle_between(&of(&self.before, unit), &of(&boundaries.normals, unit)))
+                .collect();
+            let fold = |start, pick: fn(f64, f64) -> f64| turns.iter().copied().fold(start, pick);
+            self.turns.push([fold(0.0, f64::max), fold(9.0, f64::min)]);
+            self.before = boundaries.normals;
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Trains a method for 40 steps and returns the largest and the smallest turn of a unit in each; `check` sees the network after
+    /// every step.
+    pub(crate) fn turns(
+        method: MethodId,
+        inputs: usize,
+        rate: f64,
+        check: fn(&Network<f64>),
+    ) -> Vec<[f64; 2]> {
+        let mut network: Network<f64> = method.mlp(inputs, &[6], 1).build(2).unwrap();
+        let mut rng = Rng::new(4, "samples");
+        let x: Vec<f64> = (0..24 * inputs).map(|_| rng.normal()).collect();
+        let y: Vec<f64> = x.chunks(inputs).map(|x| (2.0 * x[0]).sin() + x.iter().sum::<f64>()).collect();
+        let data = Dataset::new(x, inputs, y, 1).unwrap();
+        let stepping = method.stepping.unwrap_or(|_, optimizer| optimizer);
+        let mut optimizer = stepping(&network, Optimizing::Adam.optimizer());
+        let mut boundaries = Boundaries::default();
+        network.boundaries("hidden1", &mut boundaries);
+        let mut normals =
+            Normals { before: boundaries.normals, turns: Vec::new(), check, mirror: network.clone() };
+        let trainer = Trainer::new(Loss::MeanSquaredError, 12, 20, rate);
+        trainer.fit(&mut network, &mut optimizer, &data, None, &mut normals).unwrap();
+        assert_eq!(normals.turns.len(), 40);
+        normals.turns
+    }
+}
