@@ -39,6 +39,7 @@ mod format;
 mod wire;
 
 pub use error::{CheckpointError, Problem};
+pub(crate) use codec::{decode, encode};
 pub(crate) use file::write_content;
 pub use file::{Checkpoints, Every, Newest, remove_unfinished, write_atomic};
 
