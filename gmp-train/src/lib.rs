@@ -60,8 +60,8 @@ pub use gmp_autograd::{self, Mat, Tape, Var, op};
 pub use gmp_math::{self, Scalar};
 pub use gmp_nn::{
     self, Activation, Boundaries, Convolution, Dense, Element, Features, GeometricOptions, LayerSpec, Mlp,
-    Network, NetworkSpec, Normalization, ParamStore, Parameterization, RecordedStatistics, Rng, Role, Summary, activation, conv,
-    fold, normalization, parameterization, zoo,
+    Network, NetworkSpec, Normalization, ParamStore, Parameterization, RecordedStatistics, Rng, Role,
+    Summary, activation, conv, fold, normalization, parameterization, zoo,
 };
 #[cfg(feature = "ndarray")]
 pub use ndarray;

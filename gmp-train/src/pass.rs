@@ -128,9 +128,11 @@ impl<T: Element> Pass<T> {
         let y = tape.input(part.targets.data(), part.targets.rows(), part.targets.cols());
         let prediction = match record {
             None => model.forward_training(tape, x),
-            Some(record) => model.forward_recorded(tape, x, record).ok_or(Failure::Data(Error::Sequential {
-                why: "it has buffers, and no forward_recorded that leaves them as they are",
-            }))?,
+            Some(record) => {
+                model.forward_recorded(tape, x, record).ok_or(Failure::Data(Error::Sequential {
+                    why: "it has buffers, and no forward_recorded that leaves them as they are",
+                }))?
+            }
         };
         check(&trainer.loss, trainer.loss.targets(), prediction, part, checked, first)
             .map_err(Failure::Data)?;
@@ -329,7 +331,10 @@ fn sum_of<T: Element>(
 }
 
 /// The batch, in parts of at most `most` samples.
-pub(crate) fn parts<'a, T: Element>(batch: &Batch<'a, T>, most: Option<usize>) -> impl Iterator<Item = Batch<'a, T>> {
+pub(crate) fn parts<'a, T: Element>(
+    batch: &Batch<'a, T>,
+    most: Option<usize>,
+) -> impl Iterator<Item = Batch<'a, T>> {
     let (batch, most) = (*batch, most.unwrap_or(batch.samples));
     (0..batch.samples).step_by(most).map(move |start| batch.part(start..(start + most).min(batch.samples)))
 }

@@ -38,8 +38,8 @@ mod file;
 mod format;
 mod wire;
 
-pub use error::{CheckpointError, Problem};
 pub(crate) use codec::{decode, encode};
+pub use error::{CheckpointError, Problem};
 pub(crate) use file::write_content;
 pub use file::{Checkpoints, Every, Newest, remove_unfinished, write_atomic};
 

@@ -6,13 +6,15 @@ use std::ops::Range;
 
 /// The ranks of a run, as one of them sees them.
 ///
-/// Every rank carries out the same exchanges in the same order. Each message says which exchange it belongs to, so that
-/// one that went astray is an error and never another number. No exchange needs a message to be stored under way: with
-/// sends that wait until they are received, none of them waits in a circle.
+/// Every rank carries out the same exchanges in the same order. Each message says which kind of exchange it belongs to and
+/// the how many-th it is between its two ranks, and has a checksum: one that went astray or was damaged is an error and
+/// never another number. No exchange needs a message to be stored under way: with sends that wait until they are received,
+/// none of them waits in a circle.
 pub(crate) struct Ranks<'a> {
     exchange: &'a mut dyn Exchange,
-    /// Exchanges so far.
-    count: u32,
+    /// Messages so far to every rank, and from every rank.
+    sent: Vec<u32>,
+    received: Vec<u32>,
     outgoing: Vec<u8>,
     incoming: Vec<u8>,
 }
@@ -37,15 +39,16 @@ enum Kind {
     Sum = 3,
 }
 
-/// Bytes before the content of a message: the exchange's kind and its number.
-const HEADER: usize = 8;
+/// Bytes before the content of a message: the kind of its exchange, its number and the checksum of its content.
+const HEADER: usize = 12;
 /// Numbers in a message of a sum: few enough that all ranks of the chain are busy, many enough that a message is worth
 /// its latency.
 const CHUNK: usize = 1 << 16;
 
 impl<'a> Ranks<'a> {
     pub(crate) fn new(exchange: &'a mut dyn Exchange) -> Self {
-        Self { exchange, count: 0, outgoing: Vec::new(), incoming: Vec::new() }
+        let none = vec![0; exchange.ranks()];
+        Self { exchange, sent: none.clone(), received: none, outgoing: Vec::new(), incoming: Vec::new() }
     }
 
     pub(crate) fn rank(&self) -> usize {
@@ -138,39 +141,34 @@ impl<'a> Ranks<'a> {
 
     /// One exchange from its begin to its end. Where it fails, the others are told why.
     fn whole<R>(&mut self, exchange: impl FnOnce(&mut Self) -> Result<R, Lost>) -> Result<R, Lost> {
-        self.count = self.count.wrapping_add(1);
         exchange(self).inspect_err(|lost| self.exchange.abort(lost))
     }
 
-    fn header(&self, kind: Kind) -> [u8; HEADER] {
-        let mut header = [0; HEADER];
-        header[..4].copy_from_slice(&(kind as u32).to_le_bytes());
-        header[4..].copy_from_slice(&self.count.to_le_bytes());
-        header
-    }
-
     fn send(&mut self, kind: Kind, to: usize, content: &[u8]) -> Result<(), Lost> {
-        let header = self.header(kind);
-        self.outgoing.clear();
-        self.outgoing.extend(header);
-        self.outgoing.extend_from_slice(content);
-        self.exchange.send(to, &self.outgoing)
+        self.send_with(kind, to, |outgoing| outgoing.extend_from_slice(content))
     }
 
     fn send_numbers<T: Scalar>(&mut self, to: usize, numbers: &[T]) -> Result<(), Lost> {
-        let header = self.header(Kind::Sum);
+        self.send_with(Kind::Sum, to, |outgoing| to_bytes(numbers, outgoing))
+    }
+
+    fn send_with(&mut self, kind: Kind, to: usize, append: impl FnOnce(&mut Vec<u8>)) -> Result<(), Lost> {
         self.outgoing.clear();
-        self.outgoing.extend(header);
-        to_bytes(numbers, &mut self.outgoing);
+        self.outgoing.resize(HEADER, 0);
+        append(&mut self.outgoing);
+        let (header, content) = self.outgoing.split_at_mut(HEADER);
+        header.copy_from_slice(&header_of(kind, self.sent[to], content));
+        self.sent[to] = self.sent[to].wrapping_add(1);
         self.exchange.send(to, &self.outgoing)
     }
 
     fn receive(&mut self, kind: Kind, from: usize) -> Result<&[u8], Lost> {
         self.exchange.receive(from, &mut self.incoming)?;
-        let header = self.header(kind);
-        match self.incoming.strip_prefix(&header) {
-            Some(content) => Ok(content),
-            None => {
+        let number = self.received[from];
+        self.received[from] = number.wrapping_add(1);
+        match self.incoming.split_at_checked(HEADER) {
+            Some((header, content)) if header == header_of(kind, number, content) => Ok(content),
+            _ => {
                 let why = "it is at another exchange of the run, or its message was damaged".to_owned();
                 Err(Lost { rank: from, why })
             }
@@ -206,6 +204,16 @@ impl<T: Scalar> Owned<'_, T> {
             }
         }
     }
+}
+
+fn header_of(kind: Kind, number: u32, content: &[u8]) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    for (to, number) in
+        header.as_chunks_mut().0.iter_mut().zip([kind as u32, number, crc32fast::hash(content)])
+    {
+        *to = number.to_le_bytes();
+    }
+    header
 }
 
 /// Parts of a vector; one of a vector without numbers, so that every exchange has a message.
@@ -317,7 +325,11 @@ mod tests {
                 _ => ranks.gather(&[]).map(drop),
             }
         });
-        assert!(results.iter().any(|result| result.as_ref().is_err_and(|lost| lost.why.contains("another exchange"))));
+        assert!(
+            results
+                .iter()
+                .any(|result| result.as_ref().is_err_and(|lost| lost.why.contains("another exchange")))
+        );
     }
 
     #[test]

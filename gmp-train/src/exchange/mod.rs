@@ -128,3 +128,59 @@ impl<E: Exchange + ?Sized> Exchange for &mut E {
         (**self).abort(cause);
     }
 }
+
+/// The messages of all ranks on every rank, in the order of the ranks: for what a program exchanges around its runs. All
+/// ranks must call it.
+///
+/// ```
+/// use gmp_train::exchange::{Exchange, gather, on_threads};
+/// let all = on_threads(3, |exchange| {
+///     let own = [exchange.rank() as u8];
+///     gather(exchange, &own)
+/// });
+/// assert_eq!(all[0].as_ref().unwrap(), &[[0], [1], [2]]);
+/// ```
+///
+/// # Errors
+/// If a rank is lost.
+pub fn gather(exchange: &mut dyn Exchange, own: &[u8]) -> Result<Vec<Vec<u8>>, Lost> {
+    Ranks::new(exchange).gather(own)
+}
+
+/// The message of rank 0 on every rank. All ranks must call it.
+///
+/// ```
+/// use gmp_train::exchange::{Exchange, on_threads, tell};
+/// let told = on_threads(3, |exchange| {
+///     let mut message = if exchange.rank() == 0 { b"go".to_vec() } else { Vec::new() };
+///     tell(exchange, &mut message).map(|()| message)
+/// });
+/// assert_eq!(told[2].as_ref().unwrap(), b"go");
+/// ```
+///
+/// # Errors
+/// If a rank is lost.
+pub fn tell(exchange: &mut dyn Exchange, message: &mut Vec<u8>) -> Result<(), Lost> {
+    Ranks::new(exchange).tell(message)
+}
+
+/// An error, the same on all ranks, unless all of them have the same values under the same names. All ranks must call it.
+///
+/// ```
+/// use gmp_train::exchange::{Exchange, on_threads, same};
+/// let results = on_threads(3, |exchange| {
+///     let build = if exchange.rank() == 2 { "of yesterday" } else { "of today" };
+///     same(exchange, [("program", build.to_owned())])
+/// });
+/// let text = results[0].as_ref().unwrap_err().to_string();
+/// assert_eq!(text, "rank 2: the program is of yesterday, expected of today as on rank 0");
+/// ```
+///
+/// # Errors
+/// If they differ, or a rank is lost.
+pub fn same<'n>(
+    exchange: &mut dyn Exchange,
+    values: impl IntoIterator<Item = (&'n str, String)>,
+) -> Result<(), crate::Error> {
+    crate::spread::same(&mut Ranks::new(exchange), values)
+}

@@ -11,9 +11,7 @@ mod validation;
 
 use crate::exchange::{Exchange, Ranks};
 use crate::run::Run;
-use crate::{
-    Batches, Dataset, Error, Fit, Metric, Model, Observer, Optimizer, Share, TrainState, Trainer,
-};
+use crate::{Batches, Dataset, Error, Fit, Metric, Model, Observer, Optimizer, Share, TrainState, Trainer};
 use gmp_nn::{Element, RecordedStatistics};
 use start::{Identity, share_state};
 use std::ops::ControlFlow;
@@ -206,7 +204,16 @@ impl<'a> Across<'a> {
     {
         let Self { trainer, exchange, mut identity } = self;
         if exchange.ranks() == 1 {
-            return Run::new(trainer, progress, model, optimizer, observer, train, validation.is_some(), None);
+            return Run::new(
+                trainer,
+                progress,
+                model,
+                optimizer,
+                observer,
+                train,
+                validation.is_some(),
+                None,
+            );
         }
         let mut ranks = Ranks::new(exchange);
         identity.complete(trainer, model, optimizer, train, validation);
@@ -215,6 +222,16 @@ impl<'a> Across<'a> {
         let spread = Spread::new(ranks, trainer.micro_batch, observer.stop_flag());
         Run::new(trainer, progress, model, optimizer, observer, train, validation.is_some(), Some(spread))
     }
+}
+
+/// An error, the same on all ranks, unless all have the same values.
+pub(crate) fn same<'n>(
+    ranks: &mut Ranks<'_>,
+    values: impl IntoIterator<Item = (&'n str, String)>,
+) -> Result<(), Error> {
+    let mut identity = Identity::default();
+    values.into_iter().for_each(|(name, value)| identity.add(name, value));
+    identity.agree(ranks)
 }
 
 /// What a rank does of a run, and what it remembers for that.

@@ -88,7 +88,10 @@ pub(super) fn data<T: Element>(data: &Dataset<T>) -> String {
     let whole = data.whole();
     let (inputs, targets) = (whole.inputs.cols(), whole.targets.cols());
     let digest = digest([whole.inputs.data(), whole.targets.data(), whole.weights.unwrap_or_default()]);
-    format!("{} samples of {inputs} inputs and {targets} targets with the fingerprint {digest:08x}", whole.samples)
+    format!(
+        "{} samples of {inputs} inputs and {targets} targets with the fingerprint {digest:08x}",
+        whole.samples
+    )
 }
 
 /// A fingerprint of what is trained.
