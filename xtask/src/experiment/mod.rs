@@ -27,6 +27,7 @@ pub mod training;
 use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::problem::images::{Set, small};
+use crate::ranks::Ranks;
 use crate::report::html::Section;
 use crate::run::execute::Finished;
 use crate::run::results::Results;
@@ -37,7 +38,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// All experiments, in the paper's order: the theory first.
 pub const REGISTRY: &[&dyn Experiment] = &[
@@ -163,6 +164,8 @@ pub struct Context {
     pub pictures: images::Options,
     /// The sets of 32×32 images, once they are read.
     pub small_sets: OnceLock<Vec<Set>>,
+    /// The processes that share out a run.
+    pub ranks: Arc<Ranks>,
 }
 
 impl Context {
@@ -316,6 +319,7 @@ mod tests {
             threads: 1,
             pictures: images::Options::default(),
             small_sets: OnceLock::new(),
+            ranks: Ranks::alone(),
         };
         let methods = [method::BN, method::GMP, method::GMP_HALF_SPHERE];
         let planned = |context: &Context, rates| {
