@@ -332,6 +332,36 @@ mod tests {
         );
     }
 
+    /// The numbers of VGG-6 on two threads: `--release … -- --ignored --nocapture` prints what packing and a sum take.
+    #[test]
+    #[ignore = "a measurement"]
+    fn what_a_sum_costs() {
+        let length = 4_600_000;
+        let gradients = vec![0.5_f32; length];
+        let start = std::time::Instant::now();
+        let mut bytes = Vec::new();
+        for _ in 0..10 {
+            for chunk in gradients.chunks(CHUNK) {
+                bytes.clear();
+                to_bytes(chunk, &mut bytes);
+                std::hint::black_box(crc32fast::hash(&bytes));
+            }
+        }
+        let rate = 10.0 * (4 * length) as f64 / start.elapsed().as_secs_f64() / 1e9;
+        let seconds = on_threads(2, |exchange| {
+            let (mut sum, mut ranks) = (vec![0.0; length], Ranks::new(exchange));
+            let owned = Owned { gradients: &gradients, shares: &[0.5], owners: 2, is_whole: false };
+            ranks.sum(&owned, &mut sum).unwrap();
+            let start = std::time::Instant::now();
+            (0..10).for_each(|_| ranks.sum(&owned, &mut sum).unwrap());
+            start.elapsed().as_secs_f64() / 10.0
+        });
+        println!(
+            "packed and checked at {rate:.1} GB/s; a sum on two threads took {:.1} ms",
+            1e3 * seconds[0]
+        );
+    }
+
     #[test]
     fn what_is_no_list_of_messages_is_none() {
         for damaged in [&[][..], &[1, 0, 0, 0, 0, 0, 0, 0], &[0; 9], &[255; 16]] {
