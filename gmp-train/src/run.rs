@@ -226,12 +226,13 @@ impl<'a, T: Element> Run<'a, T> {
         {
             let checked = Checked { set: VALIDATION, values: !self.is_checked };
             let (model, metrics) = (&**model, &self.validation_metrics);
+            let of_all;
             let values = match &mut self.spread {
-                None => {
-                    let values = self.pass.evaluate(model, data, metrics, trainer.micro_batch, checked)?;
-                    values.map(<[f64]>::to_vec)
+                None => self.pass.evaluate(model, data, metrics, trainer.micro_batch, checked)?,
+                Some(spread) => {
+                    of_all = spread.evaluate(&mut self.pass, model, data, metrics, checked)?;
+                    of_all.as_deref()
                 }
-                Some(spread) => spread.evaluate(&mut self.pass, model, data, metrics, checked)?,
             };
             let Some(values) = values else {
                 progress.fit.end = End::Observer;

@@ -5,6 +5,7 @@
 
 use crate::run::Run;
 use anyhow::{Result, bail};
+use gmp_train::Error;
 use gmp_train::exchange::{Exchange, Local, Lost, gather, same, tell};
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
@@ -176,6 +177,16 @@ impl Guard<'_> {
             self.0.abort(&Lost { rank, why: error.to_string() });
         }
         result
+    }
+}
+
+impl Guard<'_> {
+    /// Ends all ranks where they cannot go on with each other.
+    pub fn end(&mut self, error: &Error) {
+        let (Error::Rank { rank, .. } | Error::Differs { rank, .. }) = error else { return };
+        let text = error.to_string();
+        let why = text.strip_prefix(&format!("rank {rank}: ")).unwrap_or(&text).to_owned();
+        self.0.abort(&Lost { rank: *rank, why });
     }
 }
 

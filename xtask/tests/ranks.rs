@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A study of few images: two methods, of which one has statistics of the batch, in parts of four images.
-const STUDY: &str = "table2 --dataset pictures --width 1/64 --batch 16 --micro-batch 4 --pictures 48 --epochs 4 \
+const STUDY: &str = "table2 --dataset pictures --width 1/64 --batch 16 --micro-batch 4 --pictures 48 --epochs 10 \
                      --method BN,GmP+IMN --seeds 1 --threads 1";
 
 /// Longer than anything here takes: a run that hangs is an error.
@@ -34,7 +34,7 @@ fn mpirun(ranks: usize, programs: &[Vec<String>]) -> Command {
     let mut command = Command::new("mpirun");
     command.args(["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]);
     // A rank that is asked to end has this long to keep what it has.
-    command.args(["--mca", "odls_base_sigkill_timeout", "60"]);
+    command.args(["--mca", "odls_base_sigkill_timeout", "2"]);
     for (i, program) in programs.iter().enumerate() {
         if i > 0 {
             command.arg(":");

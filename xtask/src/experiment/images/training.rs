@@ -90,9 +90,9 @@ pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, 
             say(&format!("{}: {error}{kept}", live.name));
             error.to_string()
         }
-        // The ranks cannot go on with each other.
         Err(error @ (Error::Rank { .. } | Error::Differs { .. })) => {
-            return Ok(exchange.or_abort(Err(error))?);
+            exchange.end(&error);
+            return Err(error.into());
         }
         Err(error) => return Err(error.into()),
     };
