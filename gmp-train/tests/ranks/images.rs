@@ -58,12 +58,14 @@ struct Run<'a> {
     epochs: usize,
 }
 
+/// The last checkpoint of rank 0, the numbers of the network, and the training pictures that were asked for.
+type Trained = (Vec<u8>, Vec<f32>, HashSet<usize>);
+
 const PICTURES: [usize; 2] = [44, 20];
 
 impl Run<'_> {
-    /// One rank's part; the bytes of the last checkpoint on rank 0, those of the network, and the training pictures that
-    /// were asked for.
-    fn train(&self, exchange: &mut dyn Exchange) -> Result<(Vec<u8>, Vec<f32>, HashSet<usize>), Error> {
+    /// One rank's part.
+    fn train(&self, exchange: &mut dyn Exchange) -> Result<Trained, Error> {
         let [training, validation] =
             <[SyntheticShapes; 2]>::from(SyntheticShapes::new(3, PICTURES[0], PICTURES[1]));
         let asked = Arc::new(Mutex::new(HashSet::new()));
