@@ -166,7 +166,10 @@ impl<'a> Across<'a> {
     /// let data = Dataset::new((0..24).map(f64::from).collect(), 1, vec![1.0; 24], 1)?;
     /// let trainer = Trainer { micro_batch: Some(4), ..Trainer::of(Loss::MeanSquaredError) };
     /// let metrics = [Metric::MeanAbsoluteError];
-    /// let values = on_threads(2, |exchange| trainer.across(exchange).evaluate(&network, &mut &data, &metrics));
+    /// let values = on_threads(2, |exchange| {
+    ///     let mut batches = data.batches(24, 0);
+    ///     trainer.across(exchange).evaluate(&network, &mut batches, &metrics)
+    /// });
     /// assert_eq!(values[0], values[1]);
     /// # Ok::<(), gmp_train::Error>(())
     /// ```
