@@ -10,8 +10,102 @@ pub enum Statistics<'a, T> {
     Batch(&'a mut [T]),
     /// From the batch, which puts its own in the place of the running ones: training as it would be, for those who look on.
     Measured(&'a mut [T]),
+    /// From the batch, which leaves the running ones alone and keeps a record of how they are to move: the parts of a
+    /// batch that are computed apart from one another.
+    Recorded(&'a [T], &'a mut RecordedStatistics<T>),
     /// From the buffers, as training left them: evaluation.
     Running(&'a [T]),
+}
+
+/// How a pass in training would have moved the running statistics, for [`RecordedStatistics::apply`] to carry out.
+///
+/// ```
+/// use gmp_autograd::Tape;
+/// use gmp_nn::normalization::BatchMean;
+/// use gmp_nn::{NetworkSpec, RecordedStatistics};
+/// let mut network = NetworkSpec::vector(1).normalization("mean", BatchMean { momentum: 0.9 }).build::<f64>(1)?;
+/// let (mut tape, mut record) = (Tape::new(), RecordedStatistics::default());
+/// tape.begin(network.parameters.values());
+/// let x = tape.input(&[8.0, 12.0], 2, 1);
+/// network.forward_recorded(&mut tape, x, &mut record);
+/// assert_eq!(network.buffers.values(), [0.0]); // as before
+/// record.apply(network.buffers.values_mut());
+/// assert!((network.buffers.values()[0] - 1.0).abs() < 1e-12); // a tenth of the way from 0 to 10
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedStatistics<T> {
+    /// The place and the momentum of every move.
+    moves: Vec<(Slot, f64)>,
+    /// The statistics of the batch, one move after the other.
+    numbers: Vec<T>,
+    /// Buffers that a layer looked at.
+    read: Vec<Slot>,
+}
+
+impl<T> Default for RecordedStatistics<T> {
+    fn default() -> Self {
+        Self { moves: Vec::new(), numbers: Vec::new(), read: Vec::new() }
+    }
+}
+
+impl<T: Element> RecordedStatistics<T> {
+    /// Forgets everything; the memory is used again.
+    pub fn clear(&mut self) {
+        self.moves.clear();
+        self.numbers.clear();
+        self.read.clear();
+    }
+
+    /// Every move in the order of the pass: where, with which momentum, and the statistics of the batch.
+    pub fn moves(&self) -> impl Iterator<Item = (Slot, f64, &[T])> {
+        let mut numbers = &self.numbers[..];
+        self.moves.iter().map(move |&(slot, momentum)| {
+            let batch;
+            (batch, numbers) = numbers.split_at(slot.rows * slot.cols);
+            (slot, momentum, batch)
+        })
+    }
+
+    /// Adds a move, such as one that another process has recorded.
+    ///
+    /// # Panics
+    /// If the numbers do not fit the slot.
+    #[track_caller]
+    pub fn push(&mut self, slot: Slot, momentum: f64, batch: &[T]) {
+        let expected = slot.rows * slot.cols;
+        assert!(batch.len() == expected, "{} statistics for a slot of {expected} numbers", batch.len());
+        self.moves.push((slot, momentum));
+        self.numbers.extend_from_slice(batch);
+    }
+
+    /// Moves the running statistics among `buffers`, to the same last bit as [`RunningStatistics::update`] would have
+    /// done during the pass.
+    ///
+    /// # Panics
+    /// If a slot is beyond the buffers.
+    #[track_caller]
+    pub fn apply(&self, buffers: &mut [T]) {
+        for (slot, momentum, batch) in self.moves() {
+            move_towards(slot.of_mut(buffers), momentum, batch);
+        }
+    }
+
+    /// Whether a layer looked at ([`Forward::buffer`]) statistics that the pass moves. Its result then depends on the
+    /// parts of the batch that come before, so that the parts cannot be computed apart from one another.
+    pub fn is_sequential(&self) -> bool {
+        let overlaps = |a: Slot, b: Slot| a.offset < b.range().end && b.offset < a.range().end;
+        self.read.iter().any(|&read| self.moves.iter().any(|&(moved, _)| overlaps(read, moved)))
+    }
+}
+
+/// `momentum · running + (1 − momentum) · batch`; what is below the smallest normal number becomes 0.
+fn move_towards<T: Element>(running: &mut [T], momentum: f64, batch: &[T]) {
+    let momentum = T::from_f64(momentum);
+    for (running, &batch) in running.iter_mut().zip(batch) {
+        let mean = momentum * *running + (T::ONE - momentum) * batch;
+        *running = if mean.abs() < T::MIN_POSITIVE { T::ZERO } else { mean };
+    }
 }
 
 /// What a layer needs for one forward pass.
@@ -63,6 +157,9 @@ impl<T: Element> Forward<'_, T> {
     /// If the slot is beyond the buffers.
     #[track_caller]
     pub fn buffer(&mut self, slot: Slot) -> Var {
+        if let Statistics::Recorded(_, record) = &mut self.statistics {
+            record.read.push(slot);
+        }
         let (tape, buffers) = self.tape_and_buffers();
         tape.input(slot.of(buffers), slot.rows, slot.cols)
     }
@@ -73,7 +170,7 @@ impl<T: Element> Forward<'_, T> {
     pub(crate) fn tape_and_buffers(&mut self) -> (&mut Tape<T>, &[T]) {
         let buffers: &[T] = match &self.statistics {
             Statistics::Batch(buffers) | Statistics::Measured(buffers) => buffers,
-            Statistics::Running(buffers) => buffers,
+            Statistics::Recorded(buffers, _) | Statistics::Running(buffers) => buffers,
         };
         (self.tape, buffers)
     }
@@ -89,21 +186,29 @@ impl<T: Element> Forward<'_, T> {
     /// }
     /// ```
     pub fn split(&mut self) -> (&mut Tape<T>, RunningStatistics<'_, T>) {
-        let (buffers, is_measured) = match &mut self.statistics {
-            Statistics::Batch(buffers) => (Some(&mut **buffers), false),
-            Statistics::Measured(buffers) => (Some(&mut **buffers), true),
-            Statistics::Running(_) => (None, false),
+        let target = match &mut self.statistics {
+            Statistics::Batch(buffers) => Target::Moved(buffers),
+            Statistics::Measured(buffers) => Target::Replaced(buffers),
+            Statistics::Recorded(_, record) => Target::Recorded(record),
+            Statistics::Running(_) => Target::None,
         };
-        (self.tape, RunningStatistics { buffers, is_measured })
+        (self.tape, RunningStatistics { target })
     }
 }
 
 /// The running statistics of a network during a forward pass.
 #[derive(Debug)]
 pub struct RunningStatistics<'a, T> {
-    buffers: Option<&'a mut [T]>,
-    /// Whether those of the batch take the place of what is there.
-    is_measured: bool,
+    target: Target<'a, T>,
+}
+
+/// What becomes of the statistics of a batch.
+#[derive(Debug)]
+enum Target<'a, T> {
+    None,
+    Moved(&'a mut [T]),
+    Replaced(&'a mut [T]),
+    Recorded(&'a mut RecordedStatistics<T>),
 }
 
 impl<T: Element> RunningStatistics<'_, T> {
@@ -117,14 +222,11 @@ impl<T: Element> RunningStatistics<'_, T> {
     /// If the slot is beyond the buffers.
     #[track_caller]
     pub fn update(&mut self, slot: Slot, momentum: f64, batch: &[T]) {
-        let Some(buffers) = &mut self.buffers else { return };
-        if self.is_measured {
-            return slot.of_mut(buffers).copy_from_slice(batch);
-        }
-        let momentum = T::from_f64(momentum);
-        for (running, &batch) in slot.of_mut(buffers).iter_mut().zip(batch) {
-            let mean = momentum * *running + (T::ONE - momentum) * batch;
-            *running = if mean.abs() < T::MIN_POSITIVE { T::ZERO } else { mean };
+        match &mut self.target {
+            Target::None => {}
+            Target::Moved(buffers) => move_towards(slot.of_mut(buffers), momentum, batch),
+            Target::Replaced(buffers) => slot.of_mut(buffers).copy_from_slice(batch),
+            Target::Recorded(record) => record.push(slot, momentum, batch),
         }
     }
 }
@@ -138,7 +240,7 @@ mod tests {
     fn running_statistics_are_no_denormals() {
         let mut buffers = [7.0, f64::MIN_POSITIVE, 3.0 * f64::MIN_POSITIVE, 1.5 * f64::MIN_POSITIVE, 8.0];
         let slot = Slot { offset: 1, rows: 1, cols: 4 };
-        RunningStatistics { buffers: Some(&mut buffers), is_measured: false }.update(
+        RunningStatistics { target: Target::Moved(&mut buffers) }.update(
             slot,
             0.5,
             &[f64::MIN_POSITIVE, 0.0, 0.0, 4.0],

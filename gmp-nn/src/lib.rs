@@ -31,7 +31,7 @@ pub use boundaries::Boundaries;
 pub use builder::NetworkBuilder;
 pub use declare::Declare;
 pub use error::Error;
-pub use forward::{Forward, RunningStatistics, Statistics};
+pub use forward::{Forward, RecordedStatistics, RunningStatistics, Statistics};
 pub use kernel::gemm::Element;
 pub use kernel::{conv, gemm};
 pub use layer::{Layer, LayerView};

@@ -2,7 +2,8 @@
 
 use crate::layer::{Chain, NamedLayer};
 use crate::{
-    Boundaries, Element, Features, Forward, NetworkBuilder, NetworkSpec, ParamStore, Statistics, Summary,
+    Boundaries, Element, Features, Forward, NetworkBuilder, NetworkSpec, ParamStore, RecordedStatistics,
+    Statistics, Summary,
 };
 use gmp_autograd::{Mat, Tape, Var};
 use std::sync::Arc;
@@ -170,6 +171,19 @@ impl<T: Element> Network<T> {
     pub fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
         self.check(tape, x);
         let statistics = Statistics::Batch(self.buffers.values_mut());
+        self.layers.forward(&mut Forward { tape, statistics, watch: None }, x)
+    }
+
+    /// Evaluates as [`Network::forward_training`], but leaves the running statistics alone and adds to `record` how they
+    /// are to move: so the parts of a batch may be computed in any order, or on other machines, and the statistics moved
+    /// in the order of the parts.
+    ///
+    /// # Panics
+    /// As [`Network::forward_training`].
+    #[track_caller]
+    pub fn forward_recorded(&self, tape: &mut Tape<T>, x: Var, record: &mut RecordedStatistics<T>) -> Var {
+        self.check(tape, x);
+        let statistics = Statistics::Recorded(self.buffers.values(), record);
         self.layers.forward(&mut Forward { tape, statistics, watch: None }, x)
     }
 

@@ -36,7 +36,7 @@ impl<'a, T: Scalar> Batch<'a, T> {
     /// Some of its samples.
     pub(crate) fn part(&self, samples: Range<usize>) -> Self {
         let of = |all: Mat<'a, T>| {
-            let numbers = all.data().len() / self.samples;
+            let numbers = all.data().len() / self.samples.max(1);
             let part = &all.data()[samples.start * numbers..samples.end * numbers];
             Mat::new(part, part.len() / all.cols(), all.cols())
         };
@@ -92,6 +92,80 @@ pub trait Batches<T: Scalar> {
     /// # Errors
     /// Samples that cannot be had.
     fn next_batch(&mut self) -> Result<Option<Batch<'_, T>>, Error>;
+
+    /// As [`Batches::start`], for a rank that needs no more than its share of every batch: [`Batches::next_share`]
+    /// follows.
+    fn start_share(&mut self, epoch: usize, batch: usize, _share: Share) {
+        self.start(epoch, batch);
+    }
+
+    /// This share of the next batch: the one that the epoch was begun with. Data that can read some samples of a batch
+    /// and leave the others alone do so; by default, the whole batch is read and the share taken out of it.
+    ///
+    /// Unlike [`Batches::next_batch`] it passes over no batch, even where none of its samples can be had.
+    ///
+    /// # Errors
+    /// Samples that cannot be had.
+    fn next_share(&mut self, share: Share) -> Result<Option<Portion<'_, T>>, Error> {
+        let Some(batch) = self.next_batch()? else { return Ok(None) };
+        let whole = batch.samples;
+        Ok(Some(Portion { batch: batch.part(share.samples(whole)), whole, left_out: 0 }))
+    }
+}
+
+/// Which samples of every batch a rank reads: those of its parts, of at most `micro_batch` samples each, which are dealt
+/// out to the ranks in order and as equally as possible.
+///
+/// ```
+/// use gmp_train::Share;
+/// let share = |rank| Share { rank, ranks: 2, micro_batch: Some(4) };
+/// assert_eq!((share(0).samples(10), share(1).samples(10)), (0..8, 8..10)); // two parts, and a smaller one
+/// let whole = Share { rank: 0, ranks: 1, micro_batch: Some(4) };
+/// assert_eq!(whole.samples(10), 0..10);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// The number of the rank, from 0.
+    pub rank: usize,
+    /// The number of ranks.
+    pub ranks: usize,
+    /// The largest number of samples of a part; without it, a batch is one part.
+    pub micro_batch: Option<usize>,
+}
+
+impl Share {
+    /// Everything.
+    pub(crate) const WHOLE: Self = Self { rank: 0, ranks: 1, micro_batch: None };
+
+    /// The samples of this share among those of a batch of `batch` samples.
+    pub fn samples(&self, batch: usize) -> Range<usize> {
+        let parts = self.parts(batch);
+        let size = self.size(batch);
+        (parts.start * size).min(batch)..(parts.end * size).min(batch)
+    }
+
+    /// The parts of this share among those of a batch of `batch` samples.
+    pub(crate) fn parts(&self, batch: usize) -> Range<usize> {
+        let all = batch.div_ceil(self.size(batch));
+        let (each, rest) = (all / self.ranks, all % self.ranks);
+        let start = |rank: usize| rank * each + rank.min(rest);
+        start(self.rank)..start(self.rank + 1)
+    }
+
+    fn size(&self, batch: usize) -> usize {
+        self.micro_batch.unwrap_or(batch).max(1)
+    }
+}
+
+/// What [`Batches::next_share`] has of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Portion<'a, T> {
+    /// The samples of the share, in their order; there may be none.
+    pub batch: Batch<'a, T>,
+    /// The number of samples of the whole batch, those that were left out included.
+    pub whole: usize,
+    /// The samples of the share that could not be had and are not in `batch`.
+    pub left_out: usize,
 }
 
 /// A data set in batches, in a new random order every epoch; one that is no larger than a batch in its own order. From
@@ -161,18 +235,28 @@ impl<T: Scalar> Batches<T> for MiniBatches<'_, T> {
     }
 
     fn next_batch(&mut self) -> Result<Option<Batch<'_, T>>, Error> {
+        Ok(self.next_share(Share::WHOLE)?.map(|portion| portion.batch))
+    }
+
+    fn next_share(&mut self, share: Share) -> Result<Option<Portion<'_, T>>, Error> {
         let Some(rows) = self.rows.chunks(self.batch_size).nth(self.batch) else { return Ok(None) };
-        let (index, samples) = (self.batch, rows.len());
+        let (index, whole) = (self.batch, rows.len());
         self.batch += 1;
-        if samples == self.data.samples() {
-            return Ok(Some(self.data.whole()));
+        if whole == self.data.samples() {
+            let batch = self.data.whole();
+            let own = share.samples(whole);
+            let batch = if own.len() == whole { batch } else { batch.part(own) };
+            return Ok(Some(Portion { batch, whole, left_out: 0 }));
         }
+        let rows = &rows[share.samples(whole)];
+        let samples = rows.len();
         self.data.gather(rows, &mut self.gathered);
         let Gathered { inputs, targets, weights } = &self.gathered;
         let inputs = Mat::new(inputs, samples, self.data.input_cols());
         let targets = Mat::new(targets, samples, self.data.target_cols());
         let weights = self.data.weights().map(|_| &weights[..]);
-        Ok(Some(Batch { index, samples, inputs, targets, weights }))
+        let batch = Batch { index, samples, inputs, targets, weights };
+        Ok(Some(Portion { batch, whole, left_out: 0 }))
     }
 }
 
@@ -207,6 +291,51 @@ mod tests {
         assert_ne!(epoch(&mut MiniBatches::new(&data, 4, 2), 0, 0), first);
         let whole = epoch(&mut data.batches(10, 0), 7, 0);
         assert_eq!(whole, [(0..10).map(f64::from).collect::<Vec<_>>()]);
+    }
+
+    #[test]
+    fn shares_are_whole_parts_and_together_the_batch() {
+        for (batch, micro_batch) in [(10, Some(4)), (1, Some(4)), (64, Some(8)), (7, Some(1)), (9, None)] {
+            for ranks in 1..=9 {
+                let share = |rank| Share { rank, ranks, micro_batch };
+                let mut end = 0;
+                for rank in 0..ranks {
+                    let (samples, parts) = (share(rank).samples(batch), share(rank).parts(batch));
+                    assert_eq!(samples.start, end);
+                    assert_eq!(samples.len().div_ceil(micro_batch.unwrap_or(batch)), parts.len());
+                    assert!(parts.len() <= share(0).parts(batch).len(), "the first rank has the most");
+                    end = samples.end;
+                }
+                assert_eq!(end, batch);
+            }
+        }
+    }
+
+    #[test]
+    fn the_shares_of_a_data_set_are_together_its_batches() {
+        let numbers: Vec<f64> = (0..23).map(f64::from).collect();
+        let data = Dataset::new(numbers.clone(), 1, numbers, 1).unwrap();
+        for batch_size in [5, 8, 23, 40] {
+            let whole = {
+                let (mut batches, mut all) = (data.batches(batch_size, 1), Vec::new());
+                batches.start(1, 0);
+                while let Some(batch) = batches.next_batch().unwrap() {
+                    all.push(batch.inputs.data().to_vec());
+                }
+                all
+            };
+            let mut shared = vec![Vec::new(); whole.len()];
+            for rank in 0..3 {
+                let share = Share { rank, ranks: 3, micro_batch: Some(2) };
+                let mut batches = data.batches(batch_size, 1);
+                batches.start_share(1, 0, share);
+                while let Some(portion) = batches.next_share(share).unwrap() {
+                    assert_eq!(portion.whole, whole[portion.batch.index].len());
+                    shared[portion.batch.index].extend_from_slice(portion.batch.inputs.data());
+                }
+            }
+            assert_eq!(shared, whole);
+        }
     }
 
     #[test]

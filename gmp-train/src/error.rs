@@ -137,6 +137,32 @@ pub enum Error {
         /// comes after a layer), the backward pass of one, or the optimizer's step.
         origin: String,
     },
+    /// A rank that could not go on, which ends the run on all ranks.
+    #[error("rank {rank}: {problem}")]
+    Rank {
+        /// Its number.
+        rank: usize,
+        /// What happened to it.
+        problem: String,
+    },
+    /// Ranks that do not agree on what they are to train, or on what they have.
+    #[error("rank {rank}: the {what} is {found}, expected {expected} as on rank 0")]
+    Differs {
+        /// The first rank that differs from rank 0.
+        rank: usize,
+        /// In what: `"program"`, `"trainer"`, `"training data"`.
+        what: String,
+        /// What it has there.
+        found: String,
+        /// What rank 0 has.
+        expected: String,
+    },
+    /// A model whose parts of a batch cannot be computed apart from one another.
+    #[error("the model cannot be trained on several ranks: {why}")]
+    Sequential {
+        /// What makes one part depend on another.
+        why: &'static str,
+    },
     /// The state of an optimizer that is not one of this optimizer.
     #[error("not a state of the optimizer \"{optimizer}\": {problem}")]
     OptimizerState {
@@ -157,6 +183,12 @@ impl Error {
     /// ```
     pub fn batches(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Batches(Cause(Arc::new(cause)))
+    }
+}
+
+impl From<crate::exchange::Lost> for Error {
+    fn from(lost: crate::exchange::Lost) -> Self {
+        Self::Rank { rank: lost.rank, problem: lost.why }
     }
 }
 

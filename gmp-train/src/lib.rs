@@ -9,6 +9,7 @@ pub mod checkpoint;
 mod clip;
 mod dataset;
 mod error;
+pub mod exchange;
 mod history;
 #[cfg(feature = "image")]
 pub mod image;
@@ -27,11 +28,12 @@ mod pass;
 mod run;
 pub mod safetensors;
 mod schedule;
+mod spread;
 mod standardizer;
 mod state;
 mod trainer;
 
-pub use batches::{Batch, Batches, MiniBatches};
+pub use batches::{Batch, Batches, MiniBatches, Portion, Share};
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Every, Newest};
 pub use clip::Clip;
 pub use dataset::{Dataset, split};
@@ -48,6 +50,7 @@ pub use pass::evaluate;
 pub use schedule::{
     CustomSchedule, EarlyStopping, Goal, Moment, Phase, ReduceOnPlateau, Restore, Schedule, Span, StepDecay,
 };
+pub use spread::Across;
 pub use standardizer::Standardizer;
 pub use state::TrainState;
 pub use trainer::{Check, End, Fit, Trainer};
@@ -57,8 +60,8 @@ pub use gmp_autograd::{self, Mat, Tape, Var, op};
 pub use gmp_math::{self, Scalar};
 pub use gmp_nn::{
     self, Activation, Boundaries, Convolution, Dense, Element, Features, GeometricOptions, LayerSpec, Mlp,
-    Network, NetworkSpec, Normalization, ParamStore, Parameterization, Rng, Role, Summary, activation, conv,
-    fold, normalization, parameterization, zoo,
+    Network, NetworkSpec, Normalization, ParamStore, Parameterization, RecordedStatistics, Rng, Role,
+    Summary, activation, conv, fold, normalization, parameterization, zoo,
 };
 #[cfg(feature = "ndarray")]
 pub use ndarray;

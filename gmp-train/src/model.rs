@@ -1,7 +1,7 @@
 //! Models: what a [`Trainer`](crate::Trainer) trains.
 
 use gmp_autograd::{Mat, Tape, Var};
-use gmp_nn::{Boundaries, Element, Features, Network, ParamStore};
+use gmp_nn::{Boundaries, Element, Features, Network, ParamStore, RecordedStatistics};
 
 /// Anything with parameters that maps a batch of inputs to predictions on a [`Tape`].
 ///
@@ -46,6 +46,18 @@ pub trait Model<T: Element> {
     /// The same in training, where a model may use the batch's own statistics and update its [`Model::buffers`].
     fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
         self.forward(tape, x)
+    }
+
+    /// The same as [`Model::forward_training`], but the buffers stay as they are: `record` takes how they are to move. So
+    /// ranks can compute the parts of a batch apart from one another ([`Trainer::across`](crate::Trainer::across)).
+    /// `None` for a model that has buffers and cannot do that, which then trains in one process only.
+    fn forward_recorded(
+        &mut self,
+        tape: &mut Tape<T>,
+        x: Var,
+        _record: &mut RecordedStatistics<T>,
+    ) -> Option<Var> {
+        self.buffers().is_none().then(|| self.forward_training(tape, x))
     }
 
     /// What the optimizer changes. Names, shapes and order must stay the same.
@@ -109,6 +121,14 @@ impl<T: Element> Model<T> for Network<T> {
     }
     fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
         Self::forward_training(self, tape, x)
+    }
+    fn forward_recorded(
+        &mut self,
+        tape: &mut Tape<T>,
+        x: Var,
+        record: &mut RecordedStatistics<T>,
+    ) -> Option<Var> {
+        Some(Self::forward_recorded(self, tape, x, record))
     }
     fn parameters(&self) -> &ParamStore<T> {
         &self.parameters

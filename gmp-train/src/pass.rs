@@ -5,7 +5,7 @@ use crate::model::{buffer_values, buffer_values_mut};
 use crate::nonfinite::NonFinite;
 use crate::{Batch, Batches, Check, Dataset, Error, Loss, Metric, Model, Targets, Trainer};
 use gmp_autograd::{Tape, Var};
-use gmp_nn::{Element, Features};
+use gmp_nn::{Element, Features, RecordedStatistics};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,6 +20,25 @@ pub(crate) struct Pass<T: Element> {
     sums: Vec<f64>,
     /// The model's buffers and the sums of the metrics before the batch.
     before: (Vec<T>, Vec<f64>),
+}
+
+/// What became of the next batch of an epoch.
+pub(crate) enum Learned {
+    Batch(Taught),
+    /// There is none.
+    End,
+    /// It was stopped: the model and the sums of the metrics are as before.
+    Stopped,
+}
+
+/// A batch that was learned.
+pub(crate) struct Taught {
+    /// Its number in the epoch.
+    pub(crate) batch: usize,
+    pub(crate) samples: usize,
+    /// Numbers in its targets.
+    pub(crate) targets: usize,
+    pub(crate) loss: f64,
 }
 
 /// Why a batch taught nothing: its data, or a number that is not finite.
@@ -68,7 +87,7 @@ impl<T: Element> Pass<T> {
         let mut first = first;
         for part in parts(batch, trainer.micro_batch) {
             let checked = Checked { set: TRAINING, values: check_values };
-            let Some(value) = self.learn_part(trainer, model, &part, checked, first, metrics)? else {
+            let Some(value) = self.learn_part(trainer, model, &part, checked, first, metrics, None)? else {
                 let (buffers, sums) = &self.before;
                 buffer_values_mut(model).copy_from_slice(buffers);
                 metrics.copy_from_slice(sums);
@@ -92,8 +111,9 @@ impl<T: Element> Pass<T> {
         Ok(Some(mean))
     }
 
-    /// The loss of one part, whose gradient is then on the tape; `None` where it was stopped.
-    fn learn_part(
+    /// The loss of one part, whose gradient is then on the tape; `None` where it was stopped. With a record, the running
+    /// statistics stay as they are.
+    pub(crate) fn learn_part(
         &mut self,
         trainer: &Trainer,
         model: &mut dyn Model<T>,
@@ -101,11 +121,19 @@ impl<T: Element> Pass<T> {
         checked: Checked,
         first: usize,
         metrics: &mut [f64],
+        record: Option<&mut RecordedStatistics<T>>,
     ) -> Result<Option<f64>, Failure> {
         let tape = &mut self.tape;
         let x = begin(tape, model, part, checked.set).map_err(Failure::Data)?;
         let y = tape.input(part.targets.data(), part.targets.rows(), part.targets.cols());
-        let prediction = model.forward_training(tape, x);
+        let prediction = match record {
+            None => model.forward_training(tape, x),
+            Some(record) => {
+                model.forward_recorded(tape, x, record).ok_or(Failure::Data(Error::Sequential {
+                    why: "it has buffers, and no forward_recorded that leaves them as they are",
+                }))?
+            }
+        };
         check(&trainer.loss, trainer.loss.targets(), prediction, part, checked, first)
             .map_err(Failure::Data)?;
         for metric in &trainer.metrics {
@@ -134,6 +162,11 @@ impl<T: Element> Pass<T> {
         Ok((!tape.is_stopped()).then_some(value))
     }
 
+    /// The gradient of the part that was learned last.
+    pub(crate) fn part_gradients(&self) -> &[T] {
+        self.tape.parameter_gradients()
+    }
+
     /// The gradient of the batch that was learned last.
     pub(crate) fn gradients(&self) -> &[T] {
         if self.gradients.is_empty() { self.tape.parameter_gradients() } else { &self.gradients }
@@ -148,31 +181,46 @@ impl<T: Element> Pass<T> {
         most: Option<usize>,
         checked: Checked,
     ) -> Result<Option<&[f64]>, Error> {
-        let Self { tape, sums, .. } = self;
+        let mut sums = std::mem::take(&mut self.sums);
         sums.clear();
         sums.resize(metrics.len(), 0.0);
-        let (mut targets, mut first) = (0, 0);
+        let (mut targets, mut first) = (0, 0_usize);
         data.start(0, 0);
         while let Some(batch) = data.next_batch()? {
             for part in parts(&batch, most) {
-                let x = begin(tape, model, &part, checked.set)?;
-                let y = tape.input(part.targets.data(), part.targets.rows(), part.targets.cols());
-                let prediction = model.forward(tape, x);
-                targets += part.targets.data().len();
-                for (metric, sum) in metrics.iter().zip(&mut *sums) {
-                    check(metric, metric.targets(), prediction, &part, checked, first)?;
-                    *sum += sum_of(*metric, tape, prediction, y, &part)?;
-                }
-                first = first.saturating_add(part.samples);
-                if tape.is_stopped() {
+                if !self.measure_part(model, &part, metrics, checked, first, &mut sums)? {
                     return Ok(None);
                 }
+                targets += part.targets.data().len();
+                first = first.saturating_add(part.samples);
             }
         }
-        for (metric, sum) in metrics.iter().zip(&mut *sums) {
+        for (metric, sum) in metrics.iter().zip(&mut sums) {
             *sum = metric.mean(*sum, targets);
         }
-        Ok(Some(sums))
+        self.sums = sums;
+        Ok(Some(&self.sums))
+    }
+
+    /// Adds what one part contributes to the sums of the metrics; `false` where it was stopped.
+    pub(crate) fn measure_part(
+        &mut self,
+        model: &dyn Model<T>,
+        part: &Batch<'_, T>,
+        metrics: &[Metric],
+        checked: Checked,
+        first: usize,
+        sums: &mut [f64],
+    ) -> Result<bool, Error> {
+        let tape = &mut self.tape;
+        let x = begin(tape, model, part, checked.set)?;
+        let y = tape.input(part.targets.data(), part.targets.rows(), part.targets.cols());
+        let prediction = model.forward(tape, x);
+        for (metric, sum) in metrics.iter().zip(sums) {
+            check(metric, metric.targets(), prediction, part, checked, first)?;
+            *sum += sum_of(*metric, tape, prediction, y, part)?;
+        }
+        Ok(!tape.is_stopped())
     }
 
     /// Looks at a whole data set before the run: at its shapes, with the first sample as a trial, and at every target.
@@ -283,7 +331,10 @@ fn sum_of<T: Element>(
 }
 
 /// The batch, in parts of at most `most` samples.
-fn parts<'a, T: Element>(batch: &Batch<'a, T>, most: Option<usize>) -> impl Iterator<Item = Batch<'a, T>> {
+pub(crate) fn parts<'a, T: Element>(
+    batch: &Batch<'a, T>,
+    most: Option<usize>,
+) -> impl Iterator<Item = Batch<'a, T>> {
     let (batch, most) = (*batch, most.unwrap_or(batch.samples));
     (0..batch.samples).step_by(most).map(move |start| batch.part(start..(start + most).min(batch.samples)))
 }

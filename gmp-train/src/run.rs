@@ -1,7 +1,8 @@
 //! The training loop.
 
 use crate::nonfinite::NonFinite;
-use crate::pass::{Checked, Failure, Pass, TRAINING, VALIDATION};
+use crate::pass::{Checked, Failure, Learned, Pass, TRAINING, Taught, VALIDATION};
+use crate::spread::Spread;
 use crate::{
     Batches, Check, Dataset, End, Epoch, EpochRecord, Error, Fit, Loss, Metric, Model, Monitor, Observer,
     Optimizer, Restore, State, Step, TrainState, Trainer,
@@ -21,6 +22,8 @@ pub(crate) struct Run<'a, T: Element> {
     observer: &'a mut dyn Observer<T>,
     progress: TrainState<T>,
     pass: Pass<T>,
+    /// What this rank does of the run, where there are several.
+    spread: Option<Spread<'a, T>>,
     /// Of the validation set: the monitored metric, if one is, and those of the trainer.
     validation_metrics: Vec<Metric>,
     is_monitored: bool,
@@ -40,6 +43,7 @@ impl<'a, T: Element> Run<'a, T> {
         observer: &'a mut dyn Observer<T>,
         samples: usize,
         has_validation: bool,
+        spread: Option<Spread<'a, T>>,
     ) -> Result<Self, Error> {
         trainer.check_settings()?;
         progress.resume(trainer, model, samples)?;
@@ -60,6 +64,7 @@ impl<'a, T: Element> Run<'a, T> {
             observer,
             progress,
             pass,
+            spread,
             validation_metrics: monitored.into_iter().chain(trainer.metrics.iter().copied()).collect(),
             is_monitored: monitored.is_some(),
             batches: samples.div_ceil(trainer.batch_size),
@@ -99,12 +104,14 @@ impl<'a, T: Element> Run<'a, T> {
                 break;
             }
             self.apply_schedules();
-            if self.observe(&step).is_break() && self.progress.fit.end == End::Epochs {
+            if self.observe(&step)?.is_break() && self.progress.fit.end == End::Epochs {
                 self.progress.fit.end = End::Observer;
             }
         }
-        let (state, observer) = self.state();
-        observer.on_end(&state);
+        if self.speaks() {
+            let (state, observer) = self.state();
+            observer.on_end(&state);
+        }
         let fit = self.progress.fit;
         let restore = match self.trainer.early_stopping.as_ref().map_or(Restore::Never, |rule| rule.restore) {
             Restore::Never => false,
@@ -127,42 +134,62 @@ impl<'a, T: Element> Run<'a, T> {
             loss: f64::NAN,
             learning_rate: self.learning_rate(self.progress.batches.saturating_sub(1))?,
         };
-        train.start(epoch, self.progress.batches);
-        while let Some(batch) = train.next_batch()? {
-            step.batch = batch.index;
-            step.learning_rate = self.learning_rate(batch.index)?;
-            let Self { trainer, model, progress, .. } = self;
-            let (first, sums) = (progress.running.seen, &mut progress.running.sums);
-            let learned = self.pass.learn(trainer, &mut **model, &batch, !self.is_checked, first, sums);
-            let steps = progress.fit.steps;
-            let learned = learned.map_err(|failure| match failure {
-                Failure::Data(error) => error,
-                Failure::NonFinite(broken) => broken.at(steps, epoch),
-            })?;
-            let Some(loss) = learned else {
-                progress.fit.end = End::Observer;
-                return Ok(None);
+        match &mut self.spread {
+            None => train.start(epoch, self.progress.batches),
+            Some(spread) => spread.start(train, epoch, self.progress.batches),
+        }
+        loop {
+            let Taught { batch, samples, targets, loss } = match self.learn(train)? {
+                Learned::Batch(taught) => taught,
+                Learned::End => return Ok(Some(step)),
+                Learned::Stopped => {
+                    self.progress.fit.end = End::Observer;
+                    return Ok(None);
+                }
             };
+            step.batch = batch;
+            step.learning_rate = self.learning_rate(batch)?;
             step.loss = loss;
-            self.optimizer.step(model.parameters_mut(), self.pass.gradients(), step.learning_rate);
+            let Self { trainer, model, progress, .. } = self;
+            let gradients = self.spread.as_ref().map_or_else(|| self.pass.gradients(), Spread::gradients);
+            self.optimizer.step(model.parameters_mut(), gradients, step.learning_rate);
             model.after_step();
+            let steps = progress.fit.steps;
             if trainer.check == Check::All
                 && let Some(broken) = NonFinite::number_of(&**model, AFTER_A_STEP)
             {
                 return Err(broken.at(steps, epoch));
             }
-            progress.loss_sum += step.loss * batch.samples as f64;
+            progress.loss_sum += step.loss * samples as f64;
             let running = &mut progress.running;
-            running.seen = running.seen.saturating_add(batch.samples);
-            running.targets = running.targets.saturating_add(batch.targets.data().len());
+            running.seen = running.seen.saturating_add(samples);
+            running.targets = running.targets.saturating_add(targets);
             progress.fit.steps = steps.saturating_add(1);
-            progress.batches = batch.index + 1;
-            if progress.batches < self.batches && self.observe(&step).is_break() {
+            progress.batches = batch + 1;
+            if progress.batches < self.batches && self.observe(&step)?.is_break() {
                 self.progress.fit.end = End::Observer;
                 return Ok(None);
             }
         }
-        Ok(Some(step))
+    }
+
+    /// Computes the loss of the next batch and its gradient.
+    fn learn(&mut self, train: &mut dyn Batches<T>) -> Result<Learned, Error> {
+        let Self { trainer, model, progress, pass, .. } = self;
+        if let Some(spread) = &mut self.spread {
+            return spread.learn(pass, trainer, &mut **model, train, progress, !self.is_checked);
+        }
+        let Some(batch) = train.next_batch()? else { return Ok(Learned::End) };
+        let (first, sums) = (progress.running.seen, &mut progress.running.sums);
+        let learned = pass.learn(trainer, &mut **model, &batch, !self.is_checked, first, sums);
+        let loss = learned.map_err(|failure| match failure {
+            Failure::Data(error) => error,
+            Failure::NonFinite(broken) => broken.at(progress.fit.steps, progress.fit.epochs),
+        })?;
+        Ok(loss.map_or(Learned::Stopped, |loss| {
+            let (samples, targets) = (batch.samples, batch.targets.data().len());
+            Learned::Batch(Taught { batch: batch.index, samples, targets, loss })
+        }))
     }
 
     /// The learning rate of the batch of this number in the current epoch.
@@ -199,7 +226,14 @@ impl<'a, T: Element> Run<'a, T> {
         {
             let checked = Checked { set: VALIDATION, values: !self.is_checked };
             let (model, metrics) = (&**model, &self.validation_metrics);
-            let values = self.pass.evaluate(model, data, metrics, trainer.micro_batch, checked)?;
+            let of_all;
+            let values = match &mut self.spread {
+                None => self.pass.evaluate(model, data, metrics, trainer.micro_batch, checked)?,
+                Some(spread) => {
+                    of_all = spread.evaluate(&mut self.pass, model, data, metrics, checked)?;
+                    of_all.as_deref()
+                }
+            };
             let Some(values) = values else {
                 progress.fit.end = End::Observer;
                 return Ok(ControlFlow::Break(()));
@@ -217,7 +251,15 @@ impl<'a, T: Element> Run<'a, T> {
         progress.fit.epochs = step.epoch + 1;
         progress.fit.learning_rate = record.learning_rate;
         let seen = Epoch { record: &record, steps: progress.fit.steps, trainer, model: &**model };
-        if self.observer.on_epoch(&seen).is_break() {
+        let flow = match &mut self.spread {
+            None => self.observer.on_epoch(&seen),
+            Some(spread) => {
+                spread.compare(&**model)?;
+                let first = spread.is_first().then(|| self.observer.on_epoch(&seen));
+                spread.tell(first.unwrap_or(ControlFlow::Continue(())))?
+            }
+        };
+        if flow.is_break() {
             progress.fit.end = End::Observer;
         }
         progress.history.push(record);
@@ -252,9 +294,23 @@ impl<'a, T: Element> Run<'a, T> {
         }
     }
 
-    fn observe(&mut self, step: &Step) -> ControlFlow<()> {
-        let (state, observer) = self.state();
-        observer.on_step(step, &state)
+    /// What the observer says of a step: on several ranks, that of rank 0.
+    fn observe(&mut self, step: &Step) -> Result<ControlFlow<()>, Error> {
+        let flow = if self.speaks() {
+            let (state, observer) = self.state();
+            observer.on_step(step, &state)
+        } else {
+            ControlFlow::Continue(())
+        };
+        match &mut self.spread {
+            None => Ok(flow),
+            Some(spread) => spread.tell(flow),
+        }
+    }
+
+    /// Whether the observer is called: on one rank, so that everything is written once.
+    fn speaks(&self) -> bool {
+        self.spread.as_ref().is_none_or(Spread::is_first)
     }
 
     fn state(&mut self) -> (State<'_, T>, &mut dyn Observer<T>) {

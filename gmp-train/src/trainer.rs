@@ -1,6 +1,6 @@
 //! The training loop.
 
-use crate::run::Run;
+use crate::exchange::Local;
 use crate::{
     Batches, Clip, Dataset, EarlyStopping, Error, Loss, Metric, Model, Monitor, Observer, Optimizer,
     ReduceOnPlateau, Schedule, StepDecay, TrainState,
@@ -252,12 +252,7 @@ impl Trainer {
         validation: Option<&Dataset<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
-        let mut run =
-            Run::new(self, progress, model, optimizer, observer, train.samples(), validation.is_some())?;
-        run.check_data(train, validation)?;
-        let mut train = train.batches(self.batch_size, self.seed);
-        let mut validation = validation.map(|data| data.batches(data.samples(), 0));
-        run.train(&mut train, validation.as_mut().map(|data| data as &mut dyn Batches<T>))
+        self.across(&mut Local).fit_from(progress, model, optimizer, train, validation, observer)
     }
 
     /// [`Trainer::fit_from`] on samples that come in batches, of [`Trainer::batch_size`] each: their number is what the
@@ -290,9 +285,7 @@ impl Trainer {
         validation: Option<&mut dyn Batches<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<Fit, Error> {
-        let samples = train.samples();
-        Run::new(self, progress, model, optimizer, observer, samples, validation.is_some())?
-            .train(train, validation)
+        self.across(&mut Local).fit_batches(progress, model, optimizer, train, validation, observer)
     }
 
     pub(crate) fn check_settings(&self) -> Result<(), Error> {

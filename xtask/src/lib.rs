@@ -7,6 +7,7 @@ pub mod data;
 pub mod experiment;
 pub mod method;
 pub mod problem;
+pub mod ranks;
 pub mod report;
 pub mod repro;
 pub mod rival;

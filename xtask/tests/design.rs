@@ -28,6 +28,7 @@ fn context(profile: Profile, seeds: Option<u64>, rates: Option<Vec<f64>>) -> Con
         threads: 1,
         pictures: images::Options::default(),
         small_sets: OnceLock::new(),
+        ranks: xtask::ranks::Ranks::alone(),
     }
 }
 

@@ -40,6 +40,7 @@ fn context(folder: PathBuf) -> Context {
         threads: 1,
         pictures,
         small_sets: OnceLock::new(),
+        ranks: xtask::ranks::Ranks::alone(),
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const LAYOUT: Configuration<LittleEndian, Fixint, NoLimit> = bincode::config::legacy();
 
 /// The bytes of `value`, or why there are none.
-pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, String> {
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, String> {
     bincode::serde::encode_to_vec(value, LAYOUT).map_err(|error| error.to_string())
 }
 
@@ -22,7 +22,7 @@ pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, String> {
 /// Memory is in proportion to them, whatever lengths they state, if `V` borrows its text (an owned `String` would be
 /// allocated before it is read) and has no list of elements without bytes: of a list, serde reserves a megabyte at
 /// most before it sees the elements.
-pub(super) fn decode<'a, V: Deserialize<'a>>(bytes: &'a [u8]) -> Result<V, String> {
+pub(crate) fn decode<'a, V: Deserialize<'a>>(bytes: &'a [u8]) -> Result<V, String> {
     let (value, read) = bincode::serde::borrow_decode_from_slice(bytes, LAYOUT).map_err(|e| e.to_string())?;
     if read != bytes.len() {
         return Err(format!("{} bytes after the end", bytes.len() - read));

@@ -38,6 +38,7 @@ mod file;
 mod format;
 mod wire;
 
+pub(crate) use codec::{decode, encode};
 pub use error::{CheckpointError, Problem};
 pub(crate) use file::write_content;
 pub use file::{Checkpoints, Every, Newest, remove_unfinished, write_atomic};

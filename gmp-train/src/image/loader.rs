@@ -8,7 +8,7 @@
 use super::loading::{Loading, Order, PIECE};
 use super::threads::{Piece, Shared, State, start};
 use super::{Error, ImageSource, Preparation, stream};
-use crate::Batches;
+use crate::{Batches, Portion, Share};
 use gmp_autograd::Mat;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::fmt;
@@ -152,7 +152,7 @@ impl Loader {
             order: Vec::with_capacity(count),
             next: 0,
             collected: 0,
-            pieces: 0,
+            pieces: Vec::with_capacity(loading.pieces(count)),
             done: (0..waiting).map(|_| None).collect(),
             free: (0..waiting).map(|_| piece()).collect(),
             stop: false,
@@ -224,8 +224,15 @@ impl Loader {
     /// If the epoch has fewer than `batch` batches.
     #[track_caller]
     pub fn start(&mut self, epoch: usize, batch: usize) {
+        self.begin_at(epoch, batch, Share::WHOLE);
+    }
+
+    /// The same of a share of every batch.
+    #[track_caller]
+    fn begin_at(&mut self, epoch: usize, batch: usize, share: Share) {
         assert!(batch <= self.batches(), "batch {batch} of an epoch of {}", self.batches());
         (self.begin, self.batch, self.delivered, self.left_out) = (batch, batch, 0, 0);
+        let batches = self.batches();
         let mut state = self.shared.lock();
         let state = &mut *state;
         state.run += 1;
@@ -238,9 +245,11 @@ impl Loader {
         for piece in &mut state.done {
             state.free.extend(piece.take());
         }
-        state.next = batch * self.shared.loading.batch_size.div_ceil(PIECE);
-        state.collected = state.next;
-        state.pieces = self.shared.loading.pieces(state.order.len());
+        (state.next, state.collected) = (0, 0);
+        state.pieces.clear();
+        for batch in batch..batches {
+            state.pieces.extend(self.shared.loading.places(batch, state.order.len(), share));
+        }
         self.shared.work.notify_all();
     }
 
@@ -253,7 +262,6 @@ impl Loader {
     /// # Panics
     /// If the source panicked in a background thread.
     pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>, Error> {
-        let Loading { batch_size, .. } = self.shared.loading;
         loop {
             if self.batch == self.batches() {
                 if self.begin == 0 && self.delivered == 0 && self.left_out > 0 {
@@ -263,20 +271,32 @@ impl Loader {
                 }
                 return Ok(None);
             }
-            self.images.clear();
-            self.labels.clear();
-            self.samples.clear();
-            let pictures = batch_size.min(self.len() - self.batch * batch_size);
-            for _ in 0..pictures.div_ceil(PIECE) {
-                self.collect();
-            }
-            self.batch += 1;
-            self.delivered += self.samples.len();
+            self.fill(Share::WHOLE);
             if !self.samples.is_empty() {
                 let (images, labels, samples) = (&*self.images, &*self.labels, &*self.samples);
                 return Ok(Some(Batch { index: self.batch - 1, images, labels, samples }));
             }
         }
+    }
+
+    /// Makes a share of the next batch, which is not the end: the number of pictures that it should have.
+    fn fill(&mut self, share: Share) -> usize {
+        self.images.clear();
+        self.labels.clear();
+        self.samples.clear();
+        let wanted = share.samples(self.pictures(self.batch)).len();
+        for _ in 0..wanted.div_ceil(PIECE) {
+            self.collect();
+        }
+        self.batch += 1;
+        self.delivered += self.samples.len();
+        wanted
+    }
+
+    /// Pictures of a batch.
+    fn pictures(&self, batch: usize) -> usize {
+        let Loading { batch_size, .. } = self.shared.loading;
+        batch_size.min(self.len() - batch * batch_size)
     }
 
     /// Waits for the next piece and adds it to the batch.
@@ -332,13 +352,37 @@ impl Batches<f32> for Loader {
     }
 
     fn next_batch(&mut self) -> Result<Option<crate::Batch<'_, f32>>, crate::Error> {
-        let batch = Self::next_batch(self)?;
-        let Some(Batch { index, .. }) = batch else { return Ok(None) };
+        if Self::next_batch(self)?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.batch()))
+    }
+
+    fn start_share(&mut self, epoch: usize, batch: usize, share: Share) {
+        self.begin_at(epoch, batch, share);
+    }
+
+    /// Reads the pictures of the share and no others.
+    fn next_share(&mut self, share: Share) -> Result<Option<Portion<'_, f32>>, crate::Error> {
+        if self.batch == self.batches() {
+            return Ok(None);
+        }
+        let whole = self.pictures(self.batch);
+        let wanted = self.fill(share);
+        let batch = self.batch();
+        Ok(Some(Portion { batch, whole, left_out: wanted - batch.samples }))
+    }
+}
+
+impl Loader {
+    /// The batch that was made last, as a trainer takes it.
+    fn batch(&mut self) -> crate::Batch<'_, f32> {
         self.targets.clear();
         self.targets.extend(self.labels.iter().map(|&label| label as f32));
         let inputs = Mat::new(&self.images, self.images.len() / CHANNELS, CHANNELS);
         let targets = Mat::new(&self.targets, self.targets.len(), 1);
-        Ok(Some(crate::Batch { index, samples: self.samples.len(), inputs, targets, weights: None }))
+        let (index, samples) = (self.batch - 1, self.samples.len());
+        crate::Batch { index, samples, inputs, targets, weights: None }
     }
 }
 

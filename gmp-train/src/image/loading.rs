@@ -1,5 +1,6 @@
 //! How an epoch is cut into batches, and batches into the pieces that threads work on.
 
+use crate::Share;
 use std::ops::Range;
 
 /// Pictures in a piece, at most: enough that waiting for the lock costs nothing, few enough that the threads finish
@@ -61,12 +62,17 @@ impl Loading {
         whole * self.batch_size.div_ceil(PIECE) + rest.div_ceil(PIECE)
     }
 
-    /// Places in the order that a piece covers.
-    pub(super) fn places(&self, piece: usize, count: usize) -> Range<usize> {
-        let in_batch = self.batch_size.div_ceil(PIECE);
-        let (batch, part) = (piece / in_batch, piece % in_batch);
-        let start = batch * self.batch_size + part * PIECE;
-        start..(start + PIECE).min((batch + 1) * self.batch_size).min(count)
+    /// Places in the order that the pieces of a batch's share cover.
+    pub(super) fn places(
+        &self,
+        batch: usize,
+        count: usize,
+        share: Share,
+    ) -> impl Iterator<Item = Range<usize>> + use<> {
+        let start = batch * self.batch_size;
+        let own = share.samples(self.batch_size.min(count - start));
+        let (own, end) = (start + own.start..start + own.end, start + own.end);
+        own.step_by(PIECE).map(move |start| start..(start + PIECE).min(end))
     }
 }
 
@@ -78,8 +84,13 @@ mod tests {
     fn pieces_cover_the_order_once_and_cross_no_batch() {
         for (count, batch_size) in [(1, 1), (100, 100), (100, 33), (117, 20), (64, 16), (65, 16), (50, 7)] {
             let loading = Loading { batch_size, order: Order::AsStored, seed: 0, threads: 1 };
-            let places: Vec<_> =
-                (0..loading.pieces(count)).map(|piece| loading.places(piece, count)).collect();
+            let all = |share| (0..loading.batches(count)).flat_map(move |b| loading.places(b, count, share));
+            let places: Vec<_> = all(Share::WHOLE).collect();
+            assert_eq!(places.len(), loading.pieces(count));
+            let share = |rank| Share { rank, ranks: 3, micro_batch: Some(5) };
+            let mut shared: Vec<_> = (0..3).flat_map(|rank| all(share(rank))).flatten().collect();
+            shared.sort_unstable();
+            assert_eq!(shared, (0..count).collect::<Vec<_>>());
             assert_eq!(places.iter().cloned().flatten().collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
             for place in places {
                 assert!(!place.is_empty() && place.len() <= PIECE);

@@ -5,6 +5,7 @@ use super::loading::Loading;
 use super::resize::Resizer;
 use super::{ImageSource, Picture, Preparation};
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
@@ -24,10 +25,11 @@ pub(super) struct State {
     pub(super) run: u64,
     pub(super) epoch: usize,
     pub(super) order: Vec<u32>,
-    /// Piece to be begun next, piece to be collected next, and their number in the epoch.
+    /// Piece to be begun next and piece to be collected next, since the start.
     pub(super) next: usize,
     pub(super) collected: usize,
-    pub(super) pieces: usize,
+    /// Places in the order that each piece covers.
+    pub(super) pieces: Vec<Range<usize>>,
     /// Piece `p` when done, at `p` modulo the length.
     pub(super) done: Vec<Option<Piece>>,
     pub(super) free: Vec<Piece>,
@@ -73,7 +75,7 @@ impl Shared {
             if state.stop {
                 return;
             }
-            let open = state.next < state.pieces && state.next < state.collected + state.done.len();
+            let open = state.next < state.pieces.len() && state.next < state.collected + state.done.len();
             let Some(mut piece) = (if open { state.free.pop() } else { None }) else {
                 state = self.work.wait(state).unwrap_or_else(|broken| broken.into_inner());
                 continue;
@@ -81,7 +83,7 @@ impl Shared {
             let (run, epoch, number) = (state.run, state.epoch, state.next);
             state.next += 1;
             piece.samples.clear();
-            piece.samples.extend_from_slice(&state.order[self.loading.places(number, state.order.len())]);
+            piece.samples.extend_from_slice(&state.order[state.pieces[number].clone()]);
             drop(state);
 
             self.fill(&mut piece, epoch, &mut picture, &mut resizer);

@@ -28,6 +28,7 @@ pub mod training;
 use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::problem::images::{Set, small};
+use crate::ranks::Ranks;
 use crate::report::html::Section;
 use crate::run::execute::Finished;
 use crate::run::results::Results;
@@ -39,7 +40,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// All experiments: the paper's in its order, the theory first, then those beyond it.
 pub const REGISTRY: &[&dyn Experiment] = &[
@@ -187,6 +188,8 @@ pub struct Context {
     pub pictures: images::Options,
     /// The sets of 32×32 images, once they are read.
     pub small_sets: OnceLock<Vec<Set>>,
+    /// The processes that share out a run.
+    pub ranks: Arc<Ranks>,
 }
 
 impl Context {
@@ -341,6 +344,7 @@ mod tests {
             threads: 1,
             pictures: images::Options::default(),
             small_sets: OnceLock::new(),
+            ranks: Ranks::alone(),
         };
         let methods = [method::BN, method::GMP, method::GMP_HALF_SPHERE];
         let planned = |context: &Context, rates| {

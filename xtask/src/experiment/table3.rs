@@ -8,6 +8,7 @@ use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, images};
 use crate::claim::Claim;
 use crate::method::{self, Architecture, MethodId};
 use crate::problem;
+use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
 use crate::run::execute::Finished;
 use crate::run::results::{Results, SetId};
@@ -18,6 +19,7 @@ use gmp_nn::zoo::resnet18;
 use gmp_train::StepDecay;
 use gmp_train::image::{Ilsvrc, Preparation};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Table 3.
 pub struct Table3;
@@ -118,6 +120,7 @@ impl Experiment for Table3 {
             micro_batch: options.micro_batch,
             threads: context.threads,
             folder: context.out.join(self.id()),
+            ranks: Arc::clone(&context.ranks),
         })))
     }
 
@@ -170,6 +173,7 @@ struct ResNet {
     micro_batch: Option<usize>,
     threads: usize,
     folder: PathBuf,
+    ranks: Arc<Ranks>,
 }
 
 impl Study for ResNet {
@@ -194,6 +198,7 @@ impl Study for ResNet {
             step_decay: Some(StepDecay { factor: 0.1, epochs: epochs.to_vec() }),
             patience: None,
             weight_decay: WEIGHT_DECAY,
+            ranks: &self.ranks,
         };
         carry_out(&recipe, run, &self.folder, self.threads, stop)
     }

@@ -5,6 +5,7 @@ mod page;
 mod plan;
 mod provenance;
 mod shard;
+mod spread;
 pub mod time;
 
 pub use options::ReproCommand;
@@ -14,8 +15,9 @@ use crate::data::check_folder;
 use crate::experiment::beyond::chapter;
 use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY, Study};
 use crate::method;
+use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
-use crate::run::execute::{attempt, say};
+use crate::run::execute::{attempt, be_quiet, say};
 use crate::run::lock::Lock;
 use crate::run::results::Results;
 use crate::run::stop::{Requests, STOPPED, Stop};
@@ -29,7 +31,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// What a command works with, once everything is read and checked.
+struct Begun {
+    chosen: Vec<&'static dyn Experiment>,
+    context: Context,
+    /// On the first rank, which writes.
+    _lock: Option<Lock>,
+    requests: Requests,
+    prepared: Vec<(&'static dyn Experiment, Prepared)>,
+    stores: BTreeMap<&'static str, Store>,
+}
 
 /// Runs the command. What fails in one experiment costs that one: the others are run, and the page is written after each.
 ///
@@ -43,29 +57,55 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         Some(shard) => command.in_folder(shard.folder(shared)),
         None => command.clone(),
     };
-    let chosen = choose(&command.experiments)?;
     if command.list {
+        choose(&command.experiments)?;
         return list();
     }
+    let start = Instant::now();
+    let ranks = if command.shard.is_some() { Ranks::alone() } else { Ranks::begin()? };
+    if !ranks.is_first() {
+        be_quiet();
+    }
+    let begun = ranks.agree(begin(command, &ranks), spread::identity)?;
+    let mut begun = match begun {
+        Ok(begun) => begun,
+        Err(code) => return Ok(code),
+    };
+    let stop = Stop::clone(begun.requests.heed());
+    if !ranks.is_first() {
+        return spread::follow(&ranks, &begun.prepared, &stop);
+    }
+    let done = lead(command, shared, &mut begun, start, &stop);
+    spread::end(&ranks, &done)?;
+    done
+}
+
+/// Reads and checks everything: a typo shows at once, not after an hour.
+fn begin(command: &ReproCommand, ranks: &Arc<Ranks>) -> Result<Begun> {
+    let chosen = choose(&command.experiments)?;
     refuse_unheeded(&command.given(), &chosen)?;
     for named in command.data_dir.iter().chain(&command.gather) {
         check_folder(named)?;
     }
-    let start = Instant::now();
-    let context = command.context();
+    spread::check(command, &chosen, ranks.count())?;
+    let context = command.context(ranks);
     std::fs::create_dir_all(&command.out).with_context(|| {
         format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
     })?;
     check_methods(&context, &chosen, command.experiments.is_empty())?;
-    let lock = Lock::take(&command.out)?;
-    let requests = Requests::watch(&lock)?;
-    remove_unfinished(&command.out, &chosen);
-    // All data and records are read and checked before the first run: a typo shows at once, not after an hour.
+    let is_first = ranks.is_first();
+    let lock = is_first.then(|| Lock::take(&command.out)).transpose()?;
+    let requests = Requests::watch(lock.as_ref())?;
+    if is_first {
+        remove_unfinished(&command.out, &chosen);
+    }
     let mut prepared = Vec::new();
     let mut stores = BTreeMap::new();
     for &experiment in &chosen {
         let this = experiment.prepare(&context)?;
-        if let (Prepared::Ready(_), Entry::Vacant(place)) = (&this, stores.entry(experiment.store())) {
+        if is_first
+            && let (Prepared::Ready(_), Entry::Vacant(place)) = (&this, stores.entry(experiment.store()))
+        {
             let store = place.insert(Store::open(&command.out, experiment.store())?);
             store.warnings().iter().for_each(|warning| say(warning));
             let sources = command.gather.iter().cloned().chain(shard::folders(&command.out));
@@ -73,15 +113,27 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         }
         prepared.push((experiment, this));
     }
-    let stop = requests.heed();
+    Ok(Begun { chosen, context, _lock: lock, requests, prepared, stores })
+}
+
+/// Carries out everything, keeps it and writes the page.
+fn lead(
+    command: &ReproCommand,
+    shared: &Path,
+    begun: &mut Begun,
+    start: Instant,
+    stop: &Stop,
+) -> Result<ExitCode> {
+    let Begun { chosen, context, prepared, stores, .. } = begun;
+    let (chosen, context) = (&**chosen, &*context);
     if command.plan {
-        return plan(&prepared, &stores, context.threads, stop);
+        return plan(prepared, stores, context.threads, stop);
     }
 
-    let mut page = Page::new(command, &context, &chosen, start);
+    let mut page = Page::new(command, context, chosen, start);
     let (mut sections, mut failures) = (Vec::new(), Vec::new());
     let mut left: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
-    for (experiment, prepared) in prepared {
+    for (experiment, prepared) in std::mem::take(prepared) {
         let id = experiment.id();
         left.remove(0);
         let done = match (prepared, stores.get_mut(experiment.store())) {
@@ -90,7 +142,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
                     Some(job) => Share::of(job, shared, &command.out, experiment.store())?,
                     None => Share::all(),
                 };
-                carry_out(command, &context, experiment, &*study, &share, store, stop)
+                carry_out(command, context, experiment, &*study, &share, store, stop)
             }),
             (Prepared::Skipped(mut section), _) => {
                 notes(&section).for_each(|why| say(&format!("{id}: {why}")));
@@ -106,7 +158,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
             Err(error) => {
                 say(&format!("{id}: FAILED: {error:#}"));
                 failures.push(format!("{id}: {error:#}"));
-                let mut section = failed(experiment, &context, &error);
+                let mut section = failed(experiment, context, &error);
                 // Figures of an earlier call are not of this one. What cannot be removed is said by the failure.
                 let _ = section.write_figures(&provenance::folder(command, experiment));
                 sections.push(section);

@@ -4,13 +4,14 @@ use super::shard::Shard;
 use super::time::{now, utc};
 use crate::experiment::{Context, Experiment, Profile, images};
 use crate::method::{self, Architecture, MethodId};
+use crate::ranks::Ranks;
 use crate::run::Protocol;
 use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::statistics::SmallestEffects;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Run experiments and write figures, tables and report.html
@@ -151,6 +152,11 @@ impl ReproCommand {
         given.chain(self.pictures.given()).collect()
     }
 
+    /// The parts that batches of images are split into.
+    pub(super) fn micro_batch(&self) -> Option<usize> {
+        self.pictures.micro_batch
+    }
+
     /// The same command with another output folder.
     pub(super) fn in_folder(&self, out: PathBuf) -> Self {
         Self { out, ..self.clone() }
@@ -169,7 +175,7 @@ impl ReproCommand {
         format!("cargo xtask repro {id}{options}")
     }
 
-    pub(super) fn context(&self) -> Context {
+    pub(super) fn context(&self, ranks: &Arc<Ranks>) -> Context {
         let mut rates = self.rates.clone();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
@@ -194,6 +200,7 @@ impl ReproCommand {
                 .map_or(cores, |wanted| usize::from(wanted).min(MOST_THREADS_A_CORE * cores)),
             pictures: self.pictures.clone(),
             small_sets: OnceLock::new(),
+            ranks: Arc::clone(ranks),
         }
     }
 

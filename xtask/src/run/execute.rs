@@ -158,8 +158,20 @@ fn bar() -> Option<ProgressBar> {
     BAR.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Whether another process speaks for this one.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From here on this process says nothing of what it does: it is one of several that do the same, and the first of them
+/// speaks.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 /// A line on standard error, above the bar; a closed pipe is no reason to stop.
 pub fn say(line: &str) {
+    if QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     let line = escaped(line);
     let write = || {
         let _ = writeln!(std::io::stderr(), "{line}");

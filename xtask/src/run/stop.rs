@@ -25,21 +25,23 @@ pub struct Requests {
 
 impl Requests {
     /// Watches for them. Until [`Requests::heed`] the first one ends the program at once, since there is nothing to
-    /// keep, and afterwards the second one; either gives `lock` back.
+    /// keep, and afterwards the second one; either gives `lock` back, where there is one.
     ///
     /// # Errors
     /// Where the system does not let it.
-    pub fn watch(lock: &Lock) -> Result<Self> {
+    pub fn watch(lock: Option<&Lock>) -> Result<Self> {
         let requests = Self { stop: Stop::default(), has_begun: Arc::default() };
         let (stop, has_begun, lock) =
-            (Arc::clone(&requests.stop), Arc::clone(&requests.has_begun), lock.held());
+            (Arc::clone(&requests.stop), Arc::clone(&requests.has_begun), lock.map(Lock::held));
         let mut first = None;
         let handler = move || {
             let first = *first.get_or_insert_with(Instant::now);
             if has_begun.load(Ordering::Relaxed) && !stop.swap(true, Ordering::Relaxed) {
                 say("stopping as soon as what is under way can be kept; Ctrl-C again ends at once");
             } else if first.elapsed() > ONE_REQUEST || !has_begun.load(Ordering::Relaxed) {
-                lock.release();
+                if let Some(lock) = &lock {
+                    lock.release();
+                }
                 std::process::exit(i32::from(STOPPED));
             }
         };

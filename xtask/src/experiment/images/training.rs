@@ -1,6 +1,7 @@
 //! How a network for pictures is trained: with progress, a checkpoint every epoch, and from where it was left.
 
 use crate::problem::images::Set;
+use crate::ranks::Ranks;
 use crate::run::execute::{Finished, say, status};
 use crate::run::stop::Stop;
 use crate::run::trace::{EpochAccuracy, Trace};
@@ -8,16 +9,17 @@ use crate::run::{Accuracy, NUMERICS, Origin, Record, Run};
 use anyhow::Context as _;
 use gmp_nn::{Network, NetworkSpec};
 use gmp_train::checkpoint::Newest;
+use gmp_train::exchange::Exchange;
 use gmp_train::image::{Loader, Loading, Order, Preparation, Skipped};
 use gmp_train::{
-    Checkpoints, EarlyStopping, End, Epoch, EpochRecord, Error, Every, Log, Loss, Metric, Monitor, Observer,
-    ReduceOnPlateau, Restore, Sgd, State, Step, StepDecay, TrainState, Trainer,
+    Batches, Checkpoints, EarlyStopping, End, Epoch, EpochRecord, Error, Every, Log, Loss, Metric, Monitor,
+    Observer, ReduceOnPlateau, Restore, Sgd, State, Step, StepDecay, TrainState, Trainer,
 };
 use indicatif::HumanDuration;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Everything of one training but its run's seed and learning rate.
@@ -40,6 +42,8 @@ pub struct Recipe<'a> {
     pub patience: Option<(usize, usize)>,
     /// Weight decay of all parameters but angles.
     pub weight_decay: f64,
+    /// The processes that share it out.
+    pub ranks: &'a Ranks,
 }
 
 /// What is measured: top-1 and top-5.
@@ -53,16 +57,26 @@ const CHECKPOINT_EVERY: usize = 200;
 /// At most this many unreadable images are reported by name.
 const MAX_REPORTED: usize = 5;
 
-/// Trains on `threads` threads; `None` where it was stopped. Its last state is in `folder`/checkpoints, until
+/// Trains on `threads` threads; `None` where it was stopped, and on all ranks but the first. Its last state is in `folder`/checkpoints, until
 /// [`remove_checkpoints`]: the next call goes on from it to the same result. Every epoch goes into `folder`/logs, for other
 /// tools.
 pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, stop: &Stop) -> Finished {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let mut exchange = recipe.ranks.begin_run(run)?;
+    let pool = exchange.or_abort(rayon::ThreadPoolBuilder::new().num_threads(threads).build());
     let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
     let mut live = Live::new(recipe, run, stop);
-    let trained = pool.install(|| train(recipe, run, folder, threads, &mut live));
+    let mut loaded = exchange.or_abort(load(recipe, run, threads, &live.name))?;
+    let trained = {
+        let exchange = &mut **exchange;
+        pool.install(|| train(recipe, run, folder, &mut loaded, exchange, &mut live))
+    };
     let end = match trained {
-        Ok(End::Observer) => return Ok(None),
+        Ok(End::Observer) => {
+            // Another rank may have been asked to end.
+            stop.store(true, Ordering::Relaxed);
+            return Ok(None);
+        }
+        _ if !recipe.ranks.is_first() => return Ok(None),
         Ok(End::Epochs) => "epochs".to_owned(),
         Ok(End::EarlyStopping) => "early stopping".to_owned(),
         // A run that breaks down is a result too; pictures that cannot be had are none.
@@ -75,6 +89,10 @@ pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, 
             };
             say(&format!("{}: {error}{kept}", live.name));
             error.to_string()
+        }
+        Err(error @ (Error::Rank { .. } | Error::Differs { .. })) => {
+            exchange.end(&error);
+            return Err(error.into());
         }
         Err(error) => return Err(error.into()),
     };
@@ -117,16 +135,17 @@ fn checkpoints_of(folder: &Path, run: &Run) -> PathBuf {
     folder.join("checkpoints").join(run.slug())
 }
 
-fn train(
-    recipe: &Recipe<'_>,
-    run: &Run,
-    folder: &Path,
-    threads: usize,
-    live: &mut Live,
-) -> Result<End, Error> {
+/// What a rank reads and trains.
+struct Loaded {
+    training: Loader,
+    validation: Loader,
+    network: Network<f32>,
+}
+
+fn load(recipe: &Recipe<'_>, run: &Run, threads: usize, name: &str) -> Result<Loaded, Error> {
     let loading = Loading { batch_size: recipe.batch_size, order: Order::Shuffled, seed: run.seed, threads };
     let load = |half: &'static str, source: &Arc<_>, preparation, loading| {
-        let (name, mut reported) = (live.name.clone(), 0);
+        let (name, mut reported) = (name.to_owned(), 0);
         let report = move |skipped: &Skipped| {
             reported += 1;
             if reported <= MAX_REPORTED {
@@ -138,10 +157,21 @@ fn train(
         let loader = Loader::new(Arc::clone(source), preparation, loading)?;
         Ok::<_, Error>(loader.on_skipped(report))
     };
-    let mut training = load("training", &recipe.set.training, recipe.augmented, loading)?;
+    let training = load("training", &recipe.set.training, recipe.augmented, loading)?;
     let in_order = Loading { order: Order::AsStored, ..loading };
-    let mut validation = load("validation", &recipe.set.validation, recipe.plain, in_order)?;
-    let mut network: Network<f32> = recipe.network.build(run.seed)?;
+    let validation = load("validation", &recipe.set.validation, recipe.plain, in_order)?;
+    Ok(Loaded { training, validation, network: recipe.network.build(run.seed)? })
+}
+
+fn train(
+    recipe: &Recipe<'_>,
+    run: &Run,
+    folder: &Path,
+    loaded: &mut Loaded,
+    exchange: &mut (dyn Exchange + Send),
+    live: &mut Live,
+) -> Result<End, Error> {
+    let Loaded { training, validation, network } = loaded;
     let trainer = Trainer {
         micro_batch: recipe.micro_batch,
         monitor: Monitor::Validation(METRICS[1]),
@@ -168,7 +198,10 @@ fn train(
         let _ = std::fs::rename(&checkpoints, &aside);
         say(&format!("WARNING: {why}: {} starts anew, what was there is in {}", live.name, aside.display()));
     };
-    match Newest::in_folder(&checkpoints) {
+    // The other ranks begin with the state of the first.
+    let is_first = exchange.rank() == 0;
+    let newest = if is_first { Newest::in_folder(&checkpoints) } else { Ok(None) };
+    match newest {
         Ok(None) => {}
         Ok(Some(newest)) => {
             for error in &newest.unreadable {
@@ -177,7 +210,7 @@ fn train(
             if newest.checkpoint.description != identity {
                 anew(&format!("{} is of another version or recipe", newest.file.display()));
             } else {
-                match newest.checkpoint.restore(&mut network, &mut sgd) {
+                match newest.checkpoint.restore(network, &mut sgd) {
                     Ok(left) => {
                         let (epoch, batches) = (left.fit().epochs + 1, left.batches());
                         say(&format!("{}: goes on in epoch {epoch} after {batches} steps of it", live.name));
@@ -199,14 +232,18 @@ fn train(
     let logs = (Log::json_lines(logs.join("epochs.jsonl"), loud), Log::event_files(logs, loud));
     // A process that is killed between the two has a line too many, which is cut off when the run goes on.
     let mut observers = (&mut *live, (logs, checkpoints));
-    let fit = trainer.fit_batches(
+    let across = trainer.across(exchange).same("run", format!("{run:?}, numerics {NUMERICS}"));
+    let fit = across.fit_batches(
         progress,
-        &mut network,
+        network,
         &mut sgd,
-        &mut training,
-        Some(&mut validation),
+        training,
+        Some(validation as &mut dyn Batches<f32>),
         &mut observers,
     )?;
+    if !is_first {
+        return Ok(fit.end);
+    }
     // The network of the best epoch is back where patience ended the run.
     let last = fit.epochs.saturating_sub(1);
     live.best = Some(if fit.end == End::EarlyStopping { fit.best_epoch.unwrap_or(last) } else { last });
@@ -347,6 +384,7 @@ mod tests {
             step_decay: None,
             patience: Some((5, 10)),
             weight_decay: 0.0,
+            ranks: &Ranks::alone(),
         };
         let run = Run {
             experiment: "test".to_owned(),

@@ -8,6 +8,7 @@ use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
 use crate::method::{self, Architecture, MethodId};
 use crate::problem::images::Set;
 use crate::problem::names::Names;
+use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
 use crate::run::execute::{Finished, say};
 use crate::run::results::{Results, SetId};
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result};
 use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The options that Figure 4 and Table 2 use.
 pub const OPTIONS: &[&str] = &[
@@ -73,6 +75,7 @@ pub struct Vgg {
     micro_batch: Option<usize>,
     threads: usize,
     folder: PathBuf,
+    ranks: Arc<Ranks>,
 }
 
 struct Planned {
@@ -160,6 +163,7 @@ impl Vgg {
             micro_batch: options.micro_batch,
             threads: context.threads,
             folder: context.out.join(STORE),
+            ranks: Arc::clone(&context.ranks),
         })))
     }
 
@@ -178,8 +182,11 @@ impl Study for Vgg {
         pictures as f64 * run.epoch_limit as f64
     }
 
-    /// Narrow networks leave threads idle, wide ones fill them and the memory.
+    /// Narrow networks leave threads idle, wide ones fill them and the memory. Several ranks carry out a run together.
     fn at_a_time(&self, threads: usize) -> usize {
+        if self.ranks.count() > 1 {
+            return 1;
+        }
         if self.width.filters() <= 32 { threads.min(self.runs.len()).max(1) } else { 1 }
     }
 
@@ -195,6 +202,7 @@ impl Study for Vgg {
             step_decay: None,
             patience: Some(PATIENCE),
             weight_decay: 0.0,
+            ranks: &self.ranks,
         };
         let threads = (self.threads / self.at_a_time(self.threads)).max(1);
         carry_out(&recipe, run, &self.folder, threads, stop)

@@ -1,0 +1,144 @@
+//! Processes that an MPI launcher started.
+
+use super::{Exchange, Lost};
+use mpi::environment::Universe;
+use mpi::topology::{Communicator, SimpleCommunicator};
+use mpi::traits::{Destination, Source};
+use mpi::{Threading, environment};
+use std::time::{Duration, Instant};
+
+/// The processes that `mpirun` or `srun` started as ranks of one run. Only with the feature `mpi`.
+///
+/// Only sends and receives of bytes are used, never a sum of MPI's own, whose order the standard leaves open.
+///
+/// A rank that is killed ends the others by way of the launcher, which names it. A panic on any rank, and
+/// [`Exchange::abort`], say why on standard error and end all ranks at once.
+pub struct Mpi {
+    /// Its end is that of MPI.
+    _universe: Universe,
+    rank: usize,
+    ranks: usize,
+}
+
+/// Why MPI cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MpiError {
+    /// It is used once in a process.
+    #[error("MPI was begun before in this process, and can be begun once")]
+    Begun,
+    /// The library does not let another thread than the first one call it.
+    #[error("this MPI library allows no calls from several threads in turn (MPI_THREAD_SERIALIZED)")]
+    Threads,
+}
+
+/// The largest piece of a message: MPI counts in 32 bits.
+const PIECE: usize = 1 << 30;
+/// Tags of pieces that others follow, and of the last one.
+const MORE: i32 = 1;
+const LAST: i32 = 2;
+
+/// How long a wait keeps its core busy, and how long it sleeps between two looks from then on. Threads of other ranks may
+/// want the core.
+const BUSY: Duration = Duration::from_micros(200);
+const POLITE: Duration = Duration::from_millis(20);
+const SLEEP: Duration = Duration::from_micros(100);
+
+impl Mpi {
+    /// Begins MPI: to be called once, and to be kept until all ranks have what they need.
+    ///
+    /// From here on a panic anywhere in this process ends all ranks: the others would wait for this one for ever.
+    ///
+    /// # Errors
+    /// Where MPI was begun before, or does not let threads call it in turn. (Training runs on a pool of threads, of which
+    /// one at a time exchanges.)
+    pub fn begin() -> Result<Self, MpiError> {
+        let begun = environment::initialize_with_threading(Threading::Serialized);
+        let (universe, provided) = begun.ok_or(MpiError::Begun)?;
+        if provided < Threading::Serialized {
+            return Err(MpiError::Threads);
+        }
+        let world = universe.world();
+        let [rank, ranks] = [world.rank(), world.size()].map(|number| usize::try_from(number).unwrap_or(0));
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            usual(panic);
+            end_all(&Lost { rank, why: "it panicked".to_owned() });
+        }));
+        Ok(Self { _universe: universe, rank, ranks })
+    }
+}
+
+/// Says why, and ends all ranks.
+fn end_all(cause: &Lost) -> ! {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{cause}: all ranks end");
+    SimpleCommunicator::world().abort(1)
+}
+
+/// Ranks and tags are small.
+fn number(rank: usize) -> i32 {
+    i32::try_from(rank).unwrap_or(i32::MAX)
+}
+
+impl Exchange for Mpi {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn ranks(&self) -> usize {
+        self.ranks
+    }
+
+    fn send(&mut self, to: usize, message: &[u8]) -> Result<(), Lost> {
+        let world = SimpleCommunicator::world();
+        let process = world.process_at_rank(number(to));
+        let last = message.len().saturating_sub(1) / PIECE;
+        for at in 0..=last {
+            let piece = &message[at * PIECE..message.len().min((at + 1) * PIECE)];
+            process.send_with_tag(piece, if at < last { MORE } else { LAST });
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost> {
+        let world = SimpleCommunicator::world();
+        let process = world.process_at_rank(number(from));
+        message.clear();
+        loop {
+            let start = Instant::now();
+            let (piece, status) = loop {
+                if let Some(arrived) = process.immediate_matched_probe() {
+                    break arrived;
+                }
+                match start.elapsed() {
+                    waited if waited < BUSY => std::hint::spin_loop(),
+                    waited if waited < POLITE => std::thread::yield_now(),
+                    _ => std::thread::sleep(SLEEP),
+                }
+            };
+            let length = usize::try_from(status.count(u8_type())).unwrap_or(0);
+            let begin = message.len();
+            message.resize(begin + length, 0);
+            piece.matched_receive_into(&mut message[begin..]);
+            if status.tag() == LAST {
+                return Ok(());
+            }
+        }
+    }
+
+    fn abort(&mut self, cause: &Lost) {
+        end_all(cause);
+    }
+}
+
+fn u8_type() -> mpi::datatype::SystemDatatype {
+    use mpi::datatype::Equivalence as _;
+    u8::equivalent_datatype()
+}
+
+impl std::fmt::Debug for Mpi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rank {} of {} processes", self.rank, self.ranks)
+    }
+}
