@@ -54,19 +54,21 @@ mod tests {
     use crate::{Adam, AdamW, Optimizer, RmsProp, Sgd};
     use gmp_nn::{ParamStore, Role};
 
+    type Boxed = Box<dyn Optimizer<f32> + Send>;
+
     /// Enough parameters for four threads, and a count that no number of threads divides.
     #[test]
     fn steps_are_the_same_at_any_thread_count() {
         let n = (5 << 17) + 7;
         let numbers = |seed: f32| (0..n).map(|i| (i as f32 * 0.37 + seed).sin()).collect::<Vec<_>>();
-        let trained = |threads: usize, mut optimizer: Box<dyn Optimizer<f32> + Send>| {
+        let trained = |threads: usize, mut optimizer: Boxed| {
             let mut parameters = ParamStore::default();
             parameters.push("w".to_owned(), Role::Weight, &numbers(0.0), n, 1);
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| (1..4).for_each(|t| optimizer.step(&mut parameters, &numbers(t as f32), 0.1)));
             parameters.values().iter().map(|p| p.to_bits()).collect::<Vec<_>>()
         };
-        let optimizers: [fn() -> Box<dyn Optimizer<f32> + Send>; 5] = [
+        let optimizers: [fn() -> Boxed; 5] = [
             || Box::new(Adam::default()),
             || Box::new(AdamW::new(0.01)),
             || Box::new(RmsProp::default()),

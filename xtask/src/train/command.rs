@@ -53,7 +53,7 @@ pub fn run(command: &TrainCommand) -> Result<ExitCode> {
         format!("{}: cannot be made; expected a folder that can be written to", out.display())
     })?;
     let lock = Lock::take(&out)?;
-    let requests = Requests::watch(&lock)?;
+    let requests = Requests::watch(Some(&lock))?;
     let stop = requests.heed();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(command.threads()).build().context("threads")?;
     pool.install(|| train(command, &chosen, &samples, &settings, &name, &out, stop))

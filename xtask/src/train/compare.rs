@@ -8,6 +8,7 @@ use crate::experiment::question::{Data, Quantity, Question};
 use crate::experiment::tables::{Rate, methods_table, rates_panel};
 use crate::experiment::{Context, Profile, images, measured};
 use crate::method::{self, MethodId};
+use crate::ranks::Ranks;
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Section};
 use crate::report::number::rate;
@@ -160,6 +161,7 @@ fn context(plan: &Seeds<'_>, threads: usize) -> Context {
         out: std::path::PathBuf::new(),
         threads,
         pictures: images::Options::default(),
+        ranks: Ranks::alone(),
         small_sets: OnceLock::new(),
     }
 }

@@ -12,6 +12,7 @@ use crate::run::results::SetId;
 use crate::run::stop::Stop;
 use crate::run::store::Store;
 use crate::run::{Origin, Protocol, Record, Run, fingerprint, hex};
+use crate::setting::Setting;
 use anyhow::Result;
 use gmp_nn::Network;
 use gmp_train::image::Digest;
@@ -84,6 +85,7 @@ impl<'a> Seeds<'a> {
                     seed,
                     epoch_limit: self.settings.epochs,
                     data: self.fingerprint.clone(),
+                    setting: Setting::default(),
                 }));
             }
         }
@@ -149,6 +151,7 @@ impl<'a> Seeds<'a> {
             batch: watch.in_batch.as_ref().and_then(stability),
             convergence: Convergence::of(&losses),
             reductions: reductions(&rates),
+            layers: Vec::new(),
         };
         let end = if trained.fit.end == End::Epochs { "epochs" } else { "early stopping" };
         let (value, validation) = (Some(trained.test.value()), Some(trained.validation.value()));

@@ -4,6 +4,7 @@ use super::chapter;
 use crate::claim::Claim;
 use crate::experiment::{Chapter, Context, Experiment, Prepared, Profile, REGISTRY, images};
 use crate::method;
+use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
 use crate::run::results::Results;
 use crate::run::stop::Stop;
@@ -29,6 +30,7 @@ fn context(folder: &Path) -> Context {
         out: folder.join("out"),
         threads: 1,
         pictures: images::Options::default(),
+        ranks: Ranks::alone(),
         small_sets: OnceLock::new(),
     }
 }
