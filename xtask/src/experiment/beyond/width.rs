@@ -68,7 +68,7 @@ fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
 }
 
 /// The slope of y over x, by least squares; none for fewer than two different x.
-pub(super) fn slope(points: &[(f64, f64)]) -> Option<f64> {
+fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
     let (xx, xy) = points
