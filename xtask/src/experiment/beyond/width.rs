@@ -48,6 +48,20 @@ pub const WIDTH: Inquiry = Inquiry {
     ],
     across: transfer,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Width: {} (that the best rate depends least on the width under GmP: {}; the slopes are with the claims).",
+            tally.verdict(
+                "width.transfer",
+                [
+                    "the best learning rate of GmP transfers from narrow networks to wide ones better than that of the others, which the paper could claim",
+                    "the best learning rate of GmP depends on the width more than that of some baseline",
+                    "whether the best learning rate of GmP transfers better than that of every other method is open",
+                ]
+            ),
+            tally.words("width.transfer")
+        )
+    },
     notes: &[
         "Weights are Glorot's, so that they become shorter with the width: the standard parameterization of practice, not the maximal-update \
          parameterization, which is made to transfer.",
