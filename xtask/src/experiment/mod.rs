@@ -25,6 +25,7 @@ pub mod tables;
 pub mod theory;
 pub mod training;
 
+use self::beyond::chapter::Tally;
 use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::problem::images::{Set, small};
@@ -102,6 +103,10 @@ pub trait Experiment: Sync {
     /// # Errors
     /// Data that cannot be read or make no sense.
     fn prepare(&self, context: &Context) -> Result<Prepared>;
+    /// What it would tell the paper's authors, by the outcomes of its claims; nothing of the paper's own.
+    fn advice(&self, _tally: &Tally<'_>) -> Option<String> {
+        None
+    }
     /// Its claims where it is not run at all, and why it is not; none where it makes no claims.
     fn untested(&self, context: &Context, why: &str) -> Vec<Claim>;
 }

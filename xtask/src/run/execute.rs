@@ -211,7 +211,7 @@ impl Progress {
                 ProgressStyle::with_template("{prefix:>8} [{bar:32}] {msg} · {elapsed} gone · {eta} left");
             let bar = ProgressBar::with_draw_target(Some(STEPS as u64), ProgressDrawTarget::stderr());
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▌ "));
-            bar.set_prefix(name.to_owned());
+            bar.set_prefix(escaped(name).into_owned());
             bar.set_message(format!("0 of {runs} runs"));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar

@@ -1,7 +1,7 @@
 //! `cargo xtask train` and `cargo xtask predict`: networks for tables of one's own.
 //!
 //! A CSV file becomes a [`TextTable`](table::TextTable), that [`Samples`](samples::Samples): which columns are inputs, which one
-//! is the [target](target), which [task](task::Task) it sets. A [`Job`](fit::Job) trains one network on them,
+//! is the [`Target`](target::Target), which [task](task::Task) it sets. A [`Job`](fit::Job) trains one network on them,
 //! [`Seeds`](seeds::Seeds) many, and [`compare`] asks what the seeds decide of the methods. A [`TableModel`](model::TableModel) is
 //! what is kept: a network that knows its columns and answers in the units of the data.
 

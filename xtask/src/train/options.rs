@@ -26,7 +26,7 @@ pub struct TrainCommand {
     pub(super) task: Option<Task>,
     #[command(flatten)]
     reading: Reading,
-    /// Choose what the hidden units are made of; several, separated by commas, with --compare (see below)
+    /// Choose what the hidden units are made of; several, separated by commas, with --compare (see below) [default: GmP; with --compare SP,WN,BN,GmP]
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
     pub(super) methods: Vec<MethodId>,
     /// Choose the activation of the hidden units, such as relu, gelu, tanh or leaky_relu(0.1)

@@ -38,6 +38,22 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     ],
     across: nothing,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Other activations: {} (best results: {}; least movement: {}). With an activation that is not homogeneous a radius outside of it cannot make \
+             the unit steeper: put it inside.",
+            tally.verdict(
+                "activations.result",
+                [
+                    "GmP is best with more of them than it is not",
+                    "some baseline is better with more of them than GmP is best",
+                    "whether GmP is better with them is open",
+                ]
+            ),
+            tally.words("activations.result"),
+            tally.words("activations.movement")
+        )
+    },
     notes: &[
         "The radius of a geometric unit stands outside the activation, as in the paper. With an activation that is not homogeneous, networks of \
          different methods do not start as the same function.",

@@ -15,11 +15,12 @@ pub const ID: &str = "beyond";
 /// The opening of the chapter, of the sections of its questions; none where there are none of them.
 #[must_use]
 pub fn opening(sections: &[Section]) -> Option<Section> {
-    let of = |experiment: &&&dyn Experiment| {
-        let section = sections.iter().find(|section| section.id == experiment.id())?;
-        (experiment.chapter() == Chapter::Beyond).then_some(section)
+    let is_beyond = |experiment: &&dyn Experiment| experiment.chapter() == Chapter::Beyond;
+    let of = |experiment: &'static dyn Experiment| {
+        Some((experiment, sections.iter().find(|section| section.id == experiment.id())?))
     };
-    let questions: Vec<&Section> = REGISTRY.iter().filter_map(|experiment| of(&experiment)).collect();
+    let (asked, questions): (Vec<&dyn Experiment>, Vec<&Section>) =
+        REGISTRY.iter().copied().filter(is_beyond).filter_map(of).unzip();
     if questions.is_empty() {
         return None;
     }
@@ -30,11 +31,13 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     )];
     for section in &questions {
         blocks.push(Block::Heading(section.title.clone()));
-        blocks.push(Block::Paragraph(found(&section.claims)));
+        blocks.push(Block::Paragraph(told(section)));
         blocks.extend(effects(section).map(Block::Figure));
     }
     blocks.push(Block::Heading("What we would tell the authors".to_owned()));
-    blocks.push(Block::List(questions.iter().map(|section| told(section)).collect()));
+    let tell =
+        |(experiment, section): (&&dyn Experiment, &&Section)| experiment.advice(&Tally(&section.claims));
+    blocks.push(Block::List(asked.iter().zip(&questions).filter_map(tell).collect()));
     Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
 }
 
@@ -110,9 +113,9 @@ fn effects(section: &Section) -> Option<Figure> {
     (drawn > 0).then(|| figure.row(30.0 + 26.0 * count as f64, vec![panel]))
 }
 
-/// What the claims of an inquiry come to, question by question: what holds where, what does not, and the effect in the middle.
+/// What the claims of an inquiry come to, a sentence for each question: what holds where, what does not, and the effect in the middle.
 #[must_use]
-pub fn found(claims: &[Claim]) -> String {
+pub fn found(claims: &[Claim]) -> Vec<String> {
     let mut said = Vec::new();
     for (first, outcomes) in by_question(claims) {
         let all: Vec<&Claim> = outcomes.values().flatten().copied().collect();
@@ -141,13 +144,13 @@ pub fn found(claims: &[Claim]) -> String {
         };
         said.push(format!("{}{against}: of {count} {}{middle}.", first.tested, parts.join(", ")));
     }
-    if said.is_empty() { "Nothing was compared in this call.".to_owned() } else { said.join(" ") }
+    if said.is_empty() { vec!["Nothing was compared in this call.".to_owned()] } else { said }
 }
 
 /// A few of the comparisons by name, with the baseline that decides and the effect.
 fn listed(claims: &[&Claim]) -> String {
     // A reader takes in no more than a few.
-    const NAMED: usize = 6;
+    const NAMED: usize = 4;
     let name = |claim: &&Claim| {
         // Of all baselines together, the least favourable one decides.
         let least = claim.reason.strip_prefix("Least favourable: ").and_then(|rest| rest.split_once(". "));
@@ -180,7 +183,44 @@ fn unit(claim: &Claim) -> &'static str {
     }
 }
 
-/// A few words for the authors on each question: how often what they hope for was found, and how often its opposite.
+/// The outcomes of an inquiry as advice is made of them.
+pub struct Tally<'a>(&'a [Claim]);
+
+impl Tally<'_> {
+    /// How many comparisons of a question are supported and contradicted, and how many there are.
+    #[must_use]
+    pub fn of(&self, question: &str) -> [usize; 3] {
+        let claims = || counted(self.0).filter(|claim| claim.question == question && claim.n > 0);
+        let count = |outcome| claims().filter(|claim| claim.outcome == outcome).count();
+        [count(Outcome::Supported), count(Outcome::Contradicted), claims().count()]
+    }
+
+    /// `3 times yes and 1 time no in 18 comparisons`.
+    #[must_use]
+    pub fn words(&self, question: &str) -> String {
+        let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        match self.of(question) {
+            [_, _, 0] => "it was not compared".to_owned(),
+            [0, 0, all] => format!("none of {all} comparisons decides"),
+            [yes, 0, all] => format!("{} yes in {all} comparisons, and never no", times(yes)),
+            [0, no, all] => format!("{} no in {all} comparisons, and never yes", times(no)),
+            [yes, no, all] => format!("{} yes and {} no in {all} comparisons", times(yes), times(no)),
+        }
+    }
+
+    /// One of three texts: where a question is decided in favour more often than against, where it is the other way round, and
+    /// where it is neither.
+    #[must_use]
+    pub fn verdict<'t>(&self, question: &str, [yes, no, neither]: [&'t str; 3]) -> &'t str {
+        match self.of(question) {
+            [supported, contradicted, _] if supported > contradicted => yes,
+            [supported, contradicted, _] if supported < contradicted => no,
+            _ => neither,
+        }
+    }
+}
+
+/// A few words on each question: how often what it asks was found, and how often its opposite.
 fn told(section: &Section) -> String {
     let mut parts = Vec::new();
     for (first, outcomes) in by_question(&section.claims) {
@@ -227,12 +267,17 @@ mod tests {
             claim(Outcome::Inconclusive, "levy · 4"),
         ];
         assert_eq!(
-            found(&claims),
+            found(&claims).join(" "),
             "GmP has the best test result: of 3 comparisons supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
         );
         let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
         assert_eq!(told(&section), "Depth GmP has the best test result? yes in 1, no in 1 of 3.");
-        assert_eq!(found(&[]), "Nothing was compared in this call.");
+        assert_eq!(found(&[]), ["Nothing was compared in this call."]);
+        let tally = Tally(&claims);
+        assert_eq!(tally.of("depth.result"), [1, 1, 3]);
+        assert_eq!(tally.words("depth.result"), "once yes and once no in 3 comparisons");
+        assert_eq!(tally.verdict("depth.result", ["yes", "no", "neither"]), "neither");
+        assert_eq!(tally.words("depth.epochs"), "it was not compared");
         assert!(effects(&section).is_none(), "none of them has an effect");
         let at = |estimate| Claim {
             estimate: Some(estimate),

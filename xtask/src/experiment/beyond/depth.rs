@@ -48,6 +48,13 @@ pub const DEPTH: Inquiry = Inquiry {
     asks: &[Asks::Result("depth.result"), Asks::Epochs("depth.epochs"), Asks::Tolerance("depth.tolerance")],
     across: nothing,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Depth: from one hidden layer to sixteen, that GmP has the best results: {}; that it learns fastest: {}.",
+            tally.words("depth.result"),
+            tally.words("depth.epochs")
+        )
+    },
     notes: &[
         "Every hidden layer has 32 units, with Glorot's weights and without residual connections.",
         "The gradient of a layer is that of its own parameters: angles, offsets and radii under GmP. Its length is to be compared along the \

@@ -49,6 +49,13 @@ pub const DIMENSIONS: Inquiry = Inquiry {
     ],
     across,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Dimensions: a step of Adam in all angles turns a boundary by about lr √(n/2), so the bound in ‖ε‖ says little for many inputs; dividing the \
+             steps of angles by √(n − 1) makes the turn independent of n. That plain GmP is better than all repairs and baselines: {}.",
+            tally.words("dimensions.result")
+        )
+    },
     notes: &[
         "Laws of single angles, of √g and of the order of the inputs are in the section on the theory; here the turn of a step goes up to 100,000 inputs.",
         "Natural steps divide by roots of the metric no smaller than 0.05, so that beyond some hundreds of inputs late angles are repaired in part alone.",

@@ -34,6 +34,20 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
     asks: &[Asks::Result("initializations.result"), Asks::Epochs("initializations.epochs")],
     across: starts,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Initializations: that another start than Glorot's weights with λ = 0 helps GmP: {}. {}",
+            tally.words("initializations.start"),
+            tally.verdict(
+                "initializations.start",
+                [
+                    "Look at the start.",
+                    "The usual start is the better one.",
+                    "The start is not what decides here."
+                ]
+            )
+        )
+    },
     notes: &[
         "Every start is a set of weights and biases of the hidden layer, which each method expresses in its own parameters: all methods start as \
          the same function. BN is left out, since it cancels the bias.",

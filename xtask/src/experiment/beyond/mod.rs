@@ -31,6 +31,7 @@ use crate::run::results::Results;
 use crate::setting::Setting;
 use anyhow::Result;
 use ask::Asks;
+use chapter::Tally;
 use data::Kind;
 use study::Asked;
 
@@ -64,6 +65,8 @@ pub struct Inquiry {
     pub across: fn(&Asked, Option<&Results<'_>>) -> Vec<Claim>,
     /// The figure, and what else is shown below it.
     pub show: fn(&Asked, &Results<'_>) -> Vec<Block>,
+    /// What it would tell the paper's authors.
+    pub advice: fn(&Tally<'_>) -> String,
     /// What differs from what a reader may expect.
     pub notes: &'static [&'static str],
     /// See [`Experiment::duration`].
@@ -128,6 +131,9 @@ impl Experiment for Inquiry {
     }
     fn duration(&self) -> [&'static str; 2] {
         self.duration
+    }
+    fn advice(&self, tally: &Tally<'_>) -> Option<String> {
+        Some((self.advice)(tally))
     }
     fn prepare(&self, context: &Context) -> Result<Prepared> {
         Ok(Prepared::Ready(Box::new(Asked::new(self.clone(), context)?)))

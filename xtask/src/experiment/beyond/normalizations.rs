@@ -36,6 +36,14 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
     ],
     across: nothing,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Normalizations: with the same normalization for all, that GmP has the best results: {}; that it learns fastest: {}. Compare \
+             parameterizations under one normalization.",
+            tally.words("normalizations.result"),
+            tally.words("normalizations.epochs")
+        )
+    },
     notes: &[
         "IMN normalizes what enters the hidden layer, as in the paper's convolutions; the inputs of banana and of the sets of Table 1 are \
          standardized already. All other normalizations stand between the linear map and the ReLU.",

@@ -36,6 +36,22 @@ pub const RIVALS: Inquiry = Inquiry {
     ],
     across: nothing,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Rivals: the bound does not take angles. Directions on the sphere that move along great circles have it exactly, for every step and every \
+             number of inputs, without poles and without an order of the inputs. That GmP has the best results of all: {}; that it learns fastest: {}. {}",
+            tally.words("rivals.result"),
+            tally.words("rivals.epochs"),
+            tally.verdict(
+                "rivals.result",
+                [
+                    "Angles are worth their price here.",
+                    "Something simpler does better.",
+                    "Nothing here says that angles are worth their price, or that a rival dominates them.",
+                ]
+            )
+        )
+    },
     notes: &[
         "With one input (levy) there is nothing to turn: geodesic, projected and natural are GmP there, but for rounding, and fixed norm is SP with fixed weights. With two (banana) a direction has \
          one angle: geodesic and natural are GmP there too.",

@@ -5,7 +5,6 @@ use super::data::{Kind, Loaded};
 use super::study::Asked;
 use super::tolerance::Range;
 use crate::method::MethodId;
-use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel};
 use crate::report::html::Table;
 use crate::report::number::{number, rate};
@@ -297,10 +296,4 @@ fn tolerated(results: &Results<'_>, problem: &Loaded, method: MethodId) -> Strin
         if is_cut { format!("{sign} {digits}") } else { digits }
     };
     format!("{} to {}", shown(range.low, low, "≤"), shown(range.high, high, "≥"))
-}
-
-/// A vertical line through a panel, at a value that readers compare with.
-#[must_use]
-pub fn mark(panel: Panel, x: f64, [low, high]: [f64; 2]) -> Panel {
-    panel.with(Layer::line([(x, low), (x, high)], Color::GREY).sized(1.0))
 }

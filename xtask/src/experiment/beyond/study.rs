@@ -175,7 +175,7 @@ impl Study for Asked {
         let why = "Its CSV file is not in the data folder: cargo xtask data fetch uci.";
         let claims = ask::all(self, context, Some(results), why);
         let mut blocks = vec![Block::Paragraph(inquiry.question.to_owned())];
-        blocks.push(Block::Paragraph(chapter::found(&claims)));
+        blocks.push(Block::List(chapter::found(&claims)));
         blocks.extend((inquiry.show)(self, results));
         blocks.push(Block::Paragraph(self.setup()));
         if self.profile == Profile::Quick {

@@ -48,6 +48,20 @@ pub const WIDTH: Inquiry = Inquiry {
     ],
     across: transfer,
     show: blocks,
+    advice: |tally| {
+        format!(
+            "Width: {} (that the best rate depends least on the width under GmP: {}; the slopes are with the claims).",
+            tally.verdict(
+                "width.transfer",
+                [
+                    "the best learning rate of GmP transfers from narrow networks to wide ones better than that of the others, which the paper could claim",
+                    "the best learning rate of GmP depends on the width more than that of some baseline",
+                    "whether the best learning rate of GmP transfers better than that of every other method is open",
+                ]
+            ),
+            tally.words("width.transfer")
+        )
+    },
     notes: &[
         "Weights are Glorot's, so that they become shorter with the width: the standard parameterization of practice, not the maximal-update \
          parameterization, which is made to transfer.",
@@ -68,7 +82,7 @@ fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
 }
 
 /// The slope of y over x, by least squares; none for fewer than two different x.
-pub(super) fn slope(points: &[(f64, f64)]) -> Option<f64> {
+fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
     let (xx, xy) = points
