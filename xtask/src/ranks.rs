@@ -28,8 +28,9 @@ pub enum Order {
     End(u8),
 }
 
-/// What launchers tell a process that it is one of so many.
-const LAUNCHED: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE"];
+/// Where launchers say how many processes they started: `mpirun` of Open MPI, of MPICH and its relatives, and `srun`.
+const LAUNCHED: [&str; 4] =
+    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"];
 
 impl Ranks {
     /// This process alone.
