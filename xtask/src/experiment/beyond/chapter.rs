@@ -238,9 +238,10 @@ fn told(section: &Section) -> String {
             };
         parts.push(format!("{}? {verdict}", first.tested));
     }
-    let parts =
-        if parts.is_empty() { "nothing was compared in this call".to_owned() } else { parts.join("; ") };
-    format!("{} {parts}.", section.title)
+    if parts.is_empty() {
+        return "Nothing was compared in this call.".to_owned();
+    }
+    format!("{}.", parts.join("; "))
 }
 
 #[cfg(test)]
