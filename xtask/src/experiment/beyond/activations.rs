@@ -41,7 +41,7 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     advice: |tally| {
         format!(
             "Other activations: {} (best results: {}; least movement: {}). With an activation that is not homogeneous a radius outside of it cannot make \
-             the unit steeper: put it inside.",
+             the unit steeper; what it does inside was not asked.",
             tally.verdict(
                 "activations.result",
                 [

@@ -238,9 +238,10 @@ fn told(section: &Section) -> String {
             };
         parts.push(format!("{}? {verdict}", first.tested));
     }
-    let parts =
-        if parts.is_empty() { "nothing was compared in this call".to_owned() } else { parts.join("; ") };
-    format!("{} {parts}.", section.title)
+    if parts.is_empty() {
+        return "Nothing was compared in this call.".to_owned();
+    }
+    format!("{}.", parts.join("; "))
 }
 
 #[cfg(test)]
@@ -271,7 +272,7 @@ mod tests {
             "GmP has the best test result: of 3 comparisons supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
         );
         let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
-        assert_eq!(told(&section), "Depth GmP has the best test result? yes in 1, no in 1 of 3.");
+        assert_eq!(told(&section), "GmP has the best test result? yes in 1, no in 1 of 3.");
         assert_eq!(found(&[]), ["Nothing was compared in this call."]);
         let tally = Tally(&claims);
         assert_eq!(tally.of("depth.result"), [1, 1, 3]);

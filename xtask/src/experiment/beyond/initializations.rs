@@ -43,7 +43,7 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
                 [
                     "Look at the start.",
                     "The usual start is the better one.",
-                    "The start is not what decides here."
+                    "Nothing here says that the start decides."
                 ]
             )
         )

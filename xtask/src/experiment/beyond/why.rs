@@ -49,8 +49,8 @@ pub const WHY: Inquiry = Inquiry {
                 [
                     "holding the boundaries of SP and WN still makes them better, as the paper's reason foretells.",
                     "holding the boundaries of SP and WN still makes them worse, which the paper's reason does not foretell.",
-                    "holding the boundaries of SP and WN still was not found to make them better: what GmP gains where it gains should be looked \
-                     for elsewhere.",
+                    "holding the boundaries of SP and WN still was not found to make them better or worse: nothing here shows that stability is \
+                     what helps.",
                 ]
             ),
             tally.words("why.limited"),
