@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A study of few images: two methods, of which one has statistics of the batch, in parts of four images.
-const STUDY: &str = "table2 --dataset pictures --width 1/64 --batch 16 --micro-batch 4 --pictures 48 --epochs 10 \
+const STUDY: &str = "table2 --dataset pictures --width 1/64 --batch 16 --micro-batch 4 --pictures 48 --epochs 16 \
                      --method BN,GmP+IMN --seeds 1 --threads 1";
 
 /// Longer than anything here takes: a run that hangs is an error.
@@ -201,7 +201,7 @@ fn a_study_that_is_killed_at_any_moment_goes_on_with_another_number_of_processes
             let mpirun = child.id();
             // The last attempt of a study is left alone.
             if attempt <= 3 && killed < kills {
-                sleep(whole.mul_f64(below(1000) as f64 / 1000.0));
+                sleep(whole.mul_f64(below(800) as f64 / 1000.0));
                 let chosen = ranks_of(mpirun);
                 let rank = chosen.get(below(chosen.len().max(1) as u64) as usize).copied();
                 let begin = Instant::now();
