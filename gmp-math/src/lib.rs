@@ -9,6 +9,7 @@
 //! - [`boundary`]: the boundary of a unit, its spatial location, distances and angles; turns and moves of a whole layer's
 //! - [`stability`]: the worst that a parameter step can do, exactly
 //! - [`tangent`]: steps of unit vectors without angles, and what they do
+//! - [`neural_tangent`]: how the outputs of a wide layer move under gradient descent, per parameterization
 //! - [`uniform`]: uniform directions and the law of their angles
 //! - [`Scalar`], [`trig`], [`simd`]: `f32` or `f64`, the vectorised sine-cosine, and how kernels get the instructions of the
 //!   machine
@@ -27,6 +28,7 @@ mod columns;
 mod error;
 pub mod geometric;
 mod mat;
+pub mod neural_tangent;
 mod norm;
 #[cfg(feature = "rayon")]
 pub mod parallel;

@@ -8,6 +8,7 @@ mod forms;
 mod images;
 mod names;
 mod networks;
+mod neural_tangent;
 mod ops;
 mod pytorch;
 mod summary;
