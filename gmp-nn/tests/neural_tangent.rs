@@ -22,12 +22,13 @@ fn networks(units: usize, seed: u64) -> [Network<f64>; 3] {
     standard.parameters.set("output.weights", &output).unwrap();
     let geometric = fold::to_geometric(&standard).unwrap();
     let mut weight_norm = build(Parameterization::WeightNorm);
-    let lengths: Vec<f64> = (0..units)
-        .map(|unit| (0..INPUTS).map(|i| weights[i * units + unit].powi(2)).sum::<f64>().sqrt())
-        .collect();
-    weight_norm.parameters.set("hidden1.v", &weights).unwrap();
-    weight_norm.parameters.set("hidden1.length", &lengths).unwrap();
-    weight_norm.parameters.set("output.weights", &output).unwrap();
+    // Its output is weight-normalized, too.
+    for (layer, v, units) in [("hidden1", &weights, units), ("output", &output, 1)] {
+        let square = |unit: usize| v.iter().skip(unit).step_by(units).map(|v| v * v).sum::<f64>();
+        let lengths: Vec<f64> = (0..units).map(|unit| square(unit).sqrt()).collect();
+        weight_norm.parameters.set(&format!("{layer}.v"), v).unwrap();
+        weight_norm.parameters.set(&format!("{layer}.length"), &lengths).unwrap();
+    }
     [standard, weight_norm, geometric]
 }
 
