@@ -9,7 +9,7 @@ use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use std::ops::Range;
 
-/// Tiles whose products are summed at the points, before the sums are taken to the weights and added there.
+/// Tiles whose products are summed at the points, at most, before the sums are taken to the weights and added there.
 const BAND: usize = 128;
 /// Blocks of channels that are summed together, at most: the filters' numbers are read once for all of them, and the
 /// channels' stay in the second-level cache while all filters pass.
@@ -51,7 +51,9 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     let (channel_blocks, filter_blocks) = (tiling.channels.div_ceil(L), tiling.filters.div_ceil(L));
     let threads = threads(tiling.multiplications(), parallel::MULTIPLICATIONS);
     let units = Units::new(channel_blocks, filter_blocks, threads);
-    let strips_a_band = (BAND / tiling.strip()).max(1).min(tiling.strips());
+    // Whole halves of a band. It decides in which order numbers are added: another rule would be other numerics.
+    let half = (BAND / 2 / tiling.strip()).max(1);
+    let strips_a_band = (half * (BAND / (half * tiling.strip())).max(1)).min(tiling.strips());
     // Channels, then filters: threads transform blocks of either, for all tiles of a band.
     let layout = Layout::by_block(channel_blocks + filter_blocks, strips_a_band * tiling.strip());
     let band = layout.lines() * L;
