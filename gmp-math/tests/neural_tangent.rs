@@ -49,9 +49,8 @@ proptest! {
         let mut draw = Draw(seed);
         let points: Vec<Vec<f64>> = (0..points).map(|_| draw.normals(inputs)).collect();
         for initial in SCALES {
-            let kernels: [&dyn Fn(&[f64], &[f64]) -> f64; 2] =
-                [&|x, y| initial.standard(x, y), &|x, y| initial.geometric(x, y)];
-            for kernel in kernels {
+            for kernel in [Initial::standard, Initial::geometric] {
+                let kernel = |x: &[f64], y: &[f64]| kernel(initial, x, y);
                 let m = points.len();
                 let mut l = vec![vec![0.0; m]; m];
                 for i in 0..m {

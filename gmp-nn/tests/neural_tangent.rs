@@ -67,9 +67,10 @@ fn distance(units: usize, parameterization: usize, limit: impl Fn(&[f64], &[f64]
 /// Sixteen times as many units bring the kernel four times as near to its limit: it converges as 1/√h.
 #[test]
 fn kernels_converge_to_their_limits() {
-    let (standard, geometric): (fn(&[f64], &[f64]) -> f64, fn(&[f64], &[f64]) -> f64) =
-        (|x, y| Initial::GLOROT.standard(x, y), |x, y| Initial::GLOROT.geometric(x, y));
-    for (parameterization, limit) in [(0, standard), (2, geometric)] {
+    type Limit = fn(&[f64], &[f64]) -> f64;
+    let limits: [(usize, Limit); 2] =
+        [(0, |x, y| Initial::GLOROT.standard(x, y)), (2, |x, y| Initial::GLOROT.geometric(x, y))];
+    for (parameterization, limit) in limits {
         let [narrow, wide] = [512, 8192].map(|units| distance(units, parameterization, limit));
         assert!(wide < 0.2, "parameterization {parameterization}: {wide} with 8192 units");
         let ratio = narrow / wide;
