@@ -18,6 +18,7 @@ use crate::Scalar;
 use crate::sphere::batch::{backward, forward, forward_saving, tangent};
 use crate::split::{Batch, Body};
 use std::error::Error;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Numbers in a matrix below which handing work to another thread costs more than it saves.
@@ -39,6 +40,56 @@ pub fn threads() -> usize {
     } else {
         1
     }
+}
+
+/// Runs `work` on `parts` contiguous shares of `units`, each with its part of every output and an area of its own.
+///
+/// `offset(u)` is where unit u's numbers begin in the outputs; outputs that are empty stay empty. What is
+/// computed for a unit must not depend on its share, so that results do not depend on `parts`.
+///
+/// ```
+/// use gmp_math::parallel::share_out;
+/// let mut squares = [0; 10];
+/// share_out(0..10, 3, [&mut squares], &mut [], &|unit| unit, &|units, [squares], _| {
+///     units.zip(squares).for_each(|(unit, square)| *square = unit * unit);
+/// });
+/// assert_eq!(squares[9], 81);
+/// ```
+///
+/// # Panics
+/// If `offset` falls, or leads beyond an output.
+pub fn share_out<T: Send, const K: usize>(
+    units: Range<usize>,
+    parts: usize,
+    outputs: [&mut [T]; K],
+    area: &mut [T],
+    offset: &(impl Fn(usize) -> usize + Sync),
+    work: &(impl Fn(Range<usize>, [&mut [T]; K], &mut [T]) + Sync),
+) {
+    let parts = parts.min(units.len());
+    if parts <= 1 {
+        return work(units, outputs, area);
+    }
+    let left = parts / 2;
+    let middle = units.start + units.len() * left / parts;
+    let cut = offset(middle) - offset(units.start);
+    let (area_left, area_right) = area.split_at_mut(area.len() / parts * left);
+    let mut halves = outputs.map(|out| {
+        let cut = cut.min(out.len());
+        let (below, above) = out.split_at_mut(cut);
+        (Some(below), Some(above))
+    });
+    let mut take = |side: usize| {
+        std::array::from_fn(|k| {
+            let half = if side == 0 { halves[k].0.take() } else { halves[k].1.take() };
+            half.expect("each half is taken once")
+        })
+    };
+    let (below, above) = (take(0), take(1));
+    rayon::join(
+        || share_out(units.start..middle, left, below, area_left, offset, work),
+        || share_out(middle..units.end, parts - left, above, area_right, offset, work),
+    );
 }
 
 /// [`sphere::directions`](crate::sphere::directions()) in parallel, with the feature `rayon`: u(θ), n × h, of `angles`, (n−1) × h.

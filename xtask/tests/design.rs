@@ -2,34 +2,17 @@
 //! rates grows.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::sync::OnceLock;
 use xtask::claim::Origin;
 use xtask::experiment::design::{Design, Planned};
 use xtask::experiment::question::{Quantity, Question};
-use xtask::experiment::{Context, Profile, Rates, images};
+use xtask::experiment::{Context, Profile, Rates};
 use xtask::method::{self, MethodId};
 use xtask::run::results::Results;
 use xtask::run::store::Store;
 use xtask::run::{Origin as Program, Protocol, Record, Run};
 
 fn context(profile: Profile, seeds: Option<u64>, rates: Option<Vec<f64>>) -> Context {
-    Context {
-        profile,
-        seeds,
-        first_seed: 100,
-        smallest: Default::default(),
-        protocols: vec![Protocol::Paper, Protocol::HeldOut],
-        datasets: Vec::new(),
-        methods: None,
-        rates,
-        data_dir: PathBuf::new(),
-        out: PathBuf::new(),
-        threads: 1,
-        pictures: images::Options::default(),
-        small_sets: OnceLock::new(),
-        ranks: xtask::ranks::Ranks::alone(),
-    }
+    Context { profile, seeds, first_seed: 100, rates, ..Context::default() }
 }
 
 const METHODS: [MethodId; 3] = [method::SP, method::WN, method::GMP];

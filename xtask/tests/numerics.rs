@@ -9,11 +9,9 @@
 mod common;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use xtask::experiment::images::Options;
-use xtask::experiment::{Chapter, Context, Prepared, Profile, REGISTRY};
+use xtask::experiment::{Chapter, Context, Prepared, REGISTRY};
 use xtask::method;
-use xtask::run::Protocol;
 use xtask::run::origin::{NUMERICS, NUMERICS_DIGEST};
 use xtask::run::stop::Stop;
 
@@ -27,20 +25,13 @@ fn context(folder: PathBuf) -> Context {
         micro_batch: None,
     };
     Context {
-        profile: Profile::Quick,
         seeds: Some(1),
-        first_seed: 0,
-        smallest: Default::default(),
-        protocols: vec![Protocol::Paper, Protocol::HeldOut],
-        datasets: Vec::new(),
         methods: Some(method::all().to_vec()),
         rates: Some(vec![0.1]),
         data_dir: folder.join("data"),
         out: folder.join("out"),
-        threads: 1,
         pictures,
-        small_sets: OnceLock::new(),
-        ranks: xtask::ranks::Ranks::alone(),
+        ..Context::default()
     }
 }
 

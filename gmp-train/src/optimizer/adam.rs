@@ -103,8 +103,8 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         let correction = (1.0 - self.beta2.powi(self.steps)).sqrt() / (1.0 - self.beta1.powi(self.steps));
         let (beta1, beta2) = (T::from_f64(self.beta1), T::from_f64(self.beta2));
         let (epsilon, rate) = (T::from_f64(self.epsilon), T::from_f64(learning_rate * correction));
-        let state = [&mut self.first[..], &mut self.second];
-        elementwise::step(parameters, gradients, state, &|parameters, gradients, [first, second]| {
+        let numbers = [parameters, &mut self.first, &mut self.second];
+        elementwise::step(numbers, gradients, &|[parameters, first, second], gradients| {
             dispatch(Step { parameters, gradients, first, second, beta1, beta2, epsilon, rate });
         });
     }

@@ -85,7 +85,7 @@ impl<T: Scalar> Optimizer<T> for AdamW<T> {
             if role != Role::Angle {
                 let parameters = &mut parameters.values_mut()[slot.range()];
                 let gradients = &gradients[slot.range()];
-                elementwise::step(parameters, gradients, [], &|parameters, _, []| {
+                elementwise::step([parameters], gradients, &|[parameters], _| {
                     dispatch(Decay { parameters, keep })
                 });
             }

@@ -5,48 +5,22 @@ use gmp_math::parallel;
 /// Parameters that are worth a thread: with fewer, handing them over costs more than it saves.
 const WORTH_A_THREAD: usize = 1 << 17;
 
-/// Calls `work` for contiguous shares of the parameters, their gradients and what the optimizer keeps beside them. What
-/// becomes of a parameter must depend on its own numbers alone, so that no number of threads changes a bit.
+/// Calls `work` for contiguous shares of `numbers`, the parameters first and then what the optimizer keeps beside them, and for
+/// their gradients. What becomes of a parameter must depend on its own numbers alone, so that no number of threads changes
+/// a bit.
 pub(super) fn step<T: Send + Sync, const K: usize>(
-    parameters: &mut [T],
+    numbers: [&mut [T]; K],
     gradients: &[T],
-    state: [&mut [T]; K],
-    work: &(impl Fn(&mut [T], &[T], [&mut [T]; K]) + Sync),
+    work: &(impl Fn([&mut [T]; K], &[T]) + Sync),
 ) {
-    let parts = match parameters.len() / WORTH_A_THREAD {
+    let parts = match gradients.len() / WORTH_A_THREAD {
         // Small networks do not ask for the threads.
         0 | 1 => 1,
         parts => parts.min(parallel::threads()),
     };
-    share(parts, parameters, gradients, state, work);
-}
-
-fn share<T: Send + Sync, const K: usize>(
-    parts: usize,
-    parameters: &mut [T],
-    gradients: &[T],
-    state: [&mut [T]; K],
-    work: &(impl Fn(&mut [T], &[T], [&mut [T]; K]) + Sync),
-) {
-    if parts <= 1 {
-        return work(parameters, gradients, state);
-    }
-    let left = parts / 2;
-    let middle = parameters.len() * left / parts;
-    let (parameters, other_parameters) = parameters.split_at_mut(middle);
-    let (gradients, other_gradients) = gradients.split_at(middle);
-    let mut others = [const { None }; K];
-    let mut others_left = others.iter_mut();
-    let state = state.map(|numbers| {
-        let (numbers, other) = numbers.split_at_mut(middle);
-        *others_left.next().expect("as many as there are") = Some(other);
-        numbers
+    parallel::share_out(0..gradients.len(), parts, numbers, &mut [], &|i| i, &|range, numbers, _| {
+        work(numbers, &gradients[range]);
     });
-    let other_state = others.map(|other| other.expect("set above"));
-    rayon::join(
-        || share(left, parameters, gradients, state, work),
-        || share(parts - left, other_parameters, other_gradients, other_state, work),
-    );
 }
 
 #[cfg(test)]

@@ -79,8 +79,8 @@ impl<T: Scalar> Optimizer<T> for RmsProp<T> {
         assert_eq!(parameters.len(), self.square.len(), "RmsProp: the parameters of the step before");
         let (rho, momentum) = (T::from_f64(self.rho), T::from_f64(self.momentum));
         let (epsilon, rate) = (T::from_f64(self.epsilon), T::from_f64(learning_rate));
-        let state = [&mut self.square[..], &mut self.velocity];
-        elementwise::step(parameters, gradients, state, &|parameters, gradients, [square, velocity]| {
+        let numbers = [parameters, &mut self.square, &mut self.velocity];
+        elementwise::step(numbers, gradients, &|[parameters, square, velocity], gradients| {
             dispatch(Step { parameters, gradients, square, velocity, rho, momentum, epsilon, rate });
         });
     }

@@ -101,19 +101,15 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
             let Entry { role, slot, .. } = parameters.entries()[i];
             let decay = T::from_f64(if role == Role::Angle { 0.0 } else { self.weight_decay });
             let nesterov = self.nesterov;
-            elementwise::step(
-                &mut parameters.values_mut()[slot.range()],
-                &gradients[slot.range()],
-                [&mut self.velocity[slot.range()]],
-                &|parameters, gradients, [velocity]| {
-                    let step = Step { parameters, gradients, velocity, momentum, rate, decay };
-                    if nesterov {
-                        dispatch(Nesterov(step));
-                    } else {
-                        dispatch(step);
-                    }
-                },
-            );
+            let numbers = [&mut parameters.values_mut()[slot.range()], &mut self.velocity[slot.range()]];
+            elementwise::step(numbers, &gradients[slot.range()], &|[parameters, velocity], gradients| {
+                let step = Step { parameters, gradients, velocity, momentum, rate, decay };
+                if nesterov {
+                    dispatch(Nesterov(step));
+                } else {
+                    dispatch(step);
+                }
+            });
         }
     }
 

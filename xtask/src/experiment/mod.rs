@@ -197,6 +197,28 @@ pub struct Context {
     pub ranks: Arc<Ranks>,
 }
 
+/// The quick profile in this process, on one thread, where nothing was said: what a part of it is changed of.
+impl Default for Context {
+    fn default() -> Self {
+        Self {
+            profile: Profile::Quick,
+            seeds: None,
+            first_seed: 0,
+            smallest: SmallestEffects::default(),
+            protocols: vec![Protocol::Paper, Protocol::HeldOut],
+            datasets: Vec::new(),
+            methods: None,
+            rates: None,
+            data_dir: "data".into(),
+            out: "out".into(),
+            threads: 1,
+            pictures: images::Options::default(),
+            small_sets: OnceLock::new(),
+            ranks: Ranks::alone(),
+        }
+    }
+}
+
 impl Context {
     /// The seeds, where their number does not depend on results.
     #[must_use]
@@ -335,22 +357,7 @@ mod tests {
 
     #[test]
     fn rates_are_the_user_s_or_the_experiment_s() {
-        let context = |rates: Option<Vec<f64>>| Context {
-            profile: Profile::Quick,
-            seeds: None,
-            first_seed: 0,
-            smallest: SmallestEffects::default(),
-            protocols: Vec::new(),
-            datasets: Vec::new(),
-            methods: None,
-            rates,
-            data_dir: PathBuf::new(),
-            out: PathBuf::new(),
-            threads: 1,
-            pictures: images::Options::default(),
-            small_sets: OnceLock::new(),
-            ranks: Ranks::alone(),
-        };
+        let context = |rates: Option<Vec<f64>>| Context { rates, ..Context::default() };
         let methods = [method::BN, method::GMP, method::GMP_HALF_SPHERE];
         let planned = |context: &Context, rates| {
             let runs = context.plan(Grid {

@@ -116,6 +116,10 @@ fn linear_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
     let first = (low / step - 1e-9).ceil();
     let positions =
         (0..=count + 2).map(|k| (first + k as f64) * step).take_while(|v| *v <= high + 1e-9 * step);
+    // One label says nothing of the scale.
+    if count < 16 && positions.clone().nth(1).is_none() {
+        return linear_ticks(low, high, count + 1);
+    }
     let largest = low.abs().max(high.abs());
     let fine = (step.log10() + 1e-9).floor() as i32;
     if largest >= 1e5 || step < 5e-4 {
@@ -171,6 +175,12 @@ mod tests {
             labels(Axis::linear("").between(0.0, 3e-4), 3),
             ["0", "1·10^{−4}", "2·10^{−4}", "3·10^{−4}"]
         );
+    }
+
+    #[test]
+    fn an_axis_has_at_least_two_labels() {
+        assert_eq!(labels(Axis::linear("").between(-6.4, -3.2), 1), ["−6", "−4"]);
+        assert_eq!(labels(Axis::linear("").between(0.6, 1.4), 1), ["0.6", "0.8", "1.0", "1.2", "1.4"]);
     }
 
     #[test]

@@ -6,16 +6,14 @@ use crate::claim::{Claim, Origin};
 use crate::experiment::ask::{Asker, correct_for_all};
 use crate::experiment::question::{Data, Quantity, Question};
 use crate::experiment::tables::{Rate, methods_table, rates_panel};
-use crate::experiment::{Context, Profile, images, measured};
+use crate::experiment::{Context, Profile, measured};
 use crate::method::{self, MethodId};
-use crate::ranks::Ranks;
 use crate::report::figure::Figure;
 use crate::report::html::{Block, Section};
 use crate::report::number::rate;
 use crate::run::Protocol;
 use crate::run::results::{Cell, Results};
-use crate::statistics::{Population, SmallestEffects};
-use std::sync::OnceLock;
+use crate::statistics::Population;
 
 /// What the claims are in favour of.
 pub const SUBJECT: MethodId = method::GMP;
@@ -152,17 +150,11 @@ fn context(plan: &Seeds<'_>, threads: usize) -> Context {
         profile: Profile::Full,
         seeds: Some(plan.seeds.clone().count() as u64),
         first_seed: plan.seeds.start,
-        smallest: SmallestEffects::default(),
         protocols: vec![Protocol::HeldOut],
-        datasets: Vec::new(),
         methods: Some(plan.methods.clone()),
         rates: Some(plan.rates.clone()),
-        data_dir: std::path::PathBuf::new(),
-        out: std::path::PathBuf::new(),
         threads,
-        pictures: images::Options::default(),
-        ranks: Ranks::alone(),
-        small_sets: OnceLock::new(),
+        ..Context::default()
     }
 }
 

@@ -65,16 +65,39 @@ fn by_question(claims: &[Claim]) -> Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)
 /// Effects further away than this many times the smallest one that matters are drawn here.
 const FURTHEST: f64 = 25.0;
 
+/// What the picture calls a question, in a few words; the sentence stands above it.
+fn name(question: &str) -> String {
+    let (_, asked) = question.split_once('.').unwrap_or(("", question));
+    let (asked, what) = match asked.strip_suffix(".epochs") {
+        Some(asked) => (asked, "speed"),
+        None => (asked, "result"),
+    };
+    match asked {
+        "result" => "best result".to_owned(),
+        "epochs" => "learns fastest".to_owned(),
+        "movement" => "moves least".to_owned(),
+        "tolerance" => "tolerates most rates".to_owned(),
+        "transfer" => "best rate stays".to_owned(),
+        "start" => "better with another start".to_owned(),
+        "limited" => format!("held still: {what}"),
+        "jittered" => format!("not jittered: {what}"),
+        "within" => format!("less movement, within a method: {what}"),
+        "between" => format!("less movement, between methods: {what}"),
+        "seeds" => format!("less movement, between seeds: {what}"),
+        "direct" => format!("GmP at equal movement: {what}"),
+        "noise" => "gains by small batches".to_owned(),
+        _ => asked.replace('.', " "),
+    }
+}
+
 /// All comparisons of an inquiry in one picture: a row for each question, a point for each comparison at its effect, in multiples of the
 /// smallest effect that matters. None where nothing was compared.
 fn effects(section: &Section) -> Option<Figure> {
     let questions = by_question(&section.claims);
     let count = questions.len();
     let place = |k: usize| (count - 1 - k) as f64;
-    let name = |claim: &Claim| {
-        claim.question.split_once('.').map_or(&claim.question[..], |(_, rest)| rest).to_owned()
-    };
-    let ticks = questions.iter().enumerate().map(|(k, (first, _))| (place(k), name(first))).collect();
+    let ticks =
+        questions.iter().enumerate().map(|(k, (first, _))| (place(k), name(&first.question))).collect();
     let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
     let x = Axis::linear("effect over the smallest that matters; to the right it favours what is tested");
     let mut panel = Panel::new("", x.between(-FURTHEST - 1.0, FURTHEST + 1.0), y).legend(Legend::Above);
@@ -291,6 +314,14 @@ mod tests {
             panic!()
         };
         assert_eq!((&points[..], &label[..]), (&[(2.0, 0.0), (-4.0, 0.0), (FURTHEST, 0.0)][..], "supported"));
+    }
+
+    #[test]
+    fn the_picture_names_its_questions_in_words() {
+        assert_eq!(name("depth.result"), "best result");
+        assert_eq!(name("depth.epochs"), "learns fastest");
+        assert_eq!(name("why.limited.epochs"), "held still: speed");
+        assert_eq!(name("why.within"), "less movement, within a method: result");
     }
 
     #[test]

@@ -126,16 +126,21 @@ fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown
     let ticks = asked.arms.iter().enumerate().map(|(arm, of)| (place(arm), of.label.clone())).collect();
     let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
     let mut panel = Panel::new(problem.id().name, what.axis(problem), y);
+    let mut is_empty = true;
     for (k, &method) in asked.methods.iter().enumerate() {
         let shift = 0.64 * (0.5 - (k as f64 + 0.5) / asked.methods.len() as f64);
         let mut means = Vec::new();
         for (arm, results) in arms.iter().enumerate() {
             let Some((mean, [low, high])) = what.point(results, problem, method) else { continue };
             let y = place(arm) + shift;
+            is_empty = false;
             means.push((mean, y));
             panel = panel.with(Layer::line([(low, y), (high, y)], method.color).sized(1.4));
         }
         panel = panel.with(Layer::points(means, method.color, marker(k)).labelled(method.name));
+    }
+    if is_empty {
+        panel.title = format!("{}: no method got there with every seed", panel.title);
     }
     panel
 }

@@ -2,36 +2,27 @@
 
 use super::chapter;
 use crate::claim::Claim;
-use crate::experiment::{Chapter, Context, Experiment, Prepared, Profile, REGISTRY, images};
+use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY};
 use crate::method;
-use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
+use crate::run::Run;
 use crate::run::results::Results;
 use crate::run::stop::Stop;
 use crate::run::store::Store;
-use crate::run::{Protocol, Run};
-use crate::statistics::{Outcome, SmallestEffects};
+use crate::statistics::Outcome;
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
 
 fn context(folder: &Path) -> Context {
     Context {
-        profile: Profile::Quick,
         seeds: Some(2),
         first_seed: 3,
-        smallest: SmallestEffects::default(),
-        protocols: vec![Protocol::Paper, Protocol::HeldOut],
-        datasets: Vec::new(),
         methods: Some(vec![method::SP, method::GMP]),
         rates: Some(vec![0.01, 0.1]),
         data_dir: folder.join("data"),
         out: folder.join("out"),
-        threads: 1,
-        pictures: images::Options::default(),
-        ranks: Ranks::alone(),
-        small_sets: OnceLock::new(),
+        ..Context::default()
     }
 }
 

@@ -40,8 +40,11 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     scratch: &mut Vec<T>,
 ) {
     let (pixels, filters) = (g.output.rows(), g.output.channels);
-    if pixels == 0 && !accumulate {
-        dw.fill(T::ZERO);
+    if pixels == 0 {
+        if !accumulate {
+            dw.fill(T::ZERO);
+        }
+        return;
     }
     let blocks = filters.div_ceil(L);
     let threads = threads(g.multiplications(), parallel::MULTIPLICATIONS);
@@ -59,7 +62,7 @@ fn weight_gradient_lines<T: Element, const L: usize>(
     let (band, bands) = (BAND.min(pixels), pixels.div_ceil(BAND));
     let column = band * L;
     let bands_at_once =
-        if threads > 2 { (BYTES / (blocks * column * size_of::<T>())).clamp(1, bands.max(1)) } else { 1 };
+        if threads > 2 { (BYTES / (blocks * column * size_of::<T>())).clamp(1, bands) } else { 1 };
     let area = work_area(scratch, (bands_at_once * blocks + parts) * column);
     let (gradients, inputs) = area.split_at_mut(bands_at_once * blocks * column);
     for first in (0..bands).step_by(bands_at_once) {
