@@ -3,6 +3,7 @@
 //! Separate operations would carry every activation through memory three more times in each direction.
 //! Here a few rows at a time are multiplied, shifted, rectified and scaled while they are in the first-level
 //! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
+//! With a single input there is no product to speak of: one pass does everything.
 
 use super::{Activation, activation as activate};
 use crate::kernel::columns::{Columns, part, part_mut, rectified, sweep};
@@ -111,13 +112,19 @@ fn record<T: Element, const RELU: bool, const SCALED: bool, const K: usize>(
         for start in (0..m).step_by(step) {
             let rows = step.min(m - start);
             let y = &mut y.data_mut()[start * n..][..rows * n];
-            gemm(slice(x, start, rows), w, MatMut::new(y, rows, n), false);
+            let x = slice(x, start, rows);
             let (kept, r) = if SCALED {
                 (&mut saved[start * n..][..rows * n], operands[K - 1].data())
             } else {
                 (&mut [][..], &[][..])
             };
-            dispatch(Finish::<T, RELU, SCALED> { y, b: b.data(), r, kept });
+            let b = b.data();
+            if k == 1 {
+                dispatch(Finish::<T, RELU, SCALED, true> { x: x.data(), w: w.data(), y, b, r, kept });
+            } else {
+                gemm(x, w, MatMut::new(y, rows, n), false);
+                dispatch(Finish::<T, RELU, SCALED, false> { x: &[], w: &[], y, b, r, kept });
+            }
         }
     })
 }
@@ -126,15 +133,20 @@ fn slice<T: Element>(m: Mat<'_, T>, start: usize, rows: usize) -> Mat<'_, T> {
     Mat::new(&m.data()[start * m.cols()..][..rows * m.cols()], rows, m.cols())
 }
 
-/// y ← r·g(y + b), keeping g(y + b) where it is scaled.
-struct Finish<'a, T, const RELU: bool, const SCALED: bool> {
+/// y ← r·g(y + b), keeping g(y + b) where it is scaled; where there is one input, y ← r·g(xw + b).
+struct Finish<'a, T, const RELU: bool, const SCALED: bool, const ONE_INPUT: bool> {
+    /// The input of each sample and the weight of each unit; empty where the product is in `y`.
+    x: &'a [T],
+    w: &'a [T],
     y: &'a mut [T],
     b: &'a [T],
     r: &'a [T],
     kept: &'a mut [T],
 }
 
-impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for Finish<'_, T, RELU, SCALED> {
+impl<T: Element, const RELU: bool, const SCALED: bool, const ONE_INPUT: bool> Kernel
+    for Finish<'_, T, RELU, SCALED, ONE_INPUT>
+{
     type Output = ();
     #[inline(always)]
     fn run(mut self) {
@@ -142,25 +154,37 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for Finish<'_, T, 
     }
 }
 
-impl<T: Element, const RELU: bool, const SCALED: bool> Columns for Finish<'_, T, RELU, SCALED> {
+impl<T: Element, const RELU: bool, const SCALED: bool, const ONE_INPUT: bool> Columns
+    for Finish<'_, T, RELU, SCALED, ONE_INPUT>
+{
     #[inline(always)]
     fn columns<const W: usize>(&mut self, from: usize) {
         let n = self.b.len();
         // A NaN stays a NaN: it must not pass for an inactive unit.
         let activate = |z: T| if RELU && z < T::ZERO { T::ZERO } else { z };
         let b = *part::<T, W>(self.b, from);
+        let w = if ONE_INPUT { *part::<T, W>(self.w, from) } else { [T::ZERO; W] };
+        let activated = |sample: usize, y: &[T; W]| -> [T; W] {
+            if ONE_INPUT {
+                let x = self.x[sample];
+                array::from_fn(|l| activate(x * w[l] + b[l]))
+            } else {
+                array::from_fn(|l| activate(y[l] + b[l]))
+            }
+        };
+        let rows = self.y.chunks_exact_mut(n).enumerate();
         if SCALED {
             let r = *part::<T, W>(self.r, from);
-            for (y, kept) in self.y.chunks_exact_mut(n).zip(self.kept.chunks_exact_mut(n)) {
+            for ((sample, y), kept) in rows.zip(self.kept.chunks_exact_mut(n)) {
                 let y = part_mut::<T, W>(y, from);
-                let activated: [T; W] = array::from_fn(|l| activate(y[l] + b[l]));
+                let activated = activated(sample, y);
                 *part_mut(kept, from) = activated;
                 *y = array::from_fn(|l| r[l] * activated[l]);
             }
         } else {
-            for y in self.y.chunks_exact_mut(n) {
+            for (sample, y) in rows {
                 let y = part_mut::<T, W>(y, from);
-                *y = array::from_fn(|l| activate(y[l] + b[l]));
+                *y = activated(sample, y);
             }
         }
     }
@@ -197,6 +221,8 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Affine<RELU, 
         };
         let mut db = db.map(|db| db.into_zeroed());
         let mut dr = dr.map(|dr| dr.into_zeroed());
+        let (dw, dw_of_one) = if k == 1 { (None, dw) } else { (dw, None) };
+        let mut dw_of_one = dw_of_one.map(|dw| dw.into_zeroed());
         let mut dw = dw.map(|dw| dw.into_parts());
         let mut dx = dx.map(|dx| dx.into_parts());
         let step = rows_at_a_time::<T>(m, k, n);
@@ -204,18 +230,20 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Affine<RELU, 
             let rows = step.min(m - start);
             let range = start * n..(start + rows) * n;
             let dz = &mut dy.data_mut()[range.clone()];
-            dispatch(PreActivation::<T, RELU, SCALED> {
-                dz,
-                activated: &activated[range],
-                r,
-                db: db.as_mut().map_or(&mut [], |db| db.data_mut()),
-                dr: dr.as_mut().map_or(&mut [], |dr| dr.data_mut()),
-                n,
-            });
+            let (activated, x) = (&activated[range], slice(x, start, rows));
+            let db = db.as_mut().map_or(&mut [][..], |db| db.data_mut());
+            let dr = dr.as_mut().map_or(&mut [][..], |dr| dr.data_mut());
+            if let Some(dw) = &mut dw_of_one {
+                let (x, dw) = (x.data(), dw.data_mut());
+                dispatch(PreActivation::<T, RELU, SCALED, true> { dz, activated, x, r, dw, db, dr, n });
+            } else {
+                let dw = &mut [];
+                dispatch(PreActivation::<T, RELU, SCALED, false> { dz, activated, x: &[], r, dw, db, dr, n });
+            }
             let dz = Mat::new(dz, rows, n);
             if let Some((dw, fresh)) = &mut dw {
                 let dw = MatMut::new(dw.data_mut(), k, n);
-                gemm(slice(x, start, rows).t(), dz, dw, !(*fresh && start == 0));
+                gemm(x.t(), dz, dw, !(*fresh && start == 0));
             }
             if let Some((dx, fresh)) = &mut dx {
                 let dx = MatMut::new(&mut dx.data_mut()[start * k..][..rows * k], rows, k);
@@ -232,18 +260,23 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Rule<T> for Affine<RELU, 
     }
 }
 
-/// dy → dz in place, with the gradients of the bias and of the scale on the way.
-struct PreActivation<'a, T, const RELU: bool, const SCALED: bool> {
+/// dy → dz in place, with the gradients of the bias and of the scale on the way, and of the weights of a single input.
+struct PreActivation<'a, T, const RELU: bool, const SCALED: bool, const ONE_INPUT: bool> {
     dz: &'a mut [T],
     activated: &'a [T],
+    /// The input of each sample.
+    x: &'a [T],
     r: &'a [T],
-    /// Empty where it is not needed.
+    /// Gradients are empty where they are not needed.
+    dw: &'a mut [T],
     db: &'a mut [T],
     dr: &'a mut [T],
     n: usize,
 }
 
-impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for PreActivation<'_, T, RELU, SCALED> {
+impl<T: Element, const RELU: bool, const SCALED: bool, const ONE_INPUT: bool> Kernel
+    for PreActivation<'_, T, RELU, SCALED, ONE_INPUT>
+{
     type Output = ();
     #[inline(always)]
     fn run(mut self) {
@@ -251,13 +284,15 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Kernel for PreActivation<
     }
 }
 
-impl<T: Element, const RELU: bool, const SCALED: bool> Columns for PreActivation<'_, T, RELU, SCALED> {
+impl<T: Element, const RELU: bool, const SCALED: bool, const ONE_INPUT: bool> Columns
+    for PreActivation<'_, T, RELU, SCALED, ONE_INPUT>
+{
     #[inline(always)]
     fn columns<const W: usize>(&mut self, from: usize) {
-        let (mut db, mut dr) = ([T::ZERO; W], [T::ZERO; W]);
+        let (mut dw, mut db, mut dr) = ([T::ZERO; W], [T::ZERO; W], [T::ZERO; W]);
         let r = if SCALED { *part::<T, W>(self.r, from) } else { [T::ONE; W] };
         let rows = self.dz.chunks_exact_mut(self.n).zip(self.activated.chunks_exact(self.n));
-        for (dz, a) in rows {
+        for (sample, (dz, a)) in rows.enumerate() {
             let (dz, a) = (part_mut::<T, W>(dz, from), part::<T, W>(a, from));
             let mut d = *dz;
             if SCALED {
@@ -271,8 +306,12 @@ impl<T: Element, const RELU: bool, const SCALED: bool> Columns for PreActivation
                 *dz = d;
             }
             db = array::from_fn(|l| db[l] + d[l]);
+            if ONE_INPUT {
+                let x = self.x[sample];
+                dw = array::from_fn(|l| x.mul_add(d[l], dw[l]));
+            }
         }
-        for (total, sums) in [(&mut self.db, db), (&mut self.dr, dr)] {
+        for (total, sums) in [(&mut self.dw, dw), (&mut self.db, db), (&mut self.dr, dr)] {
             if !total.is_empty() {
                 let total = part_mut::<T, W>(total, from);
                 *total = array::from_fn(|l| total[l] + sums[l]);
