@@ -125,8 +125,8 @@ impl Machine {
         line("directions_saving", 2 * all + saved_len, 26.0, &mut || {
             sphere::directions_saving(&angles, units, &mut u, &mut saved);
         });
-        line("directions_vjp", 3 * all + saved_len, 6.0, &mut || {
-            sphere::directions_vjp(&saved, units, &weights, &mut gradients);
+        line("directions_vjp", 3 * all + saved_len, 32.0, &mut || {
+            sphere::directions_vjp(&angles, &saved, units, &weights, &mut gradients, false);
         });
         line("directions_jvp", 3 * all, 30.0, &mut || {
             sphere::directions_jvp(&angles, units, tangents, &mut u);
@@ -183,7 +183,7 @@ impl Machine {
             self.report::<T>(threads, &name, numbers, 32.0 * count as f64, &mut || {
                 pool.install(|| {
                     parallel::directions_saving(&angles, units, &mut u, &mut saved);
-                    parallel::directions_vjp(&saved, units, &weights, &mut gradients);
+                    parallel::directions_vjp(&angles, &saved, units, &weights, &mut gradients, true);
                 });
             });
         }

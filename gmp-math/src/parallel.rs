@@ -16,6 +16,8 @@
 
 use crate::Scalar;
 use crate::sphere::batch::{backward, forward, forward_saving, tangent};
+use crate::sphere::large::{self, is_large};
+use crate::sphere::rows;
 use crate::split::{Batch, Body};
 use std::error::Error;
 use std::ops::Range;
@@ -108,17 +110,21 @@ pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], saved: &mut [T]) {
-    share(angles.len(), forward_saving(angles, units, directions, saved));
+    if is_large(rows("directions", directions.len(), units), units) {
+        share(angles.len(), large::forward_saving(angles, units, directions, saved));
+    } else {
+        share(angles.len(), forward_saving(angles, units, directions, saved));
+    }
 }
 
-/// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel, with the feature `rayon`: adds Jᵀg, for `direction_gradients`
-/// g, n × h, to `angle_gradients`, (n−1) × h.
+/// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel, with the feature `rayon`: writes Jᵀg, for `direction_gradients`
+/// g, n × h, to `angle_gradients`, (n−1) × h; adds it where `accumulate`.
 ///
 /// ```
 /// use gmp_math::{parallel, sphere::saved_len};
 /// let (mut u, mut saved, mut gradient) = ([0.0; 2], [0.0; saved_len(2, 1)], [0.0]);
 /// parallel::directions_saving(&[0.0], 1, &mut u, &mut saved);
-/// parallel::directions_vjp(&saved, 1, &[5.0, 7.0], &mut gradient);
+/// parallel::directions_vjp(&[0.0], &saved, 1, &[5.0, 7.0], &mut gradient, false);
 /// assert_eq!(gradient, [7.0]);
 /// ```
 ///
@@ -126,13 +132,19 @@ pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions_vjp<T: Scalar>(
+    angles: &[T],
     saved: &[T],
     units: usize,
     direction_gradients: &[T],
     angle_gradients: &mut [T],
+    accumulate: bool,
 ) {
-    let size = angle_gradients.len();
-    share(size, backward(saved, units, direction_gradients, angle_gradients));
+    let size = angles.len();
+    if is_large(rows("direction_gradients", direction_gradients.len(), units), units) {
+        share(size, large::backward(angles, saved, units, direction_gradients, angle_gradients, accumulate));
+    } else {
+        share(size, backward(saved, units, direction_gradients, angle_gradients, accumulate));
+    }
 }
 
 /// [`sphere::directions_jvp`](crate::sphere::directions_jvp) in parallel, with the feature `rayon`: J θ̇, n × h, for `angles` and

@@ -126,6 +126,14 @@ both!(
     /// A layer of many units is bit for bit its units one by one: columns do not mix (the batch kernels' contract).
     2000, batches_are_their_columns(inputs in 1..40_usize, units in 1..600_usize, seed in any::<u64>())
 );
+#[test]
+fn a_layer_too_large_to_save_its_sines_is_its_columns() {
+    let (inputs, units) = (3000, 357);
+    assert!(saved_len(inputs, units) < inputs * units);
+    batches_are_their_columns::<f32>(inputs, units, 1).unwrap();
+    batches_are_their_columns::<f64>(inputs, units, 2).unwrap();
+}
+
 fn batches_are_their_columns<T: Scalar>(inputs: usize, units: usize, seed: u64) -> Result<(), TestCaseError> {
     let mut draw = Draw(seed);
     let mut angles: Vec<T> =
@@ -136,12 +144,15 @@ fn batches_are_their_columns<T: Scalar>(inputs: usize, units: usize, seed: u64) 
     let (mut batch, mut saved) = (vec![T::ZERO; inputs * units], vec![T::ZERO; saved_len(inputs, units)]);
     directions_saving(&angles, units, &mut batch, &mut saved);
     let mut gradients = vec![T::ONE; angles.len()];
-    directions_vjp(&saved, units, &seeds, &mut gradients);
+    directions_vjp(&angles, &saved, units, &seeds, &mut gradients, true);
+    let mut assigned = vec![T::from_f64(f64::NAN); angles.len()];
+    directions_vjp(&angles, &saved, units, &seeds, &mut assigned, false);
     for unit in [0, units / 2, units - 1] {
         let column = |matrix: &[T]| -> Vec<T> { matrix.iter().skip(unit).step_by(units).copied().collect() };
         prop_assert_eq!(column(&batch), direction(&column(&angles)));
-        let single: Vec<T> = vjp(&column(&angles), &column(&seeds)).iter().map(|g| T::ONE + *g).collect();
-        prop_assert_eq!(column(&gradients), single);
+        let single = vjp(&column(&angles), &column(&seeds));
+        prop_assert_eq!(&column(&assigned), &single);
+        prop_assert_eq!(column(&gradients), single.iter().map(|g| T::ONE + *g).collect::<Vec<T>>());
     }
     Ok(())
 }
@@ -184,7 +195,7 @@ fn degenerate_shapes() {
     directions(&[], 3, &mut u);
     assert_eq!(u, [1.0; 3]);
     directions_saving(&[], 3, &mut u, &mut []);
-    directions_vjp(&[], 3, &u, &mut []);
+    directions_vjp(&[], &[], 3, &u, &mut [], true);
     directions_jvp(&[], 3, &[], &mut u);
     assert_eq!(u, [0.0; 3]);
     directions::<f64>(&[], 0, &mut []);

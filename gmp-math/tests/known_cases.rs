@@ -37,7 +37,7 @@ fn vjp_matches_differences_and_adds() {
         let (mut u, mut saved) = (vec![0.0; inputs * units], vec![0.0; saved_len(inputs, units)]);
         directions_saving(&angles, units, &mut u, &mut saved);
         let mut gradients = vec![10.0; count];
-        directions_vjp(&saved, units, &seeds, &mut gradients);
+        directions_vjp(&angles, &saved, units, &seeds, &mut gradients, true);
         let mut value = |angles: &[f64]| -> f64 {
             directions(angles, units, &mut u);
             u.iter().zip(&seeds).map(|(u, g)| u * g).sum()

@@ -42,7 +42,7 @@ fn kernels_do_not_allocate() -> Result<(), Error> {
         sphere::canonicalize(&mut angles, units);
         sphere::directions(&angles, units, &mut u);
         sphere::directions_saving(&angles, units, &mut u, &mut saved);
-        sphere::directions_vjp(&saved, units, &weights, &mut gradients);
+        sphere::directions_vjp(&angles, &saved, units, &weights, &mut gradients, true);
         sphere::directions_jvp(&angles, units, &gradients, &mut u);
         sphere::metric(&angles, units, &mut gradients);
         trig::sin_cos(&angles, &mut gradients, &mut cosines);

@@ -20,12 +20,12 @@ fn bits<T: Scalar>(inputs: usize, units: usize, threads: &rayon::ThreadPool) {
         if shared {
             parallel::directions(&angles, units, plain);
             parallel::directions_saving(&angles, units, saving, saved);
-            parallel::directions_vjp(saved, units, &seeds, gradients);
+            parallel::directions_vjp(&angles, saved, units, &seeds, gradients, true);
             parallel::directions_jvp(&angles, units, &tangents, direction_tangents);
         } else {
             sphere::directions(&angles, units, plain);
             sphere::directions_saving(&angles, units, saving, saved);
-            sphere::directions_vjp(saved, units, &seeds, gradients);
+            sphere::directions_vjp(&angles, saved, units, &seeds, gradients, true);
             sphere::directions_jvp(&angles, units, &tangents, direction_tangents);
         }
         outputs
@@ -46,6 +46,9 @@ fn any_number_of_threads_gives_the_same_bits() {
                 bits::<f64>(inputs, units, &threads);
             }
         }
+        // So large that sines and cosines are not saved.
+        bits::<f32>(3000, 357, &threads);
+        bits::<f64>(3000, 357, &threads);
     }
 }
 

@@ -43,8 +43,8 @@ fn main() {
         for Matrices { units, angles, directions, saved, .. } in &mut layers {
             parallel::directions_saving(angles, *units, directions, saved);
         }
-        for Matrices { units, directions, saved, gradients, .. } in layers.iter_mut().rev() {
-            parallel::directions_vjp(saved, *units, directions, gradients);
+        for Matrices { units, angles, directions, saved, gradients } in layers.iter_mut().rev() {
+            parallel::directions_vjp(angles, saved, *units, directions, gradients, false);
         }
         transforms = transforms.min(start.elapsed());
     }

@@ -1,6 +1,7 @@
 //! Angles to directions, and the products with the Jacobian of that map.
 
 use super::kernels::{CHUNK, backward, forward, forward_saving, tangent};
+use super::{large, rows};
 use crate::Scalar;
 
 /// Writes the unit vectors u(θ) of all units.
@@ -23,29 +24,31 @@ pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
     forward(angles, units, directions).run();
 }
 
-/// How many numbers [`directions_saving`] saves for a layer: a little more than 2 (n−1) h.
+/// How many numbers [`directions_saving`] saves for a layer: a little more than 2 (n−1) h, and an eighth of (n−1) h where n h
+/// is more than 2²⁰.
 ///
 /// ```
 /// use gmp_math::sphere::saved_len;
 /// // Sines and cosines of eight angles and one row of running products, for four units.
 /// assert_eq!(saved_len(9, 4), (8 + 8 + 1) * 4);
+/// assert_eq!(saved_len(4609, 512), 4608 / 8 * 512);
 /// ```
 ///
 /// # Panics
 /// If that is more than a `usize` can count.
 pub const fn saved_len(inputs: usize, units: usize) -> usize {
     let angles = inputs.saturating_sub(1);
-    let rows = angles.checked_mul(2).expect(TOO_LARGE).checked_add(angles.div_ceil(CHUNK));
-    rows.expect(TOO_LARGE).checked_mul(units).expect(TOO_LARGE)
+    let pairs = if large::is_large(inputs, units) { 0 } else { angles * 2 };
+    (pairs + angles.div_ceil(CHUNK))
+        .checked_mul(units)
+        .expect("a layer with more numbers than a usize can count")
 }
-
-const TOO_LARGE: &str = "a layer with more numbers than a usize can count";
 
 /// [`directions`], keeping what [`directions_vjp`] needs.
 ///
-/// `angles` is (n−1) × h and `directions` n × h with h = `units`. `saved`, of length [`saved_len`], receives the sines, the cosines and every eighth row of the running products
-/// `P_j = ∏_{i<j} sin θ_i`: the rows between are cheaper to compute again than to fetch. Its layout is our own: panel by
-/// panel of 32 units, in each panel row after row, so that a thread writes and reads it in one go.
+/// `angles` is (n−1) × h and `directions` n × h with h = `units`. `saved`, of length [`saved_len`], receives every eighth row of the
+/// running products `P_j = ∏_{i<j} sin θ_i` and, where they stay in the caches, the sines and the cosines: the rest is cheaper to
+/// compute again than to fetch. Its layout is our own.
 ///
 /// ```
 /// use gmp_math::sphere::{directions_saving, saved_len};
@@ -58,16 +61,20 @@ const TOO_LARGE: &str = "a layer with more numbers than a usize can count";
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], saved: &mut [T]) {
-    forward_saving(angles, units, directions, saved).run();
+    if large::is_large(rows("directions", directions.len(), units), units) {
+        large::forward_saving(angles, units, directions, saved).run();
+    } else {
+        forward_saving(angles, units, directions, saved).run();
+    }
 }
 
-/// Adds Jᵀg to `angle_gradients`, where J = ∂u/∂θ and g are the `direction_gradients`.
+/// Writes Jᵀg to `angle_gradients`, where J = ∂u/∂θ and g are the `direction_gradients`; adds it where `accumulate`.
 ///
 /// With `A_n = g_n`, for j = n−1 … 1: `∂θ_j = P_j (cos θ_j A_{j+1} − sin θ_j g_j)` and
 /// `A_j = cos θ_j g_j + sin θ_j A_{j+1}`. That is O(n) for a unit, and nothing is divided by a sine,
 /// so the poles are no special case.
 ///
-/// `saved` comes from [`directions_saving`]; `direction_gradients` is n × h and `angle_gradients` (n−1) × h.
+/// `saved` comes from [`directions_saving`] of these `angles`; `direction_gradients` is n × h and `angle_gradients` (n−1) × h.
 ///
 /// ```
 /// use gmp_math::sphere::{directions_saving, directions_vjp, saved_len};
@@ -75,7 +82,7 @@ pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut
 /// let (theta, mut u, mut saved) = (0.3_f64, [0.0; 2], [0.0; saved_len(2, 1)]);
 /// directions_saving(&[theta], 1, &mut u, &mut saved);
 /// let mut gradient = [0.0];
-/// directions_vjp(&saved, 1, &[5.0, 7.0], &mut gradient);
+/// directions_vjp(&[theta], &saved, 1, &[5.0, 7.0], &mut gradient, false);
 /// assert!((gradient[0] - (7.0 * theta.cos() - 5.0 * theta.sin())).abs() < 1e-15);
 /// ```
 ///
@@ -83,12 +90,18 @@ pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions_vjp<T: Scalar>(
+    angles: &[T],
     saved: &[T],
     units: usize,
     direction_gradients: &[T],
     angle_gradients: &mut [T],
+    accumulate: bool,
 ) {
-    backward(saved, units, direction_gradients, angle_gradients).run();
+    if large::is_large(rows("direction_gradients", direction_gradients.len(), units), units) {
+        large::backward(angles, saved, units, direction_gradients, angle_gradients, accumulate).run();
+    } else {
+        backward(saved, units, direction_gradients, angle_gradients, accumulate).run();
+    }
 }
 
 /// Writes the directions' tangents u̇ = J θ̇ for tangents θ̇ of the angles.

@@ -11,11 +11,11 @@ pub(super) const CHUNK: usize = 8;
 
 /// Columns that [`Forward`] and [`Tangent`] get at once. They have fewer streams than the kernels of training and want long
 /// rows; so much work space fits on the stack and in the first caches.
-const WIDE: usize = 512;
+pub(super) const WIDE: usize = 512;
 
-/// u(θ).
+/// u(θ), and every [`CHUNK`]th row of the running products where they are `SAVED`.
 #[derive(Clone, Copy)]
-pub(crate) struct Forward;
+pub(crate) struct Forward<const SAVED: bool>;
 
 /// [`directions`](super::directions()) as a batch.
 #[track_caller]
@@ -23,14 +23,14 @@ pub(crate) fn forward<'a, T: Scalar>(
     angles: &'a [T],
     units: usize,
     directions: &'a mut [T],
-) -> Batch<'a, T, Forward, 1, 1> {
+) -> Batch<'a, T, Forward<false>, 1, 2> {
     let inputs = rows("directions", directions.len(), units);
     expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
-    let directions = ColumnsMut::new(directions, units, 1);
-    Batch::new(Forward, inputs, units, [Columns::new(angles, units, 1)], [directions])
+    let writes = [directions, &mut []].map(|matrix| ColumnsMut::new(matrix, units, 1));
+    Batch::new(Forward, inputs, units, [Columns::new(angles, units, 1)], writes)
 }
 
-impl<T: Scalar> Body<T, 1, 1> for Forward {
+impl<T: Scalar, const SAVED: bool> Body<T, 1, 2> for Forward<SAVED> {
     const WIDEST: usize = WIDE;
     #[inline(always)]
     fn run(
@@ -38,7 +38,7 @@ impl<T: Scalar> Body<T, 1, 1> for Forward {
         inputs: usize,
         width: usize,
         [angles]: [Columns<'_, T>; 1],
-        [mut directions]: [ColumnsMut<'_, T>; 1],
+        [mut directions, mut saved]: [ColumnsMut<'_, T>; 2],
     ) {
         let (mut sines, mut cosines) = ([T::ZERO; WIDE], [T::ZERO; WIDE]);
         let mut products = [T::ONE; WIDE];
@@ -50,6 +50,9 @@ impl<T: Scalar> Body<T, 1, 1> for Forward {
             let (sines, cosines) = (&mut sines[..height * width], &mut cosines[..height * width]);
             sin_cos_slices(angles.tile(top, height), sines, cosines);
             for row in 0..height {
+                if SAVED && (top + row).is_multiple_of(CHUNK) {
+                    saved.row((top + row) / CHUNK).copy_from_slice(products);
+                }
                 let (sines, cosines) = (&sines[row * width..][..width], &cosines[row * width..][..width]);
                 multiply(sines, cosines, products, &mut directions.row(top + row)[..width]);
             }
@@ -177,9 +180,12 @@ fn places(row: usize, height: usize, width: usize) -> [usize; 2] {
     }
 }
 
-/// Jᵀg, added.
+/// Jᵀg.
 #[derive(Clone, Copy)]
-pub(crate) struct Backward;
+pub(crate) struct Backward {
+    /// Whether it is added to what is there.
+    accumulate: bool,
+}
 
 /// [`directions_vjp`](super::directions_vjp()) as a batch.
 #[track_caller]
@@ -188,13 +194,15 @@ pub(crate) fn backward<'a, T: Scalar>(
     units: usize,
     direction_gradients: &'a [T],
     angle_gradients: &'a mut [T],
+    accumulate: bool,
 ) -> Batch<'a, T, Backward, 2, 1> {
     let inputs = rows("direction_gradients", direction_gradients.len(), units);
     expect_shape("angle_gradients", angle_gradients.len(), inputs.saturating_sub(1), units);
     expect_shape("saved", saved.len(), saved_len(inputs, 1), units);
     let saved = Columns::new(saved, units, saved_len(inputs, 1));
     let reads = [saved, Columns::new(direction_gradients, units, 1)];
-    Batch::new(Backward, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])
+    let body = Backward { accumulate };
+    Batch::new(body, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])
 }
 
 impl<T: Scalar> Body<T, 2, 1> for Backward {
@@ -230,6 +238,9 @@ impl<T: Scalar> Body<T, 2, 1> for Backward {
                 let [sines, cosines] = pair(row);
                 let gradients = &direction_gradients.row(first + row)[..width];
                 let outputs = &mut angle_gradients.row(first + row)[..width];
+                if !self.accumulate {
+                    outputs.fill(T::ZERO);
+                }
                 pull_back_row([sines, cosines, products, gradients], outputs, tails);
             }
         }
@@ -239,7 +250,7 @@ impl<T: Scalar> Body<T, 2, 1> for Backward {
 /// One row of the recurrence. Eight columns at a time are loaded before any is stored: the compiler cannot prove that the
 /// rows lie apart in memory, and would otherwise take one column at a time.
 #[inline(always)]
-fn pull_back_row<T: Scalar>(rows: [&[T]; 4], outputs: &mut [T], tails: &mut [T]) {
+pub(super) fn pull_back_row<T: Scalar>(rows: [&[T]; 4], outputs: &mut [T], tails: &mut [T]) {
     const ABREAST: usize = 8;
     let pull_back = |[sine, cosine, product, gradient]: [T; 4], output: &mut T, tail: &mut T| {
         *output += product * cosine.mul_add(*tail, -(sine * gradient));

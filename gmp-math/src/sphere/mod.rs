@@ -21,6 +21,7 @@ mod convert;
 mod directions;
 mod jacobian;
 mod kernels;
+pub(crate) mod large;
 mod metric;
 mod polar;
 mod second_order;

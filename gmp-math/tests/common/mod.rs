@@ -197,6 +197,6 @@ pub(crate) fn vjp<T: Scalar>(angles: &[T], seed: &[T]) -> Vec<T> {
     let mut saved = vec![T::ZERO; saved_len(direction.len(), 1)];
     directions_saving(angles, 1, &mut direction, &mut saved);
     let mut gradient = vec![T::ZERO; angles.len()];
-    directions_vjp(&saved, 1, seed, &mut gradient);
+    directions_vjp(angles, &saved, 1, seed, &mut gradient, true);
     gradient
 }

@@ -31,9 +31,10 @@ impl<T: Scalar> Rule<T> for Direction {
         "direction"
     }
     fn backward(&self, pull: &mut Pullback<'_, T>) {
-        let saved = pull.saved();
+        let (angles, saved) = (pull.value(0).data(), pull.saved());
         if let Some((du, dangles)) = pull.wrt(0) {
-            parallel::directions_vjp(saved, du.cols(), du.data(), dangles.into_zeroed().data_mut());
+            let (mut dangles, is_fresh) = dangles.into_parts();
+            parallel::directions_vjp(angles, saved, du.cols(), du.data(), dangles.data_mut(), !is_fresh);
         }
     }
 }

@@ -211,8 +211,15 @@ fn transforms<T: Scalar>(rounds: Rounds, report: &mut dyn FnMut(Case)) {
         report(case("forward", angles.len() + numbers, forward));
         let both = rounds.time(|| {
             parallel::directions_saving(black_box(&angles), units, black_box(&mut directions), &mut saved);
-            angle_gradients.fill(T::ZERO);
-            parallel::directions_vjp(&saved, units, black_box(&gradients), black_box(&mut angle_gradients));
+            let (angles, gradients) = (black_box(&angles), black_box(&gradients));
+            parallel::directions_vjp(
+                angles,
+                &saved,
+                units,
+                gradients,
+                black_box(&mut angle_gradients),
+                false,
+            );
         });
         report(case("forward+vjp", 2 * (angles.len() + numbers), both));
     }

@@ -108,7 +108,7 @@ fn stepped(rule: Rule, method: MethodId, w: &[f64], c: &[f64], lr: f64) -> Optio
         directions_saving(&angles, 1, &mut u, &mut saved);
         let mut gradient = vec![0.0; n - 1];
         let along = scaled(c, size * norm(c));
-        directions_vjp(&saved, 1, &along, &mut gradient);
+        directions_vjp(&angles, &saved, 1, &along, &mut gradient, true);
         (angles, gradient)
     } else {
         (w.to_vec(), c.to_vec())
