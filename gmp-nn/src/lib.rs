@@ -17,6 +17,7 @@ pub mod layer;
 mod linear;
 mod mlp;
 mod network;
+pub mod neural_tangent;
 pub mod normalization;
 pub mod op;
 pub mod parameterization;

@@ -61,7 +61,7 @@ pub use gmp_math::{self, Scalar};
 pub use gmp_nn::{
     self, Activation, Boundaries, Convolution, Dense, Element, Features, GeometricOptions, LayerSpec, Mlp,
     Network, NetworkSpec, Normalization, ParamStore, Parameterization, RecordedStatistics, Rng, Role,
-    Summary, activation, conv, fold, normalization, parameterization, zoo,
+    Summary, activation, conv, fold, neural_tangent, normalization, parameterization, zoo,
 };
 #[cfg(feature = "ndarray")]
 pub use ndarray;

@@ -27,6 +27,13 @@ fn ndarray_runs() -> Outcome {
     arrays::main()
 }
 
+#[path = "../examples/neural_tangent.rs"]
+mod neural_tangent;
+#[test]
+fn neural_tangent_runs() -> Outcome {
+    neural_tangent::main()
+}
+
 #[path = "../examples/own_loop.rs"]
 mod own_loop;
 #[test]

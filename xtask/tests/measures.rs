@@ -5,10 +5,11 @@ use xtask::experiment::frames::{Shallow, is_framed};
 use xtask::experiment::training::{Problem, Watching, carry_out};
 use xtask::method::{self, MethodId};
 use xtask::problem::levy::{self, SETUP};
-use xtask::run::measures::{OverEpochs, Stability};
+use xtask::run::measures::{Measures, OverEpochs, Stability};
 use xtask::run::stop::Stop;
 use xtask::run::trace::{Numbers, Trace};
 use xtask::run::{Protocol, Record, Run};
+use xtask::setting::Setting;
 
 const EPOCHS: usize = 100;
 
@@ -17,6 +18,16 @@ fn levy_run(method: MethodId, watch: Watching) -> (Record, Option<Trace>) {
 }
 
 fn levy_run_at(method: MethodId, lr: f64, epoch_limit: usize, watch: Watching) -> (Record, Option<Trace>) {
+    levy_run_with(method, Setting::default(), lr, epoch_limit, watch)
+}
+
+fn levy_run_with(
+    method: MethodId,
+    setting: Setting,
+    lr: f64,
+    epoch_limit: usize,
+    watch: Watching,
+) -> (Record, Option<Trace>) {
     let run = Run {
         experiment: "fig2".to_owned(),
         dataset: "levy".to_owned(),
@@ -26,7 +37,7 @@ fn levy_run_at(method: MethodId, lr: f64, epoch_limit: usize, watch: Watching) -
         seed: 0,
         epoch_limit,
         data: "seeded".to_owned(),
-        setting: Default::default(),
+        setting,
     };
     let (x, y) = levy::points(&run);
     let (grid, truth) = levy::grid();
@@ -35,6 +46,37 @@ fn levy_run_at(method: MethodId, lr: f64, epoch_limit: usize, watch: Watching) -
     let picture = watch == Watching::Curves;
     let problem = Problem { train, test, grid, watch, picture };
     carry_out(&SETUP, problem, &run, &Stop::default()).unwrap().unwrap()
+}
+
+/// A run that varies the width alone measures its kernel, to the same last bit each time, and to no other result.
+#[test]
+fn kernels_are_measured_where_the_width_is_varied() {
+    let of = |method, setting| {
+        let watch = Watching::Measures;
+        levy_run_with(method, setting, 0.1, EPOCHS, watch).0
+    };
+    let width = Setting { width: Some(100), ..Setting::default() };
+    for method in [method::SP, method::WN, method::GMP] {
+        let (with, without) = (of(method, width), of(method, Setting::default()));
+        assert_eq!((with.value, with.epochs), (without.value, without.epochs), "{method}");
+        let (mut measures, again) = (*with.measures.unwrap(), *of(method, width).measures.unwrap());
+        assert_eq!(measures, again, "{method}");
+        let kernel = measures.kernel.take().unwrap();
+        assert_eq!(measures, *without.measures.unwrap(), "{method}");
+        assert_eq!(kernel.inputs, 32);
+        let epochs: Vec<usize> = kernel.path.iter().map(|at| at.epochs).collect();
+        assert_eq!(epochs, [1, 4, 16, 64]);
+        assert!(kernel.change > 0.0 && kernel.alignment > 0.0 && kernel.alignment < 1.0, "{kernel:?}");
+        // A record of an earlier version has none, and stays readable.
+        let json = serde_json::to_value(&again).unwrap();
+        let mut earlier = json.clone();
+        earlier.as_object_mut().unwrap().remove("kernel").unwrap();
+        assert_eq!(serde_json::from_value::<Measures>(earlier).unwrap(), measures);
+        assert_eq!(serde_json::from_value::<Measures>(json).unwrap(), again);
+    }
+    assert!(of(method::BN, width).measures.unwrap().kernel.is_none());
+    let deep = Setting { depth: Some(2), width: Some(8), ..Setting::default() };
+    assert!(of(method::GMP, deep).measures.unwrap().kernel.is_none());
 }
 
 #[test]

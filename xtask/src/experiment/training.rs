@@ -8,6 +8,7 @@ use crate::run::stop::Stop;
 use crate::run::trace::{Movement, Numbers, Trace};
 use crate::run::{Origin, Protocol, Record, Run};
 use crate::setting::Optimizing;
+use crate::setting::kernel::KernelChange;
 use crate::setting::layers::{GradientNorms, Movements};
 use gmp_autograd::Tape;
 use gmp_nn::Network;
@@ -186,7 +187,8 @@ fn train(
         frames: picture.then(|| Frames::of(&network, is_normalized.then(|| first_rows(&train)))),
     };
     let mut optimizer = GradientNorms::of(&network, optimizer);
-    let mut observer = (observer, setting.depth.map(|_| Movements::of(&network)));
+    let kernel = setting.measures_kernel(run.method).then(|| KernelChange::of(&network, &train));
+    let mut observer = (observer, setting.depth.map(|_| Movements::of(&network)), kernel);
     let fit = trainer.fit(&mut network, &mut optimizer, &train, decide, &mut observer)?;
     let end = match fit.end {
         End::Observer => return Ok(None),
@@ -194,7 +196,7 @@ fn train(
         End::EarlyStopping => "early stopping",
     };
     after(&network);
-    let (Watch { losses, rates, running, batch, frames, .. }, movements) = observer;
+    let (Watch { losses, rates, running, batch, frames, .. }, movements, kernel) = observer;
     let layers = movements.map(|of| of.finish(&network, &train, &optimizer)).unwrap_or_default();
     let ranges = ranges(train.inputs(), train.input_cols());
     let stability = |of: &Boundaries| Stability::of(&of.changes, &ranges);
@@ -204,6 +206,7 @@ fn train(
         convergence: Convergence::of(&losses),
         reductions: reductions(&rates),
         layers,
+        kernel: kernel.map(|kernel| kernel.finish(&network)),
     };
     let movement = running.as_ref().map(|of| Movement::of(&of.changes, setup.units, &losses));
     let trace = running.filter(|_| watch == Watching::Curves).map(|running| {

@@ -2,6 +2,7 @@
 //! loss fell.
 
 use super::number;
+use crate::setting::kernel::OfKernel;
 use crate::setting::layers::OfLayer;
 use gmp_train::{BoundaryChanges, Change};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Measures {
     /// Every hidden layer on its own, in runs that vary the depth.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<OfLayer>,
+    /// The neural tangent kernel, in runs that vary the width of a network without normalization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<OfKernel>,
 }
 
 /// Most training samples whose statistics make BN's boundary.

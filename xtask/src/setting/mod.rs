@@ -4,6 +4,7 @@
 //! experiments beyond the paper vary one thing at a time.
 
 pub mod intervention;
+pub mod kernel;
 pub mod layers;
 pub mod normalizing;
 pub mod optimizing;
@@ -48,7 +49,7 @@ pub struct Setting {
     /// The number of hidden layers, in place of one. Such runs measure every layer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<usize>,
-    /// The units of each hidden layer.
+    /// The units of each hidden layer. Runs that change no depth besides measure the neural tangent kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
     /// How the hidden layer starts, in place of Glorot's weights without bias.
@@ -95,6 +96,13 @@ impl Setting {
         let mlp = method.mlp(inputs, &vec![units; self.depth.unwrap_or(1)], 1);
         let normalization = self.normalization(method);
         Mlp { activation: self.activation.unwrap_or(mlp.activation), normalization, ..mlp }
+    }
+
+    /// Whether runs measure how far training moves the neural tangent kernel: those that vary the width alone. A normalization over the
+    /// batch makes the outputs of a batch depend on one another, so that there is no kernel of two inputs.
+    #[must_use]
+    pub fn measures_kernel(&self, method: MethodId) -> bool {
+        self.width.is_some() && self.depth.is_none() && self.normalization(method).is_none()
     }
 
     /// What is normalized.

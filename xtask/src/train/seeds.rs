@@ -152,6 +152,7 @@ impl<'a> Seeds<'a> {
             convergence: Convergence::of(&losses),
             reductions: reductions(&rates),
             layers: Vec::new(),
+            kernel: None,
         };
         let end = if trained.fit.end == End::Epochs { "epochs" } else { "early stopping" };
         let (value, validation) = (Some(trained.test.value()), Some(trained.validation.value()));

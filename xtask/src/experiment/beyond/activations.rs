@@ -5,6 +5,7 @@ use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, in_paper, nothing};
+use crate::claim::Claim;
 use crate::report::html::Block;
 use crate::run::results::Results;
 use crate::setting::Setting;
@@ -45,9 +46,10 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
             tally.verdict(
                 "activations.result",
                 [
-                    "GmP is best with more of them than it is not",
-                    "some baseline is better with more of them than GmP is best",
-                    "whether GmP is better with them is open",
+                    "GmP is best with most of them",
+                    "some baseline is better than GmP with most of them",
+                    "some baseline is as good as GmP with most of them",
+                    "whether GmP is best is not settled with most of them",
                 ]
             ),
             tally.words("activations.result"),
@@ -63,7 +65,7 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     duration: ["1 min", "8 h"],
 };
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
     let caption = "Test results (top) and movement of the boundaries (middle), each method at its own best learning rate, and the range of \
                    learning rates that each method tolerates with results within 5% of its best (bottom).";
     let shown = [Shown::Result, Shown::Movement, Shown::Tolerance];

@@ -36,7 +36,7 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     }
     blocks.push(Block::Heading("What we would tell the authors".to_owned()));
     let tell =
-        |(experiment, section): (&&dyn Experiment, &&Section)| experiment.advice(&Tally(&section.claims));
+        |(experiment, section): (&&dyn Experiment, &&Section)| experiment.advice(&Tally::new(&section.claims));
     blocks.push(Block::List(asked.iter().zip(&questions).filter_map(tell).collect()));
     Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
 }
@@ -78,6 +78,8 @@ fn name(question: &str) -> String {
         "movement" => "moves least".to_owned(),
         "tolerance" => "tolerates most rates".to_owned(),
         "transfer" => "best rate stays".to_owned(),
+        "lazy" => "lazier when wider, at own rates".to_owned(),
+        "lazy.equal" => "lazier when wider, at one rate".to_owned(),
         "start" => "better with another start".to_owned(),
         "limited" => format!("held still: {what}"),
         "jittered" => format!("not jittered: {what}"),
@@ -209,56 +211,100 @@ fn unit(claim: &Claim) -> &'static str {
 /// The outcomes of an inquiry as advice is made of them.
 pub struct Tally<'a>(&'a [Claim]);
 
-impl Tally<'_> {
-    /// How many comparisons of a question are supported and contradicted, and how many there are.
+impl<'a> Tally<'a> {
+    /// Of these claims.
     #[must_use]
-    pub fn of(&self, question: &str) -> [usize; 3] {
-        let claims = || counted(self.0).filter(|claim| claim.question == question && claim.n > 0);
-        let count = |outcome| claims().filter(|claim| claim.outcome == outcome).count();
-        [count(Outcome::Supported), count(Outcome::Contradicted), claims().count()]
+    pub fn new(claims: &'a [Claim]) -> Self {
+        Self(claims)
     }
 
-    /// `3 times yes and 1 time no in 18 comparisons`.
+    /// How often a question was answered.
+    #[must_use]
+    pub fn of(&self, question: &str) -> Count {
+        Count::of(counted(self.0).filter(|claim| claim.question == question))
+    }
+
+    /// How a question was answered when GmP was compared with this method alone.
+    #[must_use]
+    pub fn against(&self, question: &str, baseline: &str) -> Count {
+        let is_it =
+            |claim: &&Claim| claim.question == question && claim.baseline == baseline && !claim.each;
+        Count::of(self.0.iter().filter(is_it))
+    }
+
+    /// `yes in 3 and no in 1 of 18 comparisons`.
     #[must_use]
     pub fn words(&self, question: &str) -> String {
-        let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
-        match self.of(question) {
-            [_, _, 0] => "it was not compared".to_owned(),
-            [0, 0, all] => format!("none of {all} comparisons decides"),
-            [yes, 0, all] => format!("{} yes in {all} comparisons, and never no", times(yes)),
-            [0, no, all] => format!("{} no in {all} comparisons, and never yes", times(no)),
-            [yes, no, all] => format!("{} yes and {} no in {all} comparisons", times(yes), times(no)),
+        let count = self.of(question);
+        match (count.all, count.said()) {
+            (0, _) => "it was not compared".to_owned(),
+            (1, Some(said)) => format!("{said} of 1 comparison"),
+            (all, Some(said)) => format!("{said} of {all} comparisons"),
+            (all, None) => format!("open in all {all} comparisons"),
         }
     }
 
-    /// One of three texts: where a question is decided in favour more often than against, where it is the other way round, and
-    /// where it is neither.
+    /// One of four texts: where more than half of the comparisons say yes, where they say no, where they say that there is no difference
+    /// that matters, and where none of these is so.
     #[must_use]
-    pub fn verdict<'t>(&self, question: &str, [yes, no, neither]: [&'t str; 3]) -> &'t str {
-        match self.of(question) {
-            [supported, contradicted, _] if supported > contradicted => yes,
-            [supported, contradicted, _] if supported < contradicted => no,
-            _ => neither,
+    pub fn verdict<'t>(&self, question: &str, [yes, no, same, open]: [&'t str; 4]) -> &'t str {
+        let Count { yes: supported, no: contradicted, same: equivalent, all } = self.of(question);
+        let is_most = |count: usize| 2 * count > all;
+        match () {
+            () if is_most(supported) => yes,
+            () if is_most(contradicted) => no,
+            () if is_most(equivalent) => same,
+            () => open,
         }
+    }
+}
+
+/// How often a question was answered with yes (supported), with no (contradicted), and with no difference that matters (equivalent), of how many comparisons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Supported.
+    pub yes: usize,
+    /// Contradicted.
+    pub no: usize,
+    /// Equivalent.
+    pub same: usize,
+    /// All that were compared.
+    pub all: usize,
+}
+
+impl Count {
+    fn of<'c>(claims: impl Iterator<Item = &'c Claim>) -> Self {
+        claims.filter(|claim| claim.n > 0).fold(Self::default(), |count, claim| Self {
+            yes: count.yes + usize::from(claim.outcome == Outcome::Supported),
+            no: count.no + usize::from(claim.outcome == Outcome::Contradicted),
+            same: count.same + usize::from(claim.outcome == Outcome::Equivalent),
+            all: count.all + 1,
+        })
+    }
+
+    /// `yes in 3 and no in 1`; none where nothing was decided.
+    #[must_use]
+    pub fn said(self) -> Option<String> {
+        let all = [(self.yes, "yes"), (self.no, "no"), (self.same, "no difference that matters")];
+        let said: Vec<String> = all
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{word} in {count}"))
+            .collect();
+        let (last, first) = said.split_last()?;
+        Some(if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) })
     }
 }
 
 /// A few words on each question: how often what it asks was found, and how often its opposite.
 fn told(section: &Section) -> String {
     let mut parts = Vec::new();
-    for (first, outcomes) in by_question(&section.claims) {
-        let count = |outcome| outcomes.get(&outcome).map_or(0, Vec::len);
-        let all: usize = outcomes.values().map(Vec::len).sum();
-        let verdict =
-            match (count(Outcome::Supported), count(Outcome::Contradicted), count(Outcome::Equivalent)) {
-                (0, 0, 0) => format!("open in all {all} comparisons"),
-                (holds, fails, same) => {
-                    let said = [(holds, "yes"), (fails, "no"), (same, "no difference that matters")];
-                    let said = said.into_iter().filter(|(count, _)| *count > 0);
-                    let said: Vec<String> = said.map(|(count, word)| format!("{word} in {count}")).collect();
-                    format!("{} of {all}", said.join(", "))
-                }
-            };
+    for (first, _) in by_question(&section.claims) {
+        let count = Tally(&section.claims).of(&first.question);
+        let verdict = match count.said() {
+            None => format!("open in all {} comparisons", count.all),
+            Some(said) => format!("{said} of {}", count.all),
+        };
         parts.push(format!("{}? {verdict}", first.tested));
     }
     if parts.is_empty() {
@@ -295,12 +341,16 @@ mod tests {
             "GmP has the best test result: of 3 comparisons supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
         );
         let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
-        assert_eq!(told(&section), "GmP has the best test result? yes in 1, no in 1 of 3.");
+        assert_eq!(told(&section), "GmP has the best test result? yes in 1 and no in 1 of 3.");
         assert_eq!(found(&[]), ["Nothing was compared in this call."]);
         let tally = Tally(&claims);
-        assert_eq!(tally.of("depth.result"), [1, 1, 3]);
-        assert_eq!(tally.words("depth.result"), "once yes and once no in 3 comparisons");
-        assert_eq!(tally.verdict("depth.result", ["yes", "no", "neither"]), "neither");
+        assert_eq!(tally.of("depth.result"), Count { yes: 1, no: 1, same: 0, all: 3 });
+        assert_eq!(tally.words("depth.result"), "yes in 1 and no in 1 of 3 comparisons");
+        let texts = ["yes", "no", "same", "open"];
+        assert_eq!(tally.verdict("depth.result", texts), "open");
+        assert_eq!(Tally(&claims[1..2]).verdict("depth.result", texts), "yes");
+        assert_eq!(Tally(&claims[..1]).verdict("depth.result", texts), "no");
+        assert_eq!(Tally(&[]).verdict("depth.result", texts), "open");
         assert_eq!(tally.words("depth.epochs"), "it was not compared");
         assert!(effects(&section).is_none(), "none of them has an effect");
         let at = |estimate| Claim {

@@ -48,7 +48,8 @@ impl Compared<'_> {
             ..self.absent(id, data.id.name, "No run of it came to a result.")
         };
         let mut claim = judged(base, effects, data.population);
-        let seeds = [asked.seeds.start, asked.seeds.end.saturating_sub(1)];
+        let seeds = asked.seeds_on(problem.kind());
+        let seeds = [seeds.start, seeds.end.saturating_sub(1)];
         claim.runs = runs
             .iter()
             .filter(|_| claim.n > 0)

@@ -37,6 +37,19 @@ impl Kind {
         kinds
     }
 
+    /// Those and the other small sets of Table 1, in both profiles.
+    #[must_use]
+    pub fn small() -> Vec<Self> {
+        let sets = ["yacht", "boston", "energy", "concrete", "wine"].map(Self::Uci);
+        [Self::Levy, Self::Banana].into_iter().chain(sets).collect()
+    }
+
+    /// Whether it is a set of Table 1 that is larger than the smallest, which the quick profile gives fewer runs.
+    #[must_use]
+    pub fn is_larger(self) -> bool {
+        matches!(self, Self::Uci(name) if name != "yacht")
+    }
+
     /// It as claims are made of it where its data are not there, and why.
     #[must_use]
     pub fn absent(self, why: &str) -> Data<'static> {

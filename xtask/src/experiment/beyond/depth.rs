@@ -5,6 +5,7 @@ use super::data::{Kind, Loaded};
 use super::show::{self, Interval, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, in_paper, nothing};
+use crate::claim::Claim;
 use crate::experiment::Profile;
 use crate::method::MethodId;
 use crate::report::figure::{Axis, Figure, Legend, Panel};
@@ -69,7 +70,7 @@ fn depth(arm: &Arm) -> f64 {
     arm.setting.depth.unwrap_or(1) as f64
 }
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
     let caption = "Test results and tolerated learning rates over the number of hidden layers, each method at its own best learning rate; \
                    below, of the deepest network, from the first hidden layer to the last: how far normals turn per epoch, the length of the \
                    gradient, and the share of dead units.";

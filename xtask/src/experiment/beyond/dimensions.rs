@@ -78,7 +78,7 @@ fn across(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
     )
 }
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
     let caption = "Top: the median turn of one step of length 0.01 in every trained number, with random signs, from a uniform direction: of angles \
                    (GmP), of angles divided by √(n − 1), of natural angles, and of Glorot's weights in a layer of 100 units (SP); dotted, 0.01 √(n/2). \
                    Right: the root of the metric at the first, the middle and the last angle. Below, over the number of inputs of the ridge: best \

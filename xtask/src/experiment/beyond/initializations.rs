@@ -41,9 +41,10 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
             tally.verdict(
                 "initializations.start",
                 [
-                    "Look at the start.",
-                    "The usual start is the better one.",
-                    "Nothing here says that the start decides."
+                    "Start GmP in another way than the released code does.",
+                    "Glorot's weights with λ = 0 are the better start.",
+                    "The start makes no difference that matters.",
+                    "Most comparisons do not settle whether the start matters."
                 ]
             )
         )
@@ -84,7 +85,7 @@ fn starts(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
     claims
 }
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
     let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (bottom; of banana, half of it), each \
                    method at its own best learning rate of one grid.";
     vec![Block::Figure(show::figure(asked, results, &[Shown::Result, Shown::Epochs], caption))]

@@ -12,7 +12,9 @@ pub mod compare;
 pub mod data;
 pub mod depth;
 pub mod dimensions;
+pub mod duel;
 pub mod initializations;
+pub mod kernel;
 pub mod mediation;
 pub mod normalizations;
 pub mod optimizers;
@@ -63,8 +65,8 @@ pub struct Inquiry {
     pub asks: &'static [Asks],
     /// What is claimed over several arms.
     pub across: fn(&Asked, Option<&Results<'_>>) -> Vec<Claim>,
-    /// The figure, and what else is shown below it.
-    pub show: fn(&Asked, &Results<'_>) -> Vec<Block>,
+    /// The figure, and what else is shown below it, which may depend on the claims.
+    pub show: fn(&Asked, &Results<'_>, &[Claim]) -> Vec<Block>,
     /// What it would tell the paper's authors.
     pub advice: fn(&Tally<'_>) -> String,
     /// What differs from what a reader may expect.
@@ -127,7 +129,7 @@ impl Experiment for Inquiry {
         &["--seeds", "--first-seed", "--method", "--lr"]
     }
     fn needs(&self) -> &'static str {
-        "DATA-DIR/banana.csv (else a set of its shape is generated) and DATA-DIR/uci/yacht.csv (else it is left out)"
+        "DATA-DIR/banana.csv (else a set of its shape is generated) and the small sets of DATA-DIR/uci (those that are not there are left out)"
     }
     fn duration(&self) -> [&'static str; 2] {
         self.duration

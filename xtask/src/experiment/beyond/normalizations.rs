@@ -5,6 +5,7 @@ use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, RATES, nothing};
+use crate::claim::Claim;
 use crate::method;
 use crate::report::html::Block;
 use crate::run::results::Results;
@@ -53,7 +54,7 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
     duration: ["1 min", "8 h"],
 };
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
     let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; of banana, half of it), each method at its own \
                    best learning rate of one grid, and the range of learning rates that each method tolerates with results within 5% of its \
                    best (bottom).";

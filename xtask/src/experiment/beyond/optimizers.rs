@@ -5,6 +5,7 @@ use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, RATES, in_paper, nothing};
+use crate::claim::Claim;
 use crate::report::html::Block;
 use crate::run::results::Results;
 use crate::setting::{Optimizing, Setting};
@@ -36,14 +37,15 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Other optimizers than Adam: {} (best results: {}; fastest: {}; widest range of learning rates: {}). Say which optimizer a result is of, and \
+            "Optimizers: {} (best results: {}; fastest: {}; widest range of learning rates: {}). Say which optimizer a result is of, and \
              tune the rate of every method on one grid.",
             tally.verdict(
                 "optimizers.epochs",
                 [
-                    "GmP learns faster under more of them than it learns more slowly",
-                    "GmP learns more slowly than some baseline under more of them than it learns faster",
-                    "whether GmP learns faster is open",
+                    "GmP learns fastest in most comparisons",
+                    "some baseline learns faster than GmP in most comparisons",
+                    "some baseline learns as fast as GmP in most comparisons",
+                    "whether GmP learns fastest is not settled by most comparisons",
                 ]
             ),
             tally.words("optimizers.result"),
@@ -58,7 +60,7 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
     duration: ["1 min", "8 h"],
 };
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
     let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; of banana, half of it), each method at its own \
                    best learning rate of one grid, and the range of learning rates that each method tolerates with results within 5% of its \
                    best (bottom).";

@@ -1,10 +1,13 @@
 //! Whether it takes angles: other ways to the same bound.
 
 use super::ask::Asks;
+use super::chapter::Tally;
 use super::data::Kind;
+use super::duel;
 use super::show::{self, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, RATES, in_paper, nothing};
+use crate::claim::Claim;
 use crate::method;
 use crate::report::html::Block;
 use crate::run::results::Results;
@@ -39,17 +42,11 @@ pub const RIVALS: Inquiry = Inquiry {
     advice: |tally| {
         format!(
             "Rivals: the bound does not take angles. Directions on the sphere that move along great circles have it exactly, for every step and every \
-             number of inputs, without poles and without an order of the inputs. That GmP has the best results of all: {}; that it learns fastest: {}. {}",
+             number of inputs, without poles and without an order of the inputs. What these runs say of each: {}. That GmP has the best results of \
+             all: {}; that it learns fastest: {}.",
+            duel::sentence(tally),
             tally.words("rivals.result"),
-            tally.words("rivals.epochs"),
-            tally.verdict(
-                "rivals.result",
-                [
-                    "Angles are worth their price here.",
-                    "Something simpler does better.",
-                    "Nothing here says that angles are worth their price, or that a rival dominates them.",
-                ]
-            )
+            tally.words("rivals.epochs")
         )
     },
     notes: &[
@@ -64,10 +61,11 @@ pub const RIVALS: Inquiry = Inquiry {
     duration: ["1 min", "8 h"],
 };
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
+fn blocks(asked: &Asked, results: &Results<'_>, claims: &[Claim]) -> Vec<Block> {
     let caption = "Test results, epochs until the training loss is a quarter of the first epoch's (of banana, half of it) and movement of the boundaries, \
                    each method at its own best learning rate of one grid, and the range of learning rates that each method tolerates with results \
                    within 5% of its best.";
     let shown = [Shown::Result, Shown::Epochs, Shown::Movement, Shown::Tolerance];
-    vec![Block::Figure(show::figure(asked, results, &shown, caption))]
+    let figure = show::figure(asked, results, &shown, caption);
+    vec![Block::Table(duel::table(&Tally::new(claims))), Block::Figure(figure)]
 }

@@ -2,6 +2,7 @@
 
 use super::ask;
 use super::data::{Kind, Loaded};
+use super::kernel;
 use super::study::Asked;
 use super::tolerance::Range;
 use crate::method::MethodId;
@@ -26,6 +27,10 @@ pub enum Shown {
     Tolerance,
     /// The best learning rate of each seed.
     Rate,
+    /// How far training moved the neural tangent kernel at the method's own best rate.
+    Kernel,
+    /// The cosine between that kernel before and after training.
+    Alignment,
 }
 
 impl Shown {
@@ -42,6 +47,8 @@ impl Shown {
             Self::Movement => problem.kind().movement().name.to_owned(),
             Self::Tolerance => "tolerated learning rates, log₂".to_owned(),
             Self::Rate => "best learning rate".to_owned(),
+            Self::Kernel => "change of the tangent kernel".to_owned(),
+            Self::Alignment => "alignment of the kernels".to_owned(),
         }
     }
 
@@ -49,8 +56,8 @@ impl Shown {
     fn is_log(self, problem: &Loaded) -> bool {
         match self {
             Self::Result => !problem.kind().larger_is_better(),
-            Self::Epochs | Self::Rate => true,
-            Self::Movement | Self::Tolerance => false,
+            Self::Epochs | Self::Rate | Self::Kernel => true,
+            Self::Movement | Self::Tolerance | Self::Alignment => false,
         }
     }
 
@@ -69,6 +76,8 @@ impl Shown {
             Self::Movement => at_best(kind.movement().number),
             Self::Tolerance => ask::tolerance_of(results, set, kind, method),
             Self::Rate => ask::best_rates(results, problem, method),
+            Self::Kernel => at_best(kernel::change),
+            Self::Alignment => at_best(kernel::alignment),
         }
     }
 
@@ -103,9 +112,10 @@ fn marker(place: usize) -> Marker {
 pub fn figure(asked: &Asked, results: &Results<'_>, shown: &[Shown], caption: &str) -> Figure {
     let arms: Vec<Results<'_>> = asked.arms.iter().map(|arm| results.with(&arm.setting)).collect();
     let mut figure = Figure::new(asked.inquiry.id, asked.inquiry.title).caption(format!(
-        "{caption} Means and 95% intervals over {} seeds, geometric means of RMSE and of epochs; nothing where a run diverged or \
+        "{caption} Means and 95% intervals over {} seeds{}, geometric means of RMSE and of epochs; nothing where a run diverged or \
          never got there.",
-        asked.seeds.end - asked.seeds.start
+        asked.seeds.end - asked.seeds.start,
+        asked.fewer()
     ));
     let height = 40.0 + (arms.len() * (10 + 7 * asked.methods.len())) as f64;
     for chunk in asked.problems.chunks(3) {
@@ -156,9 +166,10 @@ pub fn curves(
 ) -> Figure {
     let arms: Vec<Results<'_>> = asked.arms.iter().map(|arm| results.with(&arm.setting)).collect();
     let mut figure = Figure::new(asked.inquiry.id, asked.inquiry.title).caption(format!(
-        "{caption} Means and 95% intervals over {} seeds, geometric means of RMSE, epochs and rates; nothing where a run diverged or \
+        "{caption} Means and 95% intervals over {} seeds{}, geometric means of RMSE, epochs, rates and changes; nothing where a run diverged or \
          never got there.",
-        asked.seeds.end - asked.seeds.start
+        asked.seeds.end - asked.seeds.start,
+        asked.fewer()
     ));
     for chunk in asked.problems.chunks(3) {
         for (row, &what) in shown.iter().enumerate() {
@@ -246,7 +257,8 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
                     Shown::Movement.by_seed(&results, problem, method).into_values().collect();
                 row.push(Summary::of(&movement).display(2));
             } else {
-                let all = asked.seeds.end - asked.seeds.start;
+                let seeds = asked.seeds_on(kind);
+                let all = seeds.end - seeds.start;
                 row.extend(["–".to_owned(), format!("some of {all} diverged at every rate")]);
                 row.extend(["–", "–", "–"].map(str::to_owned));
             }

@@ -14,7 +14,9 @@ use crate::run::{Protocol, Run};
 use crate::setting::Setting;
 use crate::setting::intervention::{Levels, changed};
 use crate::statistics::SmallestEffects;
+use crate::statistics::outcome::FEWEST_SEEDS;
 use anyhow::{Context as _, Result};
+use std::ops::Range;
 
 /// What is asked in one call.
 pub struct Asked {
@@ -33,7 +35,9 @@ pub struct Asked {
     /// At which learning rates.
     pub rates: Vec<f64>,
     /// Which seeds.
-    pub seeds: std::ops::Range<u64>,
+    pub seeds: Range<u64>,
+    /// How many of them are run on the larger sets of Table 1.
+    few: u64,
     /// The smallest effects that matter.
     pub smallest: SmallestEffects,
 }
@@ -64,6 +68,12 @@ impl Asked {
         let methods = inquiry.methods();
         let [quick, full] = inquiry.seeds;
         let profile = context.profile;
+        let seeds = context.seeds(quick, full);
+        let all = seeds.end - seeds.start;
+        let few = match (context.seeds, profile) {
+            (None, Profile::Quick) => all.min(FEWEST_SEEDS as u64),
+            _ => all,
+        };
         Self {
             profile,
             problems: Vec::new(),
@@ -71,7 +81,8 @@ impl Asked {
             arms: (inquiry.arms)(profile),
             methods: context.methods(&methods, &methods),
             rates: context.rates.clone().unwrap_or_else(|| (inquiry.rates)(profile)),
-            seeds: context.seeds(quick, full),
+            seeds,
+            few,
             smallest: context.smallest,
             inquiry,
         }
@@ -84,6 +95,24 @@ impl Asked {
         match self.profile {
             Profile::Quick => (epochs as f64 * self.inquiry.budget).ceil() as usize,
             Profile::Full => epochs,
+        }
+    }
+
+    /// The seeds that are run on a problem: of the larger sets of Table 1 as few in the quick profile as can decide.
+    #[must_use]
+    pub fn seeds_on(&self, kind: Kind) -> Range<u64> {
+        let end = if kind.is_larger() { self.seeds.start + self.few } else { self.seeds.end };
+        self.seeds.start..end
+    }
+
+    /// On which of the problems there are fewer seeds, in words; nothing where there are none.
+    #[must_use]
+    pub fn fewer(&self) -> String {
+        let is_fewer = |problem: &&Loaded| self.seeds_on(problem.kind()) != self.seeds;
+        let names: Vec<&str> = self.problems.iter().filter(is_fewer).map(|problem| problem.id().name).collect();
+        match names.is_empty() {
+            true => String::new(),
+            false => format!(" ({} on {})", self.few, names.join(", ")),
         }
     }
 
@@ -102,9 +131,10 @@ impl Asked {
         let rates: Vec<String> = self.rates.iter().map(|lr| rate(*lr)).collect();
         let seeds = self.seeds.end - self.seeds.start;
         format!(
-            "Every combination is run under {seeds} seeds at the learning rates {}, held out: a fifth of the training samples \
+            "Every combination is run under {seeds} seeds{} at the learning rates {}, held out: a fifth of the training samples \
              decides when the rate falls and when training stops, and chooses each method's own rate; the test set is read \
              once. Most epochs: {}. Otherwise the set-ups are those of Figures 2 and 3 and of Table 1.",
+            self.fewer(),
             rates.join(", "),
             epochs.join(", ")
         )
@@ -116,7 +146,7 @@ impl Study for Asked {
         let mut runs = Vec::new();
         for problem in &self.problems {
             let id = problem.id();
-            for seed in self.seeds.clone() {
+            for seed in self.seeds_on(problem.kind()) {
                 for arm in &self.arms {
                     for &method in self.methods.iter().filter(|method| (arm.on)(problem.kind(), **method)) {
                         runs.extend(self.rates.iter().map(|&lr| Run {
@@ -176,7 +206,7 @@ impl Study for Asked {
         let claims = ask::all(self, context, Some(results), why);
         let mut blocks = vec![Block::Paragraph(inquiry.question.to_owned())];
         blocks.push(Block::List(chapter::found(&claims)));
-        blocks.extend((inquiry.show)(self, results));
+        blocks.extend((inquiry.show)(self, results, &claims));
         blocks.push(Block::Paragraph(self.setup()));
         if self.profile == Profile::Quick {
             blocks.push(Block::Note(

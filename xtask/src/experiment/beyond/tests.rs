@@ -81,6 +81,12 @@ fn every_inquiry_is_planned_carried_out_and_reported() {
         let compared: Vec<&Claim> = section.claims.iter().filter(|claim| claim.n == 2).collect();
         assert!(compared.len() > 3, "{id}: {} claims of two seeds", compared.len());
         assert!(compared.iter().all(|claim| !claim.outcome.is_decided() && !claim.runs.is_empty()));
+        if id == "width" {
+            let is_lazy = |claim: &&&Claim| claim.question == "width.lazy";
+            let lazy: Vec<_> = compared.iter().filter(is_lazy).collect();
+            assert_eq!(lazy.len(), 4, "SP and GmP on levy and yacht");
+            assert!(lazy.iter().all(|claim| claim.estimate.is_some() && claim.reason.contains("with 16 units")));
+        }
         let figures: Vec<_> = section.blocks.iter().filter_map(Block::figure).collect();
         assert!(!figures.is_empty(), "{id} shows no figure");
         for figure in figures {

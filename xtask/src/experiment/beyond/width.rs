@@ -1,7 +1,8 @@
-//! Whether the best learning rate of a method is the same at every width.
+//! Whether the best learning rate of a method is the same at every width, and whether wide networks are trained lazily.
 
 use super::ask::{Asks, best_rates};
 use super::data::{Kind, Loaded};
+use super::kernel::{lazy, over_epochs};
 use super::show::{self, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, RATES, in_paper};
@@ -19,10 +20,11 @@ use std::collections::BTreeMap;
 /// 2⁴ to 2¹³ units.
 pub const WIDTH: Inquiry = Inquiry {
     id: "width",
-    title: "Width: does the best learning rate transfer?",
+    title: "Width: does the best learning rate transfer, and is training lazy?",
     question: "Under the standard parameterization the best learning rate of Adam falls as networks become wider, so that it has to be searched \
                anew. A step of an angle turns a boundary by no more than itself, whatever the width. Is the best learning rate of GmP the same \
-               at every width, and how far does a boundary move?",
+               at every width, and how far does a boundary move? And are wide networks trained lazily, so that their neural tangent kernel stays \
+               where it started and they learn as linear models of fixed features, or does the kernel move in them as in narrow ones?",
     arms: |profile| {
         let widths = match profile {
             Profile::Quick => vec![4, 6, 8, 10],
@@ -46,20 +48,34 @@ pub const WIDTH: Inquiry = Inquiry {
         Asks::Movement("width.movement"),
         Asks::Tolerance("width.tolerance"),
     ],
-    across: transfer,
+    across: |asked, results| [transfer(asked, results), lazy(asked, results)].concat(),
     show: blocks,
     advice: |tally| {
         format!(
-            "Width: {} (that the best rate depends least on the width under GmP: {}; the slopes are with the claims).",
+            "Width: {} (that its best rate depends least on the width: {}; the slopes are with the claims). {} ({}; at one learning rate for all: {}).",
             tally.verdict(
                 "width.transfer",
                 [
-                    "the best learning rate of GmP transfers from narrow networks to wide ones better than that of the others, which the paper could claim",
-                    "the best learning rate of GmP depends on the width more than that of some baseline",
-                    "whether the best learning rate of GmP transfers better than that of every other method is open",
+                    "the best learning rate of GmP transfers from narrow networks to wide ones better than that of the other methods, which the paper could claim",
+                    "the best learning rate of GmP depends on the width more than that of some other method",
+                    "the best learning rate of GmP depends on the width as much as that of some other method",
+                    "it is not settled whether the best learning rate of GmP transfers better from narrow networks to wide ones than that of every other method",
                 ]
             ),
-            tally.words("width.transfer")
+            tally.words("width.transfer"),
+            tally.verdict(
+                "width.lazy",
+                [
+                    "Wide networks are trained lazily at their best rates: theory of the neural tangent kernel applies to them",
+                    "Training moves the neural tangent kernel more in wide networks than in narrow ones: they are not trained lazily, and a theory of the kernel at the \
+                     start does not explain them",
+                    "Training moves the neural tangent kernel as far in wide networks as in narrow ones: they are not trained lazily, and a theory of the kernel at the \
+                     start does not explain them",
+                    "It is not settled whether training moves the neural tangent kernel less in wide networks, so that it is lazy",
+                ]
+            ),
+            tally.words("width.lazy"),
+            tally.words("width.lazy.equal")
         )
     },
     notes: &[
@@ -67,22 +83,30 @@ pub const WIDTH: Inquiry = Inquiry {
          parameterization, which is made to transfer.",
         "The best rate of a seed is that of the grid with the best held-out result. Its slope is that of the straight line through its \
          log₂ over the log₂ of the width: 0 where the rate transfers, −1 where it falls as the width grows.",
+        "The neural tangent kernel K is that of all trained numbers in the method's own parameterization, at 32 of the training inputs, \
+         which are the same for all methods, rates and widths of a seed. Its change is ‖K − K₀‖/‖K₀‖ between the start and the trained network, in the \
+         Frobenius norm, and the alignment is the cosine between the two. Under BN the outputs of a batch depend on one another: there is no such kernel.",
+        "The kernel describes gradient descent; these networks are trained by Adam, whose steps do not become shorter in wide networks. With Glorot's \
+         variances the kernel would move under gradient descent, too, by a share that does not depend on the width (THEORY.md, section 7).",
     ],
     duration: ["1 min", "30 h"],
 };
 
-fn width(arm: &Arm) -> f64 {
+pub(super) fn width(arm: &Arm) -> f64 {
     arm.setting.width.unwrap_or(0) as f64
 }
 
-fn blocks(asked: &Asked, results: &Results<'_>) -> Vec<Block> {
-    let caption = "Best learning rates (top), test results at them, and movement of the boundaries at them (bottom), over the number of hidden units.";
-    let shown = [Shown::Rate, Shown::Result, Shown::Movement];
-    vec![Block::Figure(show::curves(asked, results, &shown, ["hidden units", caption], width))]
+fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
+    let caption = "Over the number of hidden units, from top to bottom: best learning rates, and at them the test results, the movement of the boundaries, how \
+                   far training moved the neural tangent kernel, ‖K − K₀‖/‖K₀‖, and the cosine between K and K₀; last, that change over the epochs of the \
+                   widest network.";
+    let shown = [Shown::Rate, Shown::Result, Shown::Movement, Shown::Kernel, Shown::Alignment];
+    let figure = show::curves(asked, results, &shown, ["hidden units", caption], width);
+    vec![Block::Figure(over_epochs(asked, results, figure))]
 }
 
 /// The slope of y over x, by least squares; none for fewer than two different x.
-fn slope(points: &[(f64, f64)]) -> Option<f64> {
+pub(super) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
     let (xx, xy) = points
