@@ -19,6 +19,8 @@ pub struct Quantity {
     pub name: &'static str,
     /// Taken from each record; none where training diverged.
     pub number: fn(&Record) -> Option<f64>,
+    /// Whether it was measured in a run at all. One in which it was not does not count; one that diverged does.
+    pub is_measured: fn(&Record) -> bool,
     /// How two of its numbers make an effect.
     pub scale: Scale,
     /// The smallest effect that matters, on that scale.
@@ -30,6 +32,7 @@ impl Quantity {
     pub const RMSE: Self = Self {
         name: "test RMSE",
         number: |record| record.value,
+        is_measured: |_| true,
         scale: Scale::LogRatio,
         smallest: SmallestEffects::rmse,
     };
@@ -37,6 +40,7 @@ impl Quantity {
     pub const ACCURACY: Self = Self {
         name: "test accuracy",
         number: |record| record.value,
+        is_measured: |_| true,
         scale: Scale::Difference,
         smallest: |smallest| smallest.accuracy,
     };
@@ -44,25 +48,25 @@ impl Quantity {
     /// A log₂ of a movement of boundaries, of which the smaller is better.
     #[must_use]
     pub const fn bits(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::Reduction, smallest: |smallest| smallest.movement }
+        Self { name, number, is_measured: has_measures, scale: Scale::Reduction, smallest: |smallest| smallest.movement }
     }
 
     /// Epochs until something is reached, of which the smaller is better; none where it never is.
     #[must_use]
     pub const fn epochs(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::LogRatio, smallest: SmallestEffects::epochs }
+        Self { name, number, is_measured: has_measures, scale: Scale::LogRatio, smallest: SmallestEffects::epochs }
     }
 
     /// A share of the data's range in which boundaries are, of which the larger is better.
     #[must_use]
     pub const fn coverage(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::Difference, smallest: |smallest| smallest.coverage }
+        Self { name, number, is_measured: has_measures, scale: Scale::Difference, smallest: |smallest| smallest.coverage }
     }
 
     /// A share of samples, of which the larger is better.
     #[must_use]
     pub const fn share(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::Difference, smallest: |smallest| smallest.accuracy }
+        Self { name, number, is_measured: |_| true, scale: Scale::Difference, smallest: |smallest| smallest.accuracy }
     }
 
     /// In what its effects are measured.
@@ -74,6 +78,11 @@ impl Quantity {
             Scale::Difference => Unit::Share,
         }
     }
+}
+
+/// Of a run that was carried through. Records of networks on images from earlier versions have no measures.
+fn has_measures(record: &Record) -> bool {
+    record.value.is_none() || record.measures.is_some()
 }
 
 /// What is asked.
@@ -167,12 +176,19 @@ impl Question {
             }
         };
         let number = |(method, lr): (MethodId, f64)| {
-            let mut numbers = results.by_seed(Cell { set, method, lr, protocol }, self.quantity.number);
+            let mut numbers = self.numbers(results, Cell { set, method, lr, protocol });
             numbers.retain(|seed, _| *seed < before);
             numbers
         };
         let sides = [number((methods[0], rates[0])), number((methods[1], rates[1]))];
         sides.iter().all(|side| !side.is_empty()).then_some(Sides::Fixed(sides, rates))
+    }
+
+    /// What is compared, of every run in which it was measured; NaN where training diverged.
+    fn numbers(&self, results: &Results<'_>, cell: Cell<'_>) -> BTreeMap<u64, f64> {
+        let measured = results.of(cell).filter(|record| (self.quantity.is_measured)(record));
+        let number = |record: &Record| (self.quantity.number)(record).unwrap_or(f64::NAN);
+        measured.map(|record| (record.run.seed, number(record))).collect()
     }
 
     /// Each seed at every learning rate: what its held-out samples say, and what counts.
@@ -188,7 +204,7 @@ impl Question {
         for rate in results.rates(set, method) {
             let cell = |protocol| Cell { set, method, lr: rate, protocol };
             let validation = results.by_seed(cell(Protocol::HeldOut), |record| record.validation);
-            for (seed, test) in results.by_seed(cell(protocol), self.quantity.number) {
+            for (seed, test) in self.numbers(results, cell(protocol)) {
                 if let Some(&validation) = validation.get(&seed).filter(|_| seed < before) {
                     table.entry(seed).or_default().push(Tried { rate, validation, test });
                 }
