@@ -47,8 +47,7 @@ mod tests {
         let mut squares = [0.0f64; 3];
         for batch in 0..4000 {
             let table = table(0, batch);
-            let shift: [f32; 3] =
-                std::array::from_fn(|c| 255.0 * (table[c][128] + shifting.mean[c]) - 128.0);
+            let shift: [f32; 3] = std::array::from_fn(|c| 255.0 * (table[c][128] + shifting.mean[c]) - 128.0);
             for (k, square) in squares.iter_mut().enumerate() {
                 *square += f64::from((0..3).map(|c| directions[c][k] * shift[c]).sum::<f32>()).powi(2);
             }

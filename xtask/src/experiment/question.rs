@@ -7,8 +7,8 @@ use crate::method::MethodId;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::{Protocol, Record};
 use crate::statistics::{
-    Judgement, Population, Scale, SmallestEffects, Tried, effects_out_of_fold, judge, judge_choice,
-    paired_effects, select_out_of_fold,
+    Judgement, Population, Scale, SmallestEffects, Tried, effects_out_of_fold, effects_within_seed, judge,
+    judge_choice, paired_effects, select_out_of_fold, select_within_seed,
 };
 use std::collections::BTreeMap;
 
@@ -48,25 +48,49 @@ impl Quantity {
     /// A log₂ of a movement of boundaries, of which the smaller is better.
     #[must_use]
     pub const fn bits(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, is_measured: has_measures, scale: Scale::Reduction, smallest: |smallest| smallest.movement }
+        Self {
+            name,
+            number,
+            is_measured: has_measures,
+            scale: Scale::Reduction,
+            smallest: |smallest| smallest.movement,
+        }
     }
 
     /// Epochs until something is reached, of which the smaller is better; none where it never is.
     #[must_use]
     pub const fn epochs(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, is_measured: has_measures, scale: Scale::LogRatio, smallest: SmallestEffects::epochs }
+        Self {
+            name,
+            number,
+            is_measured: has_measures,
+            scale: Scale::LogRatio,
+            smallest: SmallestEffects::epochs,
+        }
     }
 
     /// A share of the data's range in which boundaries are, of which the larger is better.
     #[must_use]
     pub const fn coverage(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, is_measured: has_measures, scale: Scale::Difference, smallest: |smallest| smallest.coverage }
+        Self {
+            name,
+            number,
+            is_measured: has_measures,
+            scale: Scale::Difference,
+            smallest: |smallest| smallest.coverage,
+        }
     }
 
     /// A share of samples, of which the larger is better.
     #[must_use]
     pub const fn share(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, is_measured: |_| true, scale: Scale::Difference, smallest: |smallest| smallest.accuracy }
+        Self {
+            name,
+            number,
+            is_measured: |_| true,
+            scale: Scale::Difference,
+            smallest: |smallest| smallest.accuracy,
+        }
     }
 
     /// In what its effects are measured.
@@ -136,8 +160,10 @@ pub struct Data<'a> {
 pub enum Sides {
     /// A number of each seed, at one learning rate a side.
     Fixed([BTreeMap<u64, f64>; 2], [f64; 2]),
-    /// Every seed at every rate, of which one is to be chosen.
+    /// Every seed at every rate, of which the other seeds are to choose one.
     Chosen([BTreeMap<u64, Vec<Tried>>; 2]),
+    /// The same, where each seed is to choose one for itself.
+    ChosenBySeed([BTreeMap<u64, Vec<Tried>>; 2]),
 }
 
 /// The seeds are dealt to this many folds; each fold's learning rate is chosen by the others.
@@ -150,7 +176,9 @@ impl Question {
         let authors = self.at_authors_rates.then_some(Rate::Paper);
         let equal = equal.iter().filter(|_| self.at_equal_rates).map(|lr| Rate::Equal(*lr));
         let best = self.at_best_rate.then_some(Rate::Chosen);
-        authors.into_iter().chain(equal).chain(best).collect()
+        // Captions of the paper say that cross-validation selects the rate.
+        let by_seed = (self.at_best_rate && self.origin == Origin::Paper).then_some(Rate::ChosenBySeed);
+        authors.into_iter().chain(equal).chain(best).chain(by_seed).collect()
     }
 
     /// The runs of the seeds below `before`; none where one of the sides was not run.
@@ -168,11 +196,18 @@ impl Question {
         let rates = match rate {
             Rate::Paper => methods.map(|method| method.paper_rate),
             Rate::Equal(lr) => [lr; 2],
-            Rate::Chosen => {
-                let tables = methods.map(|method| self.tried(results, set, method, protocol, before));
+            Rate::Chosen | Rate::ChosenBySeed => {
+                let by_seed = rate == Rate::ChosenBySeed;
+                let mut tables = methods.map(|method| self.tried(results, set, method, protocol, before));
+                if by_seed {
+                    for (method, table) in methods.iter().zip(&mut tables) {
+                        cross_validate(results, set, *method, table);
+                    }
+                }
                 let least =
                     |table: &BTreeMap<u64, Vec<Tried>>| table.values().map(Vec::len).min().unwrap_or(0);
-                return tables.iter().all(|table| least(table) > 1).then_some(Sides::Chosen(tables));
+                let sides = if by_seed { Sides::ChosenBySeed } else { Sides::Chosen };
+                return tables.iter().all(|table| least(table) > 1).then(|| sides(tables));
             }
         };
         let number = |(method, lr): (MethodId, f64)| {
@@ -217,6 +252,34 @@ impl Question {
     }
 }
 
+/// Puts the mean over five folds in the place of each held-out result, where folds were run. Then only the seeds that have
+/// all of them count: one procedure is judged, not two.
+fn cross_validate(
+    results: &Results<'_>,
+    set: SetId<'_>,
+    method: MethodId,
+    table: &mut BTreeMap<u64, Vec<Tried>>,
+) {
+    let folds = |lr| {
+        let cell = |protocol| Cell { set, method, lr, protocol };
+        Protocol::FOLDS.map(|fold| results.by_seed(cell(fold), |record| record.validation))
+    };
+    let rates = results.rates(set, method);
+    let by_rate: Vec<(f64, [BTreeMap<u64, f64>; 4])> = rates.into_iter().map(|lr| (lr, folds(lr))).collect();
+    if by_rate.iter().all(|(_, folds)| folds.iter().all(BTreeMap::is_empty)) {
+        return;
+    }
+    table.retain(|seed, tried| {
+        tried.iter_mut().all(|tried| {
+            let of_rate = by_rate.iter().find(|(lr, _)| *lr == tried.rate);
+            let others: Option<Vec<f64>> =
+                of_rate.and_then(|(_, folds)| folds.iter().map(|fold| fold.get(seed).copied()).collect());
+            let mean = others.map(|others| (tried.validation + others.iter().sum::<f64>()) / 5.0);
+            mean.inspect(|mean| tried.validation = *mean).is_some()
+        })
+    });
+}
+
 impl Sides {
     /// What the effects decide at this level.
     #[must_use]
@@ -228,6 +291,7 @@ impl Sides {
             Self::Chosen([ours, theirs]) => {
                 judge_choice(scale, ours, theirs, FOLDS, smallest, alpha, population)
             }
+            Self::ChosenBySeed(_) => judge(&self.effects(scale), smallest, alpha, population),
         }
     }
 
@@ -237,16 +301,21 @@ impl Sides {
         match self {
             Self::Fixed([ours, theirs], _) => paired_effects(scale, ours, theirs),
             Self::Chosen([ours, theirs]) => effects_out_of_fold(scale, ours, theirs, FOLDS),
+            Self::ChosenBySeed([ours, theirs]) => effects_within_seed(scale, ours, theirs),
         }
     }
 
-    /// The learning rates of the two sides: those that some fold chose, where there was a choice.
+    /// The learning rates of the two sides: those that some fold or seed chose, where there was a choice.
     #[must_use]
     pub fn rates(&self, scale: Scale) -> [Vec<f64>; 2] {
         match self {
             Self::Fixed(_, rates) => rates.map(|lr| vec![lr]),
-            Self::Chosen(tables) => [&tables[0], &tables[1]].map(|table| {
-                let selected = select_out_of_fold(table, FOLDS, scale.larger_is_better());
+            Self::Chosen(tables) | Self::ChosenBySeed(tables) => [&tables[0], &tables[1]].map(|table| {
+                let larger_is_better = scale.larger_is_better();
+                let selected = match self {
+                    Self::ChosenBySeed(_) => select_within_seed(table, larger_is_better),
+                    _ => select_out_of_fold(table, FOLDS, larger_is_better),
+                };
                 let mut rates: Vec<f64> =
                     selected.values().map(|s| s.rate).filter(|rate| rate.is_finite()).collect();
                 rates.sort_by(f64::total_cmp);
@@ -263,7 +332,7 @@ impl Sides {
             Self::Fixed([ours, theirs], _) => {
                 ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
             }
-            Self::Chosen([ours, theirs]) => {
+            Self::Chosen([ours, theirs]) | Self::ChosenBySeed([ours, theirs]) => {
                 ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
             }
         };

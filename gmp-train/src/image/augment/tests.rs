@@ -9,8 +9,7 @@ fn random_parts_have_pytorchs_areas_and_ratios() {
     for _ in 0..n {
         let part = random_part(1000, 1000, &mut rng);
         assert!(part.top + part.height <= 1000 && part.left + part.width <= 1000);
-        let (area, ratio) =
-            ((part.height * part.width) as f64 / 1e6, part.width as f64 / part.height as f64);
+        let (area, ratio) = ((part.height * part.width) as f64 / 1e6, part.width as f64 / part.height as f64);
         assert!((0.079..=1.0).contains(&area) && (0.74..1.35).contains(&ratio), "{area} {ratio}");
         areas += area;
         log_ratios += ratio.ln();
@@ -27,11 +26,7 @@ fn random_parts_have_pytorchs_areas_and_ratios() {
     }
     // Five standard errors: a deviation of at most 0.27 for areas, of 0.17 for log-ratios.
     let error = 5.0 / f64::from(n).sqrt();
-    assert!(
-        (areas / f64::from(n) - mean / mass).abs() < 0.27 * error,
-        "mean area {}",
-        areas / f64::from(n)
-    );
+    assert!((areas / f64::from(n) - mean / mass).abs() < 0.27 * error, "mean area {}", areas / f64::from(n));
     assert!((log_ratios / f64::from(n)).abs() < 0.17 * error);
 }
 
@@ -61,14 +56,8 @@ fn the_centre_is_pytorchs() {
     // 512×1024 → 256×512, cut at (16, 144): output (y, x) averages inputs about (2y + 32.5, 2x + 288.5).
     for (y, x) in [(0, 0), (100, 37), (223, 223)] {
         let pixel = &out[(y * 224 + x) * 3..][..3];
-        assert!(
-            (f64::from(pixel[0]) - (2.0 * x as f64 + 288.5) / 4.0).abs() < 1.0,
-            "{pixel:?} at {y} {x}"
-        );
-        assert!(
-            (f64::from(pixel[1]) - (2.0 * y as f64 + 32.5) / 2.0).abs() < 1.0,
-            "{pixel:?} at {y} {x}"
-        );
+        assert!((f64::from(pixel[0]) - (2.0 * x as f64 + 288.5) / 4.0).abs() < 1.0, "{pixel:?} at {y} {x}");
+        assert!((f64::from(pixel[1]) - (2.0 * y as f64 + 32.5) / 2.0).abs() < 1.0, "{pixel:?} at {y} {x}");
         assert_eq!(pixel[2], 9);
     }
     // The shapes that leave nothing to spare, and a thread of pixels.
@@ -97,17 +86,12 @@ fn flips_depend_on_seed_epoch_and_picture_alone_and_are_even() {
             assert_eq!(first, picture.pixels);
         }
     }
-    assert!(
-        (flipped - 1000i32).abs() < 112,
-        "{flipped} of 2000, more than five standard errors from half"
-    );
+    assert!((flipped - 1000i32).abs() < 112, "{flipped} of 2000, more than five standard errors from half");
     let of = |seed, epoch| {
         (0..64)
             .map(|sample| {
                 let mut out = vec![0; 3072];
-                preparation
-                    .cut(&picture, (seed, epoch, sample), &mut Resizer::default(), &mut out)
-                    .unwrap();
+                preparation.cut(&picture, (seed, epoch, sample), &mut Resizer::default(), &mut out).unwrap();
                 out == picture.pixels
             })
             .collect::<Vec<_>>()

@@ -86,8 +86,7 @@ impl RecipeName {
             ],
             (Self::Authors, _) => {
                 // In proportion, rounded up: the least is more than the size.
-                let [shortest, longest, shorter] =
-                    SHORTER.map(|length| (length * size).div_ceil(LARGE));
+                let [shortest, longest, shorter] = SHORTER.map(|length| (length * size).div_ceil(LARGE));
                 let deviation = [1.0; 3];
                 let crop = Crop::Resized { shortest, longest, size };
                 [
@@ -120,8 +119,7 @@ impl RecipeName {
         let variant = match self {
             Self::Field => variant,
             Self::Authors => {
-                let geometric =
-                    GeometricOptions { radius: RadiusPlacement::Inside, ..variant.geometric };
+                let geometric = GeometricOptions { radius: RadiusPlacement::Inside, ..variant.geometric };
                 Variant { geometric, ..variant }
             }
         };
@@ -151,7 +149,9 @@ impl RecipeName {
         match self {
             Self::Field => {
                 let pictures = match side {
-                    Side::Large => "random crops and flips in training, the centre crop in validation".to_owned(),
+                    Side::Large => {
+                        "random crops and flips in training, the centre crop in validation".to_owned()
+                    }
                     Side::Small => format!(
                         "random crops of the pictures with {PADDING} pixels added on every side, and flips, in training, the whole picture in \
                          validation"
