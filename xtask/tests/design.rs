@@ -188,10 +188,8 @@ fn the_grid_grows_until_no_best_rate_is_at_its_edge() {
 fn a_seed_chooses_by_cross_validation_where_folds_are_run() {
     use xtask::experiment::tables::Rate;
     use xtask::run::results::SetId;
-    let mut design = Design {
-        cross_validates: true,
-        ..design(&context(Profile::Quick, None, Some(vec![0.01, 0.1])), true)
-    };
+    let mut design = design(&context(Profile::Quick, None, Some(vec![0.01, 0.1])), true);
+    design.cross_validates = true;
     design.questions[0].origin = Origin::Paper;
     design.questions[0].asks_for_seeds = false;
     let result = |run: &Run| {

@@ -201,9 +201,9 @@ impl Experiment for Fig2 {
             rates: Rates::Grid,
         };
         let sets = vec![planned(SetId { name: NOTEBOOK, fingerprint: &notebook }), planned(SEEDED)];
-        let design = Design::new(context, self.id(), questions(), sets, methods, false);
+        let mut design = Design::new(context, self.id(), questions(), sets, methods, false);
         // The caption speaks of cross-validation; it takes four more runs for each held-out one.
-        let design = Design { cross_validates: context.profile == Profile::Full, ..design };
+        design.cross_validates = context.profile == Profile::Full;
         Ok(Prepared::Ready(Box::new(Levy { design, notebook })))
     }
 
