@@ -186,7 +186,7 @@ impl Experiment for Fig2 {
         "nothing"
     }
     fn duration(&self) -> [&'static str; 2] {
-        ["2 min", "20 min"]
+        ["2 min", "30 min"]
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {

@@ -335,8 +335,8 @@ mod tests {
         network.parameters.set("conv1.angles", &angles).unwrap();
         epoch(&mut movements, &network, 0);
         let radii: Vec<f32> =
-            network.parameters.get("conv2.radii").unwrap().iter().map(|r| 3.0 * r).collect();
-        network.parameters.set("conv2.radii", &radii).unwrap();
+            network.parameters.get("conv2.radius").unwrap().iter().map(|r| 3.0 * r).collect();
+        network.parameters.set("conv2.radius", &radii).unwrap();
         epoch(&mut movements, &network, 1);
         let measures = movements.finish(&accuracies(2)).unwrap();
         let turn = measures.running.unwrap().direction.whole;
