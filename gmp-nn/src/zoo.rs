@@ -148,29 +148,99 @@ pub fn vgg6(variant: &Variant, width: usize, classes: usize) -> NetworkSpec {
 /// # Ok::<(), gmp_nn::Error>(())
 /// ```
 pub fn resnet18(variant: &Variant, classes: usize) -> NetworkSpec {
-    let spec = NetworkSpec::image(224, 224, 3);
-    let mut stem = variant.convolution(64, Window::new(7, 2, Padding::Symmetric(3)), variant.activation);
-    stem.extend(variant.after_activation());
-    let mut spec = push(spec, "stem", stem).max_pool("pool", Window::new(3, 2, Padding::Symmetric(1)));
-    for (stage, filters) in [64, 128, 256, 512].into_iter().enumerate() {
-        for block in 0..2 {
-            let shrinks = stage > 0 && block == 0;
-            let window = |stride| Window::new(3, stride, Padding::Symmetric(1));
-            let mut main =
-                variant.convolution(filters, window(if shrinks { 2 } else { 1 }), variant.activation);
-            main.extend(variant.after_activation());
-            main.extend(variant.convolution(filters, window(1), Activation::Identity));
-            let mut shortcut = Vec::new();
-            if shrinks {
-                shortcut =
-                    variant.convolution(filters, Window::new(1, 2, Padding::Valid), Activation::Identity);
-            }
-            let mut layers = vec![LayerSpec::Residual { main, shortcut }];
-            layers.extend(variant.after_activation());
-            spec = push(spec, &format!("stage{}.block{}", stage + 1, block + 1), layers);
-        }
+    ResNet18::default().spec(variant, classes)
+}
+
+/// A ResNet-18 of any size: the default is that of [`resnet18`].
+///
+/// ```
+/// use gmp_nn::zoo::{ResNet18, Stem, Variant};
+/// use gmp_nn::{Normalization, Parameterization};
+/// // For the pictures of CIFAR-10: an eighth of the filters, and no stem that makes 8×8 pixels of 32×32.
+/// let small = ResNet18 { side: 32, width: 8, stem: Stem::Small, ..ResNet18::default() };
+/// let variant = Variant::new(Parameterization::Standard).normalization(Normalization::batch());
+/// let network = small.spec(&variant, 10).build::<f32>(1)?;
+/// assert_eq!(network.parameters.matrix("output.weights").map(|w| (w.rows(), w.cols())), Some((64, 10)));
+/// # Ok::<(), gmp_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResNet18 {
+    /// Rows and columns of an image.
+    pub side: usize,
+    /// Filters of the stem and of the first stage; every later stage has twice as many as the one before.
+    pub width: usize,
+    /// What stands before the stages.
+    pub stem: Stem,
+    /// Whether windows are padded as Keras does ([`Padding::Same`], and none around the pool) and not as PyTorch does (as
+    /// many pixels on every side).
+    pub keras_padding: bool,
+}
+
+/// The first layers of a ResNet.
+///
+/// ```
+/// use gmp_nn::zoo::{ResNet18, Stem};
+/// assert_eq!(ResNet18::default().stem, Stem::Large);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stem {
+    /// Windows of 7×7 pixels with stride 2 and a 3×3 pool with stride 2: a quarter of the rows and columns is left.
+    #[default]
+    Large,
+    /// Windows of 3×3 pixels with stride 1 and no pool, as is usual for pictures of 32×32 pixels: all are left.
+    Small,
+}
+
+impl Default for ResNet18 {
+    fn default() -> Self {
+        Self { side: 224, width: 64, stem: Stem::Large, keras_padding: false }
     }
-    finish(variant, spec, classes)
+}
+
+impl ResNet18 {
+    /// The network with units of this kind.
+    ///
+    /// ```
+    /// use gmp_nn::Parameterization;
+    /// use gmp_nn::zoo::{ResNet18, Variant, resnet18};
+    /// let variant = Variant::new(Parameterization::Geometric);
+    /// assert_eq!(ResNet18::default().spec(&variant, 10), resnet18(&variant, 10));
+    /// ```
+    pub fn spec(&self, variant: &Variant, classes: usize) -> NetworkSpec {
+        let padding = |pixels| if self.keras_padding { Padding::Same } else { Padding::Symmetric(pixels) };
+        let spec = NetworkSpec::image(self.side, self.side, 3);
+        let window = match self.stem {
+            Stem::Large => Window::new(7, 2, padding(3)),
+            Stem::Small => Window::new(3, 1, padding(1)),
+        };
+        let mut stem = variant.convolution(self.width, window, variant.activation);
+        stem.extend(variant.after_activation());
+        let mut spec = push(spec, "stem", stem);
+        if self.stem == Stem::Large {
+            let around = if self.keras_padding { Padding::Valid } else { Padding::Symmetric(1) };
+            spec = spec.max_pool("pool", Window::new(3, 2, around));
+        }
+        for stage in 0..4 {
+            let filters = self.width << stage;
+            for block in 0..2 {
+                let shrinks = stage > 0 && block == 0;
+                let window = |stride| Window::new(3, stride, padding(1));
+                let mut main =
+                    variant.convolution(filters, window(if shrinks { 2 } else { 1 }), variant.activation);
+                main.extend(variant.after_activation());
+                main.extend(variant.convolution(filters, window(1), Activation::Identity));
+                let mut shortcut = Vec::new();
+                if shrinks {
+                    shortcut =
+                        variant.convolution(filters, Window::new(1, 2, Padding::Valid), Activation::Identity);
+                }
+                let mut layers = vec![LayerSpec::Residual { main, shortcut }];
+                layers.extend(variant.after_activation());
+                spec = push(spec, &format!("stage{}.block{}", stage + 1, block + 1), layers);
+            }
+        }
+        finish(variant, spec, classes)
+    }
 }
 
 /// Appends layers under one name: the first as it is, the others with what they do.

@@ -181,3 +181,49 @@ fn the_grid_grows_until_no_best_rate_is_at_its_edge() {
     let quick = Context { profile: Profile::Quick, ..context };
     assert_eq!(self::stages(&self::design(&quick, false), result).len(), 1);
 }
+
+/// Every seed chooses its learning rate by all five folds of its samples: the fifth that is held out alone would choose
+/// another one.
+#[test]
+fn a_seed_chooses_by_cross_validation_where_folds_are_run() {
+    use xtask::experiment::tables::Rate;
+    use xtask::run::results::SetId;
+    let mut design = design(&context(Profile::Quick, None, Some(vec![0.01, 0.1])), true);
+    design.cross_validates = true;
+    design.questions[0].origin = Origin::Paper;
+    design.questions[0].asks_for_seeds = false;
+    let result = |run: &Run| {
+        let is_small = run.lr < 0.05;
+        let validation = match (run.protocol, is_small) {
+            (Protocol::HeldOut, true) | (Protocol::Fold(_), false) => 1.0,
+            _ => 2.0,
+        };
+        (if is_small { 5.0 } else { 4.0 } + 0.01 * noise(run), validation)
+    };
+    let stages = stages(&design, result);
+    // Three methods at two rates under two protocols, and then four folds.
+    assert_eq!([stages[0].len() as u64, stages[1].len() as u64], [3 * 2 * 2 * PILOT, 3 * 2 * 4 * PILOT]);
+    assert_eq!(stages.len(), 2);
+    let rates = |runs: &[Run]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path(), "test").unwrap();
+        for run in runs {
+            let (value, validation) = result(run);
+            store.push(record(run, value, validation)).unwrap();
+        }
+        let found = runs.iter().filter_map(|run| store.find(run)).collect();
+        let results = Results::new(found, &store);
+        let id = SetId { name: "set", fingerprint: "0" };
+        let question = &design.questions[0];
+        let sides =
+            question.sides(&results, id, method::SP, Protocol::Paper, Rate::ChosenBySeed, u64::MAX).unwrap();
+        (sides.rates(question.quantity.scale), sides.effects(question.quantity.scale).len() as u64)
+    };
+    assert_eq!(rates(&stages[0]), ([vec![0.01], vec![0.01]], PILOT));
+    let all = stages.concat();
+    assert_eq!(rates(&all), ([vec![0.1], vec![0.1]], PILOT));
+    // A seed that lacks a fold does not count: it would be another procedure.
+    let is_lost = |run: &&Run| run.seed == 105 && run.protocol == Protocol::Fold(3);
+    let most: Vec<Run> = all.iter().filter(|run| !is_lost(run)).cloned().collect();
+    assert_eq!(rates(&most).1, PILOT - 1);
+}

@@ -54,8 +54,24 @@ fn figure_4_and_table_2_share_their_runs_under_every_method() {
     for record in &records {
         let (top1, top5) = (record["value"].as_f64().unwrap(), record["accuracy"]["top5"].as_f64().unwrap());
         assert!((0.0..=1.0).contains(&top1) && top1 <= top5 && top5 <= 1.0, "{record}");
-        let rate = if record["method"].as_str().unwrap().starts_with("GmP") { 0.1 } else { 0.01 };
+        let method = record["method"].as_str().unwrap();
+        let rate = if method.starts_with("GmP") { 0.1 } else { 0.01 };
         assert_eq!(record["lr"], rate);
+        // The boundaries of all moved; those of a batch are others where it is normalized.
+        let running = &record["measures"]["running"];
+        for moved in ["location", "direction"] {
+            for window in ["before_reduction", "per_rate", "whole"] {
+                for units in ["max", "mean", "median"] {
+                    assert!(
+                        running[moved][window][units]["mean_of_log"].as_f64().unwrap() > -19.9,
+                        "{record}"
+                    );
+                }
+            }
+        }
+        let batch = &record["measures"]["batch"];
+        assert_eq!(batch.is_object(), ["BN", "WN+MBN"].contains(&method), "{record}");
+        assert_ne!(batch["location"], running["location"]);
     }
     assert_eq!(traces(out, "vgg6").len(), 6);
     assert!(fs::metadata(out.join("fig4/fig4.png")).unwrap().len() > 2_000);
@@ -255,6 +271,43 @@ fn table_3_is_skipped_without_pictures_and_runs_with_some() {
     assert!(!page.contains("at the authors' learning rates"), "there are none for this table");
 }
 
+/// A ResNet-18 for small pictures, by both recipes at once: rows of one table, and runs that cannot be taken for one another.
+#[test]
+fn table_3_runs_on_small_pictures_by_both_recipes() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [&["table3", "--method", "BN,GmP+IMN"][..], &TINY].concat();
+    let (code, said) = run(folder.path(), &[&arguments[..], &["--recipe", "authors,field"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let records = records(folder.path(), "table3");
+    let name = "GENERATED pictures (48 of 20000), width 1/64";
+    let names: Vec<String> = records.iter().map(|record| record["dataset"].to_string()).collect();
+    for (recipe, count) in [("batch 16", 2), ("recipe authors, batch 16", 2)] {
+        let whole = format!("\"{name}, {recipe}\"");
+        assert_eq!(names.iter().filter(|name| **name == whole).count(), count, "{names:?}");
+    }
+    assert!(records.iter().all(|record| record["lr"] == 0.1 && record["value"].is_number()));
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    for expected in [
+        "Recipe field",
+        "Recipe authors",
+        "stages of 1, 2, 4 and 8 filters, 32×32",
+        "random shorter side of 37 to 68 pixels",
+        "The stem has windows of 3×3 pixels",
+        "1/64 of the paper&#39;s filters",
+        "GENERATED",
+    ] {
+        assert!(page.contains(expected) || page.contains(&expected.replace("&#39;", "'")), "no {expected}");
+    }
+    // What the paper claims of ILSVRC is not tested by these.
+    let claims = fs::read_to_string(folder.path().join("claims.json")).unwrap();
+    let of_the_paper = claims.lines().filter(|line| line.contains("table3.top1/ilsvrc, batch 256/"));
+    assert!(of_the_paper.clone().count() > 0 && of_the_paper.clone().all(|line| line.contains("not tested")));
+    // Without a recipe it is the field's.
+    let (code, said) = run(folder.path(), &arguments);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("table3: 2 of 2 runs are there already"), "{said}");
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_in_a_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -267,6 +320,8 @@ fn what_makes_no_sense_is_refused_in_a_line() {
         (&["table2", "--dataset", empty.to_str().unwrap()], "no pictures of a known layout"),
         (&["table2", "--method", "nGPT"], "unknown method"),
         (&["table3", "--dataset", "a", "--dataset", "b"], "table3 takes one --dataset"),
+        (&["table3", "--batch", "8,16"], "table3 takes one --batch; 2 were named"),
+        (&["table3", "--recipe", "nosuch"], "[possible values: field, authors]"),
     ] {
         let (code, said) = run(folder.path(), arguments);
         assert!(code.is_some_and(|code| code > 0), "{arguments:?}: {code:?}");

@@ -34,9 +34,28 @@ pub enum Crop {
         /// Rows and columns.
         size: usize,
     },
+    /// A random `size × size` of the picture, which has to be of that size, with black pixels added on every side:
+    /// PyTorch's `RandomCrop` with a padding, usual for CIFAR-10.
+    Padded {
+        /// Rows and columns.
+        size: usize,
+        /// Pixels added on every side.
+        padding: usize,
+    },
+    /// A random `size × size` of the picture resized to a shorter side drawn from `shortest..longest` (Simonyan and
+    /// Zisserman 2015).
+    Resized {
+        /// The least shorter side after resizing, at least `size`.
+        shortest: usize,
+        /// The first shorter side that is too long.
+        longest: usize,
+        /// Rows and columns.
+        size: usize,
+    },
 }
 
-/// What is done to every picture before the network sees it: crop, flip, `(x/255 − mean)/deviation` by channel.
+/// What is done to every picture before the network sees it: crop, flip, a shift of its colours, and
+/// `(x/255 − mean)/deviation` by channel.
 ///
 /// Resizing is bilinear with antialiasing and rounds to bytes, as Pillow does under PyTorch.
 ///
@@ -61,6 +80,9 @@ pub struct Preparation {
     pub mean: [f32; 3],
     /// Divided by.
     pub deviation: [f32; 3],
+    /// Standard deviation of a random shift of the colours along their principal components (Krizhevsky et al. 2012), one
+    /// for each batch; 0.1 is usual, and 0 shifts nothing.
+    pub colour: f32,
 }
 
 impl Preparation {
@@ -74,7 +96,7 @@ impl Preparation {
     /// ```
     pub fn small(training: bool) -> Self {
         let mean = [0.481_098, 0.457_471_34, 0.407_854_83];
-        Self { crop: Crop::Whole { size: SIDE }, flip: training, mean, deviation: [1.0; 3] }
+        Self { crop: Crop::Whole { size: SIDE }, flip: training, mean, deviation: [1.0; 3], colour: 0.0 }
     }
 
     /// ILSVRC by the recipe of the field: a random crop to 224 and a flip in training, the centre 224 of 256 in
@@ -88,13 +110,18 @@ impl Preparation {
     pub fn ilsvrc(training: bool) -> Self {
         let crop =
             if training { Crop::Random { size: 224 } } else { Crop::Centre { shorter: 256, size: 224 } };
-        Self { crop, flip: training, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] }
+        let (mean, deviation) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        Self { crop, flip: training, mean, deviation, colour: 0.0 }
     }
 
     /// Rows and columns of what comes out.
     pub fn size(&self) -> usize {
         match self.crop {
-            Crop::Whole { size } | Crop::Random { size } | Crop::Centre { size, .. } => size,
+            Crop::Whole { size }
+            | Crop::Random { size }
+            | Crop::Centre { size, .. }
+            | Crop::Padded { size, .. }
+            | Crop::Resized { size, .. } => size,
         }
     }
 
@@ -107,6 +134,16 @@ impl Preparation {
         {
             let expected = "at least the size of the centre crop";
             return Err(Error::Setting { setting: "shorter side", value: shorter, expected });
+        }
+        if let Crop::Resized { shortest, longest, size } = self.crop {
+            if shortest < size {
+                let expected = "at least the size of the crop";
+                return Err(Error::Setting { setting: "shorter side", value: shortest, expected });
+            }
+            if longest <= shortest {
+                let expected = "more than the least shorter side";
+                return Err(Error::Setting { setting: "end of the shorter sides", value: longest, expected });
+            }
         }
         Ok(())
     }
@@ -141,13 +178,41 @@ impl Preparation {
                 let part = random_part(height, width, &mut rng);
                 resizer.resize(picture, part, (size, size), all, self.flip_one(&mut rng), out);
             }
+            Crop::Padded { padding, .. } => {
+                if (height, width) != (size, size) {
+                    return Err(format!("{height}×{width} pixels, expected {size}×{size}"));
+                }
+                let [down, right] = [(); 2].map(|()| rng.below(2 * padding + 1));
+                let is_flipped = self.flip_one(&mut rng);
+                for (y, row) in out.chunks_exact_mut(size * 3).enumerate() {
+                    for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+                        // In the coordinates of the padded picture, less its padding.
+                        let place = |at: usize, shift: usize| {
+                            (at + shift).checked_sub(padding).filter(|&at| at < size)
+                        };
+                        match place(y, down).zip(place(x, right)) {
+                            Some((y, x)) => {
+                                pixel.copy_from_slice(&picture.pixels[(y * size + x) * 3..][..3]);
+                            }
+                            None => pixel.fill(0),
+                        }
+                    }
+                    if is_flipped {
+                        mirror(row);
+                    }
+                }
+            }
+            Crop::Resized { shortest, longest, .. } => {
+                let shorter = shortest + rng.below(longest - shortest);
+                let (to_height, to_width) = resized(height, width, shorter);
+                let (top, left) = (rng.below(to_height - size + 1), rng.below(to_width - size + 1));
+                let window = Rectangle { top, left, ..all };
+                let flip = self.flip_one(&mut rng);
+                resizer.resize(picture, whole, (to_height, to_width), window, flip, out);
+            }
             Crop::Centre { shorter, .. } => {
                 // A thread of pixels would be resized to a picture of any length: only its centre is computed.
-                let (to_height, to_width) = if height <= width {
-                    (shorter, (shorter as u64 * width as u64 / height as u64) as usize)
-                } else {
-                    ((shorter as u64 * height as u64 / width as u64) as usize, shorter)
-                };
+                let (to_height, to_width) = resized(height, width, shorter);
                 let margin = |length: usize| ((length - size) as f64 / 2.0).round_ties_even() as usize;
                 let window = Rectangle { top: margin(to_height), left: margin(to_width), ..all };
                 let flip = self.flip_one(&mut rng);
@@ -166,6 +231,15 @@ impl Preparation {
         std::array::from_fn(|channel| {
             std::array::from_fn(|byte| (byte as f32 / 255.0 - self.mean[channel]) / self.deviation[channel])
         })
+    }
+}
+
+/// Rows and columns of a picture resized to a shorter side.
+fn resized(height: usize, width: usize, shorter: usize) -> (usize, usize) {
+    if height <= width {
+        (shorter, (shorter as u64 * width as u64 / height as u64) as usize)
+    } else {
+        ((shorter as u64 * height as u64 / width as u64) as usize, shorter)
     }
 }
 
@@ -198,129 +272,4 @@ fn random_part(height: usize, width: usize, rng: &mut Rng) -> Rectangle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_parts_have_pytorchs_areas_and_ratios() {
-        let mut rng = Rng::new(1, "parts");
-        let (mut areas, mut log_ratios, n) = (0.0, 0.0, 20_000);
-        for _ in 0..n {
-            let part = random_part(1000, 1000, &mut rng);
-            assert!(part.top + part.height <= 1000 && part.left + part.width <= 1000);
-            let (area, ratio) =
-                ((part.height * part.width) as f64 / 1e6, part.width as f64 / part.height as f64);
-            assert!((0.079..=1.0).contains(&area) && (0.74..1.35).contains(&ratio), "{area} {ratio}");
-            areas += area;
-            log_ratios += ratio.ln();
-        }
-        // By numerical integration over accepted tries: area a and log-ratio ρ are uniform on [0.08, 1]×[−l, l],
-        // l = ln 4/3, and accepted where a·e^|ρ| ≤ 1.
-        let (l, steps) = ((4.0f64 / 3.0).ln(), 2000);
-        let (mut mass, mut mean) = (0.0, 0.0);
-        for i in 0..steps {
-            let rho = l * (f64::from(i) + 0.5) / f64::from(steps);
-            let top = (-rho).exp();
-            mass += top - 0.08;
-            mean += (top * top - 0.08 * 0.08) / 2.0;
-        }
-        // Five standard errors: a deviation of at most 0.27 for areas, of 0.17 for log-ratios.
-        let error = 5.0 / f64::from(n).sqrt();
-        assert!(
-            (areas / f64::from(n) - mean / mass).abs() < 0.27 * error,
-            "mean area {}",
-            areas / f64::from(n)
-        );
-        assert!((log_ratios / f64::from(n)).abs() < 0.17 * error);
-    }
-
-    #[test]
-    fn parts_of_extreme_pictures_fall_back_to_the_centre() {
-        let mut rng = Rng::new(2, "parts");
-        for _ in 0..100 {
-            // No part of 8 % of the area is as high as 30 pixels at these ratios.
-            let part = random_part(3, 3000, &mut rng);
-            assert_eq!(part, Rectangle { top: 0, left: 1498, height: 3, width: 4 });
-            let part = random_part(3000, 3, &mut rng);
-            assert_eq!(part, Rectangle { top: 1498, left: 0, height: 4, width: 3 });
-            assert_eq!(random_part(1, 1, &mut rng), Rectangle { top: 0, left: 0, height: 1, width: 1 });
-        }
-    }
-
-    #[test]
-    fn the_centre_is_pytorchs() {
-        // A picture of its own coordinates, large steps: columns in red, rows in green.
-        let (height, width) = (512, 1024);
-        let pixels =
-            (0..height * width).flat_map(|i| [(i % width / 4) as u8, (i / width / 2) as u8, 9]).collect();
-        let picture = Picture { height, width, pixels };
-        let mut out = vec![0; 224 * 224 * 3];
-        let preparation = Preparation::ilsvrc(false);
-        preparation.cut(&picture, (0, 0, 0), &mut Resizer::default(), &mut out).unwrap();
-        // 512×1024 → 256×512, cut at (16, 144): output (y, x) averages inputs about (2y + 32.5, 2x + 288.5).
-        for (y, x) in [(0, 0), (100, 37), (223, 223)] {
-            let pixel = &out[(y * 224 + x) * 3..][..3];
-            assert!(
-                (f64::from(pixel[0]) - (2.0 * x as f64 + 288.5) / 4.0).abs() < 1.0,
-                "{pixel:?} at {y} {x}"
-            );
-            assert!(
-                (f64::from(pixel[1]) - (2.0 * y as f64 + 32.5) / 2.0).abs() < 1.0,
-                "{pixel:?} at {y} {x}"
-            );
-            assert_eq!(pixel[2], 9);
-        }
-        // The shapes that leave nothing to spare, and a thread of pixels.
-        for (height, width) in [(1, 1), (1, 5000), (5000, 1), (224, 224), (333, 334)] {
-            let picture = Picture { height, width, pixels: vec![77; height * width * 3] };
-            preparation.cut(&picture, (0, 0, 0), &mut Resizer::default(), &mut out).unwrap();
-            assert!(out.iter().all(|&value| value == 77), "{height}×{width}");
-        }
-    }
-
-    #[test]
-    fn flips_depend_on_seed_epoch_and_picture_alone_and_are_even() {
-        let pixels = (0..32 * 32 * 3).map(|i| (i % 251) as u8).collect();
-        let picture = Picture { height: 32, width: 32, pixels };
-        let preparation = Preparation::small(true);
-        let (mut first, mut again) = (vec![0; 3072], vec![0; 3072]);
-        let mut flipped = 0;
-        for sample in 0..2000 {
-            let mut resizer = Resizer::default();
-            preparation.cut(&picture, (3, 1, sample), &mut resizer, &mut first).unwrap();
-            preparation.cut(&picture, (3, 1, sample), &mut resizer, &mut again).unwrap();
-            assert_eq!(first, again);
-            if first != picture.pixels {
-                flipped += 1;
-                first.chunks_exact_mut(96).for_each(mirror);
-                assert_eq!(first, picture.pixels);
-            }
-        }
-        assert!(
-            (flipped - 1000i32).abs() < 112,
-            "{flipped} of 2000, more than five standard errors from half"
-        );
-        let of = |seed, epoch| {
-            (0..64)
-                .map(|sample| {
-                    let mut out = vec![0; 3072];
-                    preparation
-                        .cut(&picture, (seed, epoch, sample), &mut Resizer::default(), &mut out)
-                        .unwrap();
-                    out == picture.pixels
-                })
-                .collect::<Vec<_>>()
-        };
-        assert_ne!(of(3, 1), of(3, 2));
-        assert_ne!(of(3, 1), of(4, 1));
-    }
-
-    #[test]
-    fn numbers_are_normalized_by_channel() {
-        let table = Preparation::small(true).table();
-        assert_eq!(table[0][255], 1.0 - 0.481_098);
-        assert_eq!(table[2][0], -0.407_854_83);
-        let table = Preparation::ilsvrc(true).table();
-        assert!((table[1][128] - (128.0 / 255.0 - 0.456) / 0.224).abs() < 1e-6);
-    }
-}
+mod tests;

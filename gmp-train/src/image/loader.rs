@@ -100,7 +100,8 @@ pub struct Loader {
     samples: Vec<u32>,
     skipped: BTreeMap<usize, Skipped>,
     report: Box<dyn FnMut(&Skipped) + Send>,
-    /// Batch that the epoch was begun at, batch to come, and pictures delivered and left out since the start.
+    /// The epoch, the batch that it was begun at, the batch to come, and pictures delivered and left out since the start.
+    epoch: usize,
     begin: usize,
     batch: usize,
     delivered: usize,
@@ -173,6 +174,7 @@ impl Loader {
             samples: Vec::with_capacity(batch_size),
             skipped: BTreeMap::new(),
             report: Box::new(|_| ()),
+            epoch: 0,
             begin: 0,
             batch: loading.batches(count),
             delivered: 0,
@@ -232,6 +234,7 @@ impl Loader {
     fn begin_at(&mut self, epoch: usize, batch: usize, share: Share) {
         assert!(batch <= self.batches(), "batch {batch} of an epoch of {}", self.batches());
         (self.begin, self.batch, self.delivered, self.left_out) = (batch, batch, 0, 0);
+        self.epoch = epoch;
         let batches = self.batches();
         let mut state = self.shared.lock();
         let state = &mut *state;
@@ -284,6 +287,10 @@ impl Loader {
         self.images.clear();
         self.labels.clear();
         self.samples.clear();
+        let Shared { preparation, loading, .. } = &*self.shared;
+        if let Some(table) = preparation.shifted_table(loading.seed, self.epoch, self.batch) {
+            *self.table = table;
+        }
         let wanted = share.samples(self.pictures(self.batch)).len();
         for _ in 0..wanted.div_ceil(PIECE) {
             self.collect();

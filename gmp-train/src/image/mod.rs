@@ -23,6 +23,7 @@
 
 mod augment;
 mod cifar10;
+mod colour;
 mod decode;
 mod digest;
 mod error;

@@ -19,8 +19,14 @@ pub struct Change {
 }
 
 impl Change {
-    /// NaN where there are no finite values.
-    fn of(values: &mut Vec<f64>) -> Self {
+    /// Of the values that are finite; the others are removed. NaN where there are none.
+    ///
+    /// ```
+    /// use gmp_train::Change;
+    /// let change = Change::of(&mut vec![1.0, 5.0, f64::NAN, 3.0]);
+    /// assert_eq!((change.mean, change.median, change.max), (3.0, 3.0, 5.0));
+    /// ```
+    pub fn of(values: &mut Vec<f64>) -> Self {
         values.retain(|x| x.is_finite());
         if values.is_empty() {
             return Self { mean: f64::NAN, median: f64::NAN, max: f64::NAN };

@@ -4,6 +4,7 @@
 //! rates and one protocol. `OUT/claims.json` holds every claim of every experiment, those that were not tested among
 //! them; the page is made from the same list. [`summary`] says in a few sentences what they come to.
 
+pub mod agreement;
 pub mod discussion;
 mod file;
 pub mod forest;

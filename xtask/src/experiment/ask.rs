@@ -7,7 +7,7 @@ use crate::claim::{Claim, Runs};
 use crate::method::{self, MethodId};
 use crate::report::number::rate as shown;
 use crate::run::Protocol;
-use crate::run::results::Results;
+use crate::run::results::{Cell, Results};
 use crate::setting::Setting;
 use crate::statistics::outcome::{FEWEST_SEEDS, all_of_outcomes};
 use crate::statistics::{ALPHA, Judgement, Needed, Outcome, Population, Study, judge, pooled};
@@ -63,8 +63,10 @@ impl Asker<'_> {
             claims.extend(combined(each));
         }
         if self.pools && data.len() > 1 {
-            let pooled =
-                by_baseline.iter().filter_map(|claims| over_sets(claims, question.headline)).collect();
+            let pooled = by_baseline
+                .iter()
+                .filter_map(|claims| over_sets(claims, question.headline && rate != Rate::ChosenBySeed))
+                .collect();
             claims.extend(combined(pooled));
         }
     }
@@ -95,7 +97,7 @@ impl Asker<'_> {
             protocol: protocol.to_string(),
             population: data.population.to_string(),
             smallest: Some(smallest),
-            headline: question.headline && data.headline,
+            headline: question.headline && data.headline && rate != Rate::ChosenBySeed,
             ..empty
         };
         let sides =
@@ -117,7 +119,7 @@ impl Asker<'_> {
         if claim.outcome == Outcome::NotTested {
             claim.reason += &data.limits.as_ref().map_or_else(String::new, |why| format!(" {why}"));
         }
-        if rate == Rate::Chosen {
+        if matches!(rate, Rate::Chosen | Rate::ChosenBySeed) {
             let list = |rates: &[f64]| rates.iter().map(|lr| shown(*lr)).collect::<Vec<_>>().join(" or ");
             claim.reason += &format!(
                 " Chosen: {} {}, {baseline} {}.",
@@ -125,6 +127,16 @@ impl Asker<'_> {
                 list(&rates[0]),
                 list(&rates[1])
             );
+        }
+        if rate == Rate::ChosenBySeed {
+            let cell = |lr| Cell { set: data.id, method: baseline, lr, protocol: Protocol::FOLDS[0] };
+            let has_folds = |results: &Results<'_>| {
+                results.rates(data.id, baseline).into_iter().any(|lr| results.of(cell(lr)).next().is_some())
+            };
+            claim.reason += match results.is_some_and(has_folds) {
+                true => " Each seed chose by a cross-validation of five folds.",
+                false => " Each seed chose by the fifth of its samples that is held out.",
+            };
         }
         claim.runs = [question.subject, baseline].into_iter().zip(rates).map(of).collect();
         claim
@@ -153,10 +165,10 @@ impl Asker<'_> {
             format!("--protocol leaves out {protocol}.")
         } else {
             match rate {
-                Rate::Chosen if !context.protocols.contains(&Protocol::HeldOut) => {
+                Rate::Chosen | Rate::ChosenBySeed if !context.protocols.contains(&Protocol::HeldOut) => {
                     "--protocol leaves out held-out, whose samples choose the learning rate.".to_owned()
                 }
-                Rate::Chosen if named.is_some_and(|rates| rates.len() < 2) => {
+                Rate::Chosen | Rate::ChosenBySeed if named.is_some_and(|rates| rates.len() < 2) => {
                     "--lr leaves nothing to choose from.".to_owned()
                 }
                 Rate::Paper if sides.iter().any(|method| lacks(method.paper_rate)) => {

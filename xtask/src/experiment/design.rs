@@ -6,6 +6,7 @@
 //! 3. Of every comparison that a question makes, the pilot's spread says how many seeds make the 95% interval narrower than
 //!    the smallest effect that matters (Stein), up to a cap. A comparison that the pilot decides at level 0.001 needs no
 //!    more (Haybittle and Peto). A method's runs have the seeds that its most demanding comparison asks for.
+//! 4. Where a caption speaks of cross-validation, the seeds of the pilot on the other four folds of their training samples.
 //!
 //! Every stage is computed from the pilot's records alone, so that the same command comes to the same plan whenever it is
 //! given, and an interrupted one goes on.
@@ -75,6 +76,8 @@ pub struct Design {
     pub first_seed: u64,
     /// Whether the user fixed the number of seeds.
     pub is_fixed: bool,
+    /// Whether the seeds of the pilot are run on all five folds, by which each chooses its learning rate, where there is a choice.
+    pub cross_validates: bool,
     /// The smallest effects that matter.
     pub smallest: SmallestEffects,
     /// The learning rates that the user named.
@@ -103,6 +106,7 @@ impl Design {
             grows: context.profile == Profile::Full && context.rates.is_none(),
             first_seed: context.first_seed,
             is_fixed: context.seeds.is_some(),
+            cross_validates: false,
             smallest: context.smallest,
             named: context.rates.clone(),
         }
@@ -123,6 +127,9 @@ impl Design {
             let grid = self.grown(set, results);
             let pilot = self.runs(set, &grid, |_| set.seeds[0]);
             let is_complete = pilot.iter().all(|run| there.contains(run));
+            if is_complete && self.cross_validates {
+                wanted.extend(self.folds(&pilot));
+            }
             wanted.extend(pilot);
             if !self.is_fixed && is_complete {
                 let seeds = self.seeds(set, &grid, results);
@@ -156,6 +163,18 @@ impl Design {
             }
         }
         runs
+    }
+
+    /// The other folds of the held-out runs of a pilot, of the methods that the questions compare.
+    fn folds(&self, pilot: &[Run]) -> Vec<Run> {
+        let asked = self.questions.iter().filter(|q| q.rates(&[]).contains(&Rate::ChosenBySeed));
+        let compared: HashSet<MethodId> =
+            asked.flat_map(|q| q.baselines.iter().copied().chain([q.subject])).collect();
+        let held_out = pilot.iter().filter(|run| run.protocol == Protocol::HeldOut);
+        held_out
+            .filter(|run| compared.contains(&run.method))
+            .flat_map(|run| Protocol::FOLDS.map(|protocol| Run { protocol, ..run.clone() }))
+            .collect()
     }
 
     fn cells(&self, set: &Planned, grid: &[f64]) -> Vec<Key> {
@@ -214,7 +233,8 @@ impl Design {
         for question in self.questions.iter().filter(|question| question.asks_for_seeds) {
             let smallest = (question.quantity.smallest)(&self.smallest);
             for &protocol in question.protocols {
-                for rate in question.rates(grid) {
+                // A choice within a seed is judged on what the other comparisons ask for.
+                for rate in question.rates(grid).into_iter().filter(|rate| *rate != Rate::ChosenBySeed) {
                     for &baseline in &question.baselines {
                         let sides = question.sides(results, set.id(), baseline, protocol, rate, before);
                         let Some(sides) = sides else { continue };
@@ -291,7 +311,7 @@ fn behind(subject: MethodId, baseline: MethodId, protocol: Protocol, rate: Rate,
         Rate::Paper => sides.map(|method| (method, method.paper_rate.to_bits(), protocol)).to_vec(),
         Rate::Equal(lr) => sides.map(|method| (method, lr.to_bits(), protocol)).to_vec(),
         // What chooses, at every rate, and what is shown.
-        Rate::Chosen => grid
+        Rate::Chosen | Rate::ChosenBySeed => grid
             .iter()
             .flat_map(|lr| sides.map(|method| (method, lr.to_bits())))
             .flat_map(|(method, lr)| [Protocol::HeldOut, protocol].map(|protocol| (method, lr, protocol)))

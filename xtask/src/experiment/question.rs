@@ -7,8 +7,8 @@ use crate::method::MethodId;
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::{Protocol, Record};
 use crate::statistics::{
-    Judgement, Population, Scale, SmallestEffects, Tried, effects_out_of_fold, judge, judge_choice,
-    paired_effects, select_out_of_fold,
+    Judgement, Population, Scale, SmallestEffects, Tried, effects_out_of_fold, effects_within_seed, judge,
+    judge_choice, paired_effects, select_out_of_fold, select_within_seed,
 };
 use std::collections::BTreeMap;
 
@@ -19,6 +19,8 @@ pub struct Quantity {
     pub name: &'static str,
     /// Taken from each record; none where training diverged.
     pub number: fn(&Record) -> Option<f64>,
+    /// Whether it was measured in a run at all. One in which it was not does not count; one that diverged does.
+    pub is_measured: fn(&Record) -> bool,
     /// How two of its numbers make an effect.
     pub scale: Scale,
     /// The smallest effect that matters, on that scale.
@@ -30,6 +32,7 @@ impl Quantity {
     pub const RMSE: Self = Self {
         name: "test RMSE",
         number: |record| record.value,
+        is_measured: |_| true,
         scale: Scale::LogRatio,
         smallest: SmallestEffects::rmse,
     };
@@ -37,6 +40,7 @@ impl Quantity {
     pub const ACCURACY: Self = Self {
         name: "test accuracy",
         number: |record| record.value,
+        is_measured: |_| true,
         scale: Scale::Difference,
         smallest: |smallest| smallest.accuracy,
     };
@@ -44,25 +48,49 @@ impl Quantity {
     /// A log₂ of a movement of boundaries, of which the smaller is better.
     #[must_use]
     pub const fn bits(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::Reduction, smallest: |smallest| smallest.movement }
+        Self {
+            name,
+            number,
+            is_measured: has_measures,
+            scale: Scale::Reduction,
+            smallest: |smallest| smallest.movement,
+        }
     }
 
     /// Epochs until something is reached, of which the smaller is better; none where it never is.
     #[must_use]
     pub const fn epochs(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::LogRatio, smallest: SmallestEffects::epochs }
+        Self {
+            name,
+            number,
+            is_measured: has_measures,
+            scale: Scale::LogRatio,
+            smallest: SmallestEffects::epochs,
+        }
     }
 
     /// A share of the data's range in which boundaries are, of which the larger is better.
     #[must_use]
     pub const fn coverage(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::Difference, smallest: |smallest| smallest.coverage }
+        Self {
+            name,
+            number,
+            is_measured: has_measures,
+            scale: Scale::Difference,
+            smallest: |smallest| smallest.coverage,
+        }
     }
 
     /// A share of samples, of which the larger is better.
     #[must_use]
     pub const fn share(name: &'static str, number: fn(&Record) -> Option<f64>) -> Self {
-        Self { name, number, scale: Scale::Difference, smallest: |smallest| smallest.accuracy }
+        Self {
+            name,
+            number,
+            is_measured: |_| true,
+            scale: Scale::Difference,
+            smallest: |smallest| smallest.accuracy,
+        }
     }
 
     /// In what its effects are measured.
@@ -74,6 +102,11 @@ impl Quantity {
             Scale::Difference => Unit::Share,
         }
     }
+}
+
+/// Of a run that was carried through. Records of networks on images from earlier versions have no measures.
+fn has_measures(record: &Record) -> bool {
+    record.value.is_none() || record.measures.is_some()
 }
 
 /// What is asked.
@@ -127,8 +160,10 @@ pub struct Data<'a> {
 pub enum Sides {
     /// A number of each seed, at one learning rate a side.
     Fixed([BTreeMap<u64, f64>; 2], [f64; 2]),
-    /// Every seed at every rate, of which one is to be chosen.
+    /// Every seed at every rate, of which the other seeds are to choose one.
     Chosen([BTreeMap<u64, Vec<Tried>>; 2]),
+    /// The same, where each seed is to choose one for itself.
+    ChosenBySeed([BTreeMap<u64, Vec<Tried>>; 2]),
 }
 
 /// The seeds are dealt to this many folds; each fold's learning rate is chosen by the others.
@@ -141,7 +176,9 @@ impl Question {
         let authors = self.at_authors_rates.then_some(Rate::Paper);
         let equal = equal.iter().filter(|_| self.at_equal_rates).map(|lr| Rate::Equal(*lr));
         let best = self.at_best_rate.then_some(Rate::Chosen);
-        authors.into_iter().chain(equal).chain(best).collect()
+        // Captions of the paper say that cross-validation selects the rate.
+        let by_seed = (self.at_best_rate && self.origin == Origin::Paper).then_some(Rate::ChosenBySeed);
+        authors.into_iter().chain(equal).chain(best).chain(by_seed).collect()
     }
 
     /// The runs of the seeds below `before`; none where one of the sides was not run.
@@ -159,20 +196,34 @@ impl Question {
         let rates = match rate {
             Rate::Paper => methods.map(|method| method.paper_rate),
             Rate::Equal(lr) => [lr; 2],
-            Rate::Chosen => {
-                let tables = methods.map(|method| self.tried(results, set, method, protocol, before));
+            Rate::Chosen | Rate::ChosenBySeed => {
+                let by_seed = rate == Rate::ChosenBySeed;
+                let mut tables = methods.map(|method| self.tried(results, set, method, protocol, before));
+                if by_seed {
+                    for (method, table) in methods.iter().zip(&mut tables) {
+                        cross_validate(results, set, *method, table);
+                    }
+                }
                 let least =
                     |table: &BTreeMap<u64, Vec<Tried>>| table.values().map(Vec::len).min().unwrap_or(0);
-                return tables.iter().all(|table| least(table) > 1).then_some(Sides::Chosen(tables));
+                let sides = if by_seed { Sides::ChosenBySeed } else { Sides::Chosen };
+                return tables.iter().all(|table| least(table) > 1).then(|| sides(tables));
             }
         };
         let number = |(method, lr): (MethodId, f64)| {
-            let mut numbers = results.by_seed(Cell { set, method, lr, protocol }, self.quantity.number);
+            let mut numbers = self.numbers(results, Cell { set, method, lr, protocol });
             numbers.retain(|seed, _| *seed < before);
             numbers
         };
         let sides = [number((methods[0], rates[0])), number((methods[1], rates[1]))];
         sides.iter().all(|side| !side.is_empty()).then_some(Sides::Fixed(sides, rates))
+    }
+
+    /// What is compared, of every run in which it was measured; NaN where training diverged.
+    fn numbers(&self, results: &Results<'_>, cell: Cell<'_>) -> BTreeMap<u64, f64> {
+        let measured = results.of(cell).filter(|record| (self.quantity.is_measured)(record));
+        let number = |record: &Record| (self.quantity.number)(record).unwrap_or(f64::NAN);
+        measured.map(|record| (record.run.seed, number(record))).collect()
     }
 
     /// Each seed at every learning rate: what its held-out samples say, and what counts.
@@ -188,7 +239,7 @@ impl Question {
         for rate in results.rates(set, method) {
             let cell = |protocol| Cell { set, method, lr: rate, protocol };
             let validation = results.by_seed(cell(Protocol::HeldOut), |record| record.validation);
-            for (seed, test) in results.by_seed(cell(protocol), self.quantity.number) {
+            for (seed, test) in self.numbers(results, cell(protocol)) {
                 if let Some(&validation) = validation.get(&seed).filter(|_| seed < before) {
                     table.entry(seed).or_default().push(Tried { rate, validation, test });
                 }
@@ -199,6 +250,34 @@ impl Question {
         table.retain(|_, tried| tried.len() == most);
         table
     }
+}
+
+/// Puts the mean over five folds in the place of each held-out result, where folds were run. Then only the seeds that have
+/// all of them count: one procedure is judged, not two.
+fn cross_validate(
+    results: &Results<'_>,
+    set: SetId<'_>,
+    method: MethodId,
+    table: &mut BTreeMap<u64, Vec<Tried>>,
+) {
+    let folds = |lr| {
+        let cell = |protocol| Cell { set, method, lr, protocol };
+        Protocol::FOLDS.map(|fold| results.by_seed(cell(fold), |record| record.validation))
+    };
+    let rates = results.rates(set, method);
+    let by_rate: Vec<(f64, [BTreeMap<u64, f64>; 4])> = rates.into_iter().map(|lr| (lr, folds(lr))).collect();
+    if by_rate.iter().all(|(_, folds)| folds.iter().all(BTreeMap::is_empty)) {
+        return;
+    }
+    table.retain(|seed, tried| {
+        tried.iter_mut().all(|tried| {
+            let of_rate = by_rate.iter().find(|(lr, _)| *lr == tried.rate);
+            let others: Option<Vec<f64>> =
+                of_rate.and_then(|(_, folds)| folds.iter().map(|fold| fold.get(seed).copied()).collect());
+            let mean = others.map(|others| (tried.validation + others.iter().sum::<f64>()) / 5.0);
+            mean.inspect(|mean| tried.validation = *mean).is_some()
+        })
+    });
 }
 
 impl Sides {
@@ -212,6 +291,7 @@ impl Sides {
             Self::Chosen([ours, theirs]) => {
                 judge_choice(scale, ours, theirs, FOLDS, smallest, alpha, population)
             }
+            Self::ChosenBySeed(_) => judge(&self.effects(scale), smallest, alpha, population),
         }
     }
 
@@ -221,16 +301,21 @@ impl Sides {
         match self {
             Self::Fixed([ours, theirs], _) => paired_effects(scale, ours, theirs),
             Self::Chosen([ours, theirs]) => effects_out_of_fold(scale, ours, theirs, FOLDS),
+            Self::ChosenBySeed([ours, theirs]) => effects_within_seed(scale, ours, theirs),
         }
     }
 
-    /// The learning rates of the two sides: those that some fold chose, where there was a choice.
+    /// The learning rates of the two sides: those that some fold or seed chose, where there was a choice.
     #[must_use]
     pub fn rates(&self, scale: Scale) -> [Vec<f64>; 2] {
         match self {
             Self::Fixed(_, rates) => rates.map(|lr| vec![lr]),
-            Self::Chosen(tables) => [&tables[0], &tables[1]].map(|table| {
-                let selected = select_out_of_fold(table, FOLDS, scale.larger_is_better());
+            Self::Chosen(tables) | Self::ChosenBySeed(tables) => [&tables[0], &tables[1]].map(|table| {
+                let larger_is_better = scale.larger_is_better();
+                let selected = match self {
+                    Self::ChosenBySeed(_) => select_within_seed(table, larger_is_better),
+                    _ => select_out_of_fold(table, FOLDS, larger_is_better),
+                };
                 let mut rates: Vec<f64> =
                     selected.values().map(|s| s.rate).filter(|rate| rate.is_finite()).collect();
                 rates.sort_by(f64::total_cmp);
@@ -247,7 +332,7 @@ impl Sides {
             Self::Fixed([ours, theirs], _) => {
                 ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
             }
-            Self::Chosen([ours, theirs]) => {
+            Self::Chosen([ours, theirs]) | Self::ChosenBySeed([ours, theirs]) => {
                 ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
             }
         };

@@ -1,38 +1,50 @@
 //! Table 3: validation accuracy of ResNet-18.
 
 use super::images::report::{self, Caption, Row};
-use super::images::training::{self, Recipe, carry_out};
+use super::images::resnet::{RecipeName, Side};
+use super::images::training::{self, carry_out};
+use super::images::vgg::QUICK;
+use super::images::{Width, options};
 use super::question::Question;
 use super::tables::Rate;
 use super::{Context, Experiment, Grid, Prepared, Profile, Rates, Study, images};
 use crate::claim::Claim;
 use crate::method::{self, Architecture, MethodId};
 use crate::problem;
+use crate::problem::images::Set;
 use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
-use crate::run::execute::Finished;
+use crate::run::execute::{Finished, say};
 use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Record, Run};
-use anyhow::{Result, bail};
-use gmp_nn::zoo::resnet18;
-use gmp_train::StepDecay;
-use gmp_train::image::{Ilsvrc, Preparation};
-use std::path::PathBuf;
+use anyhow::{Context as _, Result, bail};
+use gmp_train::image::Ilsvrc;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Table 3.
 pub struct Table3;
 
-const EPOCHS: usize = 90;
+const OPTIONS: &[&str] = &[
+    "--seeds",
+    "--first-seed",
+    "--protocol",
+    "--dataset",
+    "--method",
+    "--lr",
+    "--width",
+    "--batch",
+    "--epochs",
+    "--pictures",
+    "--micro-batch",
+    "--recipe",
+];
 /// The field's for batches of 256, for every method: the authors' tenfold rate for GmP is of VGG-6, and would be a
 /// handicap of the others here.
 const RATE: f64 = 0.1;
 /// Pictures a step.
 const BATCH: usize = 256;
-/// The rate falls tenfold after these shares of the epochs.
-const FALLS: [f64; 2] = [1.0 / 3.0, 2.0 / 3.0];
-const WEIGHT_DECAY: f64 = 1e-4;
 /// A sample of ILSVRC with so few pictures is trained on for a few epochs in small batches.
 const SAMPLE: usize = 10_000;
 
@@ -47,86 +59,64 @@ impl Experiment for Table3 {
         method::of(Architecture::ResNet)
     }
     fn options(&self) -> &'static [&'static str] {
-        images::OPTIONS
+        OPTIONS
     }
     fn needs(&self) -> &'static str {
-        "DATA-DIR/ilsvrc with train/<class>/ and val/<class>/, or --dataset FOLDER; without it, it is skipped"
+        "DATA-DIR/ilsvrc with train/<class>/ and val/<class>/, or --dataset with a folder, cifar10 or imagenet32; without \
+         them, it is skipped"
     }
     fn duration(&self) -> [&'static str; 2] {
         [
-            "1 min on a sample of 44 pictures",
+            "1 min on a sample of 44 pictures, 2 min with --dataset cifar10",
             "5 months: 14 h for an epoch of ImageNet, of which 3 methods have 90 each",
         ]
     }
 
     fn prepare(&self, context: &Context) -> Result<Prepared> {
-        let folder = match &context.datasets[..] {
-            [folder] => PathBuf::from(folder),
-            [] => context.data_dir.join("ilsvrc"),
-            several => {
-                bail!("table3 takes one --dataset, the folder of ILSVRC; {} were named", several.len())
-            }
-        };
+        if let [_, _, ..] = context.datasets[..] {
+            bail!(
+                "table3 takes one --dataset, the folder of ILSVRC or a set of 32×32 pictures; {} were named",
+                context.datasets.len()
+            );
+        }
+        if let [_, _, ..] = context.pictures.batches[..] {
+            bail!("table3 takes one --batch; {} were named", context.pictures.batches.len());
+        }
         if !context.protocols.contains(&Protocol::Paper) {
             let claims = self.untested(context, images::ONE_PROTOCOL);
             return Ok(Prepared::Skipped(
                 self.section(claims, vec![Block::Note(images::ONE_PROTOCOL.to_owned())]),
             ));
         }
-        if !folder.join("train").is_dir() {
-            let how = format!(
-                "Skipped: there is no {}. ILSVRC cannot be fetched without an account: put its classes into train/ and val/ \
-                 there, or name a folder with --dataset.",
-                folder.join("train").display()
-            );
-            let claims = self.untested(context, &how);
-            return Ok(Prepared::Skipped(self.section(claims, vec![Block::Note(how)])));
-        }
-        let set = problem::images::of(&folder, Ilsvrc::open(&folder)?)?;
-        let set = match context.pictures.pictures {
-            Some(pictures) => set.some(pictures),
-            None => set,
+        let (set, side) = if context.datasets.iter().any(|named| is_small(named)) {
+            let set = context.small_sets()?.into_iter().next().context("the set that was named")?;
+            (set, Side::Small)
+        } else {
+            let named = context.datasets.first().map(PathBuf::from);
+            let folder = named.unwrap_or_else(|| context.data_dir.join("ilsvrc"));
+            if !folder.join("train").is_dir() {
+                let how = format!(
+                    "Skipped: there is no {}. ILSVRC cannot be fetched without an account: put its classes into train/ and val/ \
+                     there, or name a folder with --dataset. With --dataset cifar10 a ResNet-18 for small pictures is trained.",
+                    folder.join("train").display()
+                );
+                let claims = self.untested(context, &how);
+                return Ok(Prepared::Skipped(self.section(claims, vec![Block::Note(how)])));
+            }
+            (problem::images::of(&folder, Ilsvrc::open(&folder)?)?, Side::Large)
         };
-        set.check_readable()?;
-        let is_sample = set.training.len() < SAMPLE;
-        let options = &context.pictures;
-        let quick = context.profile == Profile::Quick;
-        let epochs = options.epochs.unwrap_or(if quick { 2 } else { EPOCHS });
-        let batch_size = match options.batches[..] {
-            [] if is_sample => 8,
-            [] => BATCH,
-            [batch_size] => batch_size,
-            _ => bail!("table3 takes one --batch; {} were named", options.batches.len()),
-        };
-        let name = format!("{}, {}", set.name, options.batch_name(batch_size));
-        let fingerprint = set.fingerprint(&context.out, context.threads)?;
-        let runs = context.plan(Grid {
-            experiment: self.id(),
-            dataset: &name,
-            data: &fingerprint,
-            methods: &context
-                .methods(&method::of(Architecture::ResNet), &method::in_paper(Architecture::ResNet)),
-            seeds: context.seeds(1, 1),
-            epoch_limit: epochs,
-            protocols: &[Protocol::Paper],
-            rates: Rates::Equal(RATE),
-        });
-        Ok(Prepared::Ready(Box::new(ResNet {
-            name,
-            set,
-            fingerprint,
-            batch_size,
-            runs,
-            micro_batch: options.micro_batch,
-            threads: context.threads,
-            folder: context.out.join(self.id()),
-            ranks: Arc::clone(&context.ranks),
-        })))
+        Ok(Prepared::Ready(Box::new(ResNet::plan(context, set, side)?)))
     }
 
     fn untested(&self, context: &Context, why: &str) -> Vec<Claim> {
         CAPTION.untested(context, &questions(), &[WHOLE], &[RATE], why)
     }
+}
+
+/// Whether what the user named is a set of 32×32 pictures: a name of one, or a folder with the files of one.
+fn is_small(named: &str) -> bool {
+    let holds = |file: &str| Path::new(named).join(file).is_file();
+    problem::images::NAMES.contains(&named) || holds("test_batch.bin") || holds("val_data.npz")
 }
 
 const CAPTION: Caption = Caption {
@@ -156,19 +146,24 @@ fn questions() -> Vec<Question> {
 }
 
 const DIFFERS: [&str; 3] = [
-    "No released code trains a ResNet-18. The recipe here is the usual one of the field. An older version of the released code trains a ResNet-34 \
-     in another way (no weight decay, other crops, a colour offset, the radius inside the ReLU); that one is not run.",
+    "No released code trains a ResNet-18. The recipe field is the usual one; the recipe authors is that of an older version of the released code, \
+     which trains a ResNet-34 (see --recipe).",
     "Every method has the same learning rate.",
     "WN+MBN has no effective bias, here as in the released code: the mean that is subtracted takes it away.",
 ];
 
 const USUAL: Rate = Rate::Equal(RATE);
 
+/// The runs of one set of pictures, by one recipe or both.
 struct ResNet {
-    name: String,
-    set: problem::images::Set,
+    set: Set,
+    side: Side,
     fingerprint: String,
+    /// What records and tables call the set under each recipe.
+    rows: Vec<(String, RecipeName)>,
+    width: Width,
     batch_size: usize,
+    is_quick: bool,
     runs: Vec<Run>,
     micro_batch: Option<usize>,
     threads: usize,
@@ -176,31 +171,152 @@ struct ResNet {
     ranks: Arc<Ranks>,
 }
 
+impl ResNet {
+    fn plan(context: &Context, set: Set, side: Side) -> Result<Self> {
+        let options = &context.pictures;
+        let is_quick = context.profile == Profile::Quick;
+        let quick_small = is_quick && side == Side::Small;
+        // Quick runs of small pictures use a subset unless --epochs is given.
+        let few = (quick_small && options.epochs.is_none()).then_some(QUICK.3);
+        let set = match options.pictures.or(few) {
+            Some(pictures) => set.some(pictures),
+            None => set,
+        };
+        set.check_readable()?;
+        if set.is_generated() {
+            say("table3: on generated data, pictures of our own");
+        }
+        let is_sample = side == Side::Large && set.training.len() < SAMPLE;
+        let batch_size = match options.batches[..] {
+            [batch_size, ..] => batch_size,
+            [] if is_sample => 8,
+            [] if quick_small => QUICK.1,
+            [] => BATCH,
+        };
+        let width = options.width.unwrap_or(if quick_small { QUICK.0 } else { Width::PAPER });
+        let mut recipes = options.recipes.clone();
+        recipes.sort_unstable();
+        recipes.dedup();
+        if recipes.is_empty() {
+            recipes.push(RecipeName::Field);
+        }
+        let fingerprint = set.fingerprint(&context.out, context.threads)?;
+        let (mut rows, mut runs) = (Vec::new(), Vec::new());
+        for recipe in recipes {
+            let name = name(&set.name, width, recipe, options, batch_size);
+            let epochs = match (is_quick, side) {
+                (false, _) => recipe.epochs(),
+                (true, Side::Large) => 2,
+                (true, Side::Small) => QUICK.2,
+            };
+            runs.extend(context.plan(
+                Grid {
+                    experiment: Table3.id(),
+                    dataset: &name,
+                    data: &fingerprint,
+                    methods:
+                        &context.methods(
+                            &method::of(Architecture::ResNet),
+                            &method::in_paper(Architecture::ResNet),
+                        ),
+                    seeds: context.seeds(1, 1),
+                    epoch_limit: options.epochs.unwrap_or(epochs),
+                    protocols: &[Protocol::Paper],
+                    rates: Rates::Equal(RATE),
+                },
+            ));
+            rows.push((name, recipe));
+        }
+        // A few seeds of all rows first: what is cut short is of use.
+        runs.sort_by_key(|run| run.seed);
+        Ok(Self {
+            set,
+            side,
+            fingerprint,
+            rows,
+            width,
+            batch_size,
+            is_quick: quick_small && options.epochs.is_none(),
+            runs,
+            micro_batch: options.micro_batch,
+            threads: context.threads,
+            folder: context.out.join(Table3.id()),
+            ranks: Arc::clone(&context.ranks),
+        })
+    }
+
+    fn is_sample(&self) -> bool {
+        self.side == Side::Large && self.set.training.len() < SAMPLE
+    }
+
+    /// In what this call's runs differ from those of the paper.
+    fn differences(&self) -> Vec<String> {
+        let mut differs = DIFFERS.map(str::to_owned).to_vec();
+        if self.width != Width::PAPER {
+            differs.push(format!("The networks have {} of the paper's filters in every layer.", self.width));
+        }
+        if self.side == Side::Small {
+            differs.push(format!(
+                "The pictures are not those of ILSVRC (1,281,167 of about 500×375 pixels to train on, cut to 224×224, of 1000 classes) but: {} ({} \
+                 of 32×32 to train on, of {} classes).",
+                self.set.name,
+                self.set.training.len(),
+                self.set.training.classes()
+            ));
+            differs.push(
+                "The stem has windows of 3×3 pixels, stride 1 and no pool, as is usual for 32×32 pictures: that of ImageNet (7×7, stride 2, a pool of \
+                 stride 2) leaves 8×8 pixels to the first stage and one to the last. Here the four stages have 32, 16, 8 and 4 rows. Random crops \
+                 are made for pictures of this size (see the recipes)."
+                    .to_owned(),
+            );
+        }
+        differs
+    }
+}
+
+/// What records call a set: with all that a result depends on, except what it always was.
+fn name(
+    set: &str,
+    width: Width,
+    recipe: RecipeName,
+    options: &options::Options,
+    batch_size: usize,
+) -> String {
+    let mut name = set.to_owned();
+    if width != Width::PAPER {
+        name += &format!(", width {width}");
+    }
+    if recipe != RecipeName::Field {
+        name += &format!(", recipe {recipe}");
+    }
+    format!("{name}, {}", options.batch_name(batch_size))
+}
+
 impl Study for ResNet {
     fn runs(&self) -> Vec<Run> {
         self.runs.clone()
     }
 
-    /// One: it fills the threads and the memory.
-    fn at_a_time(&self, _: usize) -> usize {
-        1
+    /// One of large pictures, which fills the threads and the memory; narrow networks of small ones leave threads idle.
+    /// Several ranks carry out a run together.
+    fn at_a_time(&self, threads: usize) -> usize {
+        let is_narrow = self.side == Side::Small && self.width.of(64) <= 16;
+        if is_narrow && self.ranks.count() == 1 { threads.min(self.runs.len()).max(1) } else { 1 }
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
-        let epochs = FALLS.map(|share| ((run.epoch_limit as f64 * share).round() as usize).max(1));
-        let recipe = Recipe {
-            network: resnet18(&run.method.variant(), self.set.training.classes()),
-            set: &self.set,
-            augmented: Preparation::ilsvrc(true),
-            plain: Preparation::ilsvrc(false),
-            batch_size: self.batch_size,
-            micro_batch: self.micro_batch,
-            step_decay: Some(StepDecay { factor: 0.1, epochs: epochs.to_vec() }),
-            patience: None,
-            weight_decay: WEIGHT_DECAY,
-            ranks: &self.ranks,
-        };
-        carry_out(&recipe, run, &self.folder, self.threads, stop)
+        let row = self.rows.iter().find(|(name, _)| *name == run.dataset);
+        let (_, recipe) = row.context("a run of a row that was planned")?;
+        let recipe = recipe.recipe(
+            run.method.variant(),
+            (&self.set, self.side),
+            self.width,
+            [self.batch_size, run.epoch_limit],
+            self.micro_batch,
+            &self.ranks,
+        );
+        let threads = (self.threads / self.at_a_time(self.threads)).max(1);
+        carry_out(&recipe, run, &self.folder, threads, stop)
     }
 
     fn kept(&self, record: &Record) {
@@ -208,33 +324,47 @@ impl Study for ResNet {
     }
 
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {
+        let pixels = if self.side == Side::Small { "32×32" } else { "224×224" };
+        let filters = self.width.of(64);
         let mut blocks = vec![Block::Paragraph(format!(
-            "ResNet-18, 224×224. The authors released neither code nor recipe for it: this is the field's, and ours: SGD with \
-             momentum 0.9, learning rate {RATE} for every method where nothing else is said, weight decay {WEIGHT_DECAY} on all parameters but angles, the rate falls tenfold after a third and \
-             two thirds of the epochs ({EPOCHS} in full), random crops and flips in training, the centre crop in validation."
+            "ResNet-18 with stages of {filters}, {}, {} and {} filters, {pixels}, learning rate {RATE} for every method where nothing else is \
+             said. The authors released neither code nor recipe for it.",
+            2 * filters,
+            4 * filters,
+            8 * filters
         ))];
-        if self.set.training.len() < SAMPLE {
+        blocks.extend(self.rows.iter().map(|(_, recipe)| Block::Paragraph(recipe.in_words(self.side))));
+        if self.is_sample() {
             blocks.push(Block::Note(format!(
                 "A sample of {} training pictures of {} classes: this shows that everything runs and measures nothing.",
                 self.set.training.len(),
                 self.set.training.classes()
             )));
         }
+        if self.is_quick {
+            blocks.push(Block::Note(
+                "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not which method is best."
+                    .to_owned(),
+            ));
+        }
         let methods: Vec<MethodId> = method::of(Architecture::ResNet)
             .into_iter()
             .filter(|m| self.runs.iter().any(|run| run.method == *m))
             .collect();
-        let id = SetId { name: &self.name, fingerprint: &self.fingerprint };
-        let rows = [Row { id, set: &self.set }];
+        let id = |name| SetId { name, fingerprint: &self.fingerprint };
+        let rows: Vec<Row<'_>> =
+            self.rows.iter().map(|(name, _)| Row { id: id(name), set: &self.set }).collect();
         blocks.extend(images::micro_batch_note(self.micro_batch));
         blocks.extend(report::curves("table3-curves", results, &rows, &methods, USUAL));
         blocks.extend(report::table("table3", results, &rows, &methods, USUAL));
         let questions = questions();
         let mut claims = CAPTION.claims(context, &questions, results, &rows, &methods, USUAL);
-        if self.set.training.len() < SAMPLE {
-            let why = "This is a sample of the pictures.";
-            claims.extend(CAPTION.untested(context, &questions, &[WHOLE], &[RATE], why));
-        }
-        Table3.section(claims, blocks)
+        let why = match self.side {
+            Side::Large if self.is_sample() => Some("This is a sample of the pictures."),
+            Side::Large => None,
+            Side::Small => Some("Other pictures were named with --dataset."),
+        };
+        claims.extend(why.into_iter().flat_map(|why| Table3.untested(context, why)));
+        Section { differs: self.differences(), ..Table3.section(claims, blocks) }
     }
 }

@@ -14,8 +14,10 @@ use crate::statistics::Summary;
 pub enum Rate {
     /// The authors' choice: 0.1 for GmP, 0.01 for the rest.
     Paper,
-    /// The method's own best by held-out validation.
+    /// The method's own best by held-out validation, chosen by the results of other seeds.
     Chosen,
+    /// The one that the held-out samples of each seed choose for it: there is no one rate of a method.
+    ChosenBySeed,
     /// The same for every method.
     Equal(f64),
 }
@@ -34,6 +36,7 @@ impl Rate {
         let lr = match self {
             Self::Paper => method.paper_rate,
             Self::Chosen => results.chosen_rate(set, method, larger_is_better)?,
+            Self::ChosenBySeed => return None,
             Self::Equal(lr) => lr,
         };
         let cell = Cell { set, method, lr, protocol };
@@ -46,6 +49,7 @@ impl Rate {
         match self {
             Self::Paper => "authors".to_owned(),
             Self::Chosen => "own best".to_owned(),
+            Self::ChosenBySeed => "own best by seed".to_owned(),
             Self::Equal(lr) => format!("equal {}", rate(lr)),
         }
     }
@@ -56,6 +60,9 @@ impl Rate {
         match self {
             Self::Paper => "at the authors' learning rates (GmP 0.1, the others 0.01)".to_owned(),
             Self::Chosen => "each at its own learning rate, chosen by held-out validation".to_owned(),
+            Self::ChosenBySeed => {
+                "each run at the learning rate that its own held-out samples choose".to_owned()
+            }
             Self::Equal(lr) => format!("all at learning rate {}", rate(lr)),
         }
     }
@@ -90,7 +97,7 @@ pub fn methods_table(
                 || "–".to_owned(),
                 |cell| {
                     let suffix = match rate {
-                        Rate::Chosen => format!(" (lr {})", self::rate(cell.lr)),
+                        Rate::Chosen | Rate::ChosenBySeed => format!(" (lr {})", self::rate(cell.lr)),
                         _ => String::new(),
                     };
                     results.display(cell, decimals) + &suffix

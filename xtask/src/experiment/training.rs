@@ -1,7 +1,7 @@
 //! What the three small experiments share: splitting, standardizing, training and scoring one run.
 
 use super::frames::Frames;
-use crate::problem::{Setup, Watched, hold_out};
+use crate::problem::{Setup, Watched, hold_out_fold};
 use crate::run::execute::Finished;
 use crate::run::measures::{BATCH_ROWS, Convergence, Measures, Stability, ranges, reductions};
 use crate::run::stop::Stop;
@@ -138,8 +138,9 @@ fn train(
     let Problem { train, mut test, grid, watch, picture } = problem;
     let (mut train, mut validation) = match run.protocol {
         Protocol::Paper => (train, None),
-        Protocol::HeldOut => {
-            let (rest, held_out) = hold_out(train.samples(), run.seed)?;
+        Protocol::HeldOut | Protocol::Fold(_) => {
+            let fold = if let Protocol::Fold(fold) = run.protocol { usize::from(fold) } else { 0 };
+            let (rest, held_out) = hold_out_fold(train.samples(), run.seed, fold)?;
             (train.subset(&rest)?, Some(train.subset(&held_out)?))
         }
     };
@@ -162,7 +163,7 @@ fn train(
     };
     let optimizer = before(&mut network, optimizer);
     let (decide, restore) = match (run.protocol, &validation) {
-        (Protocol::HeldOut, _) => (validation.as_ref(), Restore::Always),
+        (Protocol::HeldOut | Protocol::Fold(_), _) => (validation.as_ref(), Restore::Always),
         (Protocol::Paper, _) => {
             ((setup.watched == Watched::TestSet).then_some(&test), Restore::WhenStoppedEarly)
         }

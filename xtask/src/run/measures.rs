@@ -7,7 +7,7 @@ use crate::setting::layers::OfLayer;
 use gmp_train::{BoundaryChanges, Change};
 use serde::{Deserialize, Serialize};
 
-/// Everything that is measured of a run.
+/// Everything that is measured of a run. Of a network on images, all of its convolutions are one layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measures {
     /// The hidden units' boundaries in evaluation: under BN with its running statistics, which lag behind. `None` where
@@ -145,21 +145,25 @@ impl Stability {
     #[must_use]
     pub fn of(changes: &BoundaryChanges<f64>, ranges: &[(f64, f64)]) -> Self {
         let units = changes.path.len();
-        let paths = changes.path.iter().zip(changes.displacement());
-        let mut ratios: Vec<f64> = paths.filter(|(path, _)| **path > 0.0).map(|(path, d)| path / d).collect();
-        ratios.sort_by(f64::total_cmp);
-        let tortuosity = ratios.get(ratios.len() / 2).map_or(f64::NAN, |ratio| ratio.max(1.0).log2());
         let spread = |locations: &[f64]| Spread::of(locations, units, ranges);
         Self {
             location: Windows::of(&changes.location, &changes.rates),
             direction: Windows::of(&changes.direction, &changes.rates),
-            tortuosity,
+            tortuosity: tortuosity(changes.path.iter().copied().zip(changes.displacement())),
             undefined: changes.undefined,
             coverage: spread(changes.start())
                 .zip(spread(changes.end()))
                 .map(|(start, end)| Coverage { start, end }),
         }
     }
+}
+
+/// [`Stability::tortuosity`] of units whose paths have these lengths and these distances between their ends.
+#[must_use]
+pub fn tortuosity(paths: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let mut ratios: Vec<f64> = paths.filter(|(path, _)| *path > 0.0).map(|(path, d)| path / d).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).map_or(f64::NAN, |ratio| ratio.max(1.0).log2())
 }
 
 /// How the spatial locations of a layer are spread, before training and after its last epoch.

@@ -33,6 +33,13 @@ pub enum Protocol {
     Paper,
     /// A fifth of the training samples; the test set is read once.
     HeldOut,
+    /// The same with another fifth, of 1 to 4: with [`Protocol::HeldOut`] they are the five folds of a cross-validation.
+    Fold(u8),
+}
+
+impl Protocol {
+    /// The folds of a cross-validation beside [`Protocol::HeldOut`].
+    pub const FOLDS: [Self; 4] = [Self::Fold(1), Self::Fold(2), Self::Fold(3), Self::Fold(4)];
 }
 
 impl fmt::Display for Protocol {
@@ -40,6 +47,7 @@ impl fmt::Display for Protocol {
         f.pad(match self {
             Self::Paper => "paper",
             Self::HeldOut => "held-out",
+            Self::Fold(fold) => return f.pad(&format!("fold-{fold}")),
         })
     }
 }

@@ -42,7 +42,8 @@ pub use paired::{PairedTest, pair_by_seed, paired_t_test};
 pub use pooled::{Pooled, Study, pooled};
 pub use rank::{SignedRank, signed_rank};
 pub use rate_choice::{
-    Edge, Selected, Tried, best_rate, edge, effects_out_of_fold, judge_choice, select_out_of_fold,
+    Edge, Selected, Tried, best_rate, edge, effects_out_of_fold, effects_within_seed, judge_choice,
+    select_out_of_fold, select_within_seed,
 };
 pub use resplit::{Corrected, Population};
 pub use summary::{Interval, Summary, confidence_interval, interval_of_mean, mean, standard_deviation};

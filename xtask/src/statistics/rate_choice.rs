@@ -1,9 +1,15 @@
 //! Choosing the learning rate as a part of the procedure that is measured.
 //!
-//! A method that is shown at its best rate has had a choice, and a choice made by the runs that are shown flatters it. Here
-//! the seeds are split into folds; for the seeds of one fold the rate is chosen by the validation results of all other
-//! seeds, and what counts is their test result at that rate. A bad choice costs what it costs.
+//! A method that is shown at its best rate has had a choice, and a choice made by the results that are shown flatters it.
+//! There are two ways to make the choice cost what it costs, and they answer two questions.
 //!
+//! **Within a seed** ([`select_within_seed`]): what does a method come to in the hands of someone who has one data set? Each
+//! seed stands for such a person: its held-out samples choose its rate, and what counts is its test result at that rate. A
+//! choice by a few held-out samples is often a bad one, and that is measured too. What seeds come to is independent, so
+//! that the effects are [judged](super::judge) as all others.
+//!
+//! **By the other seeds** ([`select_out_of_fold`]): what does a method come to at the rate that suits it on this problem? The
+//! seeds are split into folds; for the seeds of one fold the rate is chosen by the validation results of all other seeds.
 //! The results that come of it are not independent: a seed whose result is low at one rate also makes the other folds
 //! choose that rate. Where several rates are about equally good, Student's interval is too narrow by a half. So
 //! [`judge_choice`] takes the standard error of the jackknife: one seed after the other is left out, and everything is done
@@ -100,6 +106,46 @@ pub fn select_out_of_fold(
         (*seed, Selected { rate, test })
     };
     table.iter().enumerate().map(select).collect()
+}
+
+/// The test result of every seed at the rate that its own validation results choose. NaN for a seed whose runs all
+/// diverged.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use xtask::statistics::{Tried, select_within_seed};
+/// let tried = |rate, validation, test| Tried { rate, validation, test };
+/// // Its few held-out samples mislead it: that is what a choice costs.
+/// let table = BTreeMap::from([(0, vec![tried(0.01, 0.2, 0.9), tried(0.1, 0.3, 0.5)])]);
+/// let selected = select_within_seed(&table, false);
+/// assert_eq!((selected[&0].rate, selected[&0].test), (0.01, 0.9));
+/// ```
+#[must_use]
+pub fn select_within_seed(
+    table: &BTreeMap<u64, Vec<Tried>>,
+    larger_is_better: bool,
+) -> BTreeMap<u64, Selected> {
+    let select = |(seed, tried): (&u64, &Vec<Tried>)| {
+        let rate = best_rate([tried], larger_is_better).unwrap_or(f64::NAN);
+        let test = tried.iter().find(|tried| tried.rate == rate).map_or(f64::NAN, |tried| tried.test);
+        (*seed, Selected { rate, test })
+    };
+    table.iter().map(select).collect()
+}
+
+/// The effects of a subject against a baseline, each seed at the rates that its own validation results choose for the two
+/// sides.
+#[must_use]
+pub fn effects_within_seed(
+    scale: Scale,
+    subject: &BTreeMap<u64, Vec<Tried>>,
+    baseline: &BTreeMap<u64, Vec<Tried>>,
+) -> Vec<f64> {
+    let results = |table: &BTreeMap<u64, Vec<Tried>>| -> BTreeMap<u64, f64> {
+        let selected = select_within_seed(table, scale.larger_is_better());
+        selected.into_iter().map(|(seed, selected)| (seed, selected.test)).collect()
+    };
+    paired_effects(scale, &results(subject), &results(baseline))
 }
 
 /// The effects of a subject against a baseline, each seed at the rates that the seeds of the other folds choose for the two
@@ -264,6 +310,26 @@ mod tests {
         let population = Population::Initialisations;
         let judgement = judge_choice(Scale::Reduction, &subject, &baseline, 3, 0.05, 0.05, population);
         assert_eq!((judgement.widening, judgement.low, judgement.high), (1.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn within_a_seed_its_own_samples_choose() {
+        let table = BTreeMap::from([
+            (3, seed(&[(0.01, 0.2, 0.9), (0.1, 0.3, 0.5)])),
+            (4, seed(&[(0.01, f64::NAN, f64::NAN), (0.1, 0.3, 0.6)])),
+            (5, seed(&[(0.01, f64::NAN, f64::NAN), (0.1, f64::INFINITY, 0.1)])),
+        ]);
+        let selected = select_within_seed(&table, false);
+        assert_eq!((selected[&3].rate, selected[&3].test), (0.01, 0.9));
+        assert_eq!((selected[&4].rate, selected[&4].test), (0.1, 0.6));
+        assert!(selected[&5].rate.is_nan() && selected[&5].test.is_nan());
+        assert_eq!(select_within_seed(&table, true)[&3].rate, 0.1);
+        // Seed 5 is lost, and seed 9 has no other side.
+        let one = |test| seed(&[(0.1, 1.0, test)]);
+        let other = BTreeMap::from([(3, one(1.0)), (4, one(1.0)), (5, one(1.0)), (9, one(1.0))]);
+        let effects = effects_within_seed(Scale::Reduction, &table, &other);
+        assert!((effects[0] - 0.1).abs() < 1e-12 && (effects[1] - 0.4).abs() < 1e-12);
+        assert_eq!(effects[2..], [f64::NEG_INFINITY]);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::chance;
 use gmp_nn::Rng;
 use std::collections::BTreeMap;
 use xtask::statistics::{
-    ALPHA, Population, Scale, Tried, effects_out_of_fold, judge, judge_choice, mean, select_out_of_fold,
+    ALPHA, Population, Scale, Tried, effects_out_of_fold, effects_within_seed, judge, judge_choice, mean,
+    select_out_of_fold, select_within_seed,
 };
 
 const RATES: [f64; 5] = [0.003, 0.01, 0.03, 0.1, 0.3];
@@ -74,4 +75,72 @@ fn a_choice_alone_is_no_support() {
     let [wrong, mutant] = [wrong, mutant].map(|k| k as f64 / repetitions as f64);
     assert!(wrong <= ALPHA + chance(repetitions), "{wrong}");
     assert!(mutant > ALPHA + chance(repetitions), "{mutant}");
+}
+
+/// Accuracies of 30 seeds at five rates. A few held-out samples say little of which rate is good: of the noise in `validation`
+/// nothing is in `test`. The rates differ by `spread` in truth.
+fn with_held_out(rng: &mut Rng, spread: f64) -> BTreeMap<u64, Vec<Tried>> {
+    let tried = |rng: &mut Rng, (k, rate): (usize, f64)| {
+        let truth = 0.8 + spread * k as f64;
+        let [validation, test] = [0.05, 0.03].map(|noise| truth + noise * rng.normal());
+        Tried { rate, validation, test }
+    };
+    let rates = RATES.into_iter().enumerate();
+    (0..30).map(|seed| (seed, rates.clone().map(|of| tried(rng, of)).collect())).collect()
+}
+
+/// The same at one rate.
+fn at_one_rate(rng: &mut Rng) -> BTreeMap<u64, Vec<Tried>> {
+    let mut table = with_held_out(rng, 0.0);
+    table.values_mut().for_each(|tried| tried.truncate(1));
+    table
+}
+
+/// A mutant: the test result itself chooses the rate of each seed.
+fn chosen_by_the_test_set(table: &BTreeMap<u64, Vec<Tried>>) -> BTreeMap<u64, Vec<Tried>> {
+    let peek = |tried: &Tried| Tried { validation: tried.test, ..*tried };
+    table.iter().map(|(seed, all)| (*seed, all.iter().map(peek).collect())).collect()
+}
+
+/// Five rates that are equally good against one that is as good: the choice within a seed finds no lead where there is none,
+/// and its interval covers the truth, 0. A choice by the test results that are shown finds one nearly always.
+#[test]
+fn a_choice_within_a_seed_finds_no_lead_where_there_is_none() {
+    let mut rng = Rng::new(1, "within a seed");
+    let (mut wrong, mut covered, mut mutant, repetitions) = (0, 0, 0, 1000);
+    for _ in 0..repetitions {
+        let (subject, baseline) = (with_held_out(&mut rng, 0.0), at_one_rate(&mut rng));
+        let leads = |subject: &BTreeMap<u64, Vec<Tried>>| {
+            let effects = effects_within_seed(Scale::Difference, subject, &baseline);
+            judge(&effects, 0.01, ALPHA, Population::Draws)
+        };
+        let judgement = leads(&subject);
+        wrong += usize::from(judgement.significant);
+        covered += usize::from(judgement.low <= 0.0 && 0.0 <= judgement.high);
+        mutant += usize::from(leads(&chosen_by_the_test_set(&subject)).low > 0.0);
+    }
+    let [wrong, covered, mutant] = [wrong, covered, mutant].map(|k| k as f64 / repetitions as f64);
+    assert!(wrong <= ALPHA + chance(repetitions), "{wrong}");
+    assert!((covered - 0.95).abs() <= chance(repetitions), "{covered}");
+    assert!(mutant > 0.9, "{mutant}");
+}
+
+/// Where one rate is better than the others, few held-out samples miss it at times: what a seed comes to lies below what the
+/// other seeds, who know it, make of it, and above what a rate drawn at random is worth.
+#[test]
+fn a_choice_within_a_seed_costs_what_it_costs() {
+    let mut rng = Rng::new(1, "cost");
+    let (mut within, mut by_others) = (Vec::new(), Vec::new());
+    for _ in 0..500 {
+        let table = with_held_out(&mut rng, 0.02);
+        let mean_of = |selected: BTreeMap<u64, xtask::statistics::Selected>| {
+            mean(&selected.values().map(|selected| selected.test).collect::<Vec<_>>()).unwrap()
+        };
+        within.push(mean_of(select_within_seed(&table, true)));
+        by_others.push(mean_of(select_out_of_fold(&table, 10, true)));
+    }
+    let [within, by_others] = [within, by_others].map(|means| mean(&means).unwrap());
+    // The rates are worth 0.80, 0.82, …, 0.88.
+    assert!((0.85..0.87).contains(&within), "{within}");
+    assert!((0.875..0.882).contains(&by_others), "{by_others}");
 }

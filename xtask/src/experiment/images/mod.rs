@@ -1,27 +1,16 @@
 //! What the experiments with pictures share: their options, their data, how a network is trained and how it is shown.
 
+pub mod movements;
 pub mod options;
 pub mod report;
+pub mod resnet;
+pub mod stability;
 pub mod training;
 pub mod vgg;
 
 pub use options::{Options, Width};
 
 use crate::report::html::Block;
-
-/// The options that every experiment with pictures uses.
-pub const OPTIONS: &[&str] = &[
-    "--seeds",
-    "--first-seed",
-    "--protocol",
-    "--dataset",
-    "--method",
-    "--lr",
-    "--batch",
-    "--epochs",
-    "--pictures",
-    "--micro-batch",
-];
 
 /// Why there is nothing to run where the authors' protocol is not asked for.
 pub const ONE_PROTOCOL: &str = "Skipped: networks on pictures have the authors' protocol alone, in which the validation \

@@ -1,5 +1,6 @@
 //! Command-line options of the experiments on images.
 
+use super::resnet::RecipeName;
 use clap::Args;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -8,7 +9,7 @@ use std::str::FromStr;
 /// Options of the experiments on images: fig4, table2 and table3.
 #[derive(Debug, Clone, Default, Args, Serialize)]
 pub struct Options {
-    /// Set the width of VGG-6 as a share of the paper's: 1, 1/2, 1/4, … 1/64 (fig4, table2)
+    /// Set the width of VGG-6 or ResNet-18 as a share of the paper's: 1, 1/2, 1/4, … 1/64 (fig4, table2, table3)
     #[arg(long, value_name = "W", allow_hyphen_values = true)]
     pub width: Option<Width>,
     /// Set the batch size; several, separated by commas, are rows of table2 (fig4, table2, table3)
@@ -23,19 +24,24 @@ pub struct Options {
     /// Split batches into parts of N images to save memory; BN, MBN and IMN then see one part at a time
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub micro_batch: Option<usize>,
+    /// Train ResNet-18 by this recipe; both, separated by commas, are rows of table3 [default: field] (table3)
+    #[arg(long = "recipe", value_name = "RECIPE", value_enum, value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recipes: Vec<RecipeName>,
 }
 
 impl Options {
     /// The options that the user gave a value for, as they are written on the command line.
     #[must_use]
     pub fn given(&self) -> Vec<&'static str> {
-        let Self { width, batches, epochs, pictures, micro_batch } = self;
+        let Self { width, batches, epochs, pictures, micro_batch, recipes } = self;
         let given = [
             ("--width", width.is_some()),
             ("--batch", !batches.is_empty()),
             ("--epochs", epochs.is_some()),
             ("--pictures", pictures.is_some()),
             ("--micro-batch", micro_batch.is_some()),
+            ("--recipe", !recipes.is_empty()),
         ];
         given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
     }
@@ -69,10 +75,15 @@ impl Width {
     pub const fn over(divisor: usize) -> Self {
         Self(divisor)
     }
-    /// Filters of the first pair of layers.
+    /// Filters of the first pair of layers of VGG-6.
     #[must_use]
     pub fn filters(self) -> usize {
-        128 / self.0
+        self.of(128)
+    }
+    /// This share of a number of filters, and at least one.
+    #[must_use]
+    pub fn of(self, filters: usize) -> usize {
+        (filters / self.0).max(1)
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Row<'a> {
 }
 
 /// The method that the paper's claims are about.
-const SUBJECT: MethodId = method::GMP_IMN;
+pub const SUBJECT: MethodId = method::GMP_IMN;
 
 const TOP1: Quantity = Quantity::share("validation top-1 accuracy", |record| record.value);
 const TOP5: Quantity = Quantity::share("validation top-5 accuracy", |record| record.accuracy.map(|a| a.top5));

@@ -1,13 +1,15 @@
 //! How a network for pictures is trained: with progress, a checkpoint every epoch, and from where it was left.
 
+use super::movements::{BATCH_PICTURES, Movements, Pixels};
 use crate::problem::images::Set;
 use crate::ranks::Ranks;
 use crate::run::execute::{Finished, say, status};
+use crate::run::measures::Measures;
 use crate::run::stop::Stop;
 use crate::run::trace::{EpochAccuracy, Trace};
 use crate::run::{Accuracy, NUMERICS, Origin, Record, Run};
 use anyhow::Context as _;
-use gmp_nn::{Network, NetworkSpec};
+use gmp_nn::{Network, NetworkSpec, Normalization};
 use gmp_train::checkpoint::Newest;
 use gmp_train::exchange::Exchange;
 use gmp_train::image::{Loader, Loading, Order, Preparation, Skipped};
@@ -40,8 +42,12 @@ pub struct Recipe<'a> {
     pub step_decay: Option<StepDecay>,
     /// Epochs without a better validation top-5 until the rate falls tenfold, and until training stops.
     pub patience: Option<(usize, usize)>,
+    /// Whether the weights of the best epoch come back at the end.
+    pub restore: Restore,
     /// Weight decay of all parameters but angles.
     pub weight_decay: f64,
+    /// Whether the movement of the units' boundaries is measured.
+    pub watches: bool,
     /// The processes that share it out.
     pub ranks: &'a Ranks,
 }
@@ -111,7 +117,7 @@ pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, 
         end,
         seconds: live.start.elapsed().as_secs_f64(),
         movement: None,
-        measures: None,
+        measures: live.best.and(live.measures).map(Box::new),
         accuracy,
         origin: Origin::here(),
         curves: None,
@@ -123,6 +129,7 @@ pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, 
 /// looked into.
 pub fn remove_checkpoints(folder: &Path, record: &Record) {
     if record.value.is_some() {
+        let _ = std::fs::remove_dir_all(boundaries_of(folder, &record.run));
         let _ = std::fs::remove_dir_all(checkpoints_of(folder, &record.run));
     }
 }
@@ -135,8 +142,15 @@ fn checkpoints_of(folder: &Path, run: &Run) -> PathBuf {
     folder.join("checkpoints").join(run.slug())
 }
 
+/// Where the boundaries at the end of an epoch are kept until the run's record is.
+fn boundaries_of(folder: &Path, run: &Run) -> PathBuf {
+    folder.join("boundaries").join(run.slug())
+}
+
 /// What a rank reads and trains.
 struct Loaded {
+    /// Pictures whose statistics are those of a batch, where they are wanted.
+    pixels: Option<Pixels>,
     training: Loader,
     validation: Loader,
     network: Network<f32>,
@@ -160,7 +174,20 @@ fn load(recipe: &Recipe<'_>, run: &Run, threads: usize, name: &str) -> Result<Lo
     let training = load("training", &recipe.set.training, recipe.augmented, loading)?;
     let in_order = Loading { order: Order::AsStored, ..loading };
     let validation = load("validation", &recipe.set.validation, recipe.plain, in_order)?;
-    Ok(Loaded { training, validation, network: recipe.network.build(run.seed)? })
+    let over_batch = |of: Normalization| matches!(of, Normalization::Batch(_) | Normalization::BatchMean(_));
+    let wants_pixels = recipe.watches && over_batch((run.method.normalization)());
+    let pixels = wants_pixels.then(|| {
+        let first = Loading { batch_size: BATCH_PICTURES, ..in_order };
+        let mut loader = load("training", &recipe.set.training, recipe.plain, first)?;
+        loader.start(0, 0);
+        let batch = loader.next_batch()?;
+        Ok::<_, Error>(Pixels {
+            rows: batch.map_or_else(Vec::new, |batch| batch.images.to_vec()),
+            columns: 3,
+        })
+    });
+    let pixels = pixels.transpose()?.filter(|pixels| !pixels.rows.is_empty());
+    Ok(Loaded { pixels, training, validation, network: recipe.network.build(run.seed)? })
 }
 
 fn train(
@@ -171,7 +198,7 @@ fn train(
     exchange: &mut (dyn Exchange + Send),
     live: &mut Live,
 ) -> Result<End, Error> {
-    let Loaded { training, validation, network } = loaded;
+    let Loaded { pixels, training, validation, network } = loaded;
     let trainer = Trainer {
         micro_batch: recipe.micro_batch,
         monitor: Monitor::Validation(METRICS[1]),
@@ -181,7 +208,7 @@ fn train(
         early_stopping: recipe.patience.map(|(_, stop)| EarlyStopping {
             patience: stop,
             min_delta: 0.0,
-            restore: Restore::WhenStoppedEarly,
+            restore: recipe.restore,
         }),
         seed: run.seed,
         ..Trainer::new(Loss::SoftmaxCrossEntropy, recipe.batch_size, run.epoch_limit, run.lr)
@@ -200,6 +227,8 @@ fn train(
     };
     // The other ranks begin with the state of the first.
     let is_first = exchange.rank() == 0;
+    let mut movements = (is_first && recipe.watches)
+        .then(|| Movements::of(&live.name, network, pixels.take(), &boundaries_of(folder, run)));
     let newest = if is_first { Newest::in_folder(&checkpoints) } else { Ok(None) };
     match newest {
         Ok(None) => {}
@@ -223,6 +252,9 @@ fn train(
         Err(error) => anew(&error),
     }
     live.take_up(&progress);
+    if let Some(movements) = &mut movements {
+        movements.take_up(progress.fit().epochs);
+    }
     let loud =
         |error: &gmp_train::CheckpointError| say(&format!("WARNING: {error}: training goes on without"));
     let checkpoints = Checkpoints::new(&checkpoints, 2, Every::Epochs(1), loud).describe(identity);
@@ -231,7 +263,8 @@ fn train(
     let logs = folder.join("logs").join(run.slug());
     let logs = (Log::json_lines(logs.join("epochs.jsonl"), loud), Log::event_files(logs, loud));
     // A process that is killed between the two has a line too many, which is cut off when the run goes on.
-    let mut observers = (&mut *live, (logs, checkpoints));
+    // Boundaries before the checkpoint that they belong to.
+    let mut observers = (&mut *live, &mut movements, (logs, checkpoints));
     let across = trainer.across(exchange).same("run", format!("{run:?}, numerics {NUMERICS}"));
     let fit = across.fit_batches(
         progress,
@@ -244,9 +277,11 @@ fn train(
     if !is_first {
         return Ok(fit.end);
     }
-    // The network of the best epoch is back where patience ended the run.
+    // The network of the best epoch is back where patience ended the run and the recipe wants it back.
     let last = fit.epochs.saturating_sub(1);
-    live.best = Some(if fit.end == End::EarlyStopping { fit.best_epoch.unwrap_or(last) } else { last });
+    let is_restored = fit.end == End::EarlyStopping && recipe.restore != Restore::Never;
+    live.best = Some(if is_restored { fit.best_epoch.unwrap_or(last) } else { last });
+    live.measures = movements.and_then(|movements| movements.finish(&live.epochs));
     live.skipped = training.skipped().len() + validation.skipped().len();
     if live.skipped > 0 {
         say(&format!("{}: {} pictures were left out", live.name, live.skipped));
@@ -270,6 +305,8 @@ struct Live {
     skipped: usize,
     /// The epoch whose network is kept.
     best: Option<usize>,
+    /// What was measured besides.
+    measures: Option<Measures>,
 }
 
 /// Between two words on one run.
@@ -292,6 +329,7 @@ impl Live {
             epochs: Vec::new(),
             skipped: 0,
             best: None,
+            measures: None,
         }
     }
 
@@ -363,52 +401,4 @@ impl Observer<f32> for Live {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::method;
-    use crate::run::Protocol;
-    use gmp_nn::zoo::vgg6;
-
-    /// A process that is killed between the end of a run and its record comes back to the end, not to the start.
-    #[test]
-    fn a_finished_run_keeps_its_checkpoints_until_its_record_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let set = Set::generated(32, 8);
-        let recipe = Recipe {
-            network: vgg6(&method::GMP_IMN.variant(), 2, set.training.classes()),
-            set: &set,
-            augmented: Preparation::small(true),
-            plain: Preparation::small(false),
-            batch_size: 16,
-            micro_batch: None,
-            step_decay: None,
-            patience: Some((5, 10)),
-            weight_decay: 0.0,
-            ranks: &Ranks::alone(),
-        };
-        let run = Run {
-            experiment: "test".to_owned(),
-            dataset: "generated".to_owned(),
-            method: method::GMP_IMN,
-            lr: 0.1,
-            protocol: Protocol::Paper,
-            seed: 0,
-            epoch_limit: 2,
-            data: String::new(),
-            setting: Default::default(),
-        };
-        let finish = || {
-            let (record, trace) =
-                carry_out(&recipe, &run, folder.path(), 1, &Stop::default()).unwrap().unwrap();
-            (Record { seconds: 0.0, ..record }, trace)
-        };
-        let first = finish();
-        let newest = || Newest::<f32>::in_folder(&checkpoints_of(folder.path(), &run)).unwrap();
-        assert_eq!(newest().unwrap().checkpoint.progress.fit().epochs, 2);
-        assert_eq!(finish(), first);
-        remove_checkpoints(folder.path(), &Record { value: None, ..first.0.clone() });
-        assert!(newest().is_some(), "what broke down may be looked into");
-        remove_checkpoints(folder.path(), &first.0);
-        assert!(newest().is_none());
-    }
-}
+mod tests;

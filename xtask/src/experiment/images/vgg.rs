@@ -2,6 +2,7 @@
 
 use super::options::Width;
 use super::report::{self, Caption, Row};
+use super::stability;
 use super::training::{self, Recipe, carry_out};
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
@@ -16,6 +17,7 @@ use crate::run::stop::Stop;
 use crate::run::{Protocol, Record, Run};
 use anyhow::{Context as _, Result};
 use gmp_nn::zoo::vgg6;
+use gmp_train::Restore;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,7 +95,7 @@ impl Planned {
 }
 
 /// The quick profile, minutes on two cores: width, batch, epochs, pictures.
-const QUICK: (Width, usize, usize, usize) = (Width::over(8), 64, 4, 4_000);
+pub(crate) const QUICK: (Width, usize, usize, usize) = (Width::over(8), 64, 4, 4_000);
 const BATCHES: [usize; 3] = [256, 512, 1024];
 const EPOCHS: usize = 500;
 /// Epochs without a better validation top-5 until the rate falls, and until training stops.
@@ -201,7 +203,9 @@ impl Study for Vgg {
             micro_batch: self.micro_batch,
             step_decay: None,
             patience: Some(PATIENCE),
+            restore: Restore::WhenStoppedEarly,
             weight_decay: 0.0,
+            watches: true,
             ranks: &self.ranks,
         };
         let threads = (self.threads / self.at_a_time(self.threads)).max(1);
@@ -252,7 +256,8 @@ impl Study for Vgg {
             }
             Shown::Table => {
                 blocks.extend(report::table("table2", results, &rows, &methods, Rate::Paper));
-                (table2, table2.accuracy())
+                let questions = table2.accuracy().into_iter().chain(stability::questions());
+                (table2, questions.collect())
             }
         };
         let mut claims = caption.claims(context, &questions, results, &rows, &methods, Rate::Paper);

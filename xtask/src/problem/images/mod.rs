@@ -28,6 +28,8 @@ const GENERATED: &str = "pictures";
 pub const GENERATED_NAME: &str = "GENERATED pictures";
 const CIFAR10: &str = "cifar10";
 const IMAGENET32: &str = "imagenet32";
+/// The names of sets of 32×32 pictures.
+pub const NAMES: [&str; 3] = [CIFAR10, IMAGENET32, GENERATED];
 
 impl Set {
     /// What tells these pictures from all others: every label and every byte that training reads. It takes a while where
