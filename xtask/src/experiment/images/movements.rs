@@ -101,6 +101,7 @@ impl Movements {
             convergence: Convergence::of(&losses),
             reductions: reductions(&rates),
             layers: Vec::new(),
+            kernel: None,
         })
     }
 
