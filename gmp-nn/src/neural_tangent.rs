@@ -75,8 +75,7 @@ pub fn kernel_of<T: Element>(
     x: Mat<'_, T>,
     is_meant: impl Fn(&Entry) -> bool,
 ) -> Vec<T> {
-    let slots: Vec<_> =
-        network.parameters.entries().iter().filter(|e| is_meant(e)).map(|e| e.slot).collect();
+    let slots: Vec<_> = network.parameters.entries().iter().filter(|e| is_meant(e)).map(|e| e.slot).collect();
     let (rows, columns) = (network.input().rows(), x.cols());
     assert!(
         x.rows().is_multiple_of(rows),

@@ -6,7 +6,9 @@ use gmp_math::Mat;
 use gmp_math::neural_tangent::Initial;
 use gmp_nn::conv::{Padding, Window};
 use gmp_nn::neural_tangent::{alignment, kernel, kernel_of, relative_change};
-use gmp_nn::{Convolution, Dense, Element, Mlp, Network, NetworkSpec, Normalization, Parameterization, Rng, Role, fold};
+use gmp_nn::{
+    Convolution, Dense, Element, Mlp, Network, NetworkSpec, Normalization, Parameterization, Rng, Role, fold,
+};
 
 const INPUTS: usize = 3;
 const POINTS: [[f64; INPUTS]; 4] = [[1.0, 0.5, -0.3], [-0.2, 0.8, 0.4], [2.0, -1.0, 0.0], [-0.6, -0.5, -0.7]];
@@ -101,7 +103,8 @@ fn angles_and_offsets_lose_their_part_as_the_units_become_more() {
         for x in &POINTS {
             let mean = |role: Role| {
                 let of = |seed| {
-                    let is_meant = |entry: &gmp_nn::Entry| entry.name.starts_with("hidden1") && entry.role == role;
+                    let is_meant =
+                        |entry: &gmp_nn::Entry| entry.name.starts_with("hidden1") && entry.role == role;
                     kernel_of(&networks(units, seed)[2], Mat::new(x, 1, INPUTS), is_meant)[0]
                 };
                 (0..seeds).map(of).sum::<f64>() / seeds as f64
@@ -145,7 +148,13 @@ fn kernels_are_those_of_central_differences() {
         let hidden = Dense::new(4, parameterization).normalization(Normalization::layer());
         let specs = [
             // Five samples of three numbers; two images of 3×2 pixels and five channels. Two outputs each.
-            (NetworkSpec::vector(INPUTS).dense("hidden1", 6, parameterization).layer("hidden2", hidden).output(2), 5),
+            (
+                NetworkSpec::vector(INPUTS)
+                    .dense("hidden1", 6, parameterization)
+                    .layer("hidden2", hidden)
+                    .output(2),
+                5,
+            ),
             (NetworkSpec::image(3, 2, 5).layer("conv", convolution).global_average_pool("mean").output(2), 2),
         ];
         for (spec, samples) in specs {
@@ -154,9 +163,13 @@ fn kernels_are_those_of_central_differences() {
             let x = Mat::new(&inputs[..rows * columns], rows, columns);
             let found = kernel(&network, x);
             assert_eq!(found.len(), (2 * samples).pow(2), "{parameterization}");
-            assert!(relative_change(&by_differences(&network, x), &found) < 1e-7, "{parameterization}, {spec:?}");
+            assert!(
+                relative_change(&by_differences(&network, x), &found) < 1e-7,
+                "{parameterization}, {spec:?}"
+            );
             // In single precision it is the same kernel.
-            let (single, narrow) = (spec.build::<f32>(3).unwrap(), x.to_vec().iter().map(|&x| x as f32).collect::<Vec<_>>());
+            let (single, narrow) =
+                (spec.build::<f32>(3).unwrap(), x.to_vec().iter().map(|&x| x as f32).collect::<Vec<_>>());
             let single: Vec<f64> =
                 kernel(&single, Mat::new(&narrow, rows, columns)).into_iter().map(f64::from).collect();
             assert!(relative_change(&found, &single) < 1e-4, "{parameterization}, {spec:?}");

@@ -111,10 +111,11 @@ fn article(out: &mut String, claims: &[&Claim]) {
     }
     let _ = writeln!(
         out,
-        "<p>{}: {} in {}; the smallest effect that matters is {}.</p>",
+        "<p>{}: {}{}; the smallest effect that matters is {}.</p>",
         markup(&first.tested),
         markup(&first.quantity),
-        first.unit.name(),
+        // A number has no unit.
+        if first.unit.name().is_empty() { String::new() } else { format!(" in {}", first.unit.name()) },
         escape(
             first
                 .smallest

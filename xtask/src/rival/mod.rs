@@ -9,6 +9,36 @@
 //! | [`fixed_norm`] | w, b; ‖w‖ as it was initialized | arctan of the learning rate, exactly |
 //! | [`natural`] | θ, λ, r; steps of angles divided by the root of the metric | the step's length, to first order |
 //! | [`scaled`] | θ, λ, r; steps of angles divided by √(n − 1) | at most the step of one angle, where all are alike |
+//!
+//! A network of one's own takes the two apart, a parameterization and, where the method has one, an optimizer around any other. Here
+//! the geodesic one; `projected` needs no optimizer of its own:
+//!
+//! ```
+//! use gmp_math::{Mat, boundary::turns};
+//! use gmp_nn::{Boundaries, NetworkSpec, Parameterization};
+//! use gmp_train::{Adam, Dataset, Loss, Trainer};
+//! use xtask::rival::{geodesic, projected::UnitVectors};
+//!
+//! const DIRECTIONS: Parameterization = Parameterization::Custom(&UnitVectors("geodesic"));
+//! let data = Dataset::new(vec![0.0, 1.0, 1.0, 0.0, -1.0, 0.5], 2, vec![1.0, 0.0, 0.5], 1)?;
+//! // Layers whose names begin with `hidden` are stepped along great circles.
+//! let mut network = NetworkSpec::vector(2).dense("hidden1", 8, DIRECTIONS).output(1).build::<f64>(7)?;
+//! let mut optimizer = geodesic::stepping(&network, Box::new(Adam::default()));
+//! let mut boundaries = Boundaries::default();
+//! network.boundaries("hidden1", &mut boundaries);
+//! let before = boundaries.normals.clone();
+//! // One step.
+//! Trainer::new(Loss::MeanSquaredError, 3, 1, 0.1).fit(&mut network, &mut optimizer, &data, None, &mut ())?;
+//! network.boundaries("hidden1", &mut boundaries);
+//! let normals = [&before, &boundaries.normals].map(|normals| Mat::new(normals, 2, 8));
+//! for turn in turns(normals[0], normals[1]) {
+//!     assert!(turn < 0.1 + 1e-9); // radians: no boundary turned by more than the learning rate
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`projected`] is one file that a program can take as it is; [`geodesic`] is one more. What the experiment `rivals` found of each beside GmP
+//! is in its section of the page.
 
 pub mod fixed_norm;
 pub mod geodesic;

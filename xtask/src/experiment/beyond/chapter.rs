@@ -25,8 +25,8 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
         return None;
     }
     let mut blocks = vec![Block::Paragraph(
-        "Open questions of the paper, asked by this project. Every statement here is written by the outcomes of claims, which have \
-         the same rules and intervals as those about the paper's figures; none of them is the paper's."
+        "Open questions of the paper, asked by this project. Every statement about results is written by the outcomes of claims, which have \
+         the same rules and intervals as those about the paper's figures; none of them is the paper's. A comparison is of one problem in one setting."
             .to_owned(),
     )];
     for section in &questions {
@@ -35,8 +35,9 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
         blocks.extend(effects(section).map(Block::Figure));
     }
     blocks.push(Block::Heading("What we would tell the authors".to_owned()));
-    let tell =
-        |(experiment, section): (&&dyn Experiment, &&Section)| experiment.advice(&Tally::new(&section.claims));
+    let tell = |(experiment, section): (&&dyn Experiment, &&Section)| {
+        experiment.advice(&Tally::new(&section.claims))
+    };
     blocks.push(Block::List(asked.iter().zip(&questions).filter_map(tell).collect()));
     Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
 }
@@ -138,7 +139,7 @@ fn effects(section: &Section) -> Option<Figure> {
     (drawn > 0).then(|| figure.row(30.0 + 26.0 * count as f64, vec![panel]))
 }
 
-/// What the claims of an inquiry come to, a sentence for each question: what holds where, what does not, and the effect in the middle.
+/// What the claims of an inquiry come to, a sentence for each question: what holds where, what does not, and the median effect.
 #[must_use]
 pub fn found(claims: &[Claim]) -> Vec<String> {
     let mut said = Vec::new();
@@ -161,7 +162,7 @@ pub fn found(claims: &[Claim]) -> Vec<String> {
         }
         let against = if first.each { format!(" against {}", first.baseline) } else { String::new() };
         let middle = middle(&all).map_or_else(String::new, |middle| {
-            format!("; the effect in the middle is {}{}", first.unit.show(middle), unit(first))
+            format!("; the median effect is {}{}", first.unit.show(middle), unit(first))
         });
         let count = match all.len() {
             1 => "1 comparison".to_owned(),
@@ -227,8 +228,7 @@ impl<'a> Tally<'a> {
     /// How a question was answered when GmP was compared with this method alone.
     #[must_use]
     pub fn against(&self, question: &str, baseline: &str) -> Count {
-        let is_it =
-            |claim: &&Claim| claim.question == question && claim.baseline == baseline && !claim.each;
+        let is_it = |claim: &&Claim| claim.question == question && claim.baseline == baseline && !claim.each;
         Count::of(self.0.iter().filter(is_it))
     }
 

@@ -198,6 +198,8 @@ impl Loaded {
             (Self::Levy, Profile::Full) => levy::EPOCHS,
             (Self::Banana(..), Profile::Quick) => 200,
             (Self::Banana(..), Profile::Full) => banana::EPOCHS,
+            // A larger set takes as much longer.
+            (Self::Uci(kind, _), Profile::Quick) if kind.is_larger() => 200,
             (Self::Uci(..), Profile::Quick) => 400,
             (Self::Uci(..), Profile::Full) => uci::EPOCHS,
             (Self::Ridge, Profile::Quick) => 60,

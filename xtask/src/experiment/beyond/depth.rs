@@ -51,7 +51,7 @@ pub const DEPTH: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Depth: from one hidden layer to sixteen, that GmP has the best results: {}; that it learns fastest: {}.",
+            "Depth, from one hidden layer to sixteen: GmP has the best results: {}; it learns fastest: {}.",
             tally.words("depth.result"),
             tally.words("depth.epochs")
         )

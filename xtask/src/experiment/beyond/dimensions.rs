@@ -52,8 +52,9 @@ pub const DIMENSIONS: Inquiry = Inquiry {
     advice: |tally| {
         format!(
             "Dimensions: a step of Adam in all angles turns a boundary by about lr √(n/2), so the bound in ‖ε‖ says little for many inputs; dividing the \
-             steps of angles by √(n − 1) makes the turn independent of n. That plain GmP is better than all repairs and baselines: {}.",
-            tally.words("dimensions.result")
+             steps of angles by √(n − 1) makes the turn independent of n. Plain GmP is better than all repairs and baselines: {}; its best learning rate depends least on n: {}.",
+            tally.words("dimensions.result"),
+            tally.words("dimensions.transfer")
         )
     },
     notes: &[

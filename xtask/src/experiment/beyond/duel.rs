@@ -89,10 +89,14 @@ impl Standing {
             (Self::Dominates, true) => {
                 "dominates GmP here: the same bound without a singularity, better results, and in no comparison worse, slower or less tolerant"
             }
-            (Self::Dominates, false) => "has better results than GmP, and in no comparison worse ones, but no bound",
+            (Self::Dominates, false) => {
+                "has better results than GmP, and in no comparison worse ones, but no bound"
+            }
             (Self::Loses, _) => "is dominated by GmP here: worse results, and in no comparison better ones",
             (Self::Alike, _) => "makes no difference that matters to any result",
-            (Self::Mixed, _) => "is better than GmP in some comparisons and worse, slower or less tolerant in others",
+            (Self::Mixed, _) => {
+                "is better than GmP in some comparisons and worse, slower or less tolerant in others"
+            }
             (Self::Open, _) => "is neither shown to have better results than GmP nor worse ones",
             (Self::Absent, _) => "was not compared",
         }
@@ -103,8 +107,11 @@ impl Standing {
 fn shown(count: Count) -> String {
     let open = count.all - count.yes - count.no - count.same;
     let all = [(count.no, "better"), (count.yes, "worse"), (count.same, "alike"), (open, "open")];
-    let said: Vec<String> =
-        all.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let said: Vec<String> = all
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
     if said.is_empty() { "–".to_owned() } else { said.join(", ") }
 }
 

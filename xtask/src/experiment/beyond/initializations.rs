@@ -36,12 +36,12 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Initializations: that another start than Glorot's weights with λ = 0 helps GmP: {}. {}",
+            "Initializations: another start than Glorot's weights with λ = 0 helps GmP: {}. {}",
             tally.words("initializations.start"),
             tally.verdict(
                 "initializations.start",
                 [
-                    "Start GmP in another way than the released code does.",
+                    "Start GmP in another way than with Glorot's weights and λ = 0.",
                     "Glorot's weights with λ = 0 are the better start.",
                     "The start makes no difference that matters.",
                     "Most comparisons do not settle whether the start matters."

@@ -65,7 +65,7 @@ pub(super) fn lazy(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
                     unit: Unit::Number,
                     smallest: SMALLEST,
                     subject,
-                    baseline: "every width alike",
+                    baseline: "no dependence on the width",
                     rates: &rates,
                 };
                 claims.push(match problem.zip(results) {
@@ -99,8 +99,9 @@ fn measured(
                         that did not measure it, and runs in another --out folder will have it."
             .to_owned();
     } else if let [(narrowest, first), .., (widest, last)] = &by_arm[..] {
-        let mean_of =
-            |of: &BTreeMap<u64, f64>| number(mean(&of.values().copied().collect::<Vec<_>>()).unwrap_or(f64::NAN), 2);
+        let mean_of = |of: &BTreeMap<u64, f64>| {
+            number(mean(&of.values().copied().collect::<Vec<_>>()).unwrap_or(f64::NAN), 2)
+        };
         claim.reason += &format!(
             " Mean ‖K − K₀‖/‖K₀‖: {} with {narrowest} units, {} with {widest}.",
             mean_of(first),
@@ -130,10 +131,8 @@ fn by_seed(
 fn slopes(by_width: &[(f64, BTreeMap<u64, f64>)]) -> BTreeMap<u64, f64> {
     let Some((_, first)) = by_width.first() else { return BTreeMap::new() };
     let of = |seed: &u64| {
-        let points: Option<Vec<(f64, f64)>> = by_width
-            .iter()
-            .map(|(width, changes)| Some((width.log2(), changes.get(seed)?.log2())))
-            .collect();
+        let points: Option<Vec<(f64, f64)>> =
+            by_width.iter().map(|(width, changes)| Some((width.log2(), changes.get(seed)?.log2()))).collect();
         let slope = slope(&points?)?;
         slope.is_finite().then_some((*seed, slope))
     };

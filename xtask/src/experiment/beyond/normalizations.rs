@@ -39,7 +39,7 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Normalizations: with the same normalization for all, that GmP has the best results: {}; that it learns fastest: {}. Compare \
+            "Normalizations: with the same normalization for all, GmP has the best results: {}; it learns fastest: {}. Compare \
              parameterizations under one normalization.",
             tally.words("normalizations.result"),
             tally.words("normalizations.epochs")

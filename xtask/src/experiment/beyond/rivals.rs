@@ -42,8 +42,8 @@ pub const RIVALS: Inquiry = Inquiry {
     advice: |tally| {
         format!(
             "Rivals: the bound does not take angles. Directions on the sphere that move along great circles have it exactly, for every step and every \
-             number of inputs, without poles and without an order of the inputs. What these runs say of each: {}. That GmP has the best results of \
-             all: {}; that it learns fastest: {}.",
+             number of inputs, without poles and without an order of the inputs. What these runs say of each: {}. GmP has the best results of \
+             all: {}; it learns fastest: {}.",
             duel::sentence(tally),
             tally.words("rivals.result"),
             tally.words("rivals.epochs")

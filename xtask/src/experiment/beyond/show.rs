@@ -1,5 +1,6 @@
 //! Figures and tables over the arms of an inquiry.
 
+use super::Arm;
 use super::ask;
 use super::data::{Kind, Loaded};
 use super::kernel;
@@ -118,7 +119,7 @@ pub fn figure(asked: &Asked, results: &Results<'_>, shown: &[Shown], caption: &s
         asked.fewer()
     ));
     let height = 40.0 + (arms.len() * (10 + 7 * asked.methods.len())) as f64;
-    for chunk in asked.problems.chunks(3) {
+    for chunk in in_rows(&asked.problems) {
         for (row, &what) in shown.iter().enumerate() {
             let panels = chunk.iter().map(|problem| {
                 let legend = if row == 0 { Legend::Above } else { Legend::Hidden };
@@ -130,17 +131,28 @@ pub fn figure(asked: &Asked, results: &Results<'_>, shown: &[Shown], caption: &s
     figure
 }
 
+/// The problems in rows of at most four panels, as even as can be.
+pub fn in_rows(problems: &[Loaded]) -> std::slice::Chunks<'_, Loaded> {
+    const MOST: usize = 4;
+    let rows = problems.len().div_ceil(MOST).max(1);
+    problems.chunks(problems.len().div_ceil(rows).max(1))
+}
+
+/// Of the arms that are run on the problem.
 fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown) -> Panel {
+    let is_run = |arm: &Arm| asked.methods.iter().any(|method| (arm.on)(problem.kind(), *method));
+    let arms: Vec<(&Arm, &Results<'_>)> =
+        asked.arms.iter().zip(arms).filter(|(arm, _)| is_run(arm)).collect();
     let count = arms.len();
     let place = |arm: usize| (count - 1 - arm) as f64;
-    let ticks = asked.arms.iter().enumerate().map(|(arm, of)| (place(arm), of.label.clone())).collect();
+    let ticks = arms.iter().enumerate().map(|(k, (arm, _))| (place(k), arm.label.clone())).collect();
     let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
     let mut panel = Panel::new(problem.id().name, what.axis(problem), y);
     let mut is_empty = true;
     for (k, &method) in asked.methods.iter().enumerate() {
         let shift = 0.64 * (0.5 - (k as f64 + 0.5) / asked.methods.len() as f64);
         let mut means = Vec::new();
-        for (arm, results) in arms.iter().enumerate() {
+        for (arm, (_, results)) in arms.iter().enumerate() {
             let Some((mean, [low, high])) = what.point(results, problem, method) else { continue };
             let y = place(arm) + shift;
             is_empty = false;
@@ -162,7 +174,7 @@ pub fn curves(
     results: &Results<'_>,
     shown: &[Shown],
     [name, caption]: [&str; 2],
-    at: fn(&super::Arm) -> f64,
+    at: fn(&Arm) -> f64,
 ) -> Figure {
     let arms: Vec<Results<'_>> = asked.arms.iter().map(|arm| results.with(&arm.setting)).collect();
     let mut figure = Figure::new(asked.inquiry.id, asked.inquiry.title).caption(format!(
@@ -171,11 +183,11 @@ pub fn curves(
         asked.seeds.end - asked.seeds.start,
         asked.fewer()
     ));
-    for chunk in asked.problems.chunks(3) {
+    for chunk in in_rows(&asked.problems) {
         for (row, &what) in shown.iter().enumerate() {
             let panels = chunk.iter().map(|problem| {
                 let points = |method| {
-                    let of = |(arm, results): (&super::Arm, &Results<'_>)| {
+                    let of = |(arm, results): (&Arm, &Results<'_>)| {
                         Some((at(arm), what.point(results, problem, method)?))
                     };
                     asked.arms.iter().zip(&arms).filter_map(of).collect()

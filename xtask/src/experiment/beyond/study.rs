@@ -109,7 +109,8 @@ impl Asked {
     #[must_use]
     pub fn fewer(&self) -> String {
         let is_fewer = |problem: &&Loaded| self.seeds_on(problem.kind()) != self.seeds;
-        let names: Vec<&str> = self.problems.iter().filter(is_fewer).map(|problem| problem.id().name).collect();
+        let names: Vec<&str> =
+            self.problems.iter().filter(is_fewer).map(|problem| problem.id().name).collect();
         match names.is_empty() {
             true => String::new(),
             false => format!(" ({} on {})", self.few, names.join(", ")),

@@ -85,7 +85,9 @@ fn every_inquiry_is_planned_carried_out_and_reported() {
             let is_lazy = |claim: &&&Claim| claim.question == "width.lazy";
             let lazy: Vec<_> = compared.iter().filter(is_lazy).collect();
             assert_eq!(lazy.len(), 4, "SP and GmP on levy and yacht");
-            assert!(lazy.iter().all(|claim| claim.estimate.is_some() && claim.reason.contains("with 16 units")));
+            assert!(
+                lazy.iter().all(|claim| claim.estimate.is_some() && claim.reason.contains("with 16 units"))
+            );
         }
         let figures: Vec<_> = section.blocks.iter().filter_map(Block::figure).collect();
         assert!(!figures.is_empty(), "{id} shows no figure");

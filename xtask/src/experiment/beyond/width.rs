@@ -52,7 +52,7 @@ pub const WIDTH: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Width: {} (that its best rate depends least on the width: {}; the slopes are with the claims). {} ({}; at one learning rate for all: {}).",
+            "Width: {} (its best rate depends least on the width: {}; the slopes are with the claims). {} ({}; at one learning rate for all: {}).",
             tally.verdict(
                 "width.transfer",
                 [
@@ -66,12 +66,12 @@ pub const WIDTH: Inquiry = Inquiry {
             tally.verdict(
                 "width.lazy",
                 [
-                    "Wide networks are trained lazily at their best rates: theory of the neural tangent kernel applies to them",
+                    "Training moves the neural tangent kernel less the wider a network is, as lazy training predicts; how far it still moves is with the claims",
                     "Training moves the neural tangent kernel more in wide networks than in narrow ones: they are not trained lazily, and a theory of the kernel at the \
                      start does not explain them",
                     "Training moves the neural tangent kernel as far in wide networks as in narrow ones: they are not trained lazily, and a theory of the kernel at the \
                      start does not explain them",
-                    "It is not settled whether training moves the neural tangent kernel less in wide networks, so that it is lazy",
+                    "It is not settled whether training moves the neural tangent kernel less the wider a network is, as lazy training predicts",
                 ]
             ),
             tally.words("width.lazy"),
@@ -89,7 +89,7 @@ pub const WIDTH: Inquiry = Inquiry {
         "The kernel describes gradient descent; these networks are trained by Adam, whose steps do not become shorter in wide networks. With Glorot's \
          variances the kernel would move under gradient descent, too, by a share that does not depend on the width (THEORY.md, section 7).",
     ],
-    duration: ["1 min", "30 h"],
+    duration: ["2 min", "30 h"],
 };
 
 pub(super) fn width(arm: &Arm) -> f64 {
