@@ -6,6 +6,7 @@ mod plan;
 mod provenance;
 mod shard;
 mod spread;
+mod sweep;
 pub mod time;
 
 pub use options::ReproCommand;
@@ -17,6 +18,7 @@ use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY, Study}
 use crate::method;
 use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
+use crate::run::Run;
 use crate::run::execute::{attempt, be_quiet, say};
 use crate::run::lock::Lock;
 use crate::run::results::Results;
@@ -24,6 +26,7 @@ use crate::run::stop::{Requests, STOPPED, Stop};
 use crate::run::store::Store;
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
+use gmp_train::exchange::gather;
 use page::Page;
 use shard::Share;
 use std::collections::btree_map::Entry;
@@ -32,7 +35,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
+use sweep::{Pace, Places, Sweep};
 
 /// What a command works with, once everything is read and checked.
 struct Begun {
@@ -62,7 +67,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         return list();
     }
     let start = Instant::now();
-    let ranks = if command.shard.is_some() { Ranks::alone() } else { Ranks::begin()? };
+    let ranks = if command.shard.is_some() { Ranks::alone() } else { Ranks::begin(command.shared())? };
     if !ranks.is_first() {
         be_quiet();
     }
@@ -72,11 +77,53 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let stop = Stop::clone(begun.requests.heed());
+    if ranks.is_sweep() {
+        return share_runs(command, shared, &mut begun, start, &stop, &ranks);
+    }
     if !ranks.is_first() {
         return spread::follow(&ranks, &begun.prepared, &stop);
     }
-    let done = lead(command, shared, &mut begun, start, &stop);
-    spread::end(&ranks, &done)?;
+    let done = lead(command, shared, &mut begun, start, &stop, None);
+    ranks.end(spread::code(&done))?;
+    done
+}
+
+/// The command on several ranks, of which each carries out whole runs.
+fn share_runs(
+    command: &ReproCommand,
+    shared: &Path,
+    begun: &mut Begun,
+    start: Instant,
+    stop: &Stop,
+    ranks: &Arc<Ranks>,
+) -> Result<ExitCode> {
+    let own = begun.prepared.iter().map(|(_, prepared)| match prepared {
+        Prepared::Ready(study) => study.at_a_time(begun.context.threads),
+        Prepared::Skipped(_) => 0,
+    });
+    let own = serde_json::to_vec(&own.collect::<Vec<usize>>())?;
+    let places = gather(&mut **ranks.exchange(), &own)?;
+    if !ranks.is_first() {
+        let prepared = &begun.prepared;
+        let carry_out = |experiment: usize, run: &Run| match prepared.get(experiment) {
+            Some((_, Prepared::Ready(study))) => study.carry_out(run, stop),
+            _ => bail!("a run of an experiment that this rank has not prepared"),
+        };
+        let code = sweep::serve(&mut **ranks.exchange(), carry_out, stop, Pace::USUAL);
+        // The end of MPI would wait for the first rank, which is lost.
+        return code.map(ExitCode::from).inspect_err(|_| ranks.leave());
+    }
+    let places = places.iter().map(|places| serde_json::from_slice(places)).collect::<Result<_, _>>()?;
+    let sweep = Sweep::new(places);
+    let done = thread::scope(|scope| {
+        scope.spawn(|| sweep.attend(&mut **ranks.exchange(), stop, Pace::USUAL));
+        let done = attempt(|| lead(command, shared, begun, start, stop, Some(&sweep)));
+        sweep.end(spread::code(&done));
+        done
+    });
+    if sweep.has_lost() {
+        ranks.leave();
+    }
     done
 }
 
@@ -87,8 +134,8 @@ fn begin(command: &ReproCommand, ranks: &Arc<Ranks>) -> Result<Begun> {
     for named in command.data_dir.iter().chain(&command.gather) {
         check_folder(named)?;
     }
-    spread::check(command, &chosen, ranks.count())?;
-    let context = command.context(ranks);
+    spread::check(command, &chosen, ranks)?;
+    let context = command.context(&ranks.of_a_run());
     std::fs::create_dir_all(&command.out).with_context(|| {
         format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
     })?;
@@ -123,6 +170,7 @@ fn lead(
     begun: &mut Begun,
     start: Instant,
     stop: &Stop,
+    sweep: Option<&Sweep>,
 ) -> Result<ExitCode> {
     let Begun { chosen, context, prepared, stores, .. } = begun;
     let (chosen, context) = (&**chosen, &*context);
@@ -133,7 +181,8 @@ fn lead(
     let mut page = Page::new(command, context, chosen, start);
     let (mut sections, mut failures) = (Vec::new(), Vec::new());
     let mut left: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
-    for (experiment, prepared) in std::mem::take(prepared) {
+    for (number, (experiment, prepared)) in std::mem::take(prepared).into_iter().enumerate() {
+        let places = sweep.map_or(Places::HERE, |sweep| Places::on(sweep, number));
         let id = experiment.id();
         left.remove(0);
         let done = match (prepared, stores.get_mut(experiment.store())) {
@@ -142,7 +191,7 @@ fn lead(
                     Some(job) => Share::of(job, shared, &command.out, experiment.store())?,
                     None => Share::all(),
                 };
-                carry_out(command, context, experiment, &*study, &share, store, stop)
+                carry_out(command, context, experiment, &*study, &share, store, stop, places)
             }),
             (Prepared::Skipped(mut section), _) => {
                 notes(&section).for_each(|why| say(&format!("{id}: {why}")));
@@ -239,6 +288,7 @@ fn carry_out(
     share: &Share,
     store: &mut Store,
     stop: &Stop,
+    places: Places<'_>,
 ) -> Result<Ended> {
     let start = Instant::now();
     let (id, threads) = (experiment.id(), context.threads);
@@ -247,7 +297,7 @@ fn carry_out(
         say(&format!("{id}: nothing to run: its methods are {known}"));
         return Ok(Ended::Nothing);
     }
-    let runs = match share.carry_out(id, threads, study, store, &command.out, stop)? {
+    let runs = match share.carry_out(id, threads, study, store, &command.out, stop, places)? {
         ControlFlow::Continue(runs) => runs,
         ControlFlow::Break(ended) => return Ok(ended),
     };

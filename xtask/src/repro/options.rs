@@ -4,7 +4,7 @@ use super::shard::Shard;
 use super::time::{now, utc};
 use crate::experiment::{Context, Experiment, Profile, images};
 use crate::method::{self, Architecture, MethodId};
-use crate::ranks::Ranks;
+use crate::ranks::{Ranks, Shared};
 use crate::run::Protocol;
 use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::statistics::SmallestEffects;
@@ -152,9 +152,9 @@ impl ReproCommand {
         given.chain(self.pictures.given()).collect()
     }
 
-    /// The parts that batches of images are split into.
-    pub(super) fn micro_batch(&self) -> Option<usize> {
-        self.pictures.micro_batch
+    /// What several ranks share out: the parts of batches where there are some.
+    pub(super) fn shared(&self) -> Shared {
+        if self.pictures.micro_batch.is_some() { Shared::Batches } else { Shared::Runs }
     }
 
     /// The same command with another output folder.
