@@ -5,6 +5,7 @@
 
 use crate::run::Run;
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use gmp_train::Error;
 use gmp_train::exchange::{Exchange, Local, Lost, gather, same, tell};
 use serde::{Deserialize, Serialize};
@@ -13,11 +14,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What several ranks share out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Shared {
-    /// The parts of every batch: all ranks carry out the same run.
+    /// The parts of every batch: all ranks carry out one run together
     Batches,
-    /// The runs: each rank carries out whole ones.
+    /// The runs: each rank carries out whole ones
     Runs,
 }
 
@@ -250,17 +251,30 @@ impl std::fmt::Debug for Ranks {
 /// Refuses what ranks cannot share out. `experiments` says of each whether its batches can have parts.
 ///
 /// # Errors
-/// Parts of batches where an experiment has none, and a plan.
-pub fn check(ranks: &Ranks, experiments: &[(&str, bool)], plan: bool) -> Result<()> {
+/// Parts of batches where there are none, and a plan.
+pub fn check(
+    ranks: &Ranks,
+    experiments: &[(&str, bool)],
+    micro_batch: Option<usize>,
+    plan: bool,
+) -> Result<()> {
     if ranks.count == 1 {
         return Ok(());
     }
-    let without_parts = experiments.iter().find(|(_, has_parts)| !has_parts);
-    if let (Shared::Batches, Some((id, _))) = (ranks.shared, without_parts) {
-        bail!(
-            "with --micro-batch several ranks share out the parts of every batch, and those of {id} have none: name it in a \
-             command of its own without --micro-batch, where every rank carries out whole runs"
-        );
+    if ranks.shared == Shared::Batches {
+        if let Some((id, _)) = experiments.iter().find(|(_, has_parts)| !has_parts) {
+            bail!(
+                "the ranks are to share out the parts of every batch (--micro-batch), and those of {id} have none: name it in a \
+                 command of its own without --micro-batch, where every rank carries out whole runs"
+            );
+        }
+        if micro_batch.is_none() {
+            bail!(
+                "the {} ranks are to share out the parts of every batch, and without --micro-batch N a batch is one part: \
+                 the batch size divided by the number of ranks keeps all of them busy",
+                ranks.count
+            );
+        }
     }
     if plan {
         bail!("--plan is for one process");
@@ -327,8 +341,10 @@ mod tests {
         let of = |count, shared| Ranks::of(Box::new(threads(count).remove(0)), shared);
         let (table1, table2) = (("table1", false), ("table2", true));
         let refused = |shared, experiments: &[(&str, bool)], plan| {
-            check(&of(2, shared), experiments, plan).unwrap_err().to_string()
+            check(&of(2, shared), experiments, Some(8), plan).unwrap_err().to_string()
         };
+        let without = check(&of(2, Shared::Batches), &[table2], None, false).unwrap_err().to_string();
+        assert!(without.contains("--micro-batch N"), "{without}");
         let said = refused(Shared::Batches, &[table2, table1], false);
         assert!(said.contains("those of table1 have none"), "{said}");
         assert!(refused(Shared::Runs, &[table1], true).contains("--plan"));
@@ -337,7 +353,7 @@ mod tests {
             (2, Shared::Runs, &[table2, table1], false),
             (1, Shared::Batches, &[table1], true),
         ] {
-            assert!(check(&of(count, shared), experiments, plan).is_ok());
+            assert!(check(&of(count, shared), experiments, Some(8), plan).is_ok());
         }
     }
 }

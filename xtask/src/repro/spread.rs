@@ -14,7 +14,7 @@ pub(super) fn check(command: &ReproCommand, chosen: &[&dyn Experiment], ranks: &
     let has_parts = |experiment: &dyn Experiment| experiment.options().contains(&"--micro-batch");
     let experiments: Vec<(&str, bool)> =
         chosen.iter().map(|&experiment| (experiment.id(), has_parts(experiment))).collect();
-    ranks::check(ranks, &experiments, command.plan)
+    ranks::check(ranks, &experiments, command.micro_batch(), command.plan)
 }
 
 /// What must be the same on all ranks: the program, and every run with the fingerprint of its data.

@@ -7,7 +7,7 @@
 //!
 //! Rank 0 sends nothing unasked. The others report every few milliseconds, and are told in answer which runs to carry out,
 //! so that no two ranks ever wait to send to each other. A rank that is lost, by the word of its exchange or because it has
-//! said nothing for a minute, is given up, and its runs go to others. Rank 0 needs none of them.
+//! said nothing for 15 seconds, is given up, and its runs go to others. Rank 0 needs none of them.
 
 use crate::experiment::Study;
 use crate::run::execute::{Finished, attempt, say};
@@ -84,7 +84,7 @@ impl Pace {
     pub(super) const USUAL: Self = Self {
         look: Duration::from_micros(300),
         report: [Duration::from_millis(1), Duration::from_millis(64)],
-        silence: Duration::from_mins(1),
+        silence: Duration::from_secs(15),
     };
 }
 

@@ -2,6 +2,7 @@
 
 pub mod options;
 pub mod report;
+pub mod size;
 pub mod training;
 pub mod vgg;
 

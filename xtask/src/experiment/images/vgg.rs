@@ -2,6 +2,7 @@
 
 use super::options::Width;
 use super::report::{self, Caption, Row};
+use super::size::{Size, Trained};
 use super::training::{self, Recipe, carry_out};
 use crate::experiment::tables::Rate;
 use crate::experiment::{Context, Grid, Prepared, Profile, Rates, Study, images};
@@ -15,6 +16,7 @@ use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Record, Run};
 use anyhow::{Context as _, Result};
+use gmp_nn::NetworkSpec;
 use gmp_nn::zoo::vgg6;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
@@ -94,8 +96,14 @@ impl Planned {
 
 /// The quick profile, minutes on two cores: width, batch, epochs, pictures.
 const QUICK: (Width, usize, usize, usize) = (Width::over(8), 64, 4, 4_000);
-const BATCHES: [usize; 3] = [256, 512, 1024];
-const EPOCHS: usize = 500;
+/// Batch sizes of the full profile.
+pub const BATCHES: [usize; 3] = [256, 512, 1024];
+/// Most epochs of the full profile.
+pub const EPOCHS: usize = 500;
+/// Seeds of the quick and of the full profile.
+pub const SEEDS: [u64; 2] = [1, 5];
+/// Bytes of a picture in memory, where it is not generated.
+const PICTURE: usize = 32 * 32 * 3;
 /// Epochs without a better validation top-5 until the rate falls, and until training stops.
 const PATIENCE: (usize, usize) = (5, 10);
 
@@ -145,7 +153,7 @@ impl Vgg {
                     dataset: &name,
                     data: &fingerprint,
                     methods: &methods,
-                    seeds: context.seeds(1, 5),
+                    seeds: context.seeds(SEEDS[0], SEEDS[1]),
                     epoch_limit: options.epochs.unwrap_or(epochs),
                     protocols: &[Protocol::Paper],
                     rates: Rates::Authors,
@@ -167,6 +175,10 @@ impl Vgg {
         })))
     }
 
+    fn network(&self, run: &Run, row: &Planned) -> NetworkSpec {
+        vgg6(&run.method.variant(), self.width.filters(), row.set.training.classes())
+    }
+
     fn row(&self, run: &Run) -> Option<&Planned> {
         self.rows.iter().find(|row| row.name == run.dataset && row.fingerprint == run.data)
     }
@@ -182,6 +194,21 @@ impl Study for Vgg {
         pictures as f64 * run.epoch_limit as f64
     }
 
+    fn size(&self, run: &Run) -> Option<Size> {
+        let row = self.row(run)?;
+        let set = &row.set;
+        let held = if set.is_generated() { 0 } else { PICTURE * (set.training.len() + set.validation.len()) };
+        let network = Trained::of(&self.network(run, row))?;
+        Some(Size::of(
+            network,
+            set.training.len(),
+            run.epoch_limit,
+            row.batch_size,
+            self.micro_batch,
+            held as u64,
+        ))
+    }
+
     /// Narrow networks leave threads idle, wide ones fill them and the memory. Several ranks carry out a run together.
     fn at_a_time(&self, threads: usize) -> usize {
         if self.ranks.count() > 1 {
@@ -193,7 +220,7 @@ impl Study for Vgg {
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let row = self.row(run).context("a run of a set that was read")?;
         let recipe = Recipe {
-            network: vgg6(&run.method.variant(), self.width.filters(), row.set.training.classes()),
+            network: self.network(run, row),
             set: &row.set,
             augmented: Preparation::small(true),
             plain: Preparation::small(false),

@@ -362,7 +362,7 @@ fn a_signal_to_any_rank_stops_all() {
 fn on_a_simulated_cluster_every_schedule_leaves_the_files_of_one_process() {
     be_quiet();
     let schedules =
-        std::env::var("GMP_SCHEDULES").map_or(200, |n| n.parse().expect("GMP_SCHEDULES is a number"));
+        std::env::var("GMP_SCHEDULES").map_or(120, |n| n.parse().expect("GMP_SCHEDULES is a number"));
     let work: &(dyn Fn(usize, &Run, &Stop) -> Finished + Sync) = &|_, run, _| trained(run);
     let study = |rank| Fake { first: 5, rank, work };
     let expected = alone(&study(0));
