@@ -278,7 +278,10 @@ impl Sweep {
     /// Answers the reports of the others until all have been told to end, or are lost. To be called on a thread of its own.
     pub(super) fn attend(&self, exchange: &mut dyn Exchange, stop: &Stop, pace: Pace) {
         let ranks = exchange.ranks();
-        if let Err(error) = attempt(|| Ok(self.answer_all(exchange, stop, pace))) {
+        if let Err(error) = attempt(|| {
+            self.answer_all(exchange, stop, pace);
+            Ok(())
+        }) {
             // Nobody reads what they send any more.
             (1..ranks).for_each(|rank| self.give_up(rank, &Lost { rank, why: error.to_string() }));
         }

@@ -41,7 +41,7 @@ const NUMBER: u64 = size_of::<f32>() as u64;
 
 impl Trained {
     /// Measures the tape of one and of two images.
-    pub(super) fn of(network: &NetworkSpec) -> Option<Self> {
+    pub fn of(network: &NetworkSpec) -> Option<Self> {
         let mut network = network.build::<f32>(0).ok()?;
         let (input, classes) = (network.input(), network.output().columns());
         let image = input.rows() * input.columns();
@@ -69,7 +69,7 @@ impl Trained {
 
 impl Size {
     /// Of a run of so many epochs over `images` images, of which all are in memory where they are `held`.
-    pub(super) fn of(
+    pub fn of(
         network: Trained,
         images: usize,
         epochs: usize,
