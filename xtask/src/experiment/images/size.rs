@@ -43,17 +43,15 @@ impl Trained {
     /// Measures the tape of one and of two images.
     pub fn of(network: &NetworkSpec) -> Option<Self> {
         let mut network = network.build::<f32>(0).ok()?;
-        let (input, classes) = (network.input(), network.output().columns());
+        let input = network.input();
         let image = input.rows() * input.columns();
         let mut numbers = |images: usize| {
             let mut tape = Tape::new();
             tape.begin(network.parameters.values());
             let x = tape.input(&vec![0.5; images * image], images * input.rows(), input.columns());
             let prediction = network.forward_training(&mut tape, x);
-            let targets: Vec<f32> =
-                (0..images).flat_map(|_| (0..classes).map(|class| f32::from(class == 0))).collect();
-            let y = tape.input(&targets, images, classes);
-            let loss = Loss::SoftmaxCrossEntropy.apply(&mut tape, prediction, y);
+            let classes = tape.input(&vec![0.0; images], images, 1);
+            let loss = Loss::SoftmaxCrossEntropy.apply(&mut tape, prediction, classes);
             tape.backward(loss);
             tape.capacity()
         };
