@@ -1,8 +1,6 @@
 //! What a run on images takes, for a plan: images, steps, memory.
 
-use gmp_autograd::Tape;
 use gmp_nn::NetworkSpec;
-use gmp_train::Loss;
 
 /// What a run takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,46 +19,38 @@ pub struct Size {
     pub held: u64,
 }
 
-/// The memory of a network in training, in numbers of single precision.
+/// What of a network decides how much memory its training takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trained {
     /// Parameters.
     pub parameters: usize,
-    /// An image.
+    /// Numbers of an image.
     image: usize,
-    /// What the tape holds of the network, and of every image besides.
-    tape: [usize; 2],
+    /// Bytes of the results of all layers for an image.
+    activations: usize,
 }
 
-/// Copies of the parameters besides the tape's: themselves, the optimizer's velocity, the best ones so far, and the sum of
-/// the gradients of the parts.
-const COPIES: usize = 4;
+/// Copies of the parameters: themselves, the best ones so far, the optimizer's velocity, the tape's, their gradient, and the
+/// sum of the gradients of the parts.
+const COPIES: usize = 6;
+/// What a training step holds of every image: gradients and what operations save come on top of the results of layers. Measured
+/// of VGG-6: 2.2 times the results without a normalization, 3.1 times under BN.
+const HELD: f64 = 2.5;
 /// Batches in memory: one is trained on while the next is read.
 const BATCHES: usize = 2;
+/// The program itself.
+const PROGRAM: u64 = 16 << 20;
 const NUMBER: u64 = size_of::<f32>() as u64;
 
 impl Trained {
-    /// Measures the tape of one and of two images.
+    /// That of a network; none of one that cannot be built.
     pub fn of(network: &NetworkSpec) -> Option<Self> {
-        let mut network = network.build::<f32>(0).ok()?;
-        let input = network.input();
-        let image = input.rows() * input.columns();
-        let mut numbers = |images: usize| {
-            let mut tape = Tape::new();
-            tape.begin(network.parameters.values());
-            let x = tape.input(&vec![0.5; images * image], images * input.rows(), input.columns());
-            let prediction = network.forward_training(&mut tape, x);
-            let classes = tape.input(&vec![0.0; images], images, 1);
-            let loss = Loss::SoftmaxCrossEntropy.apply(&mut tape, prediction, classes);
-            tape.backward(loss);
-            tape.capacity()
-        };
-        let [one, two] = [1, 2].map(&mut numbers);
-        let each = two.saturating_sub(one);
+        let network = network.build::<f32>(0).ok()?;
+        let (input, summary) = (network.input(), network.summary());
         Some(Self {
-            parameters: network.parameters.values().len(),
-            image,
-            tape: [one.saturating_sub(each), each],
+            parameters: summary.parameters(),
+            image: input.rows() * input.columns(),
+            activations: summary.activation_bytes(),
         })
     }
 }
@@ -86,18 +76,18 @@ impl Size {
         }
     }
 
-    /// About how many bytes of memory each of the ranks takes that carry out the run together, without the program itself.
+    /// About how many bytes of memory each of the ranks takes that carry out the run together.
     #[must_use]
     pub fn memory(&self, ranks: usize) -> u64 {
-        let Trained { parameters, image, tape: [of_network, of_image] } = self.network;
-        let own_parts = self.parts.div_ceil(ranks);
+        let Trained { parameters, image, activations } = self.network;
         let [batch, part] = self.batch;
+        let own_parts = self.parts.div_ceil(ranks);
         // Several ranks keep the gradient of each of their parts until all are added up.
         let kept = if ranks > 1 { own_parts } else { 0 };
         let own_images = batch.min(own_parts * part);
-        let numbers =
-            (COPIES + kept) * parameters + of_network + part * of_image + BATCHES * own_images * image;
-        self.held + NUMBER * numbers as u64
+        let numbers = (COPIES + kept) * parameters + BATCHES * own_images * image;
+        let of_step = HELD * (part * activations) as f64;
+        self.held + PROGRAM + NUMBER * numbers as u64 + of_step as u64
     }
 }
 
@@ -107,14 +97,14 @@ mod tests {
     use crate::method;
     use gmp_nn::zoo::vgg6;
 
-    /// Figures of the README: peak memory of VGG-6 on ten classes at batch 32, with the program, without the images.
+    /// Figures of the README: peak memory of VGG-6 on ten classes at batch 32, where no best parameters and no sums are kept.
     #[test]
     fn memory_is_about_what_was_measured() {
         for (method, measured) in [(method::SP, 231.0), (method::BN, 287.0), (method::GMP_IMN, 338.0)] {
             let network = Trained::of(&vgg6(&method.variant(), 128, 10)).unwrap();
             let size = Size::of(network, 1000, 3, 32, None, 0);
             let found = size.memory(1) as f64 / f64::from(1 << 20);
-            assert!((0.75..1.25).contains(&(found / measured)), "{method}: {found} MiB, measured {measured}");
+            assert!((0.8..1.4).contains(&(found / measured)), "{method}: {found} MiB, measured {measured}");
             assert_eq!((size.images, size.steps, size.parts), (3000, 96, 1));
         }
     }
