@@ -62,7 +62,7 @@ pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, 
         JOBS.iter().map(|jobs| format!("{} as {jobs} jobs", time(seconds / jobs))).collect();
     lines.push(format!(
         "{:8} about {} with {at_a_time} at a time on this machine ({source}); {} or ranks with runs of their own (--shard K/N, \
-         or mpirun -n K)",
+         or mpirun -n K and --share runs)",
         "",
         time(seconds),
         jobs.join(", ")
