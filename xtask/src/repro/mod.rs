@@ -18,7 +18,6 @@ use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY, Study}
 use crate::method;
 use crate::ranks::Ranks;
 use crate::report::html::{Block, Section};
-use crate::run::Run;
 use crate::run::execute::{attempt, be_quiet, say};
 use crate::run::lock::Lock;
 use crate::run::results::Results;
@@ -26,7 +25,6 @@ use crate::run::stop::{Requests, STOPPED, Stop};
 use crate::run::store::Store;
 use crate::terminal::print;
 use anyhow::{Context as _, Result, bail};
-use gmp_train::exchange::gather;
 use page::Page;
 use shard::Share;
 use std::collections::btree_map::Entry;
@@ -35,9 +33,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
-use sweep::{Pace, Places, Sweep};
+use sweep::{Places, Sweep};
 
 /// What a command works with, once everything is read and checked.
 struct Begun {
@@ -78,53 +75,13 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
     };
     let stop = Stop::clone(begun.requests.heed());
     if ranks.is_sweep() {
-        return share_runs(command, shared, &mut begun, start, &stop, &ranks);
+        return sweep::share_runs(command, shared, &mut begun, start, &stop, &ranks);
     }
     if !ranks.is_first() {
         return spread::follow(&ranks, &begun.prepared, &stop);
     }
     let done = lead(command, shared, &mut begun, start, &stop, None);
     ranks.end(spread::code(&done))?;
-    done
-}
-
-/// The command on several ranks, of which each carries out whole runs.
-fn share_runs(
-    command: &ReproCommand,
-    shared: &Path,
-    begun: &mut Begun,
-    start: Instant,
-    stop: &Stop,
-    ranks: &Arc<Ranks>,
-) -> Result<ExitCode> {
-    let own = begun.prepared.iter().map(|(_, prepared)| match prepared {
-        Prepared::Ready(study) => study.at_a_time(begun.context.threads),
-        Prepared::Skipped(_) => 0,
-    });
-    let own = serde_json::to_vec(&own.collect::<Vec<usize>>())?;
-    let places = gather(&mut **ranks.exchange(), &own)?;
-    if !ranks.is_first() {
-        let prepared = &begun.prepared;
-        let carry_out = |experiment: usize, run: &Run| match prepared.get(experiment) {
-            Some((_, Prepared::Ready(study))) => study.carry_out(run, stop),
-            _ => bail!("a run of an experiment that this rank has not prepared"),
-        };
-        let code = sweep::serve(&mut **ranks.exchange(), carry_out, stop, Pace::USUAL);
-        // The end of MPI would wait for the first rank, which is lost.
-        return code.map(ExitCode::from).inspect_err(|_| ranks.leave());
-    }
-    let places = places.iter().map(|places| serde_json::from_slice(places)).collect::<Result<_, _>>()?;
-    let sweep = Sweep::new(places);
-    say(&format!("{} ranks share out the runs", ranks.count()));
-    let done = thread::scope(|scope| {
-        scope.spawn(|| sweep.attend(&mut **ranks.exchange(), stop, Pace::USUAL));
-        let done = attempt(|| lead(command, shared, begun, start, stop, Some(&sweep)));
-        sweep.end(spread::code(&done));
-        done
-    });
-    if sweep.has_lost() {
-        ranks.leave();
-    }
     done
 }
 

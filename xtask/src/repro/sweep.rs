@@ -9,125 +9,67 @@
 //! so that no two ranks ever wait to send to each other. A rank that is lost, by the word of its exchange or because it has
 //! said nothing for 15 seconds, is given up, and its runs go to others. Rank 0 needs none of them.
 
-use crate::experiment::Study;
+mod messages;
+mod serve;
+
+use super::{Begun, ReproCommand, lead, spread};
+use crate::experiment::{Prepared, Study};
+use crate::ranks::Ranks;
 use crate::run::execute::{Finished, attempt, say};
 use crate::run::stop::Stop;
 use crate::run::trace::Trace;
 use crate::run::{Record, Run, line};
-use anyhow::{Context as _, Result, anyhow};
-use gmp_train::exchange::{Exchange, Lost};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use anyhow::{Context as _, Result, anyhow, bail};
+use gmp_train::exchange::{Exchange, Lost, gather};
+use messages::{Answer, MOST_BETWEEN_LOOKS, Order, Outcome, Pace, Report, out_of_turn, read, send, silent};
+use serve::serve;
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Scope};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a rank tells rank 0.
-#[derive(Debug, Serialize, Deserialize)]
-struct Report {
-    /// From 1 on.
-    number: u64,
-    /// The orders that have ended since the last report.
-    ended: Vec<(u64, Outcome)>,
-    /// Whether it was asked to end, by a signal.
-    stop: bool,
-}
-
-/// What has become of a run.
-#[derive(Debug, Serialize, Deserialize)]
-enum Outcome {
-    /// Its line of `runs.jsonl`, and the content of its file of curves.
-    Finished(String, Option<String>),
-    /// It was given up because of a signal.
-    Stopped,
-    /// It could not be carried out.
-    Failed(String),
-}
-
-/// What rank 0 says to a report.
-#[derive(Debug, Serialize, Deserialize)]
-struct Answer {
-    /// That of the report.
-    number: u64,
-    orders: Vec<Order>,
-    /// Whether the runs that are under way are to be given up.
-    stop: bool,
-    /// To end with this exit code.
-    end: Option<u8>,
-}
-
-/// A run to carry out.
-#[derive(Debug, Serialize, Deserialize)]
-struct Order {
-    number: u64,
-    /// Its place among the experiments of the command.
-    experiment: usize,
-    run: Run,
-}
-
-/// How often ranks look and speak, and after which silence they are given up.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
-    /// Between two looks for messages.
-    look: Duration,
-    /// Between two reports: from the first after something has happened to the longest.
-    report: [Duration; 2],
-    /// Longest silence.
-    silence: Duration,
-}
-
-impl Pace {
-    /// That of processes. A message takes microseconds; a run seldom less than a tenth of a second.
-    pub(super) const USUAL: Self = Self {
-        look: Duration::from_micros(300),
-        report: [Duration::from_millis(1), Duration::from_millis(64)],
-        silence: Duration::from_secs(15),
-    };
-}
-
-/// A silence grows by no more than this between two looks: a process that was suspended does not blame the others.
-const MOST_BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-
-/// Sends something with a checksum before it.
-fn send(exchange: &mut dyn Exchange, to: usize, content: &impl Serialize) -> Result<(), Lost> {
-    let mut message = vec![0; 4];
-    serde_json::to_writer(&mut message, content)
-        .map_err(|error| Lost { rank: to, why: error.to_string() })?;
-    let sum = crc32fast::hash(&message[4..]);
-    message[..4].copy_from_slice(&sum.to_le_bytes());
-    exchange.send(to, &message)
-}
-
-/// What was sent; none where it was damaged.
-fn read<T: DeserializeOwned>(message: &[u8]) -> Option<T> {
-    let (sum, content) = message.split_first_chunk()?;
-    let is_whole = u32::from_le_bytes(*sum) == crc32fast::hash(content);
-    is_whole.then(|| serde_json::from_slice(content).ok()).flatten()
-}
-
-/// Waits for something to be sent.
-fn wait_for<T: DeserializeOwned>(exchange: &mut dyn Exchange, from: usize, pace: Pace) -> Result<T, Lost> {
-    let (mut message, mut silence, mut last) = (Vec::new(), Duration::ZERO, Instant::now());
-    while !exchange.try_receive(from, &mut message)? {
-        silence += last.elapsed().min(MOST_BETWEEN_LOOKS);
-        last = Instant::now();
-        if silence > pace.silence {
-            return Err(silent(from, pace));
-        }
-        thread::sleep(pace.look);
+/// The command on several ranks, of which each carries out whole runs.
+pub(super) fn share_runs(
+    command: &ReproCommand,
+    shared: &Path,
+    begun: &mut Begun,
+    start: Instant,
+    stop: &Stop,
+    ranks: &Arc<Ranks>,
+) -> Result<ExitCode> {
+    let own = begun.prepared.iter().map(|(_, prepared)| match prepared {
+        Prepared::Ready(study) => study.at_a_time(begun.context.threads),
+        Prepared::Skipped(_) => 0,
+    });
+    let own = serde_json::to_vec(&own.collect::<Vec<usize>>())?;
+    let places = gather(&mut **ranks.exchange(), &own)?;
+    if !ranks.is_first() {
+        let prepared = &begun.prepared;
+        let carry_out = |experiment: usize, run: &Run| match prepared.get(experiment) {
+            Some((_, Prepared::Ready(study))) => study.carry_out(run, stop),
+            _ => bail!("a run of an experiment that this rank has not prepared"),
+        };
+        let code = serve(&mut **ranks.exchange(), carry_out, stop, Pace::USUAL);
+        // The end of MPI would wait for the first rank, which is lost.
+        return code.map(ExitCode::from).inspect_err(|_| ranks.leave());
     }
-    read(&message).ok_or_else(|| out_of_turn(from))
-}
-
-fn silent(rank: usize, pace: Pace) -> Lost {
-    Lost { rank, why: format!("it has said nothing for {} s", pace.silence.as_secs()) }
-}
-
-fn out_of_turn(rank: usize) -> Lost {
-    Lost { rank, why: "its message is damaged or out of turn".to_owned() }
+    let places = places.iter().map(|places| serde_json::from_slice(places)).collect::<Result<_, _>>()?;
+    let sweep = Sweep::new(places);
+    say(&format!("{} ranks share out the runs", ranks.count()));
+    let done = thread::scope(|scope| {
+        scope.spawn(|| sweep.attend(&mut **ranks.exchange(), stop, Pace::USUAL));
+        let done = attempt(|| lead(command, shared, begun, start, stop, Some(&sweep)));
+        sweep.end(spread::code(&done));
+        done
+    });
+    if sweep.has_lost() {
+        ranks.leave();
+    }
+    done
 }
 
 /// What rank 0 knows of the others.
@@ -171,7 +113,7 @@ struct Link {
 
 impl Sweep {
     /// `places` says for every rank how many runs of each experiment it carries out at a time.
-    pub(super) fn new(places: Vec<Vec<usize>>) -> Self {
+    fn new(places: Vec<Vec<usize>>) -> Self {
         let ranks = places.into_iter().map(|places| Peer { places, ..Peer::default() }).collect();
         let state = State { ranks, free: Vec::new(), waiting: BTreeSet::new(), numbers: 0, end: None };
         Self { state: Mutex::new(state), changed: Condvar::new() }
@@ -271,12 +213,12 @@ impl Sweep {
     }
 
     /// Lets the others end, with this exit code.
-    pub(super) fn end(&self, code: u8) {
+    fn end(&self, code: u8) {
         self.lock().end = Some(code);
     }
 
     /// Answers the reports of the others until all have been told to end, or are lost. To be called on a thread of its own.
-    pub(super) fn attend(&self, exchange: &mut dyn Exchange, stop: &Stop, pace: Pace) {
+    fn attend(&self, exchange: &mut dyn Exchange, stop: &Stop, pace: Pace) {
         let ranks = exchange.ranks();
         if let Err(error) = attempt(|| {
             self.answer_all(exchange, stop, pace);
@@ -371,7 +313,7 @@ impl Sweep {
     }
 
     /// Whether a rank was lost.
-    pub(super) fn has_lost(&self) -> bool {
+    fn has_lost(&self) -> bool {
         self.lock().ranks.iter().any(|peer| peer.is_lost)
     }
 }
@@ -414,83 +356,6 @@ impl<'a> Places<'a> {
     pub(super) fn carry_out(self, study: &dyn Study, run: &Run, stop: &Stop) -> Finished {
         let here = || study.carry_out(run, stop);
         self.ranks.map_or_else(here, |(sweep, experiment)| sweep.carry_out(experiment, run, stop, here))
-    }
-}
-
-/// Carries out the runs that rank 0 orders, by their experiment, until it is told to end: with which exit code.
-///
-/// # Errors
-/// If rank 0 is lost.
-pub(super) fn serve(
-    exchange: &mut dyn Exchange,
-    carry_out: impl Fn(usize, &Run) -> Finished + Sync,
-    stop: &Stop,
-    pace: Pace,
-) -> Result<u8> {
-    let carry_out = &carry_out;
-    thread::scope(|scope| {
-        let code = serve_on(scope, exchange, carry_out, stop, pace);
-        // What is still under way is waited for.
-        stop.store(true, Ordering::Relaxed);
-        Ok(code?)
-    })
-}
-
-fn serve_on<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    exchange: &mut dyn Exchange,
-    carry_out: &'scope (impl Fn(usize, &Run) -> Finished + Sync),
-    stop: &'scope Stop,
-    pace: Pace,
-) -> Result<u8, Lost> {
-    let (sender, receiver) = mpsc::channel();
-    let [shortest, longest] = pace.report;
-    let mut pause = shortest;
-    let mut number = 0;
-    loop {
-        number += 1;
-        // A run that has ended is reported at once.
-        let first = receiver.recv_timeout(pause).ok();
-        let ended: Vec<(u64, Outcome)> = first.into_iter().chain(receiver.try_iter()).collect();
-        let mut has_news = !ended.is_empty();
-        send(exchange, 0, &Report { number, ended, stop: stop.load(Ordering::Relaxed) })?;
-        let answer: Answer = wait_for(exchange, 0, pace)?;
-        if answer.number != number {
-            return Err(out_of_turn(0));
-        }
-        if answer.stop {
-            stop.store(true, Ordering::Relaxed);
-        }
-        if let Some(code) = answer.end {
-            return Ok(code);
-        }
-        for Order { number, experiment, run } in answer.orders {
-            has_news = true;
-            let of_thread = sender.clone();
-            let work = move || {
-                let outcome = outcome(|| carry_out(experiment, &run), stop);
-                let _ = of_thread.send((number, outcome));
-            };
-            if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
-                let _ = sender.send((number, Outcome::Failed(format!("it cannot start a thread: {error}"))));
-            }
-        }
-        pause = if has_news { shortest } else { (2 * pause).min(longest) };
-    }
-}
-
-fn outcome(carry_out: impl FnOnce() -> Finished, stop: &Stop) -> Outcome {
-    if stop.load(Ordering::Relaxed) {
-        return Outcome::Stopped;
-    }
-    let text = |(record, curves): (Record, Option<Trace>)| {
-        let curves = curves.map(|curves| serde_json::to_string(&curves)).transpose()?;
-        Ok::<_, serde_json::Error>(Outcome::Finished(line::write(&record)?, curves))
-    };
-    match attempt(carry_out) {
-        Ok(None) => Outcome::Stopped,
-        Ok(Some(done)) => text(done).unwrap_or_else(|error| Outcome::Failed(error.to_string())),
-        Err(error) => Outcome::Failed(format!("{error:#}")),
     }
 }
 

@@ -5,6 +5,7 @@
 #[path = "../../../../gmp-train/tests/ranks/cluster.rs"]
 mod cluster;
 
+use super::messages::wait_for;
 use super::*;
 use crate::experiment::{Context, Experiment as _, Prepared, fig2::Fig2};
 use crate::method;
