@@ -12,6 +12,7 @@ pub mod report;
 pub mod repro;
 pub mod rival;
 pub mod run;
+pub mod scaling;
 pub mod setting;
 pub mod statistics;
 pub mod terminal;

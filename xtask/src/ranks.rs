@@ -1,10 +1,11 @@
-//! Several processes as ranks of one run (`mpirun -n 4 xtask repro table2 …`), with the feature `mpi`.
+//! Several processes as ranks of one command (`mpirun -n 4 xtask repro …`), with the feature `mpi`.
 //!
 //! Rank 0 plans, keeps and reports as a single process does. The others prepare the same studies, and wait for the runs
-//! that rank 0 names to take their part in.
+//! that rank 0 names: to take their part in, or to carry out as a whole ([`Shared`]).
 
 use crate::run::Run;
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use gmp_train::Error;
 use gmp_train::exchange::{Exchange, Local, Lost, gather, same, tell};
 use serde::{Deserialize, Serialize};
@@ -12,10 +13,20 @@ use std::ops::{Deref, DerefMut};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// What several ranks share out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shared {
+    /// The parts of every batch: all ranks carry out one run together
+    Batches,
+    /// The runs: each rank carries out whole ones
+    Runs,
+}
+
 /// This process and those that it works with.
 pub struct Ranks {
     rank: usize,
     count: usize,
+    shared: Shared,
     exchange: Mutex<Box<dyn Exchange + Send>>,
 }
 
@@ -36,33 +47,60 @@ impl Ranks {
     /// This process alone.
     #[must_use]
     pub fn alone() -> Arc<Self> {
-        Self::of(Box::new(Local))
+        Self::of(Box::new(Local), Shared::Batches)
     }
 
     /// The processes that an MPI launcher started, or this one alone.
     ///
     /// # Errors
     /// One of several processes that was built without the feature `mpi`, and MPI that cannot be used.
-    pub fn begin() -> Result<Arc<Self>> {
+    pub fn begin(shared: Shared) -> Result<Arc<Self>> {
         let size = |name: &&str| std::env::var(name).ok()?.parse::<usize>().ok();
         let launched = LAUNCHED.iter().find_map(size).unwrap_or(1);
         if launched <= 1 {
             return Ok(Self::alone());
         }
-        #[cfg(feature = "mpi")]
-        return Ok(Self::of(Box::new(gmp_train::exchange::Mpi::begin()?)));
-        #[cfg(not(feature = "mpi"))]
-        bail!(
-            "this is one of {launched} processes of a launcher, and the program was built without MPI: \
-             cargo build --release -p xtask --features mpi"
-        )
+        Self::launched(launched, shared)
     }
 
     /// Those of an exchange.
     #[must_use]
-    pub fn of(exchange: Box<dyn Exchange + Send>) -> Arc<Self> {
+    pub fn of(exchange: Box<dyn Exchange + Send>, shared: Shared) -> Arc<Self> {
         let (rank, count) = (exchange.rank(), exchange.ranks());
-        Arc::new(Self { rank, count, exchange: Mutex::new(exchange) })
+        Arc::new(Self { rank, count, shared, exchange: Mutex::new(exchange) })
+    }
+
+    #[cfg(feature = "mpi")]
+    fn launched(_: usize, shared: Shared) -> Result<Arc<Self>> {
+        let mpi = gmp_train::exchange::Mpi::begin()?;
+        // A run that panics costs the other runs nothing, as in one process.
+        let mpi = if shared == Shared::Runs { mpi.with_caught_panics() } else { mpi };
+        Ok(Self::of(Box::new(mpi), shared))
+    }
+
+    #[cfg(not(feature = "mpi"))]
+    fn launched(count: usize, _: Shared) -> Result<Arc<Self>> {
+        bail!(
+            "this is one of {count} processes of a launcher, and the program was built without MPI: \
+             cargo build --release -p xtask --features mpi"
+        )
+    }
+
+    /// Whether each rank carries out whole runs.
+    #[must_use]
+    pub fn is_sweep(&self) -> bool {
+        self.count > 1 && self.shared == Shared::Runs
+    }
+
+    /// Those that carry out a run together.
+    #[must_use]
+    pub fn of_a_run(self: &Arc<Self>) -> Arc<Self> {
+        if self.is_sweep() { Self::alone() } else { Arc::clone(self) }
+    }
+
+    /// Lets the process end without the others, of which some are lost: MPI's own end would wait for them.
+    pub fn leave(self: &Arc<Self>) {
+        std::mem::forget(Arc::clone(self));
     }
 
     /// The number of this one, from 0.
@@ -210,30 +248,33 @@ impl std::fmt::Debug for Ranks {
     }
 }
 
-/// Refuses what ranks cannot share out.
+/// Refuses what ranks cannot share out. `experiments` says of each whether its batches can have parts.
 ///
 /// # Errors
-/// Experiments whose runs are too small to be shared out, and batches that are one part.
+/// Parts of batches where there are none, and a plan.
 pub fn check(
-    count: usize,
+    ranks: &Ranks,
     experiments: &[(&str, bool)],
     micro_batch: Option<usize>,
     plan: bool,
 ) -> Result<()> {
-    if count == 1 {
+    if ranks.count == 1 {
         return Ok(());
     }
-    if let Some((id, _)) = experiments.iter().find(|(_, is_spread)| !is_spread) {
-        bail!(
-            "{id} has many small runs, which several ranks cannot share out: use --shard in a job array; \
-             fig4, table2 and table3 can be named under mpirun"
-        );
-    }
-    if micro_batch.is_none() {
-        bail!(
-            "{count} ranks share out the parts of a batch, and without --micro-batch N a batch is one part: \
-             the batch size divided by the number of ranks keeps all of them busy"
-        );
+    if ranks.shared == Shared::Batches {
+        if let Some((id, _)) = experiments.iter().find(|(_, has_parts)| !has_parts) {
+            bail!(
+                "the ranks are to share out the parts of every batch (--micro-batch), and those of {id} have none: name it in a \
+                 command of its own without --micro-batch, where every rank carries out whole runs"
+            );
+        }
+        if micro_batch.is_none() {
+            bail!(
+                "the {} ranks are to share out the parts of every batch, and without --micro-batch N a batch is one part: \
+                 the batch size divided by the number of ranks keeps all of them busy",
+                ranks.count
+            );
+        }
     }
     if plan {
         bail!("--plan is for one process");
@@ -252,7 +293,7 @@ mod tests {
         std::thread::scope(|scope| {
             let all: Vec<_> = threads(count)
                 .into_iter()
-                .map(|rank| scope.spawn(move || work(Ranks::of(Box::new(rank)))))
+                .map(|rank| scope.spawn(move || work(Ranks::of(Box::new(rank), Shared::Batches))))
                 .collect();
             all.into_iter().map(|rank| rank.join().unwrap()).collect()
         })
@@ -297,16 +338,22 @@ mod tests {
 
     #[test]
     fn what_ranks_cannot_share_out_is_refused() {
-        let refused = |experiments: &[(&str, bool)], micro_batch, plan| {
-            check(2, experiments, micro_batch, plan).unwrap_err().to_string()
+        let of = |count, shared| Ranks::of(Box::new(threads(count).remove(0)), shared);
+        let (table1, table2) = (("table1", false), ("table2", true));
+        let refused = |shared, experiments: &[(&str, bool)], plan| {
+            check(&of(2, shared), experiments, Some(8), plan).unwrap_err().to_string()
         };
-        assert!(
-            refused(&[("table2", true), ("table1", false)], Some(8), false)
-                .starts_with("table1 has many small runs")
-        );
-        assert!(refused(&[("table2", true)], None, false).contains("--micro-batch"));
-        assert!(refused(&[("table2", true)], Some(8), true).contains("--plan"));
-        assert!(check(2, &[("table2", true)], Some(8), false).is_ok());
-        assert!(check(1, &[("table1", false)], None, true).is_ok());
+        let without = check(&of(2, Shared::Batches), &[table2], None, false).unwrap_err().to_string();
+        assert!(without.contains("--micro-batch N"), "{without}");
+        let said = refused(Shared::Batches, &[table2, table1], false);
+        assert!(said.contains("those of table1 have none"), "{said}");
+        assert!(refused(Shared::Runs, &[table1], true).contains("--plan"));
+        for (count, shared, experiments, plan) in [
+            (2, Shared::Batches, &[table2][..], false),
+            (2, Shared::Runs, &[table2, table1], false),
+            (1, Shared::Batches, &[table1], true),
+        ] {
+            assert!(check(&of(count, shared), experiments, Some(8), plan).is_ok());
+        }
     }
 }

@@ -9,9 +9,25 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A study of few images: two methods, of which one has statistics of the batch, in parts of four images.
-const STUDY: &str = "table2 --dataset pictures --width 1/64 --batch 16 --micro-batch 4 --pictures 48 --epochs 16 \
-                     --method BN,GmP+IMN --seeds 1 --threads 1";
+/// What is run, and the folder of its runs.
+#[derive(Clone, Copy)]
+struct Study {
+    options: &'static str,
+    folder: &'static str,
+}
+
+/// Few images: two methods, of which one has statistics of the batch, in parts of four images, which the ranks share out.
+const BATCHES: Study = Study {
+    options: "table2 --dataset pictures --width 1/64 --batch 16 --micro-batch 4 --pictures 48 --epochs 16 \
+              --method BN,GmP+IMN --seeds 1 --threads 1",
+    folder: "vgg6",
+};
+
+/// Twelve runs of small networks, which the ranks share out.
+const RUNS: Study = Study {
+    options: "fig2 --seeds 1 --method SP,GmP,WN --lr 0.1,0.2 --protocol paper --threads 1",
+    folder: "fig2",
+};
 
 /// Longer than anything here takes: a run that hangs is an error.
 const LONGEST: Duration = Duration::from_secs(240);
@@ -24,9 +40,9 @@ fn has_mpirun() -> bool {
     found
 }
 
-fn arguments(out: &Path) -> Vec<String> {
-    let study = format!("repro {STUDY} --out");
-    study.split_whitespace().map(str::to_owned).chain([out.display().to_string()]).collect()
+fn arguments(study: Study, out: &Path) -> Vec<String> {
+    let options = format!("repro {} --out", study.options);
+    options.split_whitespace().map(str::to_owned).chain([out.display().to_string()]).collect()
 }
 
 /// `mpirun` with as many ranks as there are lists of arguments, or as `ranks` says of the only one.
@@ -61,20 +77,46 @@ fn finish(mut child: Child, what: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// As [`finish`], and whether `mpirun` was ended because it did not end by itself when none of its processes was left.
+fn finish_killed(mut child: Child, what: &str) -> (Output, bool) {
+    let (start, mut last_alive) = (Instant::now(), Instant::now());
+    while child.try_wait().unwrap().is_none() {
+        // Whom nobody has waited for yet has no program any more.
+        if ranks_of(child.id()).iter().any(|rank| Path::new(&format!("/proc/{rank}/exe")).exists()) {
+            last_alive = Instant::now();
+        }
+        if last_alive.elapsed() > Duration::from_secs(30) {
+            let _ = child.kill();
+            return (child.wait_with_output().unwrap(), true);
+        }
+        if start.elapsed() > LONGEST {
+            return (finish(child, what), false);
+        }
+        sleep(Duration::from_millis(5));
+    }
+    (child.wait_with_output().unwrap(), false)
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn alone(out: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(arguments(out)).output().unwrap();
+/// What a single process leaves.
+fn alone(study: Study, folder: &Path) -> Results {
+    let out = folder.join("alone");
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(arguments(study, &out)).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
+    results(study, &out)
 }
 
-/// The records without what differs from call to call, in the order of the methods, and the curves.
-fn results(out: &Path) -> (Vec<serde_json::Value>, Vec<(PathBuf, Vec<u8>)>) {
-    let store = out.join("vgg6");
+/// Records and curves.
+type Results = (Vec<serde_json::Value>, Vec<(PathBuf, Vec<u8>)>);
+
+/// The records in their order, without what differs from call to call, and the curves.
+fn results(study: Study, out: &Path) -> Results {
+    let store = out.join(study.folder);
     let text = fs::read_to_string(store.join("runs.jsonl")).unwrap_or_default();
-    let mut records: Vec<serde_json::Value> = text
+    let records: Vec<serde_json::Value> = text
         .lines()
         .map(|line| {
             let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -82,7 +124,6 @@ fn results(out: &Path) -> (Vec<serde_json::Value>, Vec<(PathBuf, Vec<u8>)>) {
             record
         })
         .collect();
-    records.sort_by_key(|record| record["method"].to_string());
     let entries = fs::read_dir(store.join("traces")).into_iter().flatten();
     let mut curves: Vec<_> = entries
         .map(|entry| entry.unwrap().path())
@@ -108,25 +149,96 @@ fn a_study_has_the_same_records_and_curves_on_any_number_of_processes() {
     if !has_mpirun() {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let expected = folder.path().join("alone");
-    alone(&expected);
-    let expected = results(&expected);
-    assert_eq!((expected.0.len(), expected.1.len()), (2, 2));
-    for ranks in [2, 3] {
-        let out = folder.path().join(ranks.to_string());
-        let child = mpirun(ranks, &[arguments(&out)]).spawn().unwrap();
-        let output = finish(child, "a whole study");
-        assert!(output.status.success(), "{}", said(&output));
-        assert!(results(&out) == expected, "another result on {ranks} processes");
-        assert_eq!(
-            said(&output).matches("report.html written").count(),
-            1,
-            "one of them speaks: {}",
-            said(&output)
-        );
-        assert!(out.join("report.html").is_file());
+    for (study, runs) in [(BATCHES, 2), (RUNS, 12)] {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = alone(study, folder.path());
+        assert_eq!((expected.0.len(), expected.1.len()), (runs, runs));
+        for ranks in [2, 3] {
+            let out = folder.path().join(ranks.to_string());
+            let child = mpirun(ranks, &[arguments(study, &out)]).spawn().unwrap();
+            let output = finish(child, "a whole study");
+            assert!(output.status.success(), "{}", said(&output));
+            assert!(results(study, &out) == expected, "another result on {ranks} processes");
+            assert_eq!(
+                said(&output).matches("report.html written").count(),
+                1,
+                "one of them speaks: {}",
+                said(&output)
+            );
+            assert!(out.join("report.html").is_file());
+        }
     }
+}
+
+/// The process of a rank, once it has begun.
+fn process_of(rank: usize, mpirun: u32) -> u32 {
+    let start = Instant::now();
+    let name = format!("OMPI_COMM_WORLD_RANK={rank}");
+    loop {
+        let is_it = |process: &u32| {
+            let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+            environment.split(|&byte| byte == 0).any(|variable| variable == name.as_bytes())
+        };
+        if let Some(process) = ranks_of(mpirun).into_iter().find(is_it) {
+            return process;
+        }
+        assert!(start.elapsed() < LONGEST, "rank {rank} has not begun");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until some runs are kept, but not all.
+fn wait_for_records(study: Study, out: &Path) {
+    let start = Instant::now();
+    while fs::read_to_string(out.join(study.folder).join("runs.jsonl")).map_or(0, |text| text.lines().count())
+        == 0
+    {
+        assert!(start.elapsed() < LONGEST, "no run ends");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// `mpirun --enable-recovery` lets the others live.
+#[test]
+fn the_runs_of_a_process_that_is_killed_go_to_others() {
+    if !has_mpirun() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let expected = alone(RUNS, folder.path());
+    let out = folder.path().join("out");
+    let mut command = mpirun(3, &[arguments(RUNS, &out)]);
+    // Before all others.
+    command.env("OMPI_MCA_orte_enable_recovery", "1");
+    let child = command.spawn().unwrap();
+    let victim = process_of(2, child.id());
+    wait_for_records(RUNS, &out);
+    signal("-KILL", victim);
+    let output = finish(child, "a sweep that loses a process");
+    let said = said(&output);
+    assert!(said.contains("rank 2: it has said nothing for"), "it was not at work: {said}");
+    assert!(output.status.success(), "{said}");
+    assert!(results(RUNS, &out) == expected, "another result without a process");
+}
+
+#[test]
+fn a_signal_to_one_process_stops_all_with_what_is_finished() {
+    if !has_mpirun() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let expected = alone(RUNS, folder.path());
+    let out = folder.path().join("out");
+    let child = mpirun(3, &[arguments(RUNS, &out)]).spawn().unwrap();
+    let chosen = process_of(1, child.id());
+    wait_for_records(RUNS, &out);
+    signal("-TERM", chosen);
+    let output = finish(child, "a sweep that is stopped");
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+    assert!(said(&output).contains("the same command goes on from there"), "{}", said(&output));
+    assert!((1..12).contains(&results(RUNS, &out).0.len()));
+    let output = finish(mpirun(2, &[arguments(RUNS, &out)]).spawn().unwrap(), "a sweep that goes on");
+    assert!(output.status.success() && results(RUNS, &out) == expected, "{}", said(&output));
 }
 
 #[test]
@@ -135,7 +247,7 @@ fn processes_that_do_not_agree_refuse_each_other_by_name() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let own = arguments(&folder.path().join("out"));
+    let own = arguments(BATCHES, &folder.path().join("out"));
     let refused = |change: &[(&str, &str)]| {
         let mut other = own.clone();
         for (option, value) in change {
@@ -158,24 +270,31 @@ fn processes_that_do_not_agree_refuse_each_other_by_name() {
     let found = refused(&[("--dataset", &nowhere)]);
     assert!(found.contains("error: rank 1: ") && found.contains("nowhere"), "{found}");
 
-    let mut without = own.clone();
-    let at = without.iter().position(|argument| argument == "--micro-batch").unwrap();
-    without.drain(at..at + 2);
-    let output = finish(mpirun(2, &[without]).spawn().unwrap(), "no parts");
-    assert!(said(&output).contains("--micro-batch"), "{}", said(&output));
+    let mut mixed = own.clone();
+    mixed.insert(1, "fig2".to_owned());
+    let output = finish(mpirun(2, &[mixed]).spawn().unwrap(), "no parts");
+    assert!(said(&output).contains("those of fig2 have none"), "{}", said(&output));
 }
 
 /// A rank, `mpirun` or a signal to one of them, at any moment; and then another number of ranks, until it ends.
 #[test]
 fn a_study_that_is_killed_at_any_moment_goes_on_with_another_number_of_processes() {
+    kill_and_go_on(BATCHES, 20);
+}
+
+/// The same where ranks share out whole runs.
+#[test]
+fn a_sweep_that_is_killed_at_any_moment_goes_on_with_another_number_of_processes() {
+    kill_and_go_on(RUNS, 10);
+}
+
+fn kill_and_go_on(study: Study, usual: u64) {
     if !has_mpirun() {
         return;
     }
-    let kills: u64 = std::env::var("GMP_KILLS").map_or(20, |kills| kills.parse().unwrap());
+    let kills: u64 = std::env::var("GMP_KILLS").map_or(usual, |kills| kills.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let expected = folder.path().join("alone");
-    alone(&expected);
-    let expected = results(&expected);
+    let expected = alone(study, folder.path());
     let mut draws = 0x2545_f491_4f6c_dd1d_u64;
     let mut below = move |end: u64| {
         draws ^= draws << 13;
@@ -187,17 +306,17 @@ fn a_study_that_is_killed_at_any_moment_goes_on_with_another_number_of_processes
     let whole = {
         let start = Instant::now();
         let out = folder.path().join("whole");
-        let output = finish(mpirun(2, &[arguments(&out)]).spawn().unwrap(), "a whole study");
+        let output = finish(mpirun(2, &[arguments(study, &out)]).spawn().unwrap(), "a whole study");
         assert!(output.status.success(), "{}", said(&output));
         start.elapsed()
     };
-    let (mut killed, mut ended, mut studies, mut slowest) = (0, 0, 0, Duration::ZERO);
+    let (mut killed, mut ended, mut stuck, mut studies, mut slowest) = (0, 0, 0, 0, Duration::ZERO);
     while killed < kills {
         studies += 1;
         let out = folder.path().join(format!("study {studies}"));
         for attempt in 1.. {
             let ranks = 1 + below(4) as usize;
-            let child = mpirun(ranks, &[arguments(&out)]).spawn().unwrap();
+            let child = mpirun(ranks, &[arguments(study, &out)]).spawn().unwrap();
             let mpirun = child.id();
             // The last attempt of a study is left alone.
             if attempt <= 3 && killed < kills {
@@ -213,8 +332,11 @@ fn a_study_that_is_killed_at_any_moment_goes_on_with_another_number_of_processes
                     4 => rank.into_iter().for_each(|rank| signal("-INT", rank)),
                     _ => rank.into_iter().for_each(|rank| signal("-KILL", rank)),
                 }
-                let output = finish(child, "a study that was killed");
-                slowest = slowest.max(begin.elapsed());
+                let (output, is_stuck) = finish_killed(child, "a study that was killed");
+                stuck += u64::from(is_stuck);
+                if !is_stuck {
+                    slowest = slowest.max(begin.elapsed());
+                }
                 // Where mpirun itself was killed, the ranks end when they notice.
                 for rank in chosen {
                     let start = Instant::now();
@@ -234,9 +356,10 @@ fn a_study_that_is_killed_at_any_moment_goes_on_with_another_number_of_processes
                 break;
             }
         }
-        assert!(results(&out) == expected, "study {studies} has another result after {killed} kills");
+        assert!(results(study, &out) == expected, "study {studies} has another result after {killed} kills");
     }
     println!(
-        "{killed} kills ({ended} after the end) in {studies} studies; the slowest end took {slowest:.1?}"
+        "{}: {killed} kills ({ended} after the end, {stuck} with an mpirun that outlived its processes) in {studies} studies; the slowest end took {slowest:.1?}",
+        study.folder
     );
 }

@@ -73,6 +73,35 @@ fn jobs_in_one_folder_give_the_results_of_one_call() {
     assert_eq!(claims(&copy), claims(&whole));
 }
 
+/// Two runs of 48 images and three epochs in batches of 16, by parts of 4.
+#[test]
+fn a_plan_of_images_tells_their_number_the_memory_and_the_time_on_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = "repro table2 --dataset pictures --width 1/64 --batch 16 --pictures 48 --epochs 3 --method SP,GmP --seeds 1 \
+                   --threads 1 --plan";
+    let plan = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let output = command
+            .args(options.split_whitespace())
+            .args(more)
+            .arg("--out")
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let whole = plan(&[]);
+    assert!(whole.contains("at most 288 images to train on, in 18 steps; about "), "{whole}");
+    assert!(whole.contains(" of memory for a process") && !whole.contains("parts of every batch"), "{whole}");
+    let parts = plan(&["--micro-batch", "4"]);
+    assert!(
+        parts.contains("on 2, 4 ranks of such machines that share out the 4 parts of every batch"),
+        "{parts}"
+    );
+    assert!(parts.contains("over 100 Gbit/s") && parts.contains("of memory for each of 4"), "{parts}");
+}
+
 #[test]
 fn a_job_that_is_none_and_a_folder_that_is_not_there_are_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@
 //! | [`threads`] | threads of this process, for tests and trials |
 //! | `Mpi` (the feature `mpi`) | the processes that `mpirun` or `srun` started |
 //!
-//! A transport of your own is three methods; `tests/cluster.rs` has one that delays, reorders and loses.
+//! A transport of your own is a few methods; `tests/ranks/cluster.rs` has one that delays, reorders and loses.
 
 mod collective;
 #[cfg(feature = "mpi")]
@@ -63,6 +63,13 @@ pub trait Exchange {
     /// If a rank is lost: this one or any other.
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost>;
 
+    /// As [`Exchange::receive`], without waiting: whether a message was there. Training does not use it; a program that
+    /// shares out whole runs looks with it for the rank that has something to say.
+    ///
+    /// # Errors
+    /// If the rank `from` is lost and has left no message. Of the other ranks it may say nothing.
+    fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost>;
+
     /// Tells the other ranks that this one takes no further part, and why: their exchanges end with this error.
     fn abort(&mut self, cause: &Lost);
 }
@@ -106,6 +113,9 @@ impl Exchange for Local {
     fn receive(&mut self, from: usize, _: &mut Vec<u8>) -> Result<(), Lost> {
         Err(Lost { rank: from, why: NOBODY.to_owned() })
     }
+    fn try_receive(&mut self, from: usize, _: &mut Vec<u8>) -> Result<bool, Lost> {
+        Err(Lost { rank: from, why: NOBODY.to_owned() })
+    }
     fn abort(&mut self, _: &Lost) {}
 }
 
@@ -123,6 +133,9 @@ impl<E: Exchange + ?Sized> Exchange for &mut E {
     }
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost> {
         (**self).receive(from, message)
+    }
+    fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
+        (**self).try_receive(from, message)
     }
     fn abort(&mut self, cause: &Lost) {
         (**self).abort(cause);

@@ -5,6 +5,7 @@ use mpi::environment::Universe;
 use mpi::topology::{Communicator, SimpleCommunicator};
 use mpi::traits::{Destination, Source};
 use mpi::{Threading, environment};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The processes that `mpirun` or `srun` started as ranks of one run. Only with the feature `mpi`.
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 /// Only sends and receives of bytes are used, never a sum of MPI's own, whose order the standard leaves open.
 ///
 /// A rank that is killed ends the others by way of the launcher, which names it. A panic on any rank, and
-/// [`Exchange::abort`], say why on standard error and end all ranks at once.
+/// [`Exchange::abort`], say why on standard error and end all ranks at once; [`Mpi::with_caught_panics`] is for programs that
+/// catch panics.
 pub struct Mpi {
     /// Its end is that of MPI.
     _universe: Universe,
@@ -63,10 +65,36 @@ impl Mpi {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             usual(panic);
-            end_all(&Lost { rank, why: "it panicked".to_owned() });
+            if PANICS_END_ALL.load(Ordering::Relaxed) {
+                end_all(&panicked(rank));
+            }
         }));
         Ok(Self { _universe: universe, rank, ranks })
     }
+
+    /// A panic that the program catches ends nothing any more: the ranks do not wait for each other, or the one that panics
+    /// tells the others itself. One that is not caught still ends all ranks.
+    #[must_use]
+    pub fn with_caught_panics(self) -> Self {
+        PANICS_END_ALL.store(false, Ordering::Relaxed);
+        self
+    }
+}
+
+/// MPI is begun once in a process.
+static PANICS_END_ALL: AtomicBool = AtomicBool::new(true);
+
+impl Drop for Mpi {
+    /// An orderly end of MPI would wait for the other ranks, which know nothing of the panic.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            end_all(&panicked(self.rank));
+        }
+    }
+}
+
+fn panicked(rank: usize) -> Lost {
+    Lost { rank, why: "it panicked".to_owned() }
 }
 
 /// Says why, and ends all ranks.
@@ -102,28 +130,33 @@ impl Exchange for Mpi {
     }
 
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost> {
+        let start = Instant::now();
+        while !self.try_receive(from, message)? {
+            match start.elapsed() {
+                waited if waited < BUSY => std::hint::spin_loop(),
+                waited if waited < POLITE => std::thread::yield_now(),
+                _ => std::thread::sleep(SLEEP),
+            }
+        }
+        Ok(())
+    }
+
+    fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
         let world = SimpleCommunicator::world();
         let process = world.process_at_rank(number(from));
+        let Some(mut arrived) = process.immediate_matched_probe() else { return Ok(false) };
         message.clear();
         loop {
-            let start = Instant::now();
-            let (piece, status) = loop {
-                if let Some(arrived) = process.immediate_matched_probe() {
-                    break arrived;
-                }
-                match start.elapsed() {
-                    waited if waited < BUSY => std::hint::spin_loop(),
-                    waited if waited < POLITE => std::thread::yield_now(),
-                    _ => std::thread::sleep(SLEEP),
-                }
-            };
+            let (piece, status) = arrived;
             let length = usize::try_from(status.count(u8_type())).unwrap_or(0);
             let begin = message.len();
             message.resize(begin + length, 0);
             piece.matched_receive_into(&mut message[begin..]);
             if status.tag() == LAST {
-                return Ok(());
+                return Ok(true);
             }
+            // The other pieces of a message that is under way.
+            arrived = process.matched_probe();
         }
     }
 

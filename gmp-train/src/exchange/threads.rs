@@ -77,6 +77,10 @@ pub fn on_threads<R: Send>(ranks: usize, work: impl Fn(&mut ThreadRank) -> R + S
     })
 }
 
+fn left(rank: usize) -> Lost {
+    Lost { rank, why: "it has left the run".to_owned() }
+}
+
 impl Exchange for ThreadRank {
     fn rank(&self) -> usize {
         self.rank
@@ -112,9 +116,23 @@ impl Exchange for ThreadRank {
                 return Ok(());
             }
             if state.has_left[from] {
-                return Err(Lost { rank: from, why: "it has left the run".to_owned() });
+                return Err(left(from));
             }
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
+        let mut state = self.shared.lock();
+        if let Some(arrived) = state.queues[from * self.ranks + self.rank].pop_front() {
+            let before = std::mem::replace(message, arrived);
+            state.free.push(before);
+            return Ok(true);
+        }
+        match &state.lost {
+            Some(lost) => Err(lost.clone()),
+            None if state.has_left[from] => Err(left(from)),
+            None => Ok(false),
         }
     }
 
@@ -159,6 +177,18 @@ mod tests {
             seen
         });
         assert_eq!(seen[1], (0..100).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn a_look_for_messages_does_not_wait() {
+        let [mut first, mut second] = <[ThreadRank; 2]>::try_from(threads(2)).unwrap();
+        let mut message = vec![7];
+        assert_eq!((first.try_receive(1, &mut message), &message[..]), (Ok(false), &[7][..]));
+        second.send(0, &[1, 2]).unwrap();
+        drop(second);
+        // What it said before it left is still there.
+        assert_eq!((first.try_receive(1, &mut message), &message[..]), (Ok(true), &[1, 2][..]));
+        assert_eq!(first.try_receive(1, &mut message), Err(left(1)));
     }
 
     /// Those that wait for it, and those that wait for one that waits for it.

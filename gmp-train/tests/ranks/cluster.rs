@@ -52,8 +52,16 @@ impl Draws {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Computes,
-    Sends { to: usize },
-    Receives { from: usize },
+    Sends {
+        to: usize,
+    },
+    Receives {
+        from: usize,
+    },
+    /// Looks whether a message is there, without waiting.
+    Looks {
+        from: usize,
+    },
     Gone,
 }
 
@@ -170,10 +178,12 @@ impl World {
         let is_known = self.news.as_ref().is_some_and(|(due, _)| *due <= self.now);
         match self.states[rank] {
             State::Computes | State::Gone => false,
+            State::Looks { .. } => true,
             _ if is_known => true,
             State::Sends { to } => {
                 let stored = self.links[rank * ranks + to].len();
-                let is_awaited = self.states[to] == State::Receives { from: rank } && stored == 0;
+                let awaiting = [State::Receives { from: rank }, State::Looks { from: rank }];
+                let is_awaited = awaiting.contains(&self.states[to]) && stored == 0;
                 self.is_closed(to) || stored < self.capacity || is_awaited
             }
             State::Receives { from } => match self.links[from * ranks + rank].front() {
@@ -288,6 +298,22 @@ impl Exchange for Node<'_> {
                 None => return Err(Lost { rank: from, why: "the connection to it is closed".to_owned() }),
             }
             Ok(())
+        })
+    }
+
+    fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
+        let (rank, ranks) = (self.rank, self.cluster.ranks);
+        self.exchange(State::Looks { from }, |world| {
+            // Looking takes time, in which messages arrive.
+            world.now += 1;
+            let link = from * ranks + rank;
+            match world.links[link].front() {
+                Some((due, _)) if *due > world.now => Ok(false),
+                None if world.is_closed(from) => {
+                    Err(Lost { rank: from, why: "the connection to it is closed".to_owned() })
+                }
+                _ => Ok(world.links[link].pop_front().map(|(_, arrived)| *message = arrived).is_some()),
+            }
         })
     }
 

@@ -26,6 +26,7 @@ pub mod theory;
 pub mod training;
 
 use self::beyond::chapter::Tally;
+use self::images::size::Size;
 use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::problem::images::{Set, small};
@@ -132,6 +133,10 @@ pub trait Study: Sync {
     /// The cost of a run in any unit, for the order of runs and the remaining time.
     fn cost(&self, _run: &Run) -> f64 {
         1.0
+    }
+    /// What a run takes, of images.
+    fn size(&self, _run: &Run) -> Option<Size> {
+        None
     }
     /// The number of simultaneous runs: fewer than `threads` where a run uses several threads itself.
     fn at_a_time(&self, threads: usize) -> usize {

@@ -2,7 +2,8 @@
 
 use super::images::report::{self, Caption, Row};
 use super::images::resnet::{RecipeName, Side};
-use super::images::training::{self, carry_out};
+use super::images::size::{Size, Trained, held};
+use super::images::training::{self, Recipe, carry_out};
 use super::images::vgg::QUICK;
 use super::images::{Width, options};
 use super::question::Question;
@@ -40,6 +41,8 @@ const OPTIONS: &[&str] = &[
     "--micro-batch",
     "--recipe",
 ];
+/// Seeds of the quick and of the full profile.
+pub const SEEDS: [u64; 2] = [1, 1];
 /// The field's for batches of 256, for every method: the authors' tenfold rate for GmP is of VGG-6, and would be a
 /// handicap of the others here.
 const RATE: f64 = 0.1;
@@ -219,7 +222,7 @@ impl ResNet {
                             &method::of(Architecture::ResNet),
                             &method::in_paper(Architecture::ResNet),
                         ),
-                    seeds: context.seeds(1, 1),
+                    seeds: context.seeds(SEEDS[0], SEEDS[1]),
                     epoch_limit: options.epochs.unwrap_or(epochs),
                     protocols: &[Protocol::Paper],
                     rates: Rates::Equal(RATE),
@@ -243,6 +246,15 @@ impl ResNet {
             folder: context.out.join(Table3.id()),
             ranks: Arc::clone(&context.ranks),
         })
+    }
+
+    /// How a run is trained, where it is one of a row that was planned.
+    fn recipe(&self, run: &Run) -> Option<Recipe<'_>> {
+        let (_, recipe) = self.rows.iter().find(|(name, _)| *name == run.dataset)?;
+        let batch_and_epochs = [self.batch_size, run.epoch_limit];
+        let variant = run.method.variant();
+        let set = (&self.set, self.side);
+        Some(recipe.recipe(variant, set, self.width, batch_and_epochs, self.micro_batch, &self.ranks))
     }
 
     fn is_sample(&self) -> bool {
@@ -297,6 +309,14 @@ impl Study for ResNet {
         self.runs.clone()
     }
 
+    /// Large pictures stay on the disk.
+    fn size(&self, run: &Run) -> Option<Size> {
+        let network = Trained::of(&self.recipe(run)?.network)?;
+        let held = if self.side == Side::Small { held(&self.set) } else { 0 };
+        let pictures = self.set.training.len();
+        Some(Size::of(network, pictures, run.epoch_limit, self.batch_size, self.micro_batch, held))
+    }
+
     /// One of large pictures, which fills the threads and the memory; narrow networks of small ones leave threads idle.
     /// Several ranks carry out a run together.
     fn at_a_time(&self, threads: usize) -> usize {
@@ -305,16 +325,7 @@ impl Study for ResNet {
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
-        let row = self.rows.iter().find(|(name, _)| *name == run.dataset);
-        let (_, recipe) = row.context("a run of a row that was planned")?;
-        let recipe = recipe.recipe(
-            run.method.variant(),
-            (&self.set, self.side),
-            self.width,
-            [self.batch_size, run.epoch_limit],
-            self.micro_batch,
-            &self.ranks,
-        );
+        let recipe = self.recipe(run).context("a run of a row that was planned")?;
         let threads = (self.threads / self.at_a_time(self.threads)).max(1);
         carry_out(&recipe, run, &self.folder, threads, stop)
     }

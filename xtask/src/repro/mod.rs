@@ -6,6 +6,7 @@ mod plan;
 mod provenance;
 mod shard;
 mod spread;
+mod sweep;
 pub mod time;
 
 pub use options::ReproCommand;
@@ -33,6 +34,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
+use sweep::{Places, Sweep};
 
 /// What a command works with, once everything is read and checked.
 struct Begun {
@@ -62,7 +64,7 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         return list();
     }
     let start = Instant::now();
-    let ranks = if command.shard.is_some() { Ranks::alone() } else { Ranks::begin()? };
+    let ranks = if command.shard.is_some() { Ranks::alone() } else { Ranks::begin(command.shared())? };
     if !ranks.is_first() {
         be_quiet();
     }
@@ -72,11 +74,14 @@ pub fn run(command: &ReproCommand) -> Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let stop = Stop::clone(begun.requests.heed());
+    if ranks.is_sweep() {
+        return sweep::share_runs(command, shared, &mut begun, start, &stop, &ranks);
+    }
     if !ranks.is_first() {
         return spread::follow(&ranks, &begun.prepared, &stop);
     }
-    let done = lead(command, shared, &mut begun, start, &stop);
-    spread::end(&ranks, &done)?;
+    let done = lead(command, shared, &mut begun, start, &stop, None);
+    ranks.end(spread::code(&done))?;
     done
 }
 
@@ -87,8 +92,8 @@ fn begin(command: &ReproCommand, ranks: &Arc<Ranks>) -> Result<Begun> {
     for named in command.data_dir.iter().chain(&command.gather) {
         check_folder(named)?;
     }
-    spread::check(command, &chosen, ranks.count())?;
-    let context = command.context(ranks);
+    spread::check(command, &chosen, ranks)?;
+    let context = command.context(&ranks.of_a_run());
     std::fs::create_dir_all(&command.out).with_context(|| {
         format!("{}: cannot be made; expected a folder that can be written to", command.out.display())
     })?;
@@ -123,6 +128,7 @@ fn lead(
     begun: &mut Begun,
     start: Instant,
     stop: &Stop,
+    sweep: Option<&Sweep>,
 ) -> Result<ExitCode> {
     let Begun { chosen, context, prepared, stores, .. } = begun;
     let (chosen, context) = (&**chosen, &*context);
@@ -133,7 +139,8 @@ fn lead(
     let mut page = Page::new(command, context, chosen, start);
     let (mut sections, mut failures) = (Vec::new(), Vec::new());
     let mut left: Vec<&str> = chosen.iter().map(|experiment| experiment.id()).collect();
-    for (experiment, prepared) in std::mem::take(prepared) {
+    for (number, (experiment, prepared)) in std::mem::take(prepared).into_iter().enumerate() {
+        let places = sweep.map_or(Places::HERE, |sweep| Places::on(sweep, number));
         let id = experiment.id();
         left.remove(0);
         let done = match (prepared, stores.get_mut(experiment.store())) {
@@ -142,7 +149,7 @@ fn lead(
                     Some(job) => Share::of(job, shared, &command.out, experiment.store())?,
                     None => Share::all(),
                 };
-                carry_out(command, context, experiment, &*study, &share, store, stop)
+                carry_out(command, context, experiment, &*study, &share, store, stop, places)
             }),
             (Prepared::Skipped(mut section), _) => {
                 notes(&section).for_each(|why| say(&format!("{id}: {why}")));
@@ -239,6 +246,7 @@ fn carry_out(
     share: &Share,
     store: &mut Store,
     stop: &Stop,
+    places: Places<'_>,
 ) -> Result<Ended> {
     let start = Instant::now();
     let (id, threads) = (experiment.id(), context.threads);
@@ -247,7 +255,7 @@ fn carry_out(
         say(&format!("{id}: nothing to run: its methods are {known}"));
         return Ok(Ended::Nothing);
     }
-    let runs = match share.carry_out(id, threads, study, store, &command.out, stop)? {
+    let runs = match share.carry_out(id, threads, study, store, &command.out, stop, places)? {
         ControlFlow::Continue(runs) => runs,
         ControlFlow::Break(ended) => return Ok(ended),
     };

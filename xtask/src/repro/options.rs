@@ -4,7 +4,7 @@ use super::shard::Shard;
 use super::time::{now, utc};
 use crate::experiment::{Context, Experiment, Profile, images};
 use crate::method::{self, Architecture, MethodId};
-use crate::ranks::Ranks;
+use crate::ranks::{Ranks, Shared};
 use crate::run::Protocol;
 use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::statistics::SmallestEffects;
@@ -62,6 +62,9 @@ pub struct ReproCommand {
     /// Carry out the share of job K of N, in OUT/shards/K-of-N; the same command without it gathers the jobs' runs
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
+    /// Choose what the processes of mpirun or srun share out [default: batches with --micro-batch, else runs]
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "shard")]
+    share: Option<Shared>,
     /// Take over the runs of another output folder first; may be repeated
     #[arg(long, value_name = "DIR")]
     pub(super) gather: Vec<PathBuf>,
@@ -155,6 +158,12 @@ impl ReproCommand {
     /// The parts that batches of images are split into.
     pub(super) fn micro_batch(&self) -> Option<usize> {
         self.pictures.micro_batch
+    }
+
+    /// What several ranks share out: the parts of batches where there are some, unless the user says otherwise.
+    pub(super) fn shared(&self) -> Shared {
+        let usual = if self.micro_batch().is_some() { Shared::Batches } else { Shared::Runs };
+        self.share.unwrap_or(usual)
     }
 
     /// The same command with another output folder.

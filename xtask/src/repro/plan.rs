@@ -1,11 +1,15 @@
-//! What a call would carry out (`--plan`): how many runs, how long they take on this machine, and how long as several jobs.
+//! What a call would carry out (`--plan`): how many runs, of how many images, in how much memory; how long they take on this
+//! machine, as several jobs, and on several ranks.
 
 use crate::experiment::Study;
+use crate::experiment::images::size::Size;
 use crate::run::Run;
 use crate::run::execute::{attempt, say};
 use crate::run::stop::Stop;
 use crate::run::store::Store;
-use indicatif::HumanDuration;
+use crate::scaling::{CONNECTIONS, Step};
+use indicatif::{BinaryBytes, HumanCount, HumanDuration};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -13,6 +17,8 @@ use std::time::{Duration, Instant};
 const MEASURED: Duration = Duration::from_secs(10);
 /// As how many jobs the time is told.
 const JOBS: [f64; 3] = [4.0, 16.0, 64.0];
+/// On how many ranks that share out batches, where there are as many parts.
+const RANKS: [usize; 4] = [2, 4, 8, 16];
 
 /// The plan of one experiment, a few lines.
 ///
@@ -32,6 +38,9 @@ pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, 
     if left.is_empty() {
         return lines;
     }
+    let images = Images::of(study, &left);
+    let at_a_time = study.at_a_time(threads).min(left.len());
+    lines.extend(images.as_ref().map(|images| format!("{:8} {}", "", images.told(at_a_time))));
     let total: f64 = left.iter().map(|run| study.cost(run)).sum();
     let (pace, source) = match measured(id, study, &left, stop) {
         Some(pace) => (pace, "measured here"),
@@ -47,18 +56,76 @@ pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, 
             }
         },
     };
-    let at_a_time = study.at_a_time(threads).min(left.len());
     let seconds = total * pace / at_a_time as f64;
     let time = |seconds: f64| HumanDuration(Duration::from_secs_f64(seconds.clamp(1.0, 1e12))).to_string();
     let jobs: Vec<String> =
         JOBS.iter().map(|jobs| format!("{} as {jobs} jobs", time(seconds / jobs))).collect();
     lines.push(format!(
-        "{:8} about {} with {at_a_time} at a time on this machine ({source}); {} (--shard K/N)",
+        "{:8} about {} with {at_a_time} at a time on this machine ({source}); {} or ranks with runs of their own (--shard K/N, \
+         or mpirun -n K and --share runs)",
         "",
         time(seconds),
         jobs.join(", ")
     ));
+    lines.extend(
+        images.and_then(|images| images.on_ranks(seconds, time)).map(|told| format!("{:8} {told}", "")),
+    );
     lines
+}
+
+/// The images of the runs that are left.
+struct Images {
+    images: u64,
+    steps: u64,
+    /// Of the run that takes most memory.
+    largest: Size,
+}
+
+impl Images {
+    fn of(study: &dyn Study, left: &[&Run]) -> Option<Self> {
+        // Seeds make no difference.
+        let mut sizes = HashMap::new();
+        let (mut images, mut steps, mut largest) = (0, 0, None::<Size>);
+        for run in left {
+            let kind = (&run.dataset, &run.data, run.method, run.epoch_limit);
+            let size = (*sizes.entry(kind).or_insert_with(|| study.size(run)))?;
+            images += size.images;
+            steps += size.steps;
+            largest = largest.into_iter().chain([size]).max_by_key(|size| size.memory(1));
+        }
+        Some(Self { images, steps, largest: largest? })
+    }
+
+    fn told(&self, at_a_time: usize) -> String {
+        let Self { images, steps, largest } = self;
+        let memory = largest.held + (largest.memory(1) - largest.held) * at_a_time as u64;
+        format!(
+            "at most {} images to train on, in {} steps; about {} of memory for a process",
+            HumanCount(*images),
+            HumanCount(*steps),
+            BinaryBytes(memory)
+        )
+    }
+
+    /// The same runs, `seconds` in one process, on ranks that share out every batch; none where a batch is one part.
+    fn on_ranks(&self, seconds: f64, time: impl Fn(f64) -> String) -> Option<String> {
+        let Size { parts, network, .. } = self.largest;
+        let step = Step { seconds: seconds / self.steps as f64, parts, parameters: network.parameters };
+        let ranks: Vec<usize> = RANKS.into_iter().filter(|&ranks| ranks <= parts).collect();
+        let most = ranks.last()?;
+        let over = CONNECTIONS.map(|connection| {
+            let on = |&ranks: &usize| time(seconds / step.speedup(ranks, &connection));
+            format!("{} over {}", ranks.iter().map(on).collect::<Vec<_>>().join(", "), connection.name)
+        });
+        let ranks: Vec<String> = ranks.iter().map(usize::to_string).collect();
+        Some(format!(
+            "on {} ranks of such machines that share out the {parts} parts of every batch (mpirun -n K, by the model of \
+             xtask/docs/CLUSTER.md): {}; about {} of memory for each of {most}",
+            ranks.join(", "),
+            over.join("; "),
+            BinaryBytes(self.largest.memory(*most))
+        ))
+    }
 }
 
 /// Seconds per unit of cost, of runs that are left.

@@ -6,6 +6,7 @@
 //! `--shard` gathers what the jobs have done, carries out the rest and writes the report.
 
 use super::Ended;
+use super::sweep::Places;
 use crate::experiment::Study;
 use crate::run::execute::{Done, execute, say};
 use crate::run::results::Results;
@@ -152,6 +153,7 @@ impl Share {
         store: &mut Store,
         out: &Path,
         stop: &Stop,
+        places: Places<'_>,
     ) -> Result<ControlFlow<Ended, Vec<Run>>> {
         let (mut stage, mut runs) = (study.runs(), Vec::new());
         let mut finished = 0;
@@ -164,10 +166,10 @@ impl Share {
                 id,
                 &share,
                 |run| study.cost(run),
-                |run| study.carry_out(run, stop),
+                |run| places.carry_out(study, run, stop),
                 |record| study.kept(record),
                 store,
-                study.at_a_time(threads),
+                places.count(study, threads),
                 stop,
             )?;
             if let Done::Stopped { done, left } = done {
@@ -266,7 +268,8 @@ mod tests {
                 let folder = shard.folder(out.path());
                 let mut store = Store::open(&folder, "test").unwrap();
                 let share = Share::of(shard, out.path(), &folder, "test").unwrap();
-                let ended = share.carry_out("test", 1, &study, &mut store, &folder, &Stop::default());
+                let (stop, here) = (Stop::default(), Places::HERE);
+                let ended = share.carry_out("test", 1, &study, &mut store, &folder, &stop, here);
                 prop_assert!(!matches!(ended.unwrap(), ControlFlow::Break(Ended::Stopped)));
             }
             // 0 + 1 + … + 6 thirds are 7.

@@ -1,4 +1,4 @@
-//! The command on several ranks: what they must agree on, and what those do that rank 0 leads.
+//! The command on several ranks: what they must agree on, and what those do that rank 0 leads through every run.
 
 use super::{Begun, ReproCommand};
 use crate::experiment::{Experiment, Prepared, Study};
@@ -10,11 +10,11 @@ use anyhow::{Result, anyhow};
 use std::process::ExitCode;
 
 /// Refuses what ranks cannot share out.
-pub(super) fn check(command: &ReproCommand, chosen: &[&dyn Experiment], count: usize) -> Result<()> {
-    let is_spread = |experiment: &dyn Experiment| experiment.options().contains(&"--micro-batch");
+pub(super) fn check(command: &ReproCommand, chosen: &[&dyn Experiment], ranks: &Ranks) -> Result<()> {
+    let has_parts = |experiment: &dyn Experiment| experiment.options().contains(&"--micro-batch");
     let experiments: Vec<(&str, bool)> =
-        chosen.iter().map(|&experiment| (experiment.id(), is_spread(experiment))).collect();
-    ranks::check(count, &experiments, command.micro_batch(), command.plan)
+        chosen.iter().map(|&experiment| (experiment.id(), has_parts(experiment))).collect();
+    ranks::check(ranks, &experiments, command.micro_batch(), command.plan)
 }
 
 /// What must be the same on all ranks: the program, and every run with the fingerprint of its data.
@@ -61,12 +61,11 @@ fn has_data_of(study: &dyn Study, run: &Run) -> bool {
     study.runs().iter().any(|planned| of(planned) == of(run))
 }
 
-/// Lets the other ranks end as this one does.
-pub(super) fn end(ranks: &Ranks, done: &Result<ExitCode>) -> Result<()> {
-    let code = match done {
+/// How the other ranks end: as the first does.
+pub(super) fn code(done: &Result<ExitCode>) -> u8 {
+    match done {
         Ok(code) if *code == ExitCode::SUCCESS => 0,
         Ok(_) => STOPPED,
         Err(_) => 1,
-    };
-    ranks.end(code)
+    }
 }

@@ -4,6 +4,7 @@ pub mod movements;
 pub mod options;
 pub mod report;
 pub mod resnet;
+pub mod size;
 pub mod stability;
 pub mod training;
 pub mod vgg;

@@ -2,6 +2,7 @@
 
 use super::options::Width;
 use super::report::{self, Caption, Row};
+use super::size::{Size, Trained, held};
 use super::stability;
 use super::training::{self, Recipe, carry_out};
 use crate::experiment::tables::Rate;
@@ -16,6 +17,7 @@ use crate::run::results::{Results, SetId};
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Record, Run};
 use anyhow::{Context as _, Result};
+use gmp_nn::NetworkSpec;
 use gmp_nn::zoo::vgg6;
 use gmp_train::Restore;
 use gmp_train::image::Preparation;
@@ -96,8 +98,12 @@ impl Planned {
 
 /// The quick profile, minutes on two cores: width, batch, epochs, pictures.
 pub(crate) const QUICK: (Width, usize, usize, usize) = (Width::over(8), 64, 4, 4_000);
-const BATCHES: [usize; 3] = [256, 512, 1024];
-const EPOCHS: usize = 500;
+/// Batch sizes of the full profile.
+pub const BATCHES: [usize; 3] = [256, 512, 1024];
+/// Most epochs of the full profile.
+pub const EPOCHS: usize = 500;
+/// Seeds of the quick and of the full profile.
+pub const SEEDS: [u64; 2] = [1, 5];
 /// Epochs without a better validation top-5 until the rate falls, and until training stops.
 const PATIENCE: (usize, usize) = (5, 10);
 
@@ -147,7 +153,7 @@ impl Vgg {
                     dataset: &name,
                     data: &fingerprint,
                     methods: &methods,
-                    seeds: context.seeds(1, 5),
+                    seeds: context.seeds(SEEDS[0], SEEDS[1]),
                     epoch_limit: options.epochs.unwrap_or(epochs),
                     protocols: &[Protocol::Paper],
                     rates: Rates::Authors,
@@ -169,6 +175,10 @@ impl Vgg {
         })))
     }
 
+    fn network(&self, run: &Run, row: &Planned) -> NetworkSpec {
+        vgg6(&run.method.variant(), self.width.filters(), row.set.training.classes())
+    }
+
     fn row(&self, run: &Run) -> Option<&Planned> {
         self.rows.iter().find(|row| row.name == run.dataset && row.fingerprint == run.data)
     }
@@ -184,6 +194,13 @@ impl Study for Vgg {
         pictures as f64 * run.epoch_limit as f64
     }
 
+    fn size(&self, run: &Run) -> Option<Size> {
+        let row = self.row(run)?;
+        let network = Trained::of(&self.network(run, row))?;
+        let pictures = row.set.training.len();
+        Some(Size::of(network, pictures, run.epoch_limit, row.batch_size, self.micro_batch, held(&row.set)))
+    }
+
     /// Narrow networks leave threads idle, wide ones fill them and the memory. Several ranks carry out a run together.
     fn at_a_time(&self, threads: usize) -> usize {
         if self.ranks.count() > 1 {
@@ -195,7 +212,7 @@ impl Study for Vgg {
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let row = self.row(run).context("a run of a set that was read")?;
         let recipe = Recipe {
-            network: vgg6(&run.method.variant(), self.width.filters(), row.set.training.classes()),
+            network: self.network(run, row),
             set: &row.set,
             augmented: Preparation::small(true),
             plain: Preparation::small(false),
