@@ -67,7 +67,9 @@ const MAX_REPORTED: usize = 5;
 /// [`remove_checkpoints`]: the next call goes on from it to the same result. Every epoch goes into `folder`/logs, for other
 /// tools.
 pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, stop: &Stop) -> Finished {
-    let mut exchange = recipe.ranks.begin_run(run)?;
+    // The exchange of several ranks is for one run at a time; a process by itself needs none, and its runs would wait for it.
+    let alone = (recipe.ranks.count() == 1).then(Ranks::alone);
+    let mut exchange = alone.as_deref().unwrap_or(recipe.ranks).begin_run(run)?;
     let pool = exchange.or_abort(rayon::ThreadPoolBuilder::new().num_threads(threads).build());
     let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
     let mut live = Live::new(recipe, run, stop);
