@@ -6,7 +6,8 @@
 //! is in the space of the numbers under its window.
 //!
 //! A checkpoint does not hold what observers know, so the boundaries at the end of an epoch and the movements so far are kept
-//! in a file of their own, of the last two epochs: a run that goes on from a checkpoint comes to the same numbers.
+//! in a file of their own, of the last two epochs: a run that goes on from a checkpoint comes to the same numbers. Where that file is
+//! lost or damaged, the run starts anew.
 
 use crate::report::write_atomically;
 use crate::run::execute::say;
@@ -42,8 +43,6 @@ pub struct Movements {
     running: Moved,
     batch: Option<(Moved, Pixels)>,
     scratch: (Tape<f32>, Vec<f32>),
-    /// Whether the state of an earlier call is lost, so that there is nothing to say of the whole run.
-    is_lost: bool,
     is_warned: bool,
 }
 
@@ -57,13 +56,16 @@ impl Movements {
         let running = Moved::of(network, None, &mut scratch);
         let batch = pixels.map(|pixels| (Moved::of(network, Some(&pixels), &mut scratch), pixels));
         let (name, folder) = (name.to_owned(), folder.to_owned());
-        Self { name, folder, running, batch, scratch, is_lost: false, is_warned: false }
+        Self { name, folder, running, batch, scratch, is_warned: false }
     }
 
     /// Goes on after the epochs that an earlier call carried out.
-    pub fn take_up(&mut self, epochs: usize) {
+    ///
+    /// # Errors
+    /// Without the file of that epoch, whole and of this network, nothing could be said of the whole run.
+    pub fn take_up(&mut self, epochs: usize) -> Result<(), String> {
         if epochs == 0 {
-            return;
+            return Ok(());
         }
         let file = self.file(epochs);
         let read = std::fs::read(&file).map_err(|error| error.to_string());
@@ -77,22 +79,16 @@ impl Movements {
             }
             all.into_iter().zip(states).try_for_each(|(moved, state)| moved.restore(state, epochs))
         });
-        if let Err(error) = restored {
-            self.is_lost = true;
-            say(&format!(
-                "WARNING: {}: {error}: {} goes on without the movement of its boundaries",
-                file.display(),
-                self.name
-            ));
-        }
+        restored
+            .map_err(|error| format!("the movement of the boundaries so far: {}: {error}", file.display()))
     }
 
-    /// What was measured of a run of these epochs; `None` where the state of an earlier call is lost.
+    /// What was measured of a run of these epochs; `None` where there were none.
     #[must_use]
     pub fn finish(&self, epochs: &[EpochAccuracy]) -> Option<Measures> {
         let rates: Vec<f64> = epochs.iter().map(|epoch| epoch.lr).collect();
         let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.loss).collect();
-        if self.is_lost || rates.is_empty() || self.running.state.location.len() != rates.len() {
+        if rates.is_empty() || self.running.state.location.len() != rates.len() {
             return None;
         }
         Some(Measures {
@@ -136,13 +132,11 @@ impl Movements {
 
 impl Observer<f32> for Movements {
     fn on_epoch(&mut self, epoch: &Epoch<'_, f32>) -> ControlFlow<()> {
-        if !self.is_lost {
-            self.running.step(epoch.model, None, &mut self.scratch);
-            if let Some((moved, pixels)) = &mut self.batch {
-                moved.step(epoch.model, Some(pixels), &mut self.scratch);
-            }
-            self.keep(epoch.record.epoch + 1);
+        self.running.step(epoch.model, None, &mut self.scratch);
+        if let Some((moved, pixels)) = &mut self.batch {
+            moved.step(epoch.model, Some(pixels), &mut self.scratch);
         }
+        self.keep(epoch.record.epoch + 1);
         ControlFlow::Continue(())
     }
 }
@@ -363,7 +357,7 @@ mod tests {
             if k == 2 {
                 // Another process takes it up.
                 first = Movements::of("test", &start, None, &kept);
-                first.take_up(2);
+                first.take_up(2).unwrap();
             }
             epoch(&mut first, &network, k);
         }
@@ -374,10 +368,11 @@ mod tests {
             std::fs::read_dir(&kept).unwrap().map(|file| file.unwrap().file_name()).collect();
         files.sort();
         assert_eq!(files, ["boundaries-3.json", "boundaries-4.json"]);
-        // Without its file there is nothing to say, and nothing wrong is said.
+        // A file that is lost or damaged is an error that names it.
         let mut lost = Movements::of("test", &start, None, &kept);
-        lost.take_up(2);
-        epoch(&mut lost, &network, 2);
-        assert_eq!(lost.finish(&accuracies(3)), None);
+        assert!(lost.take_up(2).unwrap_err().contains("boundaries-2.json"));
+        std::fs::write(kept.join("boundaries-3.json"), [0; 100]).unwrap();
+        assert!(lost.take_up(3).unwrap_err().contains("boundaries-3.json"));
+        assert!(lost.take_up(4).is_ok());
     }
 }

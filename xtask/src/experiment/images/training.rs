@@ -215,7 +215,8 @@ fn train(
         seed: run.seed,
         ..Trainer::new(Loss::SoftmaxCrossEntropy, recipe.batch_size, run.epoch_limit, run.lr)
     };
-    let mut sgd = Sgd::new(MOMENTUM).with_weight_decay(recipe.weight_decay);
+    let fresh = || Sgd::new(MOMENTUM).with_weight_decay(recipe.weight_decay);
+    let mut sgd = fresh();
     let identity = format!("{run:?}, numerics {NUMERICS}");
     let mut progress = TrainState::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
@@ -241,22 +242,29 @@ fn train(
             if newest.checkpoint.description != identity {
                 anew(&format!("{} is of another version or recipe", newest.file.display()));
             } else {
-                match newest.checkpoint.restore(network, &mut sgd) {
+                let untrained = network.clone();
+                let restored =
+                    newest.checkpoint.restore(network, &mut sgd).map_err(|error| error.to_string());
+                let taken_up = restored.and_then(|left| {
+                    let movements = movements.as_mut();
+                    movements.map_or(Ok(()), |movements| movements.take_up(left.fit().epochs)).map(|()| left)
+                });
+                match taken_up {
                     Ok(left) => {
                         let (epoch, batches) = (left.fit().epochs + 1, left.batches());
                         say(&format!("{}: goes on in epoch {epoch} after {batches} steps of it", live.name));
                         progress = left;
                     }
-                    Err(error) => anew(&error),
+                    Err(error) => {
+                        anew(&error);
+                        (*network, sgd) = (untrained, fresh());
+                    }
                 }
             }
         }
         Err(error) => anew(&error),
     }
     live.take_up(&progress);
-    if let Some(movements) = &mut movements {
-        movements.take_up(progress.fit().epochs);
-    }
     let loud =
         |error: &gmp_train::CheckpointError| say(&format!("WARNING: {error}: training goes on without"));
     let checkpoints = Checkpoints::new(&checkpoints, 2, Every::Epochs(1), loud).describe(identity);
