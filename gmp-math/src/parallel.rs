@@ -15,10 +15,7 @@
 //! ```
 
 use crate::Scalar;
-use crate::sphere::batch::{backward, forward, forward_saving, tangent};
-use crate::sphere::large::{self, is_large};
-use crate::sphere::rows;
-use crate::split::{Batch, Body};
+use crate::sphere::batch::{directions_in, directions_saving_in, directions_vjp_in, tangent};
 use std::error::Error;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -100,7 +97,7 @@ pub fn share_out<T: Send, const K: usize>(
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
-    share(angles.len(), forward(angles, units, directions));
+    directions_in(angles, units, directions, pieces(angles.len()));
 }
 
 /// [`sphere::directions_saving`](crate::sphere::directions_saving) in parallel, with the feature `rayon`: u(θ), n × h, of `angles`,
@@ -110,11 +107,7 @@ pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], saved: &mut [T]) {
-    if is_large(rows("directions", directions.len(), units), units) {
-        share(angles.len(), large::forward_saving(angles, units, directions, saved));
-    } else {
-        share(angles.len(), forward_saving(angles, units, directions, saved));
-    }
+    directions_saving_in(angles, units, directions, saved, pieces(angles.len()));
 }
 
 /// [`sphere::directions_vjp`](crate::sphere::directions_vjp) in parallel, with the feature `rayon`: writes Jᵀg, for `direction_gradients`
@@ -139,12 +132,8 @@ pub fn directions_vjp<T: Scalar>(
     angle_gradients: &mut [T],
     accumulate: bool,
 ) {
-    let size = angles.len();
-    if is_large(rows("direction_gradients", direction_gradients.len(), units), units) {
-        share(size, large::backward(angles, saved, units, direction_gradients, angle_gradients, accumulate));
-    } else {
-        share(size, backward(saved, units, direction_gradients, angle_gradients, accumulate));
-    }
+    let pieces = pieces(angles.len());
+    directions_vjp_in(angles, saved, units, direction_gradients, angle_gradients, accumulate, pieces);
 }
 
 /// [`sphere::directions_jvp`](crate::sphere::directions_jvp) in parallel, with the feature `rayon`: J θ̇, n × h, for `angles` and
@@ -165,12 +154,10 @@ pub fn directions_jvp<T: Scalar>(
     angle_tangents: &[T],
     direction_tangents: &mut [T],
 ) {
-    share(angles.len(), tangent(angles, units, angle_tangents, direction_tangents));
+    tangent(angles, units, angle_tangents, direction_tangents).run_in(pieces(angles.len()));
 }
 
-fn share<T: Scalar, B: Body<T, R, W>, const R: usize, const W: usize>(
-    size: usize,
-    batch: Batch<'_, T, B, R, W>,
-) {
-    batch.run_parallel(threads().min(size / WORTH_A_THREAD));
+/// How many threads a matrix of so many numbers is worth.
+fn pieces(size: usize) -> usize {
+    threads().min(size / WORTH_A_THREAD)
 }

@@ -59,7 +59,7 @@ impl<'a, T: Send + Sync, B: Body<T, R, W>, const R: usize, const W: usize> Batch
     }
 
     /// Runs on this thread.
-    pub(crate) fn run(mut self) {
+    fn run(mut self) {
         while self.width > B::WIDEST {
             let rest = self.split_off(B::WIDEST);
             dispatch(self);
@@ -70,17 +70,23 @@ impl<'a, T: Send + Sync, B: Body<T, R, W>, const R: usize, const W: usize> Batch
         }
     }
 
-    /// Runs on the current rayon pool in at most `pieces` pieces. Columns do not mix, so the result has the same
-    /// bits for any number of them.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn run_parallel(mut self, pieces: usize) {
+    /// Runs in at most `pieces` pieces, of which each may be on another thread of the current rayon pool. Columns do not mix, so the
+    /// result has the same bits for any number of them.
+    pub(crate) fn run_in(mut self, pieces: usize) {
         let panels = self.width.div_ceil(PANEL);
         let pieces = pieces.min(panels);
         if pieces < 2 {
             return self.run();
         }
         let rest = self.split_off(panels * (pieces / 2) / pieces * PANEL);
-        rayon::join(|| self.run_parallel(pieces / 2), || rest.run_parallel(pieces - pieces / 2));
+        let (left, right) = (|| self.run_in(pieces / 2), || rest.run_in(pieces - pieces / 2));
+        #[cfg(feature = "rayon")]
+        rayon::join(left, right);
+        #[cfg(not(feature = "rayon"))]
+        {
+            left();
+            right();
+        }
     }
 }
 

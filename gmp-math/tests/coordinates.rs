@@ -134,6 +134,12 @@ fn a_layer_too_large_to_save_its_sines_is_its_columns() {
     batches_are_their_columns::<f64>(inputs, units, 2).unwrap();
 }
 
+#[test]
+#[should_panic(expected = "angles: 5 values; expected 2 rows × 2 units = 4")]
+fn the_pullback_refuses_angles_of_another_layer() {
+    directions_vjp(&[0.5; 5], &[1.0; saved_len(3, 2)], 2, &[1.0; 6], &mut [0.0; 4], false);
+}
+
 fn batches_are_their_columns<T: Scalar>(inputs: usize, units: usize, seed: u64) -> Result<(), TestCaseError> {
     let mut draw = Draw(seed);
     let mut angles: Vec<T> =

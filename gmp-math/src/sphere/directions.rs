@@ -1,7 +1,7 @@
 //! Angles to directions, and the products with the Jacobian of that map.
 
 use super::kernels::{CHUNK, backward, forward, forward_saving, tangent};
-use super::{large, rows};
+use super::{expect_len, expect_shape, large, rows};
 use crate::Scalar;
 
 /// Writes the unit vectors u(θ) of all units.
@@ -21,7 +21,15 @@ use crate::Scalar;
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
-    forward(angles, units, directions).run();
+    directions_in(angles, units, directions, 1);
+}
+
+/// [`directions`] in as many pieces, each on a thread.
+#[track_caller]
+pub(crate) fn directions_in<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], pieces: usize) {
+    let inputs = rows("directions", directions.len(), units);
+    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
+    forward::<T, false>(angles, [inputs, units], directions, &mut []).run_in(pieces);
 }
 
 /// How many numbers [`directions_saving`] saves for a layer: a little more than 2 (n−1) h, and an eighth of (n−1) h where n h
@@ -61,10 +69,25 @@ pub const fn saved_len(inputs: usize, units: usize) -> usize {
 /// If the lengths do not fit together.
 #[track_caller]
 pub fn directions_saving<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], saved: &mut [T]) {
-    if large::is_large(rows("directions", directions.len(), units), units) {
-        large::forward_saving(angles, units, directions, saved).run();
+    directions_saving_in(angles, units, directions, saved, 1);
+}
+
+/// [`directions_saving`] in as many pieces, each on a thread.
+#[track_caller]
+pub(crate) fn directions_saving_in<T: Scalar>(
+    angles: &[T],
+    units: usize,
+    directions: &mut [T],
+    saved: &mut [T],
+    pieces: usize,
+) {
+    let inputs = rows("directions", directions.len(), units);
+    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
+    expect_len("saved", saved.len(), saved_len(inputs, units));
+    if large::is_large(inputs, units) {
+        forward::<T, true>(angles, [inputs, units], directions, saved).run_in(pieces);
     } else {
-        forward_saving(angles, units, directions, saved).run();
+        forward_saving(angles, [inputs, units], directions, saved).run_in(pieces);
     }
 }
 
@@ -97,10 +120,29 @@ pub fn directions_vjp<T: Scalar>(
     angle_gradients: &mut [T],
     accumulate: bool,
 ) {
-    if large::is_large(rows("direction_gradients", direction_gradients.len(), units), units) {
-        large::backward(angles, saved, units, direction_gradients, angle_gradients, accumulate).run();
+    directions_vjp_in(angles, saved, units, direction_gradients, angle_gradients, accumulate, 1);
+}
+
+/// [`directions_vjp`] in as many pieces, each on a thread.
+#[track_caller]
+pub(crate) fn directions_vjp_in<T: Scalar>(
+    angles: &[T],
+    saved: &[T],
+    units: usize,
+    direction_gradients: &[T],
+    angle_gradients: &mut [T],
+    accumulate: bool,
+    pieces: usize,
+) {
+    let inputs = rows("direction_gradients", direction_gradients.len(), units);
+    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
+    expect_shape("angle_gradients", angle_gradients.len(), inputs.saturating_sub(1), units);
+    expect_len("saved", saved.len(), saved_len(inputs, units));
+    let (shape, gradients) = ([inputs, units], direction_gradients);
+    if large::is_large(inputs, units) {
+        large::backward(angles, saved, shape, gradients, angle_gradients, accumulate).run_in(pieces);
     } else {
-        backward(saved, units, direction_gradients, angle_gradients, accumulate).run();
+        backward(saved, shape, gradients, angle_gradients, accumulate).run_in(pieces);
     }
 }
 
@@ -125,5 +167,5 @@ pub fn directions_jvp<T: Scalar>(
     angle_tangents: &[T],
     direction_tangents: &mut [T],
 ) {
-    tangent(angles, units, angle_tangents, direction_tangents).run();
+    tangent(angles, units, angle_tangents, direction_tangents).run_in(1);
 }

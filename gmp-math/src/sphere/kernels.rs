@@ -17,16 +17,14 @@ pub(super) const WIDE: usize = 512;
 #[derive(Clone, Copy)]
 pub(crate) struct Forward<const SAVED: bool>;
 
-/// [`directions`](super::directions()) as a batch.
-#[track_caller]
-pub(crate) fn forward<'a, T: Scalar>(
+/// A batch of it.
+pub(crate) fn forward<'a, T: Scalar, const SAVED: bool>(
     angles: &'a [T],
-    units: usize,
+    [inputs, units]: [usize; 2],
     directions: &'a mut [T],
-) -> Batch<'a, T, Forward<false>, 1, 2> {
-    let inputs = rows("directions", directions.len(), units);
-    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
-    let writes = [directions, &mut []].map(|matrix| ColumnsMut::new(matrix, units, 1));
+    saved: &'a mut [T],
+) -> Batch<'a, T, Forward<SAVED>, 1, 2> {
+    let writes = [directions, saved].map(|matrix| ColumnsMut::new(matrix, units, 1));
     Batch::new(Forward, inputs, units, [Columns::new(angles, units, 1)], writes)
 }
 
@@ -65,17 +63,13 @@ impl<T: Scalar, const SAVED: bool> Body<T, 1, 2> for Forward<SAVED> {
 #[derive(Clone, Copy)]
 pub(crate) struct ForwardSaving;
 
-/// [`directions_saving`](super::directions_saving()) as a batch.
-#[track_caller]
+/// A batch of it.
 pub(crate) fn forward_saving<'a, T: Scalar>(
     angles: &'a [T],
-    units: usize,
+    [inputs, units]: [usize; 2],
     directions: &'a mut [T],
     saved: &'a mut [T],
 ) -> Batch<'a, T, ForwardSaving, 1, 2> {
-    let inputs = rows("directions", directions.len(), units);
-    expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
-    expect_shape("saved", saved.len(), saved_len(inputs, 1), units);
     let directions = ColumnsMut::new(directions, units, 1);
     let saved = ColumnsMut::new(saved, units, saved_len(inputs, 1));
     Batch::new(ForwardSaving, inputs, units, [Columns::new(angles, units, 1)], [directions, saved])
@@ -187,18 +181,14 @@ pub(crate) struct Backward {
     accumulate: bool,
 }
 
-/// [`directions_vjp`](super::directions_vjp()) as a batch.
-#[track_caller]
+/// A batch of it.
 pub(crate) fn backward<'a, T: Scalar>(
     saved: &'a [T],
-    units: usize,
+    [inputs, units]: [usize; 2],
     direction_gradients: &'a [T],
     angle_gradients: &'a mut [T],
     accumulate: bool,
 ) -> Batch<'a, T, Backward, 2, 1> {
-    let inputs = rows("direction_gradients", direction_gradients.len(), units);
-    expect_shape("angle_gradients", angle_gradients.len(), inputs.saturating_sub(1), units);
-    expect_shape("saved", saved.len(), saved_len(inputs, 1), units);
     let saved = Columns::new(saved, units, saved_len(inputs, 1));
     let reads = [saved, Columns::new(direction_gradients, units, 1)];
     let body = Backward { accumulate };

@@ -1,10 +1,9 @@
-//! The kernels of training for layers too large for the caches: sines and cosines are not saved but computed again.
+//! The backward pass of layers too large for the caches: sines and cosines are not saved but computed again.
 //!
 //! What the forward pass of such a layer saves has left the caches when the backward pass needs it. To write 2n numbers for
 //! each unit and to read them again takes longer than to compute them twice, the longer the more threads share the memory.
 
-use super::kernels::{CHUNK, Forward, WIDE, pull_back_row};
-use super::{expect_shape, rows};
+use super::kernels::{CHUNK, WIDE, pull_back_row};
 use crate::Scalar;
 use crate::columns::{Columns, ColumnsMut};
 use crate::split::{Batch, Body, PANEL};
@@ -16,21 +15,6 @@ pub(crate) const fn is_large(inputs: usize, units: usize) -> bool {
     inputs.saturating_mul(units) > 1 << 20
 }
 
-/// [`directions_saving`](super::directions_saving()) as a batch, for a large layer.
-#[track_caller]
-pub(crate) fn forward_saving<'a, T: Scalar>(
-    angles: &'a [T],
-    units: usize,
-    directions: &'a mut [T],
-    saved: &'a mut [T],
-) -> Batch<'a, T, Forward<true>, 1, 2> {
-    let inputs = rows("directions", directions.len(), units);
-    expect_shape("angles", angles.len(), inputs - 1, units);
-    expect_shape("saved", saved.len(), (inputs - 1).div_ceil(CHUNK), units);
-    let writes = [directions, saved].map(|matrix| ColumnsMut::new(matrix, units, 1));
-    Batch::new(Forward, inputs, units, [Columns::new(angles, units, 1)], writes)
-}
-
 /// Jᵀg.
 #[derive(Clone, Copy)]
 pub(crate) struct Backward {
@@ -38,20 +22,15 @@ pub(crate) struct Backward {
     accumulate: bool,
 }
 
-/// [`directions_vjp`](super::directions_vjp()) as a batch, for a large layer.
-#[track_caller]
+/// A batch of it.
 pub(crate) fn backward<'a, T: Scalar>(
     angles: &'a [T],
     saved: &'a [T],
-    units: usize,
+    [inputs, units]: [usize; 2],
     direction_gradients: &'a [T],
     angle_gradients: &'a mut [T],
     accumulate: bool,
 ) -> Batch<'a, T, Backward, 3, 1> {
-    let inputs = rows("direction_gradients", direction_gradients.len(), units);
-    expect_shape("angles", angles.len(), inputs - 1, units);
-    expect_shape("angle_gradients", angle_gradients.len(), inputs - 1, units);
-    expect_shape("saved", saved.len(), (inputs - 1).div_ceil(CHUNK), units);
     let reads = [angles, saved, direction_gradients].map(|matrix| Columns::new(matrix, units, 1));
     let body = Backward { accumulate };
     Batch::new(body, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])

@@ -21,7 +21,7 @@ mod convert;
 mod directions;
 mod jacobian;
 mod kernels;
-pub(crate) mod large;
+mod large;
 mod metric;
 mod polar;
 mod second_order;
@@ -36,7 +36,8 @@ pub use second_order::{directions_hvp, polar_hvp};
 
 #[cfg(feature = "rayon")]
 pub(crate) mod batch {
-    pub(crate) use super::kernels::{backward, forward, forward_saving, tangent};
+    pub(crate) use super::directions::{directions_in, directions_saving_in, directions_vjp_in};
+    pub(crate) use super::kernels::tangent;
 }
 
 /// Number of rows of a matrix with `units` columns.
