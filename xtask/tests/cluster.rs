@@ -2,7 +2,11 @@
 //!
 //! `CLUSTER_UPDATE=1 cargo test -p xtask --test cluster` writes them anew.
 
+#[path = "common/page.rs"]
+mod page;
+
 use gmp_nn::zoo::{resnet18, vgg6};
+use page::with_table;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xtask::experiment::images::resnet::RecipeName;
@@ -203,14 +207,6 @@ fn figure(cases: &[Case; 2]) -> Figure {
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
-}
-
-/// `page` with `table` in place of what stands between the two comments that name it.
-fn with_table(page: &str, name: &str, table: &str) -> String {
-    let [start, end] = [format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->")];
-    let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("CLUSTER.md has no {start}"));
-    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("CLUSTER.md has no {end}"));
-    format!("{before}{start}\n{table}\n{end}{after}")
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //!
 //! `README_UPDATE=1 cargo test -p xtask --test readme` writes them anew from `claims.json` there.
 
+#[path = "common/page.rs"]
+mod page;
+
+use page::with_table;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +19,6 @@ fn root() -> PathBuf {
 fn example(profile: &str) -> Vec<Claim> {
     let file = root().join("xtask/docs/example").join(profile).join("claims.json");
     serde_json::from_slice(&fs::read(&file).unwrap()).unwrap()
-}
-
-/// `readme` with `table` in place of what stands between the two comments that name it.
-fn with_table(readme: &str, name: &str, table: &str) -> String {
-    let [start, end] = [format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->")];
-    let (before, rest) = readme.split_once(&start).unwrap_or_else(|| panic!("README.md has no {start}"));
-    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README.md has no {end}"));
-    format!("{before}{start}\n{table}\n{end}{after}")
 }
 
 #[test]

@@ -238,6 +238,21 @@ fn tolerances(
     combined(baselines.iter().copied().map(claim).collect())
 }
 
+/// A number of every seed that has one, at the method's own best rate or at a given one.
+#[must_use]
+pub fn by_seed(
+    results: &Results<'_>,
+    problem: &Loaded,
+    method: MethodId,
+    lr: Option<f64>,
+    number: fn(&Record) -> Option<f64>,
+) -> BTreeMap<u64, f64> {
+    let set = problem.id();
+    let lr = lr.or_else(|| results.chosen_rate(set, method, problem.kind().larger_is_better()));
+    let cell = lr.map(|lr| Cell { set, method, lr, protocol: Protocol::HeldOut });
+    cell.map_or_else(BTreeMap::new, |cell| results.by_seed(cell, number))
+}
+
 /// The best learning rate of every seed by its held-out samples, of one arm; seeds without a finite result have none.
 #[must_use]
 pub fn best_rates(results: &Results<'_>, problem: &Loaded, method: MethodId) -> BTreeMap<u64, f64> {

@@ -3,6 +3,7 @@
 //! A kernel that training leaves where it was makes of a network a linear model of fixed features. In that limit the relative change
 //! ‖K − K₀‖/‖K₀‖ falls as 1/√n or faster with the number of units n.
 
+use super::ask;
 use super::compare::Compared;
 use super::data::Loaded;
 use super::show::{self, Interval};
@@ -89,7 +90,11 @@ fn measured(
     let by_arm: Vec<(f64, BTreeMap<u64, f64>)> = asked
         .arms
         .iter()
-        .map(|arm| (width(arm), by_seed(&results.with(&arm.setting), problem, method, lr, change)))
+        .map(|arm| {
+            let mut changes = ask::by_seed(&results.with(&arm.setting), problem, method, lr, change);
+            changes.retain(|_, change| change.is_finite());
+            (width(arm), changes)
+        })
         .collect();
     let effects: Vec<f64> = slopes(&by_arm).into_values().map(|slope| -slope).collect();
     let settings: Vec<_> = asked.arms.iter().map(|arm| (method, arm.setting)).collect();
@@ -109,22 +114,6 @@ fn measured(
         );
     }
     claim
-}
-
-/// A number of every seed that has one, at the method's own best rate or at a given one.
-fn by_seed(
-    results: &Results<'_>,
-    problem: &Loaded,
-    method: MethodId,
-    lr: Option<f64>,
-    number: fn(&Record) -> Option<f64>,
-) -> BTreeMap<u64, f64> {
-    let set = problem.id();
-    let lr = lr.or_else(|| results.chosen_rate(set, method, problem.kind().larger_is_better()));
-    let cell = lr.map(|lr| Cell { set, method, lr, protocol: Protocol::HeldOut });
-    let mut numbers = cell.map_or_else(BTreeMap::new, |cell| results.by_seed(cell, number));
-    numbers.retain(|_, number| number.is_finite());
-    numbers
 }
 
 /// The slope of every seed that has a number at each of at least two widths, both as log₂.

@@ -66,11 +66,7 @@ impl Shown {
     #[must_use]
     pub fn by_seed(self, results: &Results<'_>, problem: &Loaded, method: MethodId) -> BTreeMap<u64, f64> {
         let (set, kind) = (problem.id(), problem.kind());
-        let at_best = |number: fn(&Record) -> Option<f64>| {
-            let lr = results.chosen_rate(set, method, kind.larger_is_better());
-            let cell = lr.map(|lr| Cell { set, method, lr, protocol: Protocol::HeldOut });
-            cell.map_or_else(BTreeMap::new, |cell| results.by_seed(cell, number))
-        };
+        let at_best = |number| ask::by_seed(results, problem, method, None, number);
         match self {
             Self::Result => at_best(kind.result().number),
             Self::Epochs => at_best(kind.learned().number),

@@ -1,6 +1,6 @@
 //! Whether stability is what helps: interventions on movement alone, mediation, and the noise of the gradient.
 
-use super::ask::Asks;
+use super::ask::{self, Asks};
 use super::compare::Compared;
 use super::data::{Kind, Loaded};
 use super::mediation::{Point, direct, pseudo_values, slope_within};
@@ -14,8 +14,8 @@ use crate::method::{self, MethodId};
 use crate::report::figure::{Axis, Layer, Legend, Marker, Panel, Row};
 use crate::report::html::Block;
 use crate::report::number::rate as shown_rate;
-use crate::run::results::{Cell, Results};
-use crate::run::{Protocol, Record};
+use crate::run::Record;
+use crate::run::results::Results;
 use crate::setting::{Intervention, Setting};
 use crate::statistics::paired_effects;
 use std::collections::BTreeMap;
@@ -180,20 +180,6 @@ fn across(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
     claims
 }
 
-/// The number of each seed of a method in an arm: at its own best rate, or at a given one.
-fn by_seed(
-    results: &Results<'_>,
-    problem: &Loaded,
-    method: MethodId,
-    lr: Option<f64>,
-    number: fn(&Record) -> Option<f64>,
-) -> BTreeMap<u64, f64> {
-    let (set, larger) = (problem.id(), problem.kind().larger_is_better());
-    let lr = lr.or_else(|| results.chosen_rate(set, method, larger));
-    let cell = lr.map(|lr| Cell { set, method, lr, protocol: Protocol::HeldOut });
-    cell.map_or_else(BTreeMap::new, |cell| results.by_seed(cell, number))
-}
-
 /// A method with its boundaries held still or jittered, against itself.
 fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
     let mut claims = Vec::new();
@@ -213,7 +199,7 @@ fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<
         ] {
             for lr in [None, Some(0.1)].into_iter().filter(|lr| lr.is_none_or(|lr| asked.rates.contains(&lr)))
             {
-                let of = |results: &Results<'_>| by_seed(results, problem, method, lr, quantity.number);
+                let of = |results: &Results<'_>| ask::by_seed(results, problem, method, lr, quantity.number);
                 let (with, without) = (of(&changed), of(&own));
                 // What the paper's reason foretells: less movement is better, and more is worse.
                 let effects = match is_limit {
@@ -328,7 +314,7 @@ fn noise(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
     let mut claims = Vec::new();
     for &baseline in asked.methods.iter().filter(|method| **method != method::GMP) {
         let advantage = arms.each_ref().map(|arm| -> BTreeMap<u64, f64> {
-            let of = |method| by_seed(arm, problem, method, None, quantity.number);
+            let of = |method| ask::by_seed(arm, problem, method, None, quantity.number);
             let (ours, theirs) = (of(method::GMP), of(baseline));
             let both = ours.iter().filter_map(|(seed, ours)| Some((*seed, *ours, *theirs.get(seed)?)));
             both.map(|(seed, ours, theirs)| (seed, quantity.scale.effect(ours, theirs))).collect()
