@@ -8,7 +8,7 @@ use crate::run::execute::{attempt, say};
 use crate::run::stop::Stop;
 use crate::run::store::Store;
 use crate::scaling::{CONNECTIONS, Step};
-use indicatif::{BinaryBytes, HumanCount, HumanDuration};
+use indicatif::{HumanCount, HumanDuration};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -103,7 +103,7 @@ impl Images {
             "at most {} images to train on, in {} steps; about {} of memory for a process",
             HumanCount(*images),
             HumanCount(*steps),
-            BinaryBytes(memory)
+            mebibytes(memory)
         )
     }
 
@@ -123,9 +123,14 @@ impl Images {
              xtask/docs/CLUSTER.md): {}; about {} of memory for each of {most}",
             ranks.join(", "),
             over.join("; "),
-            BinaryBytes(self.largest.memory(*most))
+            mebibytes(self.largest.memory(*most))
         ))
     }
+}
+
+/// An estimate of memory, without digits that it does not have.
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", HumanCount(bytes.div_ceil(1 << 20)))
 }
 
 /// Seconds per unit of cost, of runs that are left.

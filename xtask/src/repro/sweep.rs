@@ -6,8 +6,8 @@
 //! costs are those of one process.
 //!
 //! Rank 0 sends nothing unasked. The others report every few milliseconds, and are told in answer which runs to carry out,
-//! so that no two ranks ever wait to send to each other. A rank that is lost, by the word of its exchange or because it has
-//! said nothing for 15 seconds, is given up, and its runs go to others. Rank 0 needs none of them.
+//! so that no two ranks ever wait to send to each other. A rank whose connection fails, or that has not reported for
+//! 15 seconds, is given up, and its runs go to others. Rank 0 can finish without any of them.
 
 mod messages;
 mod serve;
@@ -184,7 +184,7 @@ impl Sweep {
                     break Some(free.remove(at));
                 }
             }
-            // Nobody tells of the signal.
+            // A signal only sets the flag and wakes nobody.
             let wait = self.changed.wait_timeout(state, Duration::from_millis(100));
             state = wait.unwrap_or_else(PoisonError::into_inner).0;
         };

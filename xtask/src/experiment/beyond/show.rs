@@ -48,7 +48,7 @@ impl Shown {
             Self::Movement => problem.kind().movement().name.to_owned(),
             Self::Tolerance => "tolerated learning rates, log₂".to_owned(),
             Self::Rate => "best learning rate".to_owned(),
-            Self::Kernel => "change of the tangent kernel".to_owned(),
+            Self::Kernel => "‖K − K₀‖/‖K₀‖ of the trained network".to_owned(),
             Self::Alignment => "alignment of the kernels".to_owned(),
         }
     }
