@@ -119,7 +119,7 @@ mod tests {
         let agreement = Agreement::of(&first, &second);
         assert_eq!((agreement.claims, agreement.decided, agreement.same), (3, 5, 2));
         assert_eq!((agreement.both_decided, agreement.opposite), (2, 1));
-        assert_eq!(agreement, Agreement { ..Agreement::of(&second, &first) });
+        assert_eq!(agreement, Agreement::of(&second, &first));
         let said = agreement.to_string();
         assert!(
             said.contains("2 of 5 outcomes") && said.contains("1 are supported and inconclusive"),
