@@ -29,7 +29,7 @@ pub fn directions<T: Scalar>(angles: &[T], units: usize, directions: &mut [T]) {
 pub(crate) fn directions_in<T: Scalar>(angles: &[T], units: usize, directions: &mut [T], pieces: usize) {
     let inputs = rows("directions", directions.len(), units);
     expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
-    forward::<T, false>(angles, [inputs, units], directions, &mut []).run_in(pieces);
+    forward(angles, [inputs, units], [directions]).run_in(pieces);
 }
 
 /// How many numbers [`directions_saving`] saves for a layer: a little more than 2 (n−1) h, and an eighth of (n−1) h where n h
@@ -85,7 +85,7 @@ pub(crate) fn directions_saving_in<T: Scalar>(
     expect_shape("angles", angles.len(), inputs.saturating_sub(1), units);
     expect_len("saved", saved.len(), saved_len(inputs, units));
     if large::is_large(inputs, units) {
-        forward::<T, true>(angles, [inputs, units], directions, saved).run_in(pieces);
+        forward(angles, [inputs, units], [directions, saved]).run_in(pieces);
     } else {
         forward_saving(angles, [inputs, units], directions, saved).run_in(pieces);
     }
@@ -142,7 +142,11 @@ pub(crate) fn directions_vjp_in<T: Scalar>(
     if large::is_large(inputs, units) {
         large::backward(angles, saved, shape, gradients, angle_gradients, accumulate).run_in(pieces);
     } else {
-        backward(saved, shape, gradients, angle_gradients, accumulate).run_in(pieces);
+        // One pass over memory that is in cache; a large layer's kernel does it row by row.
+        if !accumulate {
+            angle_gradients.fill(T::ZERO);
+        }
+        backward(saved, shape, gradients, angle_gradients).run_in(pieces);
     }
 }
 

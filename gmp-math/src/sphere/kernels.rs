@@ -13,22 +13,21 @@ pub(super) const CHUNK: usize = 8;
 /// rows; so much work space fits on the stack and in the first caches.
 pub(super) const WIDE: usize = 512;
 
-/// u(θ), and every [`CHUNK`]th row of the running products where they are `SAVED`.
+/// u(θ), and as a second matrix, where there is one, every [`CHUNK`]th row of the running products.
 #[derive(Clone, Copy)]
-pub(crate) struct Forward<const SAVED: bool>;
+pub(crate) struct Forward;
 
 /// A batch of it.
-pub(crate) fn forward<'a, T: Scalar, const SAVED: bool>(
+pub(crate) fn forward<'a, T: Scalar, const W: usize>(
     angles: &'a [T],
     [inputs, units]: [usize; 2],
-    directions: &'a mut [T],
-    saved: &'a mut [T],
-) -> Batch<'a, T, Forward<SAVED>, 1, 2> {
-    let writes = [directions, saved].map(|matrix| ColumnsMut::new(matrix, units, 1));
+    writes: [&'a mut [T]; W],
+) -> Batch<'a, T, Forward, 1, W> {
+    let writes = writes.map(|matrix| ColumnsMut::new(matrix, units, 1));
     Batch::new(Forward, inputs, units, [Columns::new(angles, units, 1)], writes)
 }
 
-impl<T: Scalar, const SAVED: bool> Body<T, 1, 2> for Forward<SAVED> {
+impl<T: Scalar, const W: usize> Body<T, 1, W> for Forward {
     const WIDEST: usize = WIDE;
     #[inline(always)]
     fn run(
@@ -36,7 +35,7 @@ impl<T: Scalar, const SAVED: bool> Body<T, 1, 2> for Forward<SAVED> {
         inputs: usize,
         width: usize,
         [angles]: [Columns<'_, T>; 1],
-        [mut directions, mut saved]: [ColumnsMut<'_, T>; 2],
+        mut writes: [ColumnsMut<'_, T>; W],
     ) {
         let (mut sines, mut cosines) = ([T::ZERO; WIDE], [T::ZERO; WIDE]);
         let mut products = [T::ONE; WIDE];
@@ -48,14 +47,14 @@ impl<T: Scalar, const SAVED: bool> Body<T, 1, 2> for Forward<SAVED> {
             let (sines, cosines) = (&mut sines[..height * width], &mut cosines[..height * width]);
             sin_cos_slices(angles.tile(top, height), sines, cosines);
             for row in 0..height {
-                if SAVED && (top + row).is_multiple_of(CHUNK) {
-                    saved.row((top + row) / CHUNK).copy_from_slice(products);
+                if W == 2 && (top + row).is_multiple_of(CHUNK) {
+                    writes[W - 1].row((top + row) / CHUNK).copy_from_slice(products);
                 }
                 let (sines, cosines) = (&sines[row * width..][..width], &cosines[row * width..][..width]);
-                multiply(sines, cosines, products, &mut directions.row(top + row)[..width]);
+                multiply(sines, cosines, products, &mut writes[0].row(top + row)[..width]);
             }
         }
-        directions.row(inputs - 1).copy_from_slice(products);
+        writes[0].row(inputs - 1).copy_from_slice(products);
     }
 }
 
@@ -174,12 +173,9 @@ fn places(row: usize, height: usize, width: usize) -> [usize; 2] {
     }
 }
 
-/// Jᵀg.
+/// Jᵀg, added to what is there.
 #[derive(Clone, Copy)]
-pub(crate) struct Backward {
-    /// Whether it is added to what is there.
-    accumulate: bool,
-}
+pub(crate) struct Backward;
 
 /// A batch of it.
 pub(crate) fn backward<'a, T: Scalar>(
@@ -187,12 +183,10 @@ pub(crate) fn backward<'a, T: Scalar>(
     [inputs, units]: [usize; 2],
     direction_gradients: &'a [T],
     angle_gradients: &'a mut [T],
-    accumulate: bool,
 ) -> Batch<'a, T, Backward, 2, 1> {
     let saved = Columns::new(saved, units, saved_len(inputs, 1));
     let reads = [saved, Columns::new(direction_gradients, units, 1)];
-    let body = Backward { accumulate };
-    Batch::new(body, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])
+    Batch::new(Backward, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])
 }
 
 impl<T: Scalar> Body<T, 2, 1> for Backward {
@@ -228,9 +222,6 @@ impl<T: Scalar> Body<T, 2, 1> for Backward {
                 let [sines, cosines] = pair(row);
                 let gradients = &direction_gradients.row(first + row)[..width];
                 let outputs = &mut angle_gradients.row(first + row)[..width];
-                if !self.accumulate {
-                    outputs.fill(T::ZERO);
-                }
                 pull_back_row([sines, cosines, products, gradients], outputs, tails);
             }
         }
