@@ -32,9 +32,9 @@ use crate::method::{self, MethodId};
 use crate::problem::images::{Set, small};
 use crate::ranks::Ranks;
 use crate::report::html::Section;
-use crate::run::execute::Finished;
+use crate::run::execute::{Finished, attempt};
 use crate::run::results::Results;
-use crate::run::stop::Stop;
+use crate::run::stop::{Stop, until};
 use crate::run::{Protocol, Record, Run};
 use crate::setting::Setting;
 use crate::statistics::SmallestEffects;
@@ -43,6 +43,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 /// All experiments: the paper's in its order, the theory first, then those beyond it.
 pub const REGISTRY: &[&dyn Experiment] = &[
@@ -148,6 +149,14 @@ pub trait Study: Sync {
     /// Where that is impossible.
     fn carry_out(&self, _run: &Run, _stop: &Stop) -> Finished {
         Ok(None)
+    }
+    /// Seconds that a run takes on this machine, by as much of it as can be carried out until `end`; nothing of it is kept.
+    /// `None` where that does not tell.
+    fn seconds(&self, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
+        let start = Instant::now();
+        let done = until(end, stop, |stop| attempt(|| self.carry_out(run, stop)));
+        // A run that cannot be carried out says nothing of the time; the call itself says why.
+        matches!(done, Ok(Some(_))).then(|| start.elapsed().as_secs_f64())
     }
     /// Removes the temporary files of a run whose record is on the disk.
     fn kept(&self, _record: &Record) {}

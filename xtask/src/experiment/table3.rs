@@ -1,5 +1,6 @@
 //! Table 3: validation accuracy of ResNet-18.
 
+use super::images::pace;
 use super::images::report::{self, Caption, Row};
 use super::images::resnet::{RecipeName, Side};
 use super::images::size::{Size, Trained, held};
@@ -23,6 +24,7 @@ use anyhow::{Context as _, Result, bail};
 use gmp_train::image::Ilsvrc;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Table 3.
 pub struct Table3;
@@ -257,6 +259,10 @@ impl ResNet {
         Some(recipe.recipe(variant, set, self.width, batch_and_epochs, self.micro_batch, &self.ranks))
     }
 
+    fn threads_of_a_run(&self) -> usize {
+        (self.threads / self.at_a_time(self.threads)).max(1)
+    }
+
     fn is_sample(&self) -> bool {
         self.side == Side::Large && self.set.training.len() < SAMPLE
     }
@@ -309,6 +315,10 @@ impl Study for ResNet {
         self.runs.clone()
     }
 
+    fn cost(&self, run: &Run) -> f64 {
+        run.epoch_limit as f64
+    }
+
     /// Large pictures stay on the disk.
     fn size(&self, run: &Run) -> Option<Size> {
         let network = Trained::of(&self.recipe(run)?.network)?;
@@ -326,8 +336,11 @@ impl Study for ResNet {
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let recipe = self.recipe(run).context("a run of a row that was planned")?;
-        let threads = (self.threads / self.at_a_time(self.threads)).max(1);
-        carry_out(&recipe, run, &self.folder, threads, stop)
+        carry_out(&recipe, run, &self.folder, self.threads_of_a_run(), stop)
+    }
+
+    fn seconds(&self, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
+        pace::seconds(&self.recipe(run)?, run, self.threads_of_a_run(), end, stop)
     }
 
     fn kept(&self, record: &Record) {

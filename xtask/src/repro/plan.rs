@@ -4,7 +4,7 @@
 use crate::experiment::Study;
 use crate::experiment::images::size::Size;
 use crate::run::Run;
-use crate::run::execute::{attempt, say};
+use crate::run::execute::say;
 use crate::run::stop::Stop;
 use crate::run::store::Store;
 use crate::scaling::{CONNECTIONS, Step};
@@ -23,7 +23,7 @@ const RANKS: [usize; 4] = [2, 4, 8, 16];
 /// The plan of one experiment, a few lines.
 ///
 /// The pace is that of some of the runs that are left, carried out for at most ten seconds and not kept, from cheap to
-/// expensive ones; where none of them comes to its end, that of the runs that are there.
+/// expensive ones, and of the first steps of runs on images; where that does not tell, that of the runs that are there.
 pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, stop: &Stop) -> Vec<String> {
     let stage = study.runs();
     let left: Vec<&Run> = stage.iter().filter(|run| store.find(run).is_none()).collect();
@@ -144,39 +144,17 @@ fn measured(id: &str, study: &dyn Study, left: &[&Run], stop: &Stop) -> Option<f
     let places = places.chain((0..parts).filter(|part| part % 2 == 0 && part % 8 == 0));
     say(&format!("{id}: measuring for at most {} seconds", MEASURED.as_secs()));
     let end = Instant::now() + MEASURED;
-    let enough = Stop::default();
     let (mut seconds, mut cost) = (0.0, 0.0);
-    std::thread::scope(|scope| {
-        let (waited, timer) = (
-            enough.clone(),
-            scope.spawn({
-                let enough = enough.clone();
-                move || {
-                    while Instant::now() < end
-                        && !enough.load(Ordering::Relaxed)
-                        && !stop.load(Ordering::Relaxed)
-                    {
-                        std::thread::park_timeout(Duration::from_millis(100));
-                    }
-                    enough.store(true, Ordering::Relaxed);
-                }
-            }),
-        );
-        for place in places {
-            let run = order[place * order.len() / parts];
-            let start = Instant::now();
-            // A run that cannot be carried out says nothing of the time; the call itself says why.
-            if let Ok(Some(_)) = attempt(|| study.carry_out(run, &enough)) {
-                seconds += start.elapsed().as_secs_f64();
-                cost += study.cost(run);
-            }
-            if enough.load(Ordering::Relaxed) {
-                break;
-            }
+    for place in places {
+        let run = order[place * order.len() / parts];
+        if let Some(taken) = study.seconds(run, end, stop) {
+            seconds += taken;
+            cost += study.cost(run);
         }
-        waited.store(true, Ordering::Relaxed);
-        timer.thread().unpark();
-    });
+        if Instant::now() >= end || stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
     (cost > 0.0).then_some(seconds / cost)
 }
 

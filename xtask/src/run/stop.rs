@@ -59,6 +59,24 @@ impl Requests {
     }
 }
 
+/// Does a piece of work that ends early once it is `end`, or once `stop` is set.
+pub fn until<R>(end: Instant, stop: &Stop, work: impl FnOnce(&Stop) -> R) -> R {
+    let (enough, done) = (Stop::default(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let timer = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) && !enough.load(Ordering::Relaxed) {
+                let left = end.saturating_duration_since(Instant::now());
+                enough.store(left.is_zero() || stop.load(Ordering::Relaxed), Ordering::Relaxed);
+                std::thread::park_timeout(left.min(Duration::from_millis(100)));
+            }
+        });
+        let result = work(&enough);
+        done.store(true, Ordering::Relaxed);
+        timer.thread().unpark();
+        result
+    })
+}
+
 /// Whether SIGHUP was ignored when the program began: then it stays so.
 #[cfg(unix)]
 struct HangUp {

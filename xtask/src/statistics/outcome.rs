@@ -209,7 +209,8 @@ pub(super) fn judge_widened(
     let plain = if basis == Basis::Mean { outer.widened(widening.recip()) } else { outer };
     let disagree = match by_rank {
         Some(rank) => !excludes_zero(plain) || rank.favours() != (plain.low > 0.0),
-        None => excludes_zero(plain) && rank.is_some(),
+        // A few effects cannot be significant by their ranks, which is no contradiction.
+        None => excludes_zero(plain) && rank.is_some_and(|rank| rank.smallest_p() <= alpha),
     };
     let p = (n >= FEWEST_SEEDS).then(|| match basis {
         Basis::Mean => p_of_mean(effects, widening, smallest),

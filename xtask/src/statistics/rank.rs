@@ -21,6 +21,12 @@ impl SignedRank {
     pub fn favours(&self) -> bool {
         self.positive > (self.count * (self.count + 1)) as f64 / 4.0
     }
+
+    /// The smallest p-value that so many effects can have: that of effects which all have one sign.
+    #[must_use]
+    pub fn smallest_p(&self) -> f64 {
+        2.0 * 0.5_f64.powf(self.count as f64)
+    }
 }
 
 /// Tests `effects`; `None` where all of them are 0. Infinite effects are larger than all others, and NaN counts as −∞.
@@ -121,6 +127,15 @@ mod tests {
             signed_rank(&[f64::NEG_INFINITY, 1.0]).unwrap()
         );
         assert!(signed_rank(&[0.0, 0.0]).is_none() && signed_rank(&[]).is_none());
+    }
+
+    #[test]
+    fn no_p_value_is_smaller_than_that_of_equal_signs() {
+        for count in [1, 3, 5, 6, 9] {
+            let effects: Vec<f64> = (1..=count).map(f64::from).collect();
+            let test = signed_rank(&effects).unwrap();
+            close(test.smallest_p(), test.p);
+        }
     }
 
     #[test]

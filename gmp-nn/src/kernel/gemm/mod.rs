@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `narrow` | at most 4 columns, or a single inner index: the one-output layer | nothing |
 //! | `tile` | contiguous rows of B and few enough numbers to stay in cache: small networks | nothing |
-//! | `panel` | everything else: `matrixmultiply`, rows or columns split over rayon | a packing buffer a call |
+//! | `panel` | everything else: `matrixmultiply` on as many rows as stay in cache, split over rayon | a packing buffer for each of them |
 //!
 //! The choice never looks at the number of threads, and threads split outputs, never sums: the same bits at
 //! any thread count.
@@ -206,7 +206,10 @@ mod tests {
 
     #[test]
     fn the_panel_kernel() {
-        let shapes = || [[404, 13, 100], [257, 513, 129], [33, 600, 70], [300, 200, 300]].into_iter();
+        let shapes = || {
+            [[404, 13, 100], [257, 513, 129], [33, 600, 70], [300, 200, 300], [1031, 7, 5], [2049, 5, 3]]
+                .into_iter()
+        };
         all::<f64>(|a, b, c, add| panel::gemm(a.into(), b.into(), c, add), shapes(), ANY);
         all::<f32>(|a, b, c, add| panel::gemm(a.into(), b.into(), c, add), shapes(), ANY);
     }

@@ -44,6 +44,13 @@ macro_rules! external {
 external!(f32, sgemm);
 external!(f64, dgemm);
 
+/// Bytes of a column of c that are finished before the next rows: `matrixmultiply` passes over all rows that it gets once for every 256
+/// inner indices, and this many of them stay in the second-level cache between two passes.
+///
+/// Measured on a Zen 4, one thread, in f32, GFLOP/s of all rows at once and of these: 32768×1152×128 75 and 84, 8192×2304×256 87 and 96,
+/// 2048×4608×512 95 and 101; in f64 42 and 48, 45 and 49, 44 and 44.
+const COLUMN: usize = 4096;
+
 pub(super) fn gemm<T: Scalar + External>(
     a: View<'_, T>,
     b: View<'_, T>,
@@ -56,12 +63,25 @@ pub(super) fn gemm<T: Scalar + External>(
         // One panel a thread: more would pack b again for each.
         let height = m.div_ceil(threads).next_multiple_of(16);
         c.data_mut().par_chunks_mut(height * n).enumerate().for_each(|(panel, c)| {
-            let rows = c.len() / n;
-            let data = &a.data[panel * height * a.row_stride..];
-            one(View { data, rows, ..a }, b, c, accumulate);
+            rows_from(panel * height, a, b, c, accumulate);
         });
     } else {
-        one(a, b, c.data_mut(), accumulate);
+        rows_from(0, a, b, c.data_mut(), accumulate);
+    }
+}
+
+/// The rows of the product from `first` on that c holds.
+fn rows_from<T: Scalar + External>(
+    first: usize,
+    a: View<'_, T>,
+    b: View<'_, T>,
+    c: &mut [T],
+    accumulate: bool,
+) {
+    let height = COLUMN / size_of::<T>();
+    for (piece, c) in c.chunks_mut(height * b.cols).enumerate() {
+        let data = &a.data[(first + piece * height) * a.row_stride..];
+        one(View { data, rows: c.len() / b.cols, ..a }, b, c, accumulate);
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod movements;
 pub mod options;
+pub mod pace;
 pub mod report;
 pub mod resnet;
 pub mod size;

@@ -150,15 +150,15 @@ fn boundaries_of(folder: &Path, run: &Run) -> PathBuf {
 }
 
 /// What a rank reads and trains.
-struct Loaded {
+pub(super) struct Loaded {
     /// Pictures whose statistics are those of a batch, where they are wanted.
     pixels: Option<Pixels>,
-    training: Loader,
-    validation: Loader,
-    network: Network<f32>,
+    pub(super) training: Loader,
+    pub(super) validation: Loader,
+    pub(super) network: Network<f32>,
 }
 
-fn load(recipe: &Recipe<'_>, run: &Run, threads: usize, name: &str) -> Result<Loaded, Error> {
+pub(super) fn load(recipe: &Recipe<'_>, run: &Run, threads: usize, name: &str) -> Result<Loaded, Error> {
     let loading = Loading { batch_size: recipe.batch_size, order: Order::Shuffled, seed: run.seed, threads };
     let load = |half: &'static str, source: &Arc<_>, preparation, loading| {
         let (name, mut reported) = (name.to_owned(), 0);
@@ -192,16 +192,8 @@ fn load(recipe: &Recipe<'_>, run: &Run, threads: usize, name: &str) -> Result<Lo
     Ok(Loaded { pixels, training, validation, network: recipe.network.build(run.seed)? })
 }
 
-fn train(
-    recipe: &Recipe<'_>,
-    run: &Run,
-    folder: &Path,
-    loaded: &mut Loaded,
-    exchange: &mut (dyn Exchange + Send),
-    live: &mut Live,
-) -> Result<End, Error> {
-    let Loaded { pixels, training, validation, network } = loaded;
-    let trainer = Trainer {
+pub(super) fn trainer(recipe: &Recipe<'_>, run: &Run) -> Trainer {
+    Trainer {
         micro_batch: recipe.micro_batch,
         monitor: Monitor::Validation(METRICS[1]),
         metrics: METRICS.to_vec(),
@@ -214,9 +206,24 @@ fn train(
         }),
         seed: run.seed,
         ..Trainer::new(Loss::SoftmaxCrossEntropy, recipe.batch_size, run.epoch_limit, run.lr)
-    };
-    let fresh = || Sgd::new(MOMENTUM).with_weight_decay(recipe.weight_decay);
-    let mut sgd = fresh();
+    }
+}
+
+pub(super) fn optimizer(recipe: &Recipe<'_>) -> Sgd<f32> {
+    Sgd::new(MOMENTUM).with_weight_decay(recipe.weight_decay)
+}
+
+fn train(
+    recipe: &Recipe<'_>,
+    run: &Run,
+    folder: &Path,
+    loaded: &mut Loaded,
+    exchange: &mut (dyn Exchange + Send),
+    live: &mut Live,
+) -> Result<End, Error> {
+    let Loaded { pixels, training, validation, network } = loaded;
+    let trainer = trainer(recipe, run);
+    let mut sgd = optimizer(recipe);
     let identity = format!("{run:?}, numerics {NUMERICS}");
     let mut progress = TrainState::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
@@ -257,7 +264,7 @@ fn train(
                     }
                     Err(error) => {
                         anew(&error);
-                        (*network, sgd) = (untrained, fresh());
+                        (*network, sgd) = (untrained, optimizer(recipe));
                     }
                 }
             }
@@ -411,4 +418,4 @@ impl Observer<f32> for Live {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,6 +1,7 @@
 //! The runs that Figure 4 and Table 2 show: VGG-6 under every method.
 
 use super::options::Width;
+use super::pace;
 use super::report::{self, Caption, Row};
 use super::size::{Size, Trained, held};
 use super::stability;
@@ -23,6 +24,7 @@ use gmp_train::Restore;
 use gmp_train::image::Preparation;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The options that Figure 4 and Table 2 use.
 pub const OPTIONS: &[&str] = &[
@@ -182,6 +184,28 @@ impl Vgg {
     fn row(&self, run: &Run) -> Option<&Planned> {
         self.rows.iter().find(|row| row.name == run.dataset && row.fingerprint == run.data)
     }
+
+    fn recipe(&self, run: &Run) -> Option<Recipe<'_>> {
+        let row = self.row(run)?;
+        Some(Recipe {
+            network: self.network(run, row),
+            set: &row.set,
+            augmented: Preparation::small(true),
+            plain: Preparation::small(false),
+            batch_size: row.batch_size,
+            micro_batch: self.micro_batch,
+            step_decay: None,
+            patience: Some(PATIENCE),
+            restore: Restore::WhenStoppedEarly,
+            weight_decay: 0.0,
+            watches: true,
+            ranks: &self.ranks,
+        })
+    }
+
+    fn threads_of_a_run(&self) -> usize {
+        (self.threads / self.at_a_time(self.threads)).max(1)
+    }
 }
 
 impl Study for Vgg {
@@ -210,23 +234,12 @@ impl Study for Vgg {
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
-        let row = self.row(run).context("a run of a set that was read")?;
-        let recipe = Recipe {
-            network: self.network(run, row),
-            set: &row.set,
-            augmented: Preparation::small(true),
-            plain: Preparation::small(false),
-            batch_size: row.batch_size,
-            micro_batch: self.micro_batch,
-            step_decay: None,
-            patience: Some(PATIENCE),
-            restore: Restore::WhenStoppedEarly,
-            weight_decay: 0.0,
-            watches: true,
-            ranks: &self.ranks,
-        };
-        let threads = (self.threads / self.at_a_time(self.threads)).max(1);
-        carry_out(&recipe, run, &self.folder, threads, stop)
+        let recipe = self.recipe(run).context("a run of a set that was read")?;
+        carry_out(&recipe, run, &self.folder, self.threads_of_a_run(), stop)
+    }
+
+    fn seconds(&self, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
+        pace::seconds(&self.recipe(run)?, run, self.threads_of_a_run(), end, stop)
     }
 
     fn kept(&self, record: &Record) {

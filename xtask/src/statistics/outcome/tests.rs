@@ -69,8 +69,8 @@ fn few_seeds_decide_nothing() {
     assert_eq!(judged(&[1.0]).outcome, Outcome::NotTested);
     let four = judged(&[1.0, 1.01, 0.99, 1.0]);
     assert_eq!((four.outcome, four.p, four.needed), (Outcome::Inconclusive, None, Needed::Seeds(5)));
-    // The interval excludes 0, which no four ranks can.
-    assert!(four.significant && four.disagree);
+    // The interval excludes 0. No four or five ranks can, which contradicts nothing.
+    assert!(four.significant && !four.disagree && !judged(&[1.0, 1.01, 0.99, 1.0, 1.1]).disagree);
     assert_eq!(judged(&[1.0, 2.0]).outcome, Outcome::Inconclusive);
     assert_eq!(judged(&[1.0; 5]).outcome, Outcome::Supported);
     assert_eq!(judged(&[1.0; 5]).standardized, None);

@@ -5,7 +5,7 @@ use crate::method;
 use crate::run::Protocol;
 use gmp_nn::zoo::vgg6;
 
-fn recipe<'a>(set: &'a Set, ranks: &'a Ranks) -> Recipe<'a> {
+pub(in super::super) fn recipe<'a>(set: &'a Set, ranks: &'a Ranks) -> Recipe<'a> {
     Recipe {
         network: vgg6(&method::GMP_IMN.variant(), 2, set.training.classes()),
         set,
@@ -22,7 +22,7 @@ fn recipe<'a>(set: &'a Set, ranks: &'a Ranks) -> Recipe<'a> {
     }
 }
 
-fn run() -> Run {
+pub(in super::super) fn run() -> Run {
     Run {
         experiment: "test".to_owned(),
         dataset: "generated".to_owned(),
