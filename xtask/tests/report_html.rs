@@ -62,6 +62,7 @@ fn hostile() -> Report {
             caption: HOSTILE.into(),
             differs: vec![HOSTILE.into()],
             claims,
+            shows_claims: true,
             blocks: vec![
                 Block::Paragraph(HOSTILE.into()),
                 Block::Note(HOSTILE.into()),

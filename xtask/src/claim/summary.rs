@@ -1,6 +1,7 @@
 //! What all claims come to, in a few sentences that the results write.
 
 use super::{Claim, Origin};
+use crate::experiment::beyond::chapter;
 use crate::statistics::Outcome;
 
 /// A few paragraphs for the top of the page: the mathematics; what holds against every baseline, what does not, what makes
@@ -23,7 +24,9 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
     }
     let (open, untested) = (count(Outcome::Inconclusive), count(Outcome::NotTested));
     let decided = empirical.len() - open - untested;
-    if !empirical.is_empty() {
+    if untested == empirical.len() && untested > 0 {
+        said.push("None of the paper's comparisons was tested: the reasons are with its claims.".to_owned());
+    } else if !empirical.is_empty() {
         let mut last = format!(
             "Of {} comparisons of the paper's with all of their baselines {decided} are decided, {open} are open (inconclusive), \
              {untested} were not tested.",
@@ -43,7 +46,25 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
         }
         said.push(last);
     }
+    said.extend(beyond(claims));
     said
+}
+
+/// How the questions beyond the paper were answered; none where they were not asked.
+fn beyond(claims: &[Claim]) -> Option<String> {
+    let asked: Vec<&Claim> =
+        claims.iter().filter(|claim| chapter::has(claim) && claim.n > 0 && !claim.each).collect();
+    let count = |outcome| asked.iter().filter(|claim| claim.outcome == outcome).count();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "Beyond the paper, of {} comparisons with one baseline each {} are supported, {} contradicted, {} equivalent, and the others open: \
+             “What we would tell the authors” says what follows.",
+            asked.len(),
+            count(Outcome::Supported),
+            count(Outcome::Contradicted),
+            count(Outcome::Equivalent)
+        )
+    })
 }
 
 pub(super) fn mathematics(claims: &[Claim]) -> Option<String> {
@@ -200,5 +221,27 @@ mod tests {
         );
         assert_eq!(said.len(), 3);
         assert!(sentences(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_call_that_asks_for_none_of_the_papers_claims_says_so_and_counts_what_it_asked_for() {
+        let untested = Claim { n: 0, ..claim(Outcome::NotTested, "authors") };
+        let beyond = |outcome| Claim {
+            figure: "Beyond: depth".to_owned(),
+            origin: Origin::Ours,
+            each: false,
+            ..claim(outcome, "authors")
+        };
+        let said = sentences(&[
+            untested,
+            beyond(Outcome::Supported),
+            beyond(Outcome::Inconclusive),
+            beyond(Outcome::Contradicted),
+        ]);
+        assert_eq!(said.len(), 2);
+        assert!(said[0].starts_with("None of the paper's"), "{}", said[0]);
+        assert!(
+            said[1].contains("of 3 comparisons with one baseline each 1 are supported, 1 contradicted, 0 eq")
+        );
     }
 }

@@ -61,18 +61,46 @@ pub(super) fn write(out: &mut String, claims: &[Claim]) {
         if k == 0 {
             out.push_str(WORDS);
         }
-        let mut questions: Vec<&str> = Vec::new();
-        for claim in &group {
-            if !questions.contains(&&claim.question[..]) {
-                questions.push(&claim.question);
-            }
-        }
-        for question in questions {
-            let of: Vec<&Claim> = group.iter().copied().filter(|claim| claim.question == question).collect();
-            article(out, &of);
-        }
+        let (tested, untested): (Vec<_>, Vec<_>) =
+            by_question(&group).into_iter().partition(|claims| claims.iter().any(|claim| claim.n > 0));
+        tested.iter().for_each(|claims| article(out, claims));
+        folded(out, &untested);
         out.push_str("</section>\n");
     }
+}
+
+/// Those of one section, below its figures.
+pub(super) fn of_section(out: &mut String, claims: &[Claim]) {
+    if claims.is_empty() {
+        return;
+    }
+    out.push_str("<details>\n<summary>Every comparison, with its effect and interval</summary>\n");
+    let all: Vec<&Claim> = claims.iter().collect();
+    by_question(&all).iter().for_each(|claims| article(out, claims));
+    out.push_str("</details>\n");
+}
+
+fn by_question<'a>(claims: &[&'a Claim]) -> Vec<Vec<&'a Claim>> {
+    let mut questions: Vec<Vec<&Claim>> = Vec::new();
+    for &claim in claims {
+        match questions.iter_mut().find(|known| known[0].question == claim.question) {
+            Some(known) => known.push(claim),
+            None => questions.push(vec![claim]),
+        }
+    }
+    questions
+}
+
+/// Questions of which nothing was tested: a reader comes for the others.
+fn folded(out: &mut String, questions: &[Vec<&Claim>]) {
+    if questions.is_empty() {
+        return;
+    }
+    let many =
+        if questions.len() == 1 { "one claim".to_owned() } else { format!("{} claims", questions.len()) };
+    let _ = writeln!(out, "<details>\n<summary>{} {many} in all</summary>", badge(Outcome::NotTested));
+    questions.iter().for_each(|claims| article(out, claims));
+    out.push_str("</details>\n");
 }
 
 const WORDS: &str = "<details class=\"words\">\n<summary>How to read the outcomes</summary>\n<p>An effect is the mean over seeds of \

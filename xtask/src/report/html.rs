@@ -53,8 +53,10 @@ pub struct Section {
     pub caption: String,
     /// In what this section differs from the paper's figure or table, a sentence or more each.
     pub differs: Vec<String>,
-    /// What is claimed of it and what became of that: shown with all other claims.
+    /// What is claimed of it and what became of that: shown with all other claims of the report, or in the section.
     pub claims: Vec<Claim>,
+    /// Whether its claims are shown in it.
+    pub shows_claims: bool,
     /// Contents from top to bottom.
     pub blocks: Vec<Block>,
     /// How it is made again.
@@ -252,6 +254,9 @@ impl Section {
                 Block::Table(table) => table.write(out),
                 Block::Live { title, data } => live(out, title, data),
             }
+        }
+        if self.shows_claims {
+            claims::of_section(out, &self.claims);
         }
         if let Some(made) = &self.made {
             let _ = writeln!(out, "<h3>How this section is made again</h3>");

@@ -310,7 +310,7 @@ pub(super) fn markup(text: &str) -> String {
     runs(text).into_iter().map(part).collect()
 }
 
-/// The width of `text`, with room for a reader whose browser takes a wider font.
+/// The width of `text`, with room for a reader whose browser takes a wider font: DejaVu Sans is a seventh wider.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
     let of = |c: char| match u32::from(c).checked_sub(32).and_then(|at| ADVANCES.get(at as usize)) {
         Some(advance) => f64::from(*advance) / 1000.0,
@@ -320,7 +320,7 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
         .into_iter()
         .map(|(level, part)| part.chars().map(of).sum::<f64>() * if level == 0.0 { 1.0 } else { SCRIPT })
         .sum();
-    1.06 * size * relative
+    1.15 * size * relative
 }
 
 /// `text` broken at spaces into lines no wider than `width`, except for words that are wider.

@@ -9,6 +9,7 @@ use crate::experiment::{Chapter, Context, Experiment, Profile, REGISTRY};
 use crate::method::{METHODS, Method};
 use crate::report::html::{Report, Section};
 use anyhow::{Context as _, Result};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -56,7 +57,8 @@ impl<'a> Page<'a> {
         let page = Report {
             title: "Geometric Parameterization for ReLU Networks: what reproduces".to_owned(),
             summary,
-            claims: claims.clone(),
+            // Those beyond the paper stand in their own sections, where their questions are explained.
+            claims: claims.iter().filter(|claim| !chapter::has(claim)).cloned().collect(),
             picture,
             folder: Some(String::new()),
             methods: METHODS
@@ -64,7 +66,7 @@ impl<'a> Page<'a> {
                 .filter(|method| self.has(method))
                 .map(|method| (method.name.to_owned(), method.color))
                 .collect(),
-            sections: self.with_opening(sections)?,
+            sections: self.with_opening(sections, &claims)?,
             discussion: Some(discussion::section(&claims)),
             manifest,
             files: ["manifest.json", "claims.json", "claims.md"].map(str::to_owned).to_vec(),
@@ -73,7 +75,7 @@ impl<'a> Page<'a> {
     }
 
     /// The sections, with the opening of the chapter beyond the paper before the first that belongs to it.
-    fn with_opening(&self, sections: &[Section]) -> Result<Vec<Section>> {
+    fn with_opening(&self, sections: &[Section], claims: &[Claim]) -> Result<Vec<Section>> {
         let is_beyond = |section: &Section| {
             REGISTRY.iter().any(|e| e.chapter() == Chapter::Beyond && e.id() == section.id)
         };
@@ -83,7 +85,18 @@ impl<'a> Page<'a> {
         if let Some(opening) = &mut opening {
             opening.write_figures(&self.command.out.join(chapter::ID))?;
         }
-        Ok(paper.iter().cloned().chain(opening).chain(beyond.iter().cloned()).collect())
+        // As they are corrected for all of the page.
+        let corrected: HashMap<&str, &Claim> = claims.iter().map(|claim| (&claim.id[..], claim)).collect();
+        let beyond = beyond.iter().map(|section| Section {
+            claims: section
+                .claims
+                .iter()
+                .map(|claim| (*corrected.get(&claim.id[..]).unwrap_or(&claim)).clone())
+                .collect(),
+            shows_claims: true,
+            ..section.clone()
+        });
+        Ok(paper.iter().cloned().chain(opening).chain(beyond).collect())
     }
 
     /// Whether a method is of the paper's networks, or of an experiment of this call.

@@ -5,7 +5,7 @@ use crate::claim::{Claim, Unit};
 use crate::experiment::{Chapter, Experiment, REGISTRY};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
-use crate::report::html::{Block, Section};
+use crate::report::html::{Block, Section, Table};
 use crate::statistics::Outcome;
 use std::collections::BTreeMap;
 
@@ -32,6 +32,7 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     for section in &questions {
         blocks.push(Block::Heading(section.title.clone()));
         blocks.push(Block::Paragraph(told(section)));
+        blocks.extend(outcomes(section).map(Block::Table));
         blocks.extend(effects(section).map(Block::Figure));
     }
     blocks.push(Block::Heading("What we would tell the authors".to_owned()));
@@ -41,6 +42,15 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     blocks.push(Block::List(asked.iter().zip(&questions).filter_map(tell).collect()));
     Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
 }
+
+/// Whether a claim is of one of the questions.
+#[must_use]
+pub fn has(claim: &Claim) -> bool {
+    claim.figure.starts_with(FIGURE)
+}
+
+/// How the names of the claims' figures begin.
+const FIGURE: &str = "Beyond";
 
 /// The claims that sentences are made of: those on all baselines together, where there are several.
 fn counted(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
@@ -296,21 +306,33 @@ impl Count {
     }
 }
 
-/// A few words on each question: how often what it asks was found, and how often its opposite.
+/// How an inquiry was answered as a whole.
 fn told(section: &Section) -> String {
-    let mut parts = Vec::new();
-    for (first, _) in by_question(&section.claims) {
-        let count = Tally(&section.claims).of(&first.question);
-        let verdict = match count.said() {
-            None => format!("open in all {} comparisons", count.all),
-            Some(said) => format!("{said} of {}", count.all),
-        };
-        parts.push(format!("{}? {verdict}", first.tested));
+    let count = Count::of(counted(&section.claims));
+    let comparisons = if count.all == 1 { "comparison" } else { "comparisons" };
+    match (count.all, count.said()) {
+        (0, _) => "Nothing was compared in this call.".to_owned(),
+        (all, Some(said)) => format!("Of {all} {comparisons}: {said}; the others are open."),
+        (all, None) => format!("Open in all of {all} {comparisons}."),
     }
-    if parts.is_empty() {
-        return "Nothing was compared in this call.".to_owned();
-    }
-    format!("{}.", parts.join("; "))
+}
+
+/// How often what is asked was found, and how often its opposite, a row for each question; none where nothing was compared.
+fn outcomes(section: &Section) -> Option<Table> {
+    let questions = by_question(&section.claims);
+    let row = |(first, _): &(&Claim, _)| {
+        let Count { yes, no, same, all } = Tally(&section.claims).of(&first.question);
+        let counts = [yes, no, same, all - yes - no - same].map(|count| count.to_string());
+        std::iter::once(first.tested.clone()).chain(counts).collect()
+    };
+    (!questions.is_empty()).then(|| Table {
+        caption: "Comparisons by outcome".to_owned(),
+        header: ["what is tested", "yes", "no", "no difference that matters", "open"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: questions.iter().map(row).collect(),
+        highlight: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -341,7 +363,9 @@ mod tests {
             "GmP has the best test result: of 3 comparisons supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
         );
         let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
-        assert_eq!(told(&section), "GmP has the best test result? yes in 1 and no in 1 of 3.");
+        assert_eq!(told(&section), "Of 3 comparisons: yes in 1 and no in 1; the others are open.");
+        assert_eq!(outcomes(&section).unwrap().rows, [["GmP has the best test result", "1", "1", "0", "1"]]);
+        assert!(outcomes(&Section::default()).is_none());
         assert_eq!(found(&[]), ["Nothing was compared in this call."]);
         let tally = Tally(&claims);
         assert_eq!(tally.of("depth.result"), Count { yes: 1, no: 1, same: 0, all: 3 });
