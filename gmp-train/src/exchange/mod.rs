@@ -69,7 +69,9 @@ pub trait Exchange {
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost>;
 
     /// Sends messages to several ranks and receives messages of several ranks, and waits for all of them. Each other rank is
-    /// in the list once at most; the order of the list does not matter, and may be another one afterwards.
+    /// in the list once at most; the order of the list does not matter, and may be another one afterwards. `check` is called
+    /// with every message and the number of its rank as soon as the message is there, and its error ends the swap at once: a
+    /// rank that has received what it did not expect must not wait for what does not come.
     ///
     /// The default sends and receives one message after the other. A transport that can have several messages under way at
     /// the same time should do that instead: the sum of gradients spends its time here, and a rank between two others has
@@ -88,10 +90,11 @@ pub trait Exchange {
     ///     // Every rank tells the next one its number, in a circle.
     ///     let (rank, ranks) = (exchange.rank(), exchange.ranks());
     ///     let (own, mut other) = ([rank as u8], Vec::new());
-    ///     exchange.swap(&mut [
+    ///     let mut swaps = [
     ///         Swap { with: (rank + 1) % ranks, send: Some(&own), receive: None },
     ///         Swap { with: (rank + ranks - 1) % ranks, send: None, receive: Some(&mut other) },
-    ///     ])?;
+    ///     ];
+    ///     exchange.swap(&mut swaps, &mut |_, _| Ok(()))?;
     ///     Ok::<_, gmp_train::exchange::Lost>(other[0])
     /// });
     /// assert_eq!(seen.into_iter().collect::<Result<Vec<_>, _>>()?, [2, 0, 1]);
@@ -99,8 +102,8 @@ pub trait Exchange {
     /// ```
     ///
     /// # Errors
-    /// If a rank is lost: this one or any other. Some of the messages may have been exchanged.
-    fn swap(&mut self, swaps: &mut [Swap<'_>]) -> Result<(), Lost> {
+    /// If a rank is lost (this one or any other), and that of `check`. Some of the messages may have been exchanged.
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
         // All ranks go through the links in one order, and on a link the lower rank sends first: the first of all messages
         // that are left, in this order, has both of its ranks waiting for it. Of a chain, every other link is
         // busy at a time.
@@ -116,6 +119,7 @@ pub trait Exchange {
             }
             if let Some(message) = receive {
                 self.receive(with, message)?;
+                check(with, message)?;
             }
             if !sends_first && let Some(message) = send {
                 self.send(with, message)?;
@@ -134,6 +138,9 @@ pub trait Exchange {
     /// Tells the other ranks that this one takes no further part, and why: their exchanges end with this error.
     fn abort(&mut self, cause: &Lost);
 }
+
+/// What is done with a message and the number of its rank as soon as it is there: see [`Exchange::swap`].
+pub type Check<'a> = dyn FnMut(usize, &[u8]) -> Result<(), Lost> + 'a;
 
 /// What this rank and another one send each other in an [`Exchange::swap`].
 #[derive(Debug)]
@@ -206,8 +213,8 @@ impl<E: Exchange + ?Sized> Exchange for &mut E {
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost> {
         (**self).receive(from, message)
     }
-    fn swap(&mut self, swaps: &mut [Swap<'_>]) -> Result<(), Lost> {
-        (**self).swap(swaps)
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
+        (**self).swap(swaps, check)
     }
     fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
         (**self).try_receive(from, message)

@@ -1,6 +1,6 @@
 //! Processes that an MPI launcher started.
 
-use super::{Exchange, Lost, Swap};
+use super::{Check, Exchange, Lost, Swap};
 use mpi::environment::Universe;
 use mpi::request::scope;
 use mpi::topology::{Communicator, SimpleCommunicator};
@@ -120,15 +120,16 @@ impl Exchange for Mpi {
     }
 
     fn send(&mut self, to: usize, message: &[u8]) -> Result<(), Lost> {
-        self.swap(&mut [Swap { with: to, send: Some(message), receive: None }])
+        self.swap(&mut [Swap { with: to, send: Some(message), receive: None }], &mut |_, _| Ok(()))
     }
 
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost> {
-        self.swap(&mut [Swap { with: from, send: None, receive: Some(message) }])
+        self.swap(&mut [Swap { with: from, send: None, receive: Some(message) }], &mut |_, _| Ok(()))
     }
 
-    /// All messages are under way at the same time.
-    fn swap(&mut self, swaps: &mut [Swap<'_>]) -> Result<(), Lost> {
+    /// All messages are under way at the same time. An error of `check` says why and ends all ranks, as
+    /// [`Exchange::abort`] does: MPI may still read what this rank sends.
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
         let world = SimpleCommunicator::world();
         scope(|scope| {
             let mut sends = Vec::new();
@@ -138,13 +139,17 @@ impl Exchange for Mpi {
                     sends.push(to.immediate_send_with_tag(scope, piece, tag));
                 }
             }
-            let mut receives: Vec<_> = swaps.iter_mut().filter(|swap| swap.receive.is_some()).collect();
+            let mut receives: Vec<_> =
+                swaps.iter_mut().filter_map(|swap| Some((swap.with, swap.receive.as_deref_mut()?))).collect();
             let mut left = sends.len() + receives.len();
             let mut start = Instant::now();
             while left > 0 {
-                receives.retain_mut(|swap| {
-                    let message = swap.receive.as_deref_mut();
-                    !message.is_some_and(|message| has_arrived(swap.with, message))
+                receives.retain_mut(|(from, message)| {
+                    let has_arrived = has_arrived(*from, message);
+                    if has_arrived && let Err(lost) = check(*from, message) {
+                        end_all(&lost);
+                    }
+                    !has_arrived
                 });
                 sends = sends.into_iter().filter_map(|send| send.test().err()).collect();
                 let before = std::mem::replace(&mut left, sends.len() + receives.len());

@@ -114,7 +114,14 @@ fn ranks_that_swap_do_not_wait_for_each_other() {
                         receive: has(round, with, rank).then_some(heard),
                     })
                     .collect();
-                exchange.swap(&mut swaps).unwrap();
+                let mut messages = 0;
+                let mut check = |from: usize, message: &[u8]| {
+                    assert_eq!(message, said(from, rank));
+                    messages += 1;
+                    Ok(())
+                };
+                exchange.swap(&mut swaps, &mut check).unwrap();
+                assert_eq!(messages, others.iter().filter(|&&from| has(round, from, rank)).count());
                 for (&from, heard) in others.iter().zip(&heard) {
                     let expected = if has(round, from, rank) { &said(from, rank)[..] } else { &[] };
                     assert_eq!(heard, expected, "round {round}: rank {from} of {ranks} to rank {rank}");

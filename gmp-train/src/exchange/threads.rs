@@ -1,6 +1,6 @@
 //! Threads of this process as ranks.
 
-use super::{Exchange, Lost, Swap};
+use super::{Check, Exchange, Lost, Swap};
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -123,13 +123,14 @@ impl Exchange for ThreadRank {
     }
 
     /// Messages are stored, so that no send waits.
-    fn swap(&mut self, swaps: &mut [Swap<'_>]) -> Result<(), Lost> {
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
         for swap in &*swaps {
             swap.send.map_or(Ok(()), |message| self.send(swap.with, message))?;
         }
         for swap in swaps {
             if let Some(message) = &mut swap.receive {
                 self.receive(swap.with, message)?;
+                check(swap.with, message)?;
             }
         }
         Ok(())

@@ -80,12 +80,17 @@ impl Ranks<'_> {
                     },
                 ];
                 let neighbours = usize::from(rank == 0)..if rank + 1 == ranks { 1 } else { 2 };
-                this.exchange.swap(&mut links[neighbours])?;
+                let received = &mut this.received;
+                this.exchange.swap(&mut links[neighbours], &mut |from, message| {
+                    let chunk = if from < rank { &upward } else { &downward };
+                    let bytes = size_of::<T>() * chunk.as_ref().map_or(0, ExactSizeIterator::len);
+                    check_numbers(from, next(&mut received[from]), message, bytes)
+                })?;
                 if let Some(chunk) = upward {
-                    this.go_up(owned, chunk, sum)?;
+                    this.go_up(owned, chunk, sum);
                 }
                 if let Some(chunk) = downward {
-                    this.go_down(chunk, sum)?;
+                    this.go_down(&mut sum[chunk]);
                 }
             }
             Ok(())
@@ -93,19 +98,12 @@ impl Ranks<'_> {
     }
 
     /// What the ranks before have added up of a chunk becomes what goes to the next one; or the result, which goes on.
-    fn go_up<T: Scalar>(
-        &mut self,
-        owned: &Owned<'_, T>,
-        chunk: Range<usize>,
-        sum: &mut [T],
-    ) -> Result<(), Lost> {
+    fn go_up<T: Scalar>(&mut self, owned: &Owned<'_, T>, chunk: Range<usize>, sum: &mut [T]) {
         let (rank, ranks, last) = (self.rank(), self.count(), owned.owners - 1);
         let Lane { outgoing, incoming } = &mut self.upward;
         if rank == 0 {
             incoming.clear();
-            incoming.resize(HEADER + size_of_val(&sum[chunk.clone()]), 0);
-        } else {
-            check_numbers(rank - 1, next(&mut self.received[rank - 1]), incoming, &sum[chunk.clone()])?;
+            incoming.resize(HEADER + size_of::<T>() * chunk.len(), 0);
         }
         if rank <= last {
             owned.add_to(&mut incoming[HEADER..], chunk.clone(), sum.len());
@@ -130,28 +128,24 @@ impl Ranks<'_> {
             set_number(incoming, next(&mut self.sent[rank + 1]));
             std::mem::swap(outgoing, incoming);
         }
-        Ok(())
     }
 
     /// A chunk of the result from the rank above goes on to the one below.
-    fn go_down<T: Scalar>(&mut self, chunk: Range<usize>, sum: &mut [T]) -> Result<(), Lost> {
+    fn go_down<T: Scalar>(&mut self, numbers: &mut [T]) {
         let rank = self.rank();
         let Lane { outgoing, incoming } = &mut self.downward;
-        let numbers = &mut sum[chunk];
-        check_numbers(rank + 1, next(&mut self.received[rank + 1]), incoming, numbers)?;
         from_bytes(&incoming[HEADER..], numbers);
         if rank > 0 {
             set_number(incoming, next(&mut self.sent[rank - 1]));
             std::mem::swap(outgoing, incoming);
         }
-        Ok(())
     }
 }
 
-/// Whether a message is the expected one, with as many numbers.
-fn check_numbers<T: Scalar>(from: usize, number: u32, message: &[u8], numbers: &[T]) -> Result<(), Lost> {
+/// Whether a message is the expected one, with as many bytes of numbers.
+fn check_numbers(from: usize, number: u32, message: &[u8], expected: usize) -> Result<(), Lost> {
     check(Kind::Sum, from, number, message)?;
-    let (found, expected) = (message.len() - HEADER, size_of_val(numbers));
+    let found = message.len() - HEADER;
     if found != expected {
         let why = format!("a message of gradients has {found} bytes, expected {expected}");
         return Err(Lost { rank: from, why });
