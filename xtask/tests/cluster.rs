@@ -113,6 +113,23 @@ fn where_it_stops(cases: &[Case; 2]) -> String {
     text
 }
 
+fn overlap(cases: &[Case; 2]) -> String {
+    let mut text = "| network, batch by part | cores of a rank | connection |".to_owned();
+    RANKS[1..].iter().for_each(|ranks| text += &format!(" {ranks} |"));
+    text += &format!("\n|{}\n", "---|".repeat(2 + RANKS.len()));
+    for (case, cores, link) in rows(cases) {
+        let step = case.step(cores);
+        text += &format!("| {} | {cores} | {} |", case.title(), link.name);
+        for &ranks in &RANKS[1..] {
+            let saved = step.overlap(ranks, &link);
+            let share = 100.0 * saved / step.seconds_on(ranks, &link);
+            text += &format!(" {:.0} ms ({share:.0}%) |", 1e3 * saved);
+        }
+        text += "\n";
+    }
+    text
+}
+
 /// Pictures of ImageNet32 and of ILSVRC 2012 to train on.
 const IMAGES: f64 = 1_281_167.0;
 /// Cores of a node.
@@ -217,6 +234,7 @@ fn the_page_and_its_figure_are_what_the_model_says() {
     let mut wanted = with_table(&text, "seconds per step", &seconds_per_step(&cases));
     wanted = with_table(&wanted, "where scaling stops", &where_it_stops(&cases));
     wanted = with_table(&wanted, "node-hours", &node_hours(&cases));
+    wanted = with_table(&wanted, "what overlapping would save", &overlap(&cases));
     let svg = figure(&cases).svg();
     if std::env::var_os("CLUSTER_UPDATE").is_some() {
         fs::write(&page, &wanted).unwrap();

@@ -23,6 +23,13 @@ const BATCHES: Study = Study {
     folder: "vgg6",
 };
 
+/// A network whose gradients are several messages, in both directions at the same time.
+const MESSAGES: Study = Study {
+    options: "table2 --dataset pictures --width 1/4 --batch 16 --micro-batch 2 --pictures 32 --epochs 1 --method GmP --seeds 1 \
+              --threads 1",
+    folder: "vgg6",
+};
+
 /// Twelve runs of small networks, which the ranks share out.
 const RUNS: Study = Study {
     options: "fig2 --seeds 1 --method SP,GmP,WN --lr 0.1,0.2 --protocol paper --threads 1",
@@ -149,11 +156,11 @@ fn a_study_has_the_same_records_and_curves_on_any_number_of_processes() {
     if !has_mpirun() {
         return;
     }
-    for (study, runs) in [(BATCHES, 2), (RUNS, 12)] {
+    for (study, runs) in [(BATCHES, 2), (MESSAGES, 1), (RUNS, 12)] {
         let folder = tempfile::tempdir().unwrap();
         let expected = alone(study, folder.path());
         assert_eq!((expected.0.len(), expected.1.len()), (runs, runs));
-        for ranks in [2, 3] {
+        for ranks in [2, 3, 4] {
             let out = folder.path().join(ranks.to_string());
             let child = mpirun(ranks, &[arguments(study, &out)]).spawn().unwrap();
             let output = finish(child, "a whole study");

@@ -1,7 +1,8 @@
 //! Exchanges between the processes of one run.
 //!
 //! [`Trainer::across`](crate::Trainer::across) trains on several ranks to the same bits as in one process. All that it
-//! needs of them is an [`Exchange`]: to send bytes to another rank, and to receive them.
+//! needs of them is an [`Exchange`]: to send bytes to another rank, and to receive them, one after the other or at the same
+//! time.
 //!
 //! | | ranks are |
 //! |---|---|
@@ -11,12 +12,16 @@
 //!
 //! A transport of your own is a few methods; `tests/ranks/cluster.rs` has one that delays, reorders and loses.
 
+mod bytes;
 mod collective;
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(test)]
+mod rendezvous;
 mod threads;
 
-pub(crate) use collective::{Owned, Ranks, from_bytes, to_bytes};
+pub(crate) use bytes::{from_bytes, to_bytes};
+pub(crate) use collective::{Owned, Ranks};
 #[cfg(feature = "mpi")]
 pub use mpi::{Mpi, MpiError};
 pub use threads::{ThreadRank, on_threads, threads};
@@ -63,6 +68,66 @@ pub trait Exchange {
     /// If a rank is lost: this one or any other.
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost>;
 
+    /// Sends messages to several ranks and receives messages of several ranks, and waits for all of them. Each other rank is
+    /// in the list once at most; the order of the list does not matter, and may be another one afterwards. `check` is called
+    /// with every message and the number of its rank as soon as the message is there, and its error ends the swap at once: a
+    /// rank that has received what it did not expect must not wait for what does not come.
+    ///
+    /// The default sends and receives one message after the other. A transport that can have several messages under way at
+    /// the same time should do that instead: the sum of gradients spends its time here, and a rank between two others has
+    /// four messages to exchange.
+    ///
+    /// What is promised, by the default for any transport: all ranks swap in rounds, and what a rank sends to another one in
+    /// its nth round the other one receives in its own nth round. Then no ranks wait for each other in a circle, even where
+    /// `send` waits until the message is received; and messages from one rank to another keep their order, those of
+    /// [`Exchange::send`] among them. What is not promised: that messages are under way at the same time, that those of
+    /// different ranks arrive in some order, and anything at all where the two ranks of a message do not agree about its
+    /// round.
+    ///
+    /// ```
+    /// use gmp_train::exchange::{Exchange, Swap, on_threads};
+    /// let seen = on_threads(3, |exchange| {
+    ///     // Every rank tells the next one its number, in a circle.
+    ///     let (rank, ranks) = (exchange.rank(), exchange.ranks());
+    ///     let (own, mut other) = ([rank as u8], Vec::new());
+    ///     let mut swaps = [
+    ///         Swap { with: (rank + 1) % ranks, send: Some(&own), receive: None },
+    ///         Swap { with: (rank + ranks - 1) % ranks, send: None, receive: Some(&mut other) },
+    ///     ];
+    ///     exchange.swap(&mut swaps, &mut |_, _| Ok(()))?;
+    ///     Ok::<_, gmp_train::exchange::Lost>(other[0])
+    /// });
+    /// assert_eq!(seen.into_iter().collect::<Result<Vec<_>, _>>()?, [2, 0, 1]);
+    /// # Ok::<(), gmp_train::exchange::Lost>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a rank is lost (this one or any other), and that of `check`. Some of the messages may have been exchanged.
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
+        // All ranks go through the links in one order, and on a link the lower rank sends first: the first of all messages
+        // that are left, in this order, has both of its ranks waiting for it. Of a chain, every other link is
+        // busy at a time.
+        let rank = self.rank();
+        swaps.sort_unstable_by_key(|swap| {
+            let (lower, higher) = (rank.min(swap.with), rank.max(swap.with));
+            (lower % 2, lower, higher)
+        });
+        for Swap { with, send, receive } in swaps {
+            let (with, sends_first) = (*with, rank < *with);
+            if sends_first && let Some(message) = send {
+                self.send(with, message)?;
+            }
+            if let Some(message) = receive {
+                self.receive(with, message)?;
+                check(with, message)?;
+            }
+            if !sends_first && let Some(message) = send {
+                self.send(with, message)?;
+            }
+        }
+        Ok(())
+    }
+
     /// As [`Exchange::receive`], without waiting: whether a message was there. Training does not use it; a program that
     /// shares out whole runs looks with it for the rank that has something to say.
     ///
@@ -72,6 +137,20 @@ pub trait Exchange {
 
     /// Tells the other ranks that this one takes no further part, and why: their exchanges end with this error.
     fn abort(&mut self, cause: &Lost);
+}
+
+/// What is done with a message and the number of its rank as soon as it is there: see [`Exchange::swap`].
+pub type Check<'a> = dyn FnMut(usize, &[u8]) -> Result<(), Lost> + 'a;
+
+/// What this rank and another one send each other in an [`Exchange::swap`].
+#[derive(Debug)]
+pub struct Swap<'a> {
+    /// The other rank.
+    pub with: usize,
+    /// The message to it, if there is one.
+    pub send: Option<&'a [u8]>,
+    /// Where its message goes, if there is one, in the place of what is there.
+    pub receive: Option<&'a mut Vec<u8>>,
 }
 
 /// A rank that takes no further part in a run, and why.
@@ -133,6 +212,9 @@ impl<E: Exchange + ?Sized> Exchange for &mut E {
     }
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost> {
         (**self).receive(from, message)
+    }
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
+        (**self).swap(swaps, check)
     }
     fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
         (**self).try_receive(from, message)

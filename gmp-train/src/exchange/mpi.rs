@@ -1,7 +1,8 @@
 //! Processes that an MPI launcher started.
 
-use super::{Exchange, Lost};
+use super::{Check, Exchange, Lost, Swap};
 use mpi::environment::Universe;
+use mpi::request::scope;
 use mpi::topology::{Communicator, SimpleCommunicator};
 use mpi::traits::{Destination, Source};
 use mpi::{Threading, environment};
@@ -119,49 +120,89 @@ impl Exchange for Mpi {
     }
 
     fn send(&mut self, to: usize, message: &[u8]) -> Result<(), Lost> {
-        let world = SimpleCommunicator::world();
-        let process = world.process_at_rank(number(to));
-        let last = message.len().saturating_sub(1) / PIECE;
-        for at in 0..=last {
-            let piece = &message[at * PIECE..message.len().min((at + 1) * PIECE)];
-            process.send_with_tag(piece, if at < last { MORE } else { LAST });
-        }
-        Ok(())
+        self.swap(&mut [Swap { with: to, send: Some(message), receive: None }], &mut |_, _| Ok(()))
     }
 
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost> {
-        let start = Instant::now();
-        while !self.try_receive(from, message)? {
-            match start.elapsed() {
-                waited if waited < BUSY => std::hint::spin_loop(),
-                waited if waited < POLITE => std::thread::yield_now(),
-                _ => std::thread::sleep(SLEEP),
+        self.swap(&mut [Swap { with: from, send: None, receive: Some(message) }], &mut |_, _| Ok(()))
+    }
+
+    /// All messages are under way at the same time. An error of `check` says why and ends all ranks, as
+    /// [`Exchange::abort`] does: MPI may still read what this rank sends.
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
+        let world = SimpleCommunicator::world();
+        scope(|scope| {
+            let mut sends = Vec::new();
+            for swap in &*swaps {
+                let to = world.process_at_rank(number(swap.with));
+                for (piece, tag) in swap.send.into_iter().flat_map(pieces) {
+                    sends.push(to.immediate_send_with_tag(scope, piece, tag));
+                }
             }
-        }
+            let mut receives: Vec<_> =
+                swaps.iter_mut().filter_map(|swap| Some((swap.with, swap.receive.as_deref_mut()?))).collect();
+            let mut left = sends.len() + receives.len();
+            let mut start = Instant::now();
+            while left > 0 {
+                receives.retain_mut(|(from, message)| {
+                    let has_arrived = has_arrived(*from, message);
+                    if has_arrived && let Err(lost) = check(*from, message) {
+                        end_all(&lost);
+                    }
+                    !has_arrived
+                });
+                sends = sends.into_iter().filter_map(|send| send.test().err()).collect();
+                let before = std::mem::replace(&mut left, sends.len() + receives.len());
+                match start.elapsed() {
+                    _ if left < before => start = Instant::now(),
+                    waited if waited < BUSY => std::hint::spin_loop(),
+                    waited if waited < POLITE => std::thread::yield_now(),
+                    _ => std::thread::sleep(SLEEP),
+                }
+            }
+        });
         Ok(())
     }
 
     fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
-        let world = SimpleCommunicator::world();
-        let process = world.process_at_rank(number(from));
-        let Some(mut arrived) = process.immediate_matched_probe() else { return Ok(false) };
-        message.clear();
-        loop {
-            let (piece, status) = arrived;
-            let length = usize::try_from(status.count(u8_type())).unwrap_or(0);
-            let begin = message.len();
-            message.resize(begin + length, 0);
-            piece.matched_receive_into(&mut message[begin..]);
-            if status.tag() == LAST {
-                return Ok(true);
-            }
-            // The other pieces of a message that is under way.
-            arrived = process.matched_probe();
-        }
+        Ok(has_arrived(from, message))
     }
 
     fn abort(&mut self, cause: &Lost) {
         end_all(cause);
+    }
+}
+
+/// What a message is sent as: at least one piece.
+fn pieces(message: &[u8]) -> impl Iterator<Item = (&[u8], i32)> {
+    let last = message.len().saturating_sub(1) / PIECE;
+    (0..=last).map(move |at| {
+        let piece = &message[at * PIECE..message.len().min((at + 1) * PIECE)];
+        (piece, if at < last { MORE } else { LAST })
+    })
+}
+
+/// Whether the next message of a rank was there; it is then in the place of what `message` held.
+fn has_arrived(from: usize, message: &mut Vec<u8>) -> bool {
+    let world = SimpleCommunicator::world();
+    let process = world.process_at_rank(number(from));
+    let Some(mut arrived) = process.immediate_matched_probe() else { return false };
+    let mut end = 0;
+    loop {
+        let (piece, status) = arrived;
+        let begin = end;
+        end += usize::try_from(status.count(u8_type())).unwrap_or(0);
+        // What the message held before is memory that need not be cleared.
+        if message.len() < end {
+            message.resize(end, 0);
+        }
+        piece.matched_receive_into(&mut message[begin..end]);
+        if status.tag() == LAST {
+            message.truncate(end);
+            return true;
+        }
+        // The other pieces of a message that is under way.
+        arrived = process.matched_probe();
     }
 }
 

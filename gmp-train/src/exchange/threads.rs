@@ -1,6 +1,6 @@
 //! Threads of this process as ranks.
 
-use super::{Exchange, Lost};
+use super::{Check, Exchange, Lost, Swap};
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -120,6 +120,20 @@ impl Exchange for ThreadRank {
             }
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Messages are stored, so that no send waits.
+    fn swap(&mut self, swaps: &mut [Swap<'_>], check: &mut Check<'_>) -> Result<(), Lost> {
+        for swap in &*swaps {
+            swap.send.map_or(Ok(()), |message| self.send(swap.with, message))?;
+        }
+        for swap in swaps {
+            if let Some(message) = &mut swap.receive {
+                self.receive(swap.with, message)?;
+                check(swap.with, message)?;
+            }
+        }
+        Ok(())
     }
 
     fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
