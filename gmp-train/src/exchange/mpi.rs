@@ -35,8 +35,10 @@ pub enum MpiError {
     Threads,
 }
 
-/// The largest piece of a message: MPI counts in 32 bits.
-const PIECE: usize = 1 << 30;
+/// The largest piece of a message. MPI libraries send what is below 64 KiB at once over TCP, and announce what is longer: its
+/// receiver must then answer before it is sent, and the answer would wait behind what the receiver is sending itself, so that
+/// only one direction of a connection would be busy at a time.
+const PIECE: usize = 60 << 10;
 /// Tags of pieces that others follow, and of the last one.
 const MORE: i32 = 1;
 const LAST: i32 = 2;
@@ -139,22 +141,29 @@ impl Exchange for Mpi {
                     sends.push(to.immediate_send_with_tag(scope, piece, tag));
                 }
             }
-            let mut receives: Vec<_> =
-                swaps.iter_mut().filter_map(|swap| Some((swap.with, swap.receive.as_deref_mut()?))).collect();
-            let mut left = sends.len() + receives.len();
-            let mut start = Instant::now();
-            while left > 0 {
-                receives.retain_mut(|(from, message)| {
-                    let has_arrived = has_arrived(*from, message);
-                    if has_arrived && let Err(lost) = check(*from, message) {
-                        end_all(&lost);
+            let mut receives: Vec<_> = swaps
+                .iter_mut()
+                .filter_map(|swap| Some((swap.with, swap.receive.as_deref_mut()?, 0)))
+                .collect();
+            let mut last = Instant::now();
+            while !(sends.is_empty() && receives.is_empty()) {
+                let mut is_idle = true;
+                receives.retain_mut(|(from, message, end)| {
+                    while let Some(is_last) = receive_piece(*from, message, end) {
+                        is_idle = false;
+                        if is_last {
+                            if let Err(lost) = check(*from, message) {
+                                end_all(&lost);
+                            }
+                            return false;
+                        }
                     }
-                    !has_arrived
+                    true
                 });
+                let before = sends.len();
                 sends = sends.into_iter().filter_map(|send| send.test().err()).collect();
-                let before = std::mem::replace(&mut left, sends.len() + receives.len());
-                match start.elapsed() {
-                    _ if left < before => start = Instant::now(),
+                match last.elapsed() {
+                    _ if !is_idle || sends.len() < before => last = Instant::now(),
                     waited if waited < BUSY => std::hint::spin_loop(),
                     waited if waited < POLITE => std::thread::yield_now(),
                     _ => std::thread::sleep(SLEEP),
@@ -165,7 +174,13 @@ impl Exchange for Mpi {
     }
 
     fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost> {
-        Ok(has_arrived(from, message))
+        let mut end = 0;
+        let Some(mut is_last) = receive_piece(from, message, &mut end) else { return Ok(false) };
+        while !is_last {
+            // The other pieces of a message that is under way.
+            is_last = receive_piece(from, message, &mut end).unwrap_or(false);
+        }
+        Ok(true)
     }
 
     fn abort(&mut self, cause: &Lost) {
@@ -182,28 +197,22 @@ fn pieces(message: &[u8]) -> impl Iterator<Item = (&[u8], i32)> {
     })
 }
 
-/// Whether the next message of a rank was there; it is then in the place of what `message` held.
-fn has_arrived(from: usize, message: &mut Vec<u8>) -> bool {
-    let world = SimpleCommunicator::world();
-    let process = world.process_at_rank(number(from));
-    let Some(mut arrived) = process.immediate_matched_probe() else { return false };
-    let mut end = 0;
-    loop {
-        let (piece, status) = arrived;
-        let begin = end;
-        end += usize::try_from(status.count(u8_type())).unwrap_or(0);
-        // What the message held before is memory that need not be cleared.
-        if message.len() < end {
-            message.resize(end, 0);
-        }
-        piece.matched_receive_into(&mut message[begin..end]);
-        if status.tag() == LAST {
-            message.truncate(end);
-            return true;
-        }
-        // The other pieces of a message that is under way.
-        arrived = process.matched_probe();
+/// Receives the next piece of a message of a rank, if it is there, up to which `end` bytes are; and whether it was the last one.
+fn receive_piece(from: usize, message: &mut Vec<u8>, end: &mut usize) -> Option<bool> {
+    let (piece, status) =
+        SimpleCommunicator::world().process_at_rank(number(from)).immediate_matched_probe()?;
+    let begin = *end;
+    *end += usize::try_from(status.count(u8_type())).unwrap_or(0);
+    // What the message held before is memory that need not be cleared.
+    if message.len() < *end {
+        message.resize(*end, 0);
     }
+    piece.matched_receive_into(&mut message[begin..*end]);
+    let is_last = status.tag() == LAST;
+    if is_last {
+        message.truncate(*end);
+    }
+    Some(is_last)
 }
 
 fn u8_type() -> mpi::datatype::SystemDatatype {
