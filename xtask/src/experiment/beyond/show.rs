@@ -145,7 +145,9 @@ fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown
     let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
     let mut panel = Panel::new(problem.id().name, what.axis(problem), y);
     let mut is_empty = true;
-    for (k, &method) in asked.methods.iter().enumerate() {
+    let methods = asked.methods_on(problem.kind());
+    let of_problem = asked.methods.iter().enumerate().filter(|(_, method)| methods.contains(method));
+    for (k, &method) in of_problem {
         let shift = 0.64 * (0.5 - (k as f64 + 0.5) / asked.methods.len() as f64);
         let mut means = Vec::new();
         for (arm, (_, results)) in arms.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! An inquiry with its data and what the user asked for: what is run, and what the reader is shown.
 
 use super::data::{Kind, Loaded};
+use super::pictures::Pictures;
 use super::{Arm, Inquiry, ask, chapter, show};
-use crate::experiment::training::{Problem, Watching, carry_out, carry_out_stepping};
 use crate::experiment::{Context, Experiment, Profile, Study};
 use crate::method::MethodId;
 use crate::report::html::{Block, Section};
@@ -12,11 +12,16 @@ use crate::run::results::Results;
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Run};
 use crate::setting::Setting;
-use crate::setting::intervention::{Levels, changed};
+use crate::setting::intervention::{Around, Levels};
 use crate::statistics::SmallestEffects;
 use crate::statistics::outcome::FEWEST_SEEDS;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::ops::Range;
+
+/// The learning rates of VGG-6 in the quick profile: those of the released code.
+const RATES_ON_PICTURES: [f64; 2] = [0.01, 0.1];
+/// Seeds of VGG-6 in the full profile, where each takes as long as many of a small network.
+const SEEDS_ON_PICTURES: u64 = 10;
 
 /// What is asked in one call.
 pub struct Asked {
@@ -34,10 +39,12 @@ pub struct Asked {
     pub methods: Vec<MethodId>,
     /// At which learning rates.
     pub rates: Vec<f64>,
+    /// At which of them on pictures.
+    rates_on_pictures: Vec<f64>,
     /// Which seeds.
     pub seeds: Range<u64>,
-    /// How many of them are run on the larger sets of Table 1.
-    few: u64,
+    /// How many of them are run on pictures and on the larger sets of Table 1, where the profile has fewer of them.
+    few: [u64; 2],
     /// The smallest effects that matter.
     pub smallest: SmallestEffects,
 }
@@ -46,23 +53,34 @@ impl Asked {
     /// Reads the data.
     ///
     /// # Errors
-    /// Data that cannot be read.
+    /// Data that cannot be read, and names of data sets none of which it has.
     pub fn new(inquiry: Inquiry, context: &Context) -> Result<Self> {
         let mut asked = Self::absent(inquiry, context);
-        for kind in std::mem::take(&mut asked.missing) {
-            match kind.load(&context.data_dir)? {
-                Some(loaded) => asked.problems.push(loaded),
-                None => asked.missing.push(kind),
-            }
-        }
         let id = asked.inquiry.id;
+        if asked.missing.is_empty() {
+            let all = (asked.inquiry.problems)(asked.profile);
+            let known: Vec<&str> = all.iter().flat_map(Kind::names).copied().collect();
+            let (named, known) = (context.datasets.join(", "), known.join(", "));
+            bail!("{id}: --dataset {named}: it has none of them; its data sets are {known}");
+        }
+        for kind in std::mem::take(&mut asked.missing) {
+            let loaded = kind.load(context)?;
+            if loaded.is_empty() {
+                asked.missing.push(kind);
+            }
+            asked.problems.extend(loaded);
+        }
         for kind in &asked.missing {
             say(&format!("{id}: without {}: there is no CSV file of it in the data folder", kind.name()));
+        }
+        let is_generated = |problem: &&Loaded| matches!(problem, Loaded::Pictures(of) if of.is_generated());
+        if asked.problems.iter().any(|problem| is_generated(&problem)) {
+            say(&format!("{id}: VGG-6 on generated data, pictures of our own"));
         }
         Ok(asked)
     }
 
-    /// Without any data.
+    /// Without any data: of all problems, or of those that the user named.
     #[must_use]
     pub fn absent(inquiry: Inquiry, context: &Context) -> Self {
         let methods = inquiry.methods();
@@ -70,17 +88,27 @@ impl Asked {
         let profile = context.profile;
         let seeds = context.seeds(quick, full);
         let all = seeds.end - seeds.start;
+        let fewest = all.min(FEWEST_SEEDS as u64);
         let few = match (context.seeds, profile) {
-            (None, Profile::Quick) => all.min(FEWEST_SEEDS as u64),
-            _ => all,
+            (None, Profile::Quick) => [fewest, fewest],
+            (None, Profile::Full) => [all.min(SEEDS_ON_PICTURES), all],
+            _ => [all, all],
         };
+        let rates = context.rates.clone().unwrap_or_else(|| (inquiry.rates)(profile));
+        let is_named = |name: &&str| context.datasets.iter().any(|named| named == name);
+        let mut missing = (inquiry.problems)(profile);
+        missing.retain(|kind| context.datasets.is_empty() || kind.names().iter().any(is_named));
         Self {
             profile,
             problems: Vec::new(),
-            missing: (inquiry.problems)(profile),
+            missing,
             arms: (inquiry.arms)(profile),
             methods: context.methods(&methods, &methods),
-            rates: context.rates.clone().unwrap_or_else(|| (inquiry.rates)(profile)),
+            rates_on_pictures: match (&context.rates, profile) {
+                (None, Profile::Quick) => RATES_ON_PICTURES.to_vec(),
+                _ => rates.clone(),
+            },
+            rates,
             seeds,
             few,
             smallest: context.smallest,
@@ -91,30 +119,44 @@ impl Asked {
     /// The maximum number of epochs on a problem.
     #[must_use]
     pub fn epochs(&self, problem: &Loaded) -> usize {
-        let epochs = problem.epochs(self.profile);
-        match self.profile {
-            Profile::Quick => (epochs as f64 * self.inquiry.budget).ceil() as usize,
-            Profile::Full => epochs,
-        }
+        problem.epochs(self.profile, self.inquiry.budget)
     }
 
-    /// The seeds that are run on a problem: of the larger sets of Table 1 as few in the quick profile as can decide.
+    /// The seeds that are run on a problem: of pictures and of the larger sets of Table 1 as few in the quick profile as can decide.
     #[must_use]
     pub fn seeds_on(&self, kind: Kind) -> Range<u64> {
-        let end = if kind.is_larger() { self.seeds.start + self.few } else { self.seeds.end };
+        let [on_pictures, on_larger] = self.few;
+        let end = match kind {
+            Kind::Pictures => self.seeds.start + on_pictures,
+            _ if kind.is_larger() => self.seeds.start + on_larger,
+            _ => self.seeds.end,
+        };
         self.seeds.start..end
+    }
+
+    /// The learning rates of a problem.
+    #[must_use]
+    pub fn rates_on(&self, kind: Kind) -> &[f64] {
+        if kind == Kind::Pictures { &self.rates_on_pictures } else { &self.rates }
+    }
+
+    /// The methods that are run on a problem.
+    #[must_use]
+    pub fn methods_on(&self, kind: Kind) -> Vec<MethodId> {
+        let is_run = |method: &MethodId| self.arms.iter().any(|arm| (arm.on)(kind, *method));
+        self.methods.iter().copied().filter(is_run).collect()
     }
 
     /// On which of the problems there are fewer seeds, in words; nothing where there are none.
     #[must_use]
     pub fn fewer(&self) -> String {
-        let is_fewer = |problem: &&Loaded| self.seeds_on(problem.kind()) != self.seeds;
-        let names: Vec<&str> =
-            self.problems.iter().filter(is_fewer).map(|problem| problem.id().name).collect();
-        match names.is_empty() {
-            true => String::new(),
-            false => format!(" ({} on {})", self.few, names.join(", ")),
-        }
+        let fewer = self.problems.iter().filter(|problem| self.seeds_on(problem.kind()) != self.seeds);
+        let (kinds, names): (Vec<Kind>, Vec<&str>) =
+            fewer.map(|problem| (problem.kind(), problem.id().name)).unzip();
+        // The same number of all of them: there are two numbers in the full profile alone, where one of them is that of all seeds.
+        let Some(kind) = kinds.first() else { return String::new() };
+        let seeds = self.seeds_on(*kind);
+        format!(" ({} on {})", seeds.end - seeds.start, names.join(", "))
     }
 
     fn problem(&self, run: &Run) -> Option<&Loaded> {
@@ -129,16 +171,30 @@ impl Asked {
             .iter()
             .map(|problem| format!("{} {}", problem.id().name, self.epochs(problem)))
             .collect();
-        let rates: Vec<String> = self.rates.iter().map(|lr| rate(*lr)).collect();
+        let rates = |rates: &[f64]| rates.iter().map(|lr| rate(*lr)).collect::<Vec<_>>().join(", ");
+        let on_pictures = match self.pictures().next() {
+            Some(_) if self.rates_on_pictures != self.rates => {
+                format!(" ({} on pictures)", rates(&self.rates_on_pictures))
+            }
+            _ => String::new(),
+        };
         let seeds = self.seeds.end - self.seeds.start;
         format!(
-            "Every combination is run under {seeds} seeds{} at the learning rates {}, held out: a fifth of the training samples \
+            "Every combination is run under {seeds} seeds{} at the learning rates {}{on_pictures}, held out: a fifth of the training samples \
              decides when the rate falls and when training stops, and chooses each method's own rate; the test set is read \
-             once. Most epochs: {}. Otherwise the set-ups are those of Figures 2 and 3 and of Table 1.",
+             once. Most epochs: {}. Otherwise the set-ups are those of Figures 2 and 3 and of Table 1.{}",
             self.fewer(),
-            rates.join(", "),
-            epochs.join(", ")
+            rates(&self.rates),
+            epochs.join(", "),
+            self.pictures().map(|pictures| format!(" {}", pictures.described())).collect::<String>()
         )
+    }
+
+    fn pictures(&self) -> impl Iterator<Item = &Pictures> {
+        self.problems.iter().filter_map(|problem| match problem {
+            Loaded::Pictures(pictures) => Some(pictures),
+            _ => None,
+        })
     }
 }
 
@@ -150,7 +206,7 @@ impl Study for Asked {
             for seed in self.seeds_on(problem.kind()) {
                 for arm in &self.arms {
                     for &method in self.methods.iter().filter(|method| (arm.on)(problem.kind(), **method)) {
-                        runs.extend(self.rates.iter().map(|&lr| Run {
+                        runs.extend(self.rates_on(problem.kind()).iter().map(|&lr| Run {
                             experiment: self.inquiry.id.to_owned(),
                             dataset: id.name.to_owned(),
                             method,
@@ -171,34 +227,25 @@ impl Study for Asked {
     /// Products of an epoch, and a constant for each step.
     fn cost(&self, run: &Run) -> f64 {
         let Some(problem) = self.problem(run) else { return 1.0 };
-        let setup = run.setting.setup(problem.setup());
-        let samples = problem.samples()[0] as f64;
-        let steps = (samples / setup.batch_size as f64).ceil();
-        let units = setup.units as f64;
+        let batch_size = run.setting.setup(problem.setup()).batch_size;
+        let steps = (problem.samples()[0] as f64 / batch_size as f64).ceil();
         // The reference of an intervention is trained too.
         let networks = 1.0 + f64::from(u8::from(run.setting.intervention.is_some()));
-        let hidden = (run.setting.depth.unwrap_or(1) - 1) as f64 * units * units;
-        let products = samples * (units * (problem.inputs(run) + 1) as f64 + hidden);
-        networks * run.epoch_limit as f64 * (products + 5000.0 * steps)
+        networks * run.epoch_limit as f64 * (problem.products(run) + 5000.0 * steps)
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let problem = self.problem(run).context("a run of a problem that was read")?;
-        let (setup, data) = (problem.setup(), || problem.problem(run));
         let Some(intervention) = run.setting.intervention else {
-            return carry_out(setup, data()?, run, stop);
+            return problem.carry_out(run, Around::Nothing, stop);
         };
         let levels = Levels::default();
         let setting = Setting { intervention: None, ..run.setting };
         let reference = Run { method: intervention.reference(), setting, ..run.clone() };
-        let unwatched = Problem { watch: Watching::Nothing, ..data()? };
-        let written = |network: &mut _, optimizer| levels.written(network, optimizer);
-        if carry_out_stepping(written, setup, unwatched, &reference, stop, |_| ())?.is_none() {
+        if problem.carry_out(&reference, Around::Written(&levels), stop)?.is_none() {
             return Ok(None);
         }
-        let changed =
-            |network: &mut _, optimizer| changed(intervention, &levels, run.seed, network, optimizer);
-        carry_out_stepping(changed, setup, data()?, run, stop, |_| ())
+        problem.carry_out(run, Around::Changed(intervention, &levels, run.seed), stop)
     }
 
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {
@@ -215,10 +262,15 @@ impl Study for Asked {
                     .to_owned(),
             ));
         }
-        if self.problems.iter().any(|problem| problem.data().generated) {
-            blocks.push(Block::Note(
-                "banana.csv is not in the data folder: what is said of banana-generated is said of a GENERATED set.".to_owned(),
-            ));
+        for problem in self.problems.iter().filter(|problem| problem.data().generated) {
+            let name = problem.id().name;
+            blocks.push(Block::Note(match problem.kind() {
+                Kind::Pictures => format!(
+                    "{name}: pictures of our own (ten kinds of figure, 32×32), since no others were named or found: what is said of them is \
+                     said of a GENERATED set."
+                ),
+                _ => format!("banana.csv is not in the data folder: what is said of {name} is said of a GENERATED set."),
+            }));
         }
         blocks.push(Block::List(inquiry.notes.iter().map(|&note| note.to_owned()).collect()));
         blocks.extend(self.problems.iter().map(|problem| Block::Table(show::table(self, results, problem))));

@@ -2,6 +2,7 @@
 
 use super::chapter;
 use crate::claim::Claim;
+use crate::experiment::images::Options;
 use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY};
 use crate::method;
 use crate::report::html::{Block, Section};
@@ -20,6 +21,7 @@ fn context(folder: &Path) -> Context {
         first_seed: 3,
         methods: Some(vec![method::SP, method::GMP]),
         rates: Some(vec![0.01, 0.1]),
+        pictures: Options { width: "1/64".parse().ok(), pictures: Some(20), ..Options::default() },
         data_dir: folder.join("data"),
         out: folder.join("out"),
         ..Context::default()
