@@ -26,7 +26,7 @@ const TINY: [&str; 14] = [
     "--seeds",
     "2",
     "--lr",
-    "0.01,0.1",
+    "0.001,0.003",
     "--threads=2",
 ];
 
@@ -43,7 +43,7 @@ fn why_is_asked_of_vgg_6() {
     let text = fs::read_to_string(out.join("why/runs.jsonl")).unwrap();
     let records: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    // SP, WN and GmP as they are, SP and WN limited twice, GmP jittered: each at two rates and under two seeds.
+    // With --lr, interventions have all rates. SP, WN and GmP as they are, SP and WN limited twice, GmP jittered: each at two rates and under two seeds.
     let in_arm = |setting: &str| {
         records.iter().filter(|record| record["setting"].to_string().contains(setting)).count()
     };

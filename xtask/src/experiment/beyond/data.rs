@@ -121,10 +121,17 @@ impl Kind {
     }
 
     /// Epochs until the training loss has fallen by a factor that is reached on it: the cross-entropy of banana, which no network
-    /// brings to a quarter, to a half of the first epoch's, and all others to a quarter.
+    /// brings to a quarter, to a half of the first epoch's, and all others to a quarter. Of pictures, until it is below that of guessing.
     #[must_use]
     pub fn learned(self) -> Quantity {
         match self {
+            Self::Pictures => Quantity::epochs(
+                "epochs until the training loss is 2.18, 5% below that of guessing",
+                |record| {
+                    let convergence = &record.measures.as_ref()?.convergence;
+                    convergence.epochs_to(pictures::learned()).map(|epochs| epochs as f64)
+                },
+            ),
             Self::Banana => {
                 Quantity::epochs("epochs until the training loss is half of the first epoch's", |record| {
                     measured::epochs_of_halvings(record, 1)
@@ -134,6 +141,16 @@ impl Kind {
                 "epochs until the training loss is a quarter of the first epoch's",
                 |record| measured::epochs_of_halvings(record, 2),
             ),
+        }
+    }
+
+    /// What figures and tables call [`Kind::learned`].
+    #[must_use]
+    pub fn learned_in_short(self) -> &'static str {
+        match self {
+            Self::Banana => "epochs to half of the loss",
+            Self::Pictures => "epochs to a loss of 2.18",
+            _ => "epochs to a quarter of the loss",
         }
     }
 

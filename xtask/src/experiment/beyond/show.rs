@@ -2,7 +2,7 @@
 
 use super::Arm;
 use super::ask;
-use super::data::{Kind, Loaded};
+use super::data::Loaded;
 use super::kernel;
 use super::study::Asked;
 use super::tolerance::Range;
@@ -39,12 +39,7 @@ impl Shown {
         match self {
             Self::Result if problem.kind().larger_is_better() => "test accuracy".to_owned(),
             Self::Result => "test RMSE".to_owned(),
-            Self::Epochs => if problem.kind() == Kind::Banana {
-                "epochs to half of the loss"
-            } else {
-                "epochs to a quarter of the loss"
-            }
-            .to_owned(),
+            Self::Epochs => problem.kind().learned_in_short().to_owned(),
             Self::Movement => problem.kind().movement().name.to_owned(),
             Self::Tolerance => "tolerated learning rates, log₂".to_owned(),
             Self::Rate => "best learning rate".to_owned(),

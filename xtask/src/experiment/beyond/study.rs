@@ -1,7 +1,7 @@
 //! An inquiry with its data and what the user asked for: what is run, and what the reader is shown.
 
 use super::data::{Kind, Loaded};
-use super::pictures::Pictures;
+use super::pictures::{self, Pictures};
 use super::{Arm, Inquiry, ask, chapter, show};
 use crate::experiment::{Context, Experiment, Profile, Study};
 use crate::method::MethodId;
@@ -16,10 +16,10 @@ use crate::setting::intervention::{Around, Levels};
 use crate::statistics::SmallestEffects;
 use crate::statistics::outcome::FEWEST_SEEDS;
 use anyhow::{Context as _, Result, bail};
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-/// The learning rates of VGG-6 in the quick profile: those of the released code.
-const RATES_ON_PICTURES: [f64; 2] = [0.01, 0.1];
 /// Seeds of VGG-6 in the full profile, where each takes as long as many of a small network.
 const SEEDS_ON_PICTURES: u64 = 10;
 
@@ -39,14 +39,16 @@ pub struct Asked {
     pub methods: Vec<MethodId>,
     /// At which learning rates.
     pub rates: Vec<f64>,
-    /// At which of them on pictures.
-    rates_on_pictures: Vec<f64>,
+    /// At which ones on pictures, and with an intervention there.
+    rates_on_pictures: [Vec<f64>; 2],
     /// Which seeds.
     pub seeds: Range<u64>,
     /// How many of them are run on pictures and on the larger sets of Table 1, where the profile has fewer of them.
     few: [u64; 2],
     /// The smallest effects that matter.
     pub smallest: SmallestEffects,
+    /// How far boundaries moved in the last reference runs.
+    references: Mutex<VecDeque<(Run, Levels)>>,
 }
 
 impl Asked {
@@ -105,13 +107,15 @@ impl Asked {
             arms: (inquiry.arms)(profile),
             methods: context.methods(&methods, &methods),
             rates_on_pictures: match (&context.rates, profile) {
-                (None, Profile::Quick) => RATES_ON_PICTURES.to_vec(),
-                _ => rates.clone(),
+                (None, Profile::Quick) => [pictures::RATES[0].to_vec(), vec![pictures::LIMITED_AT]],
+                (None, Profile::Full) => [pictures::RATES[1].to_vec(), pictures::RATES[1].to_vec()],
+                _ => [rates.clone(), rates.clone()],
             },
             rates,
             seeds,
             few,
             smallest: context.smallest,
+            references: Mutex::default(),
             inquiry,
         }
     }
@@ -137,7 +141,17 @@ impl Asked {
     /// The learning rates of a problem.
     #[must_use]
     pub fn rates_on(&self, kind: Kind) -> &[f64] {
-        if kind == Kind::Pictures { &self.rates_on_pictures } else { &self.rates }
+        self.rates_in(&Setting::default(), kind)
+    }
+
+    /// The learning rates of a problem with a setting: of pictures there are fewer with an intervention in the quick profile.
+    #[must_use]
+    pub fn rates_in(&self, setting: &Setting, kind: Kind) -> &[f64] {
+        match (kind, setting.intervention) {
+            (Kind::Pictures, None) => &self.rates_on_pictures[0],
+            (Kind::Pictures, Some(_)) => &self.rates_on_pictures[1],
+            _ => &self.rates,
+        }
     }
 
     /// The methods that are run on a problem.
@@ -173,8 +187,8 @@ impl Asked {
             .collect();
         let rates = |rates: &[f64]| rates.iter().map(|lr| rate(*lr)).collect::<Vec<_>>().join(", ");
         let on_pictures = match self.pictures().next() {
-            Some(_) if self.rates_on_pictures != self.rates => {
-                format!(" ({} on pictures)", rates(&self.rates_on_pictures))
+            Some(_) if self.rates_on(Kind::Pictures) != self.rates => {
+                format!(" ({} on pictures)", rates(self.rates_on(Kind::Pictures)))
             }
             _ => String::new(),
         };
@@ -198,6 +212,31 @@ impl Asked {
     }
 }
 
+/// References that are kept: those of a seed are asked for by several runs that are carried out one after the other.
+const REFERENCES: usize = 64;
+
+impl Asked {
+    /// How far boundaries move in a reference run, which is carried out unless it was a short while ago; `None` where it was
+    /// stopped.
+    fn levels(&self, problem: &Loaded, reference: Run, stop: &Stop) -> Result<Option<Levels>> {
+        let all = || self.references.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all().iter().find(|(run, _)| *run == reference).map(|(_, levels)| levels.clone());
+        if known.is_some() {
+            return Ok(known);
+        }
+        let levels = Levels::default();
+        if problem.carry_out(&reference, Around::Written(&levels), stop)?.is_none() {
+            return Ok(None);
+        }
+        let mut all = all();
+        all.push_back((reference, levels.clone()));
+        if all.len() > REFERENCES {
+            all.pop_front();
+        }
+        Ok(Some(levels))
+    }
+}
+
 impl Study for Asked {
     fn runs(&self) -> Vec<Run> {
         let mut runs = Vec::new();
@@ -206,7 +245,7 @@ impl Study for Asked {
             for seed in self.seeds_on(problem.kind()) {
                 for arm in &self.arms {
                     for &method in self.methods.iter().filter(|method| (arm.on)(problem.kind(), **method)) {
-                        runs.extend(self.rates_on(problem.kind()).iter().map(|&lr| Run {
+                        runs.extend(self.rates_in(&arm.setting, problem.kind()).iter().map(|&lr| Run {
                             experiment: self.inquiry.id.to_owned(),
                             dataset: id.name.to_owned(),
                             method,
@@ -239,12 +278,9 @@ impl Study for Asked {
         let Some(intervention) = run.setting.intervention else {
             return problem.carry_out(run, Around::Nothing, stop);
         };
-        let levels = Levels::default();
         let setting = Setting { intervention: None, ..run.setting };
         let reference = Run { method: intervention.reference(), setting, ..run.clone() };
-        if problem.carry_out(&reference, Around::Written(&levels), stop)?.is_none() {
-            return Ok(None);
-        }
+        let Some(levels) = self.levels(problem, reference, stop)? else { return Ok(None) };
         problem.carry_out(run, Around::Changed(intervention, &levels, run.seed), stop)
     }
 

@@ -54,8 +54,7 @@ pub struct Recipe<'a> {
 
 /// What is measured: top-1 and top-5.
 pub const METRICS: [Metric; 2] = [Metric::TopK(1), Metric::TopK(5)];
-/// Of gradient descent.
-pub const MOMENTUM: f64 = 0.9;
+const MOMENTUM: f64 = 0.9;
 /// The speed of learning is judged by this many first epochs, so that runs of different lengths can be compared: the
 /// paper's fastest method has converged after them.
 const SPEED_EPOCHS: usize = 25;
