@@ -51,7 +51,7 @@ pub const SETUP: Setup = Setup {
 /// A sixteenth of the paper's filters.
 const WIDTH: Width = Width::over(16);
 /// Pictures that a run trains on, those that are held out included, and epochs: in the quick and in the full profile.
-const SIZES: [(usize, usize); 2] = [(1000, 5), (4000, 30)];
+const SIZES: [(usize, usize); 2] = [(800, 5), (4000, 30)];
 /// The learning rates of both profiles, lower than those of networks with one hidden layer.
 pub const RATES: [&[f64]; 2] = [&[0.001, LIMITED_AT], &[3e-4, 0.001, LIMITED_AT, 0.01, 0.03]];
 /// The one at which interventions are compared; in the quick profile there are no others of them.

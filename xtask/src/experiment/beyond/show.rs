@@ -66,6 +66,8 @@ impl Shown {
             Self::Result => at_best(kind.result().number),
             Self::Epochs => at_best(kind.learned().number),
             Self::Movement => at_best(kind.movement().number),
+            // At one rate there is no range.
+            Self::Tolerance if results.rates(set, method).len() < 2 => BTreeMap::new(),
             Self::Tolerance => ask::tolerance_of(results, set, kind, method),
             Self::Rate => ask::best_rates(results, problem, method),
             Self::Kernel => at_best(kernel::change),
@@ -302,6 +304,9 @@ fn medians(
 fn tolerated(results: &Results<'_>, problem: &Loaded, method: MethodId) -> String {
     let set = problem.id();
     let rates = results.rates(set, method);
+    if rates.len() < 2 {
+        return "–".to_owned();
+    }
     let at = |&lr: &f64| {
         let values: Vec<f64> =
             results.values(Cell { set, method, lr, protocol: Protocol::HeldOut }).into_values().collect();

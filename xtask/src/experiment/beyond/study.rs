@@ -183,7 +183,7 @@ impl Asked {
         let epochs: Vec<String> = self
             .problems
             .iter()
-            .map(|problem| format!("{} {}", problem.id().name, self.epochs(problem)))
+            .map(|problem| format!("{} on {}", self.epochs(problem), problem.id().name))
             .collect();
         let rates = |rates: &[f64]| rates.iter().map(|lr| rate(*lr)).collect::<Vec<_>>().join(", ");
         let on_pictures = match self.pictures().next() {
