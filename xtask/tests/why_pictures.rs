@@ -110,13 +110,15 @@ fn it_can_be_left_out_and_a_set_that_is_not_there_is_refused() {
     for (named, expected) in [
         (
             "nosuch",
-            "why: --dataset nosuch: it has none of them; its data sets are levy, banana, yacht, boston, energy, concrete, wine, cifar10, pictures",
+            "why: there is no data set \"nosuch\"; its data sets are levy, banana, yacht, boston, energy, concrete, wine, cifar10, pictures",
         ),
         ("cifar10", "cifar10"),
     ] {
         let (code, _, said) = repro(out, &["why", "--dataset", named]);
         assert!(code == Some(1) && said.contains(expected), "{said}");
     }
+    let (code, _, said) = repro(out, &["width", "--dataset", "pictures"]);
+    assert!(code == Some(1) && said.contains("it has none of them; its data sets are levy, yacht"), "{said}");
     let (code, _, said) = repro(out, &["why", "--dataset", "pictures", "--pictures", "1"]);
     assert!(code == Some(1) && said.contains("--pictures 1"), "{said}");
 }

@@ -1,4 +1,5 @@
-//! The problems of the experiments beyond the paper: those of its small figures and tables, cut short in the quick profile.
+//! The problems of the experiments beyond the paper: those of its small figures and tables, cut short in the quick profile, and VGG-6 on
+//! pictures.
 
 use super::pictures::{self, Pictures};
 use crate::experiment::question::{Data, Quantity};
@@ -53,6 +54,12 @@ impl Kind {
     #[must_use]
     pub fn is_larger(self) -> bool {
         self == Self::Pictures || matches!(self, Self::Uci(name) if name != "yacht")
+    }
+
+    /// All problems.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        Self::small().into_iter().chain([Self::Ridge, Self::Pictures]).collect()
     }
 
     /// The names by which a user chooses it.

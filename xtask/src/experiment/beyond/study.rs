@@ -55,15 +55,19 @@ impl Asked {
     /// Reads the data.
     ///
     /// # Errors
-    /// Data that cannot be read, and names of data sets none of which it has.
+    /// Data that cannot be read, and names of data sets that there are not or of which it has none.
     pub fn new(inquiry: Inquiry, context: &Context) -> Result<Self> {
         let mut asked = Self::absent(inquiry, context);
         let id = asked.inquiry.id;
+        let names = |kinds: &[Kind]| kinds.iter().flat_map(Kind::names).copied().collect::<Vec<&str>>();
+        let (all, own) = (names(&Kind::all()), names(&(asked.inquiry.problems)(asked.profile)).join(", "));
+        // Other questions may have some that this one has not.
+        if let Some(unknown) = context.datasets.iter().find(|named| !all.contains(&named.as_str())) {
+            bail!("{id}: there is no data set \"{unknown}\"; its data sets are {own}");
+        }
         if asked.missing.is_empty() {
-            let all = (asked.inquiry.problems)(asked.profile);
-            let known: Vec<&str> = all.iter().flat_map(Kind::names).copied().collect();
-            let (named, known) = (context.datasets.join(", "), known.join(", "));
-            bail!("{id}: --dataset {named}: it has none of them; its data sets are {known}");
+            let named = context.datasets.join(", ");
+            bail!("{id}: --dataset {named}: it has none of them; its data sets are {own}");
         }
         for kind in std::mem::take(&mut asked.missing) {
             let loaded = kind.load(context)?;
