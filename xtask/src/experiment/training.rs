@@ -91,23 +91,8 @@ pub fn carry_out_stepping(
         }
         // A run that breaks down is a result too.
         Err(error @ Error::Diverged { epoch: epochs, .. }) => {
-            let end = error.to_string();
-            let seconds = start.elapsed().as_secs_f64();
-            let record = Record {
-                run: run.clone(),
-                metric: metric_name(setup.metric),
-                value: None,
-                validation: None,
-                epochs,
-                end,
-                seconds,
-                movement: None,
-                measures: None,
-                accuracy: None,
-                origin: Origin::here(),
-                curves: None,
-            };
-            Ok(Some((record, None)))
+            let (metric, seconds) = (metric_name(setup.metric), start.elapsed().as_secs_f64());
+            Ok(Some((Record::diverged(run, metric, epochs, error.to_string(), seconds), None)))
         }
         Err(error) => Err(error.into()),
     }

@@ -80,7 +80,9 @@ fn after_help() -> String {
         "Data sets:\n  \
          table1, theory  the name of a file in DATA-DIR/uci, or the path of a CSV file\n  \
          fig4, table2    cifar10, imagenet32, pictures (generated images), or the folder of a set\n  \
-         table3          the folder of ILSVRC; cifar10, imagenet32, pictures, or the folder of a set of 32×32 images\n\n\
+         table3          the folder of ILSVRC; cifar10, imagenet32, pictures, or the folder of a set of 32×32 images\n  \
+         why             levy, banana, yacht, boston, energy, concrete, wine; of VGG-6 cifar10, pictures\n  \
+         other questions beyond the paper: those of levy, banana, yacht, boston, energy, concrete and ridge that they have\n\n\
          Methods:\n  \
          fig2            {}\n  \
          fig3, table1    {}\n  \

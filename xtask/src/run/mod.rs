@@ -164,6 +164,25 @@ impl Record {
         };
         self.curves.is_some() || self.origin.numerics.is_none() && left_by_0_2_0()
     }
+
+    /// That of a run which broke down after so many epochs: a result, but not a number.
+    #[must_use]
+    pub fn diverged(run: &Run, metric: String, epochs: usize, end: String, seconds: f64) -> Self {
+        Self {
+            run: run.clone(),
+            metric,
+            value: None,
+            validation: None,
+            epochs,
+            end,
+            seconds,
+            movement: None,
+            measures: None,
+            accuracy: None,
+            origin: Origin::here(),
+            curves: None,
+        }
+    }
 }
 
 /// The accuracy of a classifier, in shares of the images.

@@ -56,7 +56,7 @@ impl Compared<'_> {
             .map(|&(method, setting)| Runs {
                 file: format!("{id}/runs.jsonl"),
                 method: method.to_string(),
-                rates: asked.rates.clone(),
+                rates: asked.rates_on(problem.kind()).to_vec(),
                 seeds,
                 setting,
             })

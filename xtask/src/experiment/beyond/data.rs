@@ -1,17 +1,21 @@
-//! The problems of the experiments beyond the paper: those of its small figures and tables, cut short in the quick profile.
+//! The problems of the experiments beyond the paper: those of its small figures and tables, cut short in the quick profile, and VGG-6 on
+//! pictures.
 
+use super::pictures::{self, Pictures};
 use crate::experiment::question::{Data, Quantity};
-use crate::experiment::training::{Problem, Watching};
-use crate::experiment::{Profile, measured};
+use crate::experiment::training::{Problem, Watching, carry_out_stepping};
+use crate::experiment::{Context, Profile, measured};
 use crate::problem::banana::{self, Banana};
 use crate::problem::uci::{self, Set};
 use crate::problem::{Setup, levy, ridge};
+use crate::run::execute::Finished;
 use crate::run::results::SetId;
+use crate::run::stop::Stop;
 use crate::run::{Record, Run};
+use crate::setting::intervention::Around;
 use crate::statistics::Population;
 use anyhow::Result;
 use gmp_train::Dataset;
-use std::path::Path;
 
 /// A problem before its data are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub enum Kind {
     Uci(&'static str),
     /// A ridge in any number of dimensions, drawn for every seed.
     Ridge,
+    /// VGG-6 of small width on CIFAR-10; pictures are generated where it is not in the data folder.
+    Pictures,
 }
 
 impl Kind {
@@ -44,10 +50,28 @@ impl Kind {
         [Self::Levy, Self::Banana].into_iter().chain(sets).collect()
     }
 
-    /// Whether it is a set of Table 1 that is larger than the smallest, which the quick profile gives fewer runs.
+    /// Whether it is pictures, or a set of Table 1 that is larger than the smallest, which the quick profile gives fewer runs.
     #[must_use]
     pub fn is_larger(self) -> bool {
-        matches!(self, Self::Uci(name) if name != "yacht")
+        self == Self::Pictures || matches!(self, Self::Uci(name) if name != "yacht")
+    }
+
+    /// All problems.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        Self::small().into_iter().chain([Self::Ridge, Self::Pictures]).collect()
+    }
+
+    /// The names by which a user chooses it.
+    #[must_use]
+    pub fn names(&self) -> &[&'static str] {
+        match self {
+            Self::Levy => &[levy::SEEDED.name],
+            Self::Banana => &[banana::SEEDED],
+            Self::Uci(name) => std::slice::from_ref(name),
+            Self::Ridge => &[ridge::SEEDED.name],
+            Self::Pictures => &pictures::NAMES,
+        }
     }
 
     /// It as claims are made of it where its data are not there, and why.
@@ -62,7 +86,7 @@ impl Kind {
         }
     }
 
-    /// What records call it.
+    /// What claims call it where its data are not there.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -70,13 +94,14 @@ impl Kind {
             Self::Banana => banana::SEEDED,
             Self::Uci(name) => name,
             Self::Ridge => ridge::SEEDED.name,
+            Self::Pictures => "VGG-6",
         }
     }
 
     /// Whether the larger one of two results is the better one.
     #[must_use]
     pub fn larger_is_better(self) -> bool {
-        self == Self::Banana
+        [Self::Banana, Self::Pictures].contains(&self)
     }
 
     /// What is reported of the test set.
@@ -97,15 +122,23 @@ impl Kind {
         }
         match self {
             Self::Levy => Quantity::bits("log₂ of the mean |Δφ| of the units per epoch", location),
+            Self::Pictures => Quantity::bits("log₂ of the mean turn of the filters per epoch", direction),
             _ => Quantity::bits("log₂ of the mean turn of the units per epoch", direction),
         }
     }
 
     /// Epochs until the training loss has fallen by a factor that is reached on it: the cross-entropy of banana, which no network
-    /// brings to a quarter, to a half of the first epoch's, and all others to a quarter.
+    /// brings to a quarter, to a half of the first epoch's, and all others to a quarter. Of pictures, until it is below that of guessing.
     #[must_use]
     pub fn learned(self) -> Quantity {
         match self {
+            Self::Pictures => Quantity::epochs(
+                "epochs until the training loss is 2.18, 5% below that of guessing",
+                |record| {
+                    let convergence = &record.measures.as_ref()?.convergence;
+                    convergence.epochs_to(pictures::learned()).map(|epochs| epochs as f64)
+                },
+            ),
             Self::Banana => {
                 Quantity::epochs("epochs until the training loss is half of the first epoch's", |record| {
                     measured::epochs_of_halvings(record, 1)
@@ -118,25 +151,35 @@ impl Kind {
         }
     }
 
-    /// Reads its data; `None` where they are not in the data folder.
+    /// What figures and tables call [`Kind::learned`].
+    #[must_use]
+    pub fn learned_in_short(self) -> &'static str {
+        match self {
+            Self::Banana => "epochs to half of the loss",
+            Self::Pictures => "epochs to a loss of 2.18",
+            _ => "epochs to a quarter of the loss",
+        }
+    }
+
+    /// Reads its data: nothing where they are not in the data folder, and of pictures each set that the user named.
     ///
     /// # Errors
     /// Files that cannot be read.
-    pub fn load(self, data_dir: &Path) -> Result<Option<Loaded>> {
+    pub fn load(self, context: &Context) -> Result<Vec<Loaded>> {
+        let data_dir = &context.data_dir;
         Ok(match self {
-            Self::Levy => Some(Loaded::Levy),
-            Self::Ridge => Some(Loaded::Ridge),
+            Self::Levy => vec![Loaded::Levy],
+            Self::Ridge => vec![Loaded::Ridge],
             Self::Banana => {
                 let (banana, is_real) = Banana::load(data_dir)?;
-                Some(Loaded::Banana(banana, is_real))
+                vec![Loaded::Banana(banana, is_real)]
             }
             Self::Uci(name) => {
                 let path = data_dir.join("uci").join(format!("{name}.csv"));
-                path.is_file()
-                    .then(|| Set::read(name.to_owned(), &path))
-                    .transpose()?
-                    .map(|set| Loaded::Uci(self, set))
+                let set = path.is_file().then(|| Set::read(name.to_owned(), &path)).transpose()?;
+                set.map(|set| Loaded::Uci(self, set)).into_iter().collect()
             }
+            Self::Pictures => Pictures::load(context)?.into_iter().map(Loaded::Pictures).collect(),
         })
     }
 }
@@ -151,6 +194,8 @@ pub enum Loaded {
     Uci(Kind, Set),
     /// Every seed draws its direction and its points.
     Ridge,
+    /// Every seed draws some of the pictures.
+    Pictures(Pictures),
 }
 
 impl Loaded {
@@ -162,6 +207,7 @@ impl Loaded {
             Self::Banana(..) => Kind::Banana,
             Self::Uci(kind, _) => *kind,
             Self::Ridge => Kind::Ridge,
+            Self::Pictures(_) => Kind::Pictures,
         }
     }
 
@@ -176,6 +222,7 @@ impl Loaded {
             },
             Self::Uci(_, set) => set.id(),
             Self::Ridge => ridge::SEEDED,
+            Self::Pictures(pictures) => pictures.id(),
         }
     }
 
@@ -187,13 +234,16 @@ impl Loaded {
             Self::Banana(..) => &banana::SETUP,
             Self::Uci(..) => &uci::SETUP,
             Self::Ridge => &ridge::SETUP,
+            Self::Pictures(_) => &pictures::SETUP,
         }
     }
 
-    /// The maximum number of epochs: the paper's in the full profile, a tenth of them or so in the quick one.
+    /// The maximum number of epochs: the paper's in the full profile, a tenth of them or so in the quick one, times this share.
+    /// Those of pictures are their own.
     #[must_use]
-    pub fn epochs(&self, profile: Profile) -> usize {
-        match (self, profile) {
+    pub fn epochs(&self, profile: Profile, budget: f64) -> usize {
+        let epochs = match (self, profile) {
+            (Self::Pictures(pictures), _) => return pictures.epochs(),
             (Self::Levy, Profile::Quick) => 1000,
             (Self::Levy, Profile::Full) => levy::EPOCHS,
             (Self::Banana(..), Profile::Quick) => 200,
@@ -204,6 +254,10 @@ impl Loaded {
             (Self::Uci(..), Profile::Full) => uci::EPOCHS,
             (Self::Ridge, Profile::Quick) => 60,
             (Self::Ridge, Profile::Full) => ridge::EPOCHS,
+        };
+        match profile {
+            Profile::Quick => (epochs as f64 * budget).ceil() as usize,
+            Profile::Full => epochs,
         }
     }
 
@@ -218,26 +272,33 @@ impl Loaded {
                 let test = set.data.samples().div_ceil(5);
                 [set.data.samples() - test, test]
             }
+            Self::Pictures(pictures) => pictures.samples(),
         }
     }
 
-    /// Number of inputs of a run.
+    /// Products of an epoch of a run.
     #[must_use]
-    pub fn inputs(&self, run: &Run) -> usize {
-        match self {
+    pub fn products(&self, run: &Run) -> f64 {
+        let inputs = match self {
             Self::Ridge => ridge::inputs(run),
             Self::Levy => 1,
             Self::Banana(..) => 2,
             Self::Uci(_, set) => set.data.input_cols(),
-        }
+            Self::Pictures(pictures) => return pictures.products(),
+        };
+        let units = run.setting.setup(self.setup()).units as f64;
+        let hidden = (run.setting.depth.unwrap_or(1) - 1) as f64 * units * units;
+        self.samples()[0] as f64 * (units * (inputs + 1) as f64 + hidden)
     }
 
-    /// The data of a run.
+    /// Trains the network of a run with its optimizer in what is put around it. One whose steps are only written down is
+    /// not measured.
     ///
     /// # Errors
     /// Too few samples.
-    pub fn problem(&self, run: &Run) -> Result<Problem> {
+    pub fn carry_out(&self, run: &Run, around: Around<'_>, stop: &Stop) -> Finished {
         let (train, test) = match self {
+            Self::Pictures(pictures) => return pictures.train(run, around, stop),
             Self::Levy => {
                 let (x, y) = levy::points(run);
                 let (grid, truth) = levy::grid();
@@ -247,7 +308,10 @@ impl Loaded {
             Self::Uci(_, set) => set.split(run.seed)?,
             Self::Ridge => ridge::samples(run)?,
         };
-        Ok(Problem { train, test, grid: Vec::new(), watch: Watching::Measures, picture: false })
+        let watch = if matches!(around, Around::Written(_)) { Watching::Nothing } else { Watching::Measures };
+        let problem = Problem { train, test, grid: Vec::new(), watch, picture: false };
+        let before = |network: &mut _, optimizer| around.optimizer(network, optimizer);
+        carry_out_stepping(before, self.setup(), problem, run, stop, |_| ())
     }
 
     /// It as claims are asked of it.
@@ -260,7 +324,11 @@ impl Loaded {
                 Self::Levy | Self::Ridge => Population::Draws,
                 _ => Population::Splits { train, test },
             },
-            generated: matches!(self, Self::Banana(_, false)),
+            generated: match self {
+                Self::Banana(_, is_real) => !is_real,
+                Self::Pictures(pictures) => pictures.is_generated(),
+                _ => false,
+            },
             headline: false,
             limits: None,
         }

@@ -18,6 +18,7 @@ pub mod kernel;
 pub mod mediation;
 pub mod normalizations;
 pub mod optimizers;
+pub mod pictures;
 pub mod rivals;
 pub mod show;
 pub mod study;
@@ -75,6 +76,13 @@ pub struct Inquiry {
     pub duration: [&'static str; 2],
 }
 
+impl Inquiry {
+    /// Whether VGG-6 on pictures is one of its problems.
+    fn has_pictures(&self) -> bool {
+        (self.problems)(Profile::Full).contains(&Kind::Pictures)
+    }
+}
+
 /// One value of what is varied.
 #[derive(Debug, Clone)]
 pub struct Arm {
@@ -126,10 +134,30 @@ impl Experiment for Inquiry {
         (self.methods)()
     }
     fn options(&self) -> &'static [&'static str] {
-        &["--seeds", "--first-seed", "--method", "--lr"]
+        match self.has_pictures() {
+            true => &[
+                "--seeds",
+                "--first-seed",
+                "--method",
+                "--lr",
+                "--dataset",
+                "--width",
+                "--pictures",
+                "--epochs",
+            ],
+            false => &["--seeds", "--first-seed", "--method", "--lr", "--dataset"],
+        }
     }
     fn needs(&self) -> &'static str {
-        "DATA-DIR/banana.csv (else a set of its shape is generated) and the small sets of DATA-DIR/uci (those that are not there are left out)"
+        match self.has_pictures() {
+            true => {
+                "DATA-DIR/banana.csv (else a set of its shape is generated), DATA-DIR/cifar10 (else pictures are generated) and the small sets of \
+                 DATA-DIR/uci (those that are not there are left out)"
+            }
+            false => {
+                "DATA-DIR/banana.csv (else a set of its shape is generated) and the small sets of DATA-DIR/uci (those that are not there are left out)"
+            }
+        }
     }
     fn duration(&self) -> [&'static str; 2] {
         self.duration

@@ -2,7 +2,7 @@
 
 use super::Arm;
 use super::ask;
-use super::data::{Kind, Loaded};
+use super::data::Loaded;
 use super::kernel;
 use super::study::Asked;
 use super::tolerance::Range;
@@ -39,12 +39,7 @@ impl Shown {
         match self {
             Self::Result if problem.kind().larger_is_better() => "test accuracy".to_owned(),
             Self::Result => "test RMSE".to_owned(),
-            Self::Epochs => if problem.kind() == Kind::Banana {
-                "epochs to half of the loss"
-            } else {
-                "epochs to a quarter of the loss"
-            }
-            .to_owned(),
+            Self::Epochs => problem.kind().learned_in_short().to_owned(),
             Self::Movement => problem.kind().movement().name.to_owned(),
             Self::Tolerance => "tolerated learning rates, log₂".to_owned(),
             Self::Rate => "best learning rate".to_owned(),
@@ -71,6 +66,8 @@ impl Shown {
             Self::Result => at_best(kind.result().number),
             Self::Epochs => at_best(kind.learned().number),
             Self::Movement => at_best(kind.movement().number),
+            // At one rate there is no range.
+            Self::Tolerance if results.rates(set, method).len() < 2 => BTreeMap::new(),
             Self::Tolerance => ask::tolerance_of(results, set, kind, method),
             Self::Rate => ask::best_rates(results, problem, method),
             Self::Kernel => at_best(kernel::change),
@@ -145,7 +142,9 @@ fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown
     let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
     let mut panel = Panel::new(problem.id().name, what.axis(problem), y);
     let mut is_empty = true;
-    for (k, &method) in asked.methods.iter().enumerate() {
+    let methods = asked.methods_on(problem.kind());
+    let of_problem = asked.methods.iter().enumerate().filter(|(_, method)| methods.contains(method));
+    for (k, &method) in of_problem {
         let shift = 0.64 * (0.5 - (k as f64 + 0.5) / asked.methods.len() as f64);
         let mut means = Vec::new();
         for (arm, (_, results)) in arms.iter().enumerate() {
@@ -305,6 +304,9 @@ fn medians(
 fn tolerated(results: &Results<'_>, problem: &Loaded, method: MethodId) -> String {
     let set = problem.id();
     let rates = results.rates(set, method);
+    if rates.len() < 2 {
+        return "–".to_owned();
+    }
     let at = |&lr: &f64| {
         let values: Vec<f64> =
             results.values(Cell { set, method, lr, protocol: Protocol::HeldOut }).into_values().collect();

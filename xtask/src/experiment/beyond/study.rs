@@ -1,8 +1,8 @@
 //! An inquiry with its data and what the user asked for: what is run, and what the reader is shown.
 
 use super::data::{Kind, Loaded};
+use super::pictures::{self, Pictures};
 use super::{Arm, Inquiry, ask, chapter, show};
-use crate::experiment::training::{Problem, Watching, carry_out, carry_out_stepping};
 use crate::experiment::{Context, Experiment, Profile, Study};
 use crate::method::MethodId;
 use crate::report::html::{Block, Section};
@@ -12,11 +12,16 @@ use crate::run::results::Results;
 use crate::run::stop::Stop;
 use crate::run::{Protocol, Run};
 use crate::setting::Setting;
-use crate::setting::intervention::{Levels, changed};
+use crate::setting::intervention::{Around, Levels};
 use crate::statistics::SmallestEffects;
 use crate::statistics::outcome::FEWEST_SEEDS;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// Seeds of VGG-6 in the full profile, where each takes as long as many of a small network.
+const SEEDS_ON_PICTURES: u64 = 10;
 
 /// What is asked in one call.
 pub struct Asked {
@@ -34,35 +39,54 @@ pub struct Asked {
     pub methods: Vec<MethodId>,
     /// At which learning rates.
     pub rates: Vec<f64>,
+    /// At which ones on pictures, and with an intervention there.
+    rates_on_pictures: [Vec<f64>; 2],
     /// Which seeds.
     pub seeds: Range<u64>,
-    /// How many of them are run on the larger sets of Table 1.
-    few: u64,
+    /// How many of them are run on pictures and on the larger sets of Table 1, where the profile has fewer of them.
+    few: [u64; 2],
     /// The smallest effects that matter.
     pub smallest: SmallestEffects,
+    /// How far boundaries moved in the last reference runs.
+    references: Mutex<VecDeque<(Run, Levels)>>,
 }
 
 impl Asked {
     /// Reads the data.
     ///
     /// # Errors
-    /// Data that cannot be read.
+    /// Data that cannot be read, and names of data sets that there are not or of which it has none.
     pub fn new(inquiry: Inquiry, context: &Context) -> Result<Self> {
         let mut asked = Self::absent(inquiry, context);
-        for kind in std::mem::take(&mut asked.missing) {
-            match kind.load(&context.data_dir)? {
-                Some(loaded) => asked.problems.push(loaded),
-                None => asked.missing.push(kind),
-            }
-        }
         let id = asked.inquiry.id;
+        let names = |kinds: &[Kind]| kinds.iter().flat_map(Kind::names).copied().collect::<Vec<&str>>();
+        let (all, own) = (names(&Kind::all()), names(&(asked.inquiry.problems)(asked.profile)).join(", "));
+        // Other questions may have some that this one has not.
+        if let Some(unknown) = context.datasets.iter().find(|named| !all.contains(&named.as_str())) {
+            bail!("{id}: there is no data set \"{unknown}\"; its data sets are {own}");
+        }
+        if asked.missing.is_empty() {
+            let named = context.datasets.join(", ");
+            bail!("{id}: --dataset {named}: it has none of them; its data sets are {own}");
+        }
+        for kind in std::mem::take(&mut asked.missing) {
+            let loaded = kind.load(context)?;
+            if loaded.is_empty() {
+                asked.missing.push(kind);
+            }
+            asked.problems.extend(loaded);
+        }
         for kind in &asked.missing {
             say(&format!("{id}: without {}: there is no CSV file of it in the data folder", kind.name()));
+        }
+        let is_generated = |problem: &&Loaded| matches!(problem, Loaded::Pictures(of) if of.is_generated());
+        if asked.problems.iter().any(|problem| is_generated(&problem)) {
+            say(&format!("{id}: VGG-6 on generated data, pictures of our own"));
         }
         Ok(asked)
     }
 
-    /// Without any data.
+    /// Without any data: of all problems, or of those that the user named.
     #[must_use]
     pub fn absent(inquiry: Inquiry, context: &Context) -> Self {
         let methods = inquiry.methods();
@@ -70,20 +94,32 @@ impl Asked {
         let profile = context.profile;
         let seeds = context.seeds(quick, full);
         let all = seeds.end - seeds.start;
+        let fewest = all.min(FEWEST_SEEDS as u64);
         let few = match (context.seeds, profile) {
-            (None, Profile::Quick) => all.min(FEWEST_SEEDS as u64),
-            _ => all,
+            (None, Profile::Quick) => [fewest, fewest],
+            (None, Profile::Full) => [all.min(SEEDS_ON_PICTURES), all],
+            _ => [all, all],
         };
+        let rates = context.rates.clone().unwrap_or_else(|| (inquiry.rates)(profile));
+        let is_named = |name: &&str| context.datasets.iter().any(|named| named == name);
+        let mut missing = (inquiry.problems)(profile);
+        missing.retain(|kind| context.datasets.is_empty() || kind.names().iter().any(is_named));
         Self {
             profile,
             problems: Vec::new(),
-            missing: (inquiry.problems)(profile),
+            missing,
             arms: (inquiry.arms)(profile),
             methods: context.methods(&methods, &methods),
-            rates: context.rates.clone().unwrap_or_else(|| (inquiry.rates)(profile)),
+            rates_on_pictures: match (&context.rates, profile) {
+                (None, Profile::Quick) => [pictures::RATES[0].to_vec(), vec![pictures::LIMITED_AT]],
+                (None, Profile::Full) => [pictures::RATES[1].to_vec(), pictures::RATES[1].to_vec()],
+                _ => [rates.clone(), rates.clone()],
+            },
+            rates,
             seeds,
             few,
             smallest: context.smallest,
+            references: Mutex::default(),
             inquiry,
         }
     }
@@ -91,30 +127,54 @@ impl Asked {
     /// The maximum number of epochs on a problem.
     #[must_use]
     pub fn epochs(&self, problem: &Loaded) -> usize {
-        let epochs = problem.epochs(self.profile);
-        match self.profile {
-            Profile::Quick => (epochs as f64 * self.inquiry.budget).ceil() as usize,
-            Profile::Full => epochs,
+        problem.epochs(self.profile, self.inquiry.budget)
+    }
+
+    /// The seeds that are run on a problem: of pictures and of the larger sets of Table 1 as few in the quick profile as can decide.
+    #[must_use]
+    pub fn seeds_on(&self, kind: Kind) -> Range<u64> {
+        let [on_pictures, on_larger] = self.few;
+        let end = match kind {
+            Kind::Pictures => self.seeds.start + on_pictures,
+            _ if kind.is_larger() => self.seeds.start + on_larger,
+            _ => self.seeds.end,
+        };
+        self.seeds.start..end
+    }
+
+    /// The learning rates of a problem.
+    #[must_use]
+    pub fn rates_on(&self, kind: Kind) -> &[f64] {
+        self.rates_in(&Setting::default(), kind)
+    }
+
+    /// The learning rates of a problem with a setting: of pictures there are fewer with an intervention in the quick profile.
+    #[must_use]
+    pub fn rates_in(&self, setting: &Setting, kind: Kind) -> &[f64] {
+        match (kind, setting.intervention) {
+            (Kind::Pictures, None) => &self.rates_on_pictures[0],
+            (Kind::Pictures, Some(_)) => &self.rates_on_pictures[1],
+            _ => &self.rates,
         }
     }
 
-    /// The seeds that are run on a problem: of the larger sets of Table 1 as few in the quick profile as can decide.
+    /// The methods that are run on a problem.
     #[must_use]
-    pub fn seeds_on(&self, kind: Kind) -> Range<u64> {
-        let end = if kind.is_larger() { self.seeds.start + self.few } else { self.seeds.end };
-        self.seeds.start..end
+    pub fn methods_on(&self, kind: Kind) -> Vec<MethodId> {
+        let is_run = |method: &MethodId| self.arms.iter().any(|arm| (arm.on)(kind, *method));
+        self.methods.iter().copied().filter(is_run).collect()
     }
 
     /// On which of the problems there are fewer seeds, in words; nothing where there are none.
     #[must_use]
     pub fn fewer(&self) -> String {
-        let is_fewer = |problem: &&Loaded| self.seeds_on(problem.kind()) != self.seeds;
-        let names: Vec<&str> =
-            self.problems.iter().filter(is_fewer).map(|problem| problem.id().name).collect();
-        match names.is_empty() {
-            true => String::new(),
-            false => format!(" ({} on {})", self.few, names.join(", ")),
-        }
+        let fewer = self.problems.iter().filter(|problem| self.seeds_on(problem.kind()) != self.seeds);
+        let (kinds, names): (Vec<Kind>, Vec<&str>) =
+            fewer.map(|problem| (problem.kind(), problem.id().name)).unzip();
+        // The same number of all of them: there are two numbers in the full profile alone, where one of them is that of all seeds.
+        let Some(kind) = kinds.first() else { return String::new() };
+        let seeds = self.seeds_on(*kind);
+        format!(" ({} on {})", seeds.end - seeds.start, names.join(", "))
     }
 
     fn problem(&self, run: &Run) -> Option<&Loaded> {
@@ -127,18 +187,57 @@ impl Asked {
         let epochs: Vec<String> = self
             .problems
             .iter()
-            .map(|problem| format!("{} {}", problem.id().name, self.epochs(problem)))
+            .map(|problem| format!("{} on {}", self.epochs(problem), problem.id().name))
             .collect();
-        let rates: Vec<String> = self.rates.iter().map(|lr| rate(*lr)).collect();
+        let rates = |rates: &[f64]| rates.iter().map(|lr| rate(*lr)).collect::<Vec<_>>().join(", ");
+        let on_pictures = match self.pictures().next() {
+            Some(_) if self.rates_on(Kind::Pictures) != self.rates => {
+                format!(" ({} on pictures)", rates(self.rates_on(Kind::Pictures)))
+            }
+            _ => String::new(),
+        };
         let seeds = self.seeds.end - self.seeds.start;
         format!(
-            "Every combination is run under {seeds} seeds{} at the learning rates {}, held out: a fifth of the training samples \
+            "Every combination is run under {seeds} seeds{} at the learning rates {}{on_pictures}, held out: a fifth of the training samples \
              decides when the rate falls and when training stops, and chooses each method's own rate; the test set is read \
-             once. Most epochs: {}. Otherwise the set-ups are those of Figures 2 and 3 and of Table 1.",
+             once. Most epochs: {}. Otherwise the set-ups are those of Figures 2 and 3 and of Table 1.{}",
             self.fewer(),
-            rates.join(", "),
-            epochs.join(", ")
+            rates(&self.rates),
+            epochs.join(", "),
+            self.pictures().map(|pictures| format!(" {}", pictures.described())).collect::<String>()
         )
+    }
+
+    fn pictures(&self) -> impl Iterator<Item = &Pictures> {
+        self.problems.iter().filter_map(|problem| match problem {
+            Loaded::Pictures(pictures) => Some(pictures),
+            _ => None,
+        })
+    }
+}
+
+/// References that are kept: those of a seed are asked for by several runs that are carried out one after the other.
+const REFERENCES: usize = 64;
+
+impl Asked {
+    /// How far boundaries move in a reference run, which is carried out unless it was a short while ago; `None` where it was
+    /// stopped.
+    fn levels(&self, problem: &Loaded, reference: Run, stop: &Stop) -> Result<Option<Levels>> {
+        let all = || self.references.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all().iter().find(|(run, _)| *run == reference).map(|(_, levels)| levels.clone());
+        if known.is_some() {
+            return Ok(known);
+        }
+        let levels = Levels::default();
+        if problem.carry_out(&reference, Around::Written(&levels), stop)?.is_none() {
+            return Ok(None);
+        }
+        let mut all = all();
+        all.push_back((reference, levels.clone()));
+        if all.len() > REFERENCES {
+            all.pop_front();
+        }
+        Ok(Some(levels))
     }
 }
 
@@ -150,7 +249,7 @@ impl Study for Asked {
             for seed in self.seeds_on(problem.kind()) {
                 for arm in &self.arms {
                     for &method in self.methods.iter().filter(|method| (arm.on)(problem.kind(), **method)) {
-                        runs.extend(self.rates.iter().map(|&lr| Run {
+                        runs.extend(self.rates_in(&arm.setting, problem.kind()).iter().map(|&lr| Run {
                             experiment: self.inquiry.id.to_owned(),
                             dataset: id.name.to_owned(),
                             method,
@@ -171,34 +270,22 @@ impl Study for Asked {
     /// Products of an epoch, and a constant for each step.
     fn cost(&self, run: &Run) -> f64 {
         let Some(problem) = self.problem(run) else { return 1.0 };
-        let setup = run.setting.setup(problem.setup());
-        let samples = problem.samples()[0] as f64;
-        let steps = (samples / setup.batch_size as f64).ceil();
-        let units = setup.units as f64;
+        let batch_size = run.setting.setup(problem.setup()).batch_size;
+        let steps = (problem.samples()[0] as f64 / batch_size as f64).ceil();
         // The reference of an intervention is trained too.
         let networks = 1.0 + f64::from(u8::from(run.setting.intervention.is_some()));
-        let hidden = (run.setting.depth.unwrap_or(1) - 1) as f64 * units * units;
-        let products = samples * (units * (problem.inputs(run) + 1) as f64 + hidden);
-        networks * run.epoch_limit as f64 * (products + 5000.0 * steps)
+        networks * run.epoch_limit as f64 * (problem.products(run) + 5000.0 * steps)
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
         let problem = self.problem(run).context("a run of a problem that was read")?;
-        let (setup, data) = (problem.setup(), || problem.problem(run));
         let Some(intervention) = run.setting.intervention else {
-            return carry_out(setup, data()?, run, stop);
+            return problem.carry_out(run, Around::Nothing, stop);
         };
-        let levels = Levels::default();
         let setting = Setting { intervention: None, ..run.setting };
         let reference = Run { method: intervention.reference(), setting, ..run.clone() };
-        let unwatched = Problem { watch: Watching::Nothing, ..data()? };
-        let written = |network: &mut _, optimizer| levels.written(network, optimizer);
-        if carry_out_stepping(written, setup, unwatched, &reference, stop, |_| ())?.is_none() {
-            return Ok(None);
-        }
-        let changed =
-            |network: &mut _, optimizer| changed(intervention, &levels, run.seed, network, optimizer);
-        carry_out_stepping(changed, setup, data()?, run, stop, |_| ())
+        let Some(levels) = self.levels(problem, reference, stop)? else { return Ok(None) };
+        problem.carry_out(run, Around::Changed(intervention, &levels, run.seed), stop)
     }
 
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {
@@ -215,10 +302,15 @@ impl Study for Asked {
                     .to_owned(),
             ));
         }
-        if self.problems.iter().any(|problem| problem.data().generated) {
-            blocks.push(Block::Note(
-                "banana.csv is not in the data folder: what is said of banana-generated is said of a GENERATED set.".to_owned(),
-            ));
+        for problem in self.problems.iter().filter(|problem| problem.data().generated) {
+            let name = problem.id().name;
+            blocks.push(Block::Note(match problem.kind() {
+                Kind::Pictures => format!(
+                    "{name}: pictures of our own (ten kinds of figure, 32×32), since no others were named or found: what is said of them is \
+                     said of a GENERATED set."
+                ),
+                _ => format!("banana.csv is not in the data folder: what is said of {name} is said of a GENERATED set."),
+            }));
         }
         blocks.push(Block::List(inquiry.notes.iter().map(|&note| note.to_owned()).collect()));
         blocks.extend(self.problems.iter().map(|problem| Block::Table(show::table(self, results, problem))));

@@ -1,18 +1,21 @@
 //! Every inquiry as small as it can be: its plan, its runs, its claims and its figures, of real training.
 
 use super::chapter;
+use super::why::WHY;
 use crate::claim::Claim;
-use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY};
+use crate::experiment::images::Options;
+use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY, Study};
 use crate::method;
 use crate::report::html::{Block, Section};
-use crate::run::Run;
 use crate::run::results::Results;
 use crate::run::stop::Stop;
 use crate::run::store::Store;
+use crate::run::{Record, Run};
 use crate::statistics::Outcome;
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 fn context(folder: &Path) -> Context {
     Context {
@@ -20,6 +23,7 @@ fn context(folder: &Path) -> Context {
         first_seed: 3,
         methods: Some(vec![method::SP, method::GMP]),
         rates: Some(vec![0.01, 0.1]),
+        pictures: Options { width: "1/64".parse().ok(), pictures: Some(20), ..Options::default() },
         data_dir: folder.join("data"),
         out: folder.join("out"),
         ..Context::default()
@@ -108,6 +112,36 @@ fn every_inquiry_is_planned_carried_out_and_reported() {
         _ => None,
     });
     assert_eq!(told, Some(sections.len()), "one sentence for the authors on each question");
+}
+
+/// Runs with an intervention leave nothing where they are stopped, and are the same whether their reference is carried out for them or
+/// was for another run.
+#[test]
+fn a_stopped_intervention_leaves_nothing_and_a_reference_serves_several_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let context = Context {
+        datasets: vec!["pictures".to_owned(), "banana".to_owned()],
+        seeds: Some(1),
+        ..context(folder.path())
+    };
+    let prepare = || match WHY.prepare(&context).unwrap() {
+        Prepared::Ready(study) => study,
+        Prepared::Skipped(_) => panic!("it is skipped"),
+    };
+    let study = prepare();
+    let runs: Vec<Run> = study.runs().into_iter().filter(|run| run.setting.intervention.is_some()).collect();
+    assert_eq!(runs.len(), 2 * 2 * 3, "of both problems, at two rates: SP limited twice and GmP jittered");
+    let brief = |run: &Run| Run { epoch_limit: 3, ..run.clone() };
+    let stop = Stop::default();
+    stop.store(true, Ordering::Relaxed);
+    assert!(runs.iter().all(|run| study.carry_out(&brief(run), &stop).unwrap().is_none()));
+    for run in runs.iter().map(brief) {
+        let record = |study: &dyn Study| {
+            let (record, _) = study.carry_out(&run, &Stop::default()).unwrap().unwrap();
+            Record { seconds: 0.0, ..record }
+        };
+        assert_eq!(record(&*study), record(&*prepare()), "{run:?}");
+    }
 }
 
 /// Without the sets of Table 1 the rest is run, and what is left out says why; the same claims are there.

@@ -38,7 +38,8 @@ pub struct Pixels {
 /// Watches the boundaries of every convolution.
 pub struct Movements {
     name: String,
-    folder: PathBuf,
+    /// Where its state is kept; nowhere for a run that keeps no checkpoints.
+    folder: Option<PathBuf>,
     /// In evaluation, and in training where that is another boundary.
     running: Moved,
     batch: Option<(Moved, Pixels)>,
@@ -47,15 +48,15 @@ pub struct Movements {
 }
 
 impl Movements {
-    /// Of a network that has not been trained yet, called `name` in messages. Its state is kept in `folder`. `pixels` are
+    /// Of a network that has not been trained yet, called `name` in messages. Its state is kept in `folder`, where there is one. `pixels` are
     /// those of the pictures whose statistics make the boundaries of training; none where there is no normalization over
     /// the batch.
     #[must_use]
-    pub fn of(name: &str, network: &Network<f32>, pixels: Option<Pixels>, folder: &Path) -> Self {
+    pub fn of(name: &str, network: &Network<f32>, pixels: Option<Pixels>, folder: Option<&Path>) -> Self {
         let mut scratch = (Tape::new(), Vec::new());
         let running = Moved::of(network, None, &mut scratch);
         let batch = pixels.map(|pixels| (Moved::of(network, Some(&pixels), &mut scratch), pixels));
-        let (name, folder) = (name.to_owned(), folder.to_owned());
+        let (name, folder) = (name.to_owned(), folder.map(Path::to_owned));
         Self { name, folder, running, batch, scratch, is_warned: false }
     }
 
@@ -64,10 +65,7 @@ impl Movements {
     /// # Errors
     /// Without the file of that epoch, whole and of this network, nothing could be said of the whole run.
     pub fn take_up(&mut self, epochs: usize) -> Result<(), String> {
-        if epochs == 0 {
-            return Ok(());
-        }
-        let file = self.file(epochs);
+        let Some(file) = self.file(epochs).filter(|_| epochs > 0) else { return Ok(()) };
         let read = std::fs::read(&file).map_err(|error| error.to_string());
         let states = read.and_then(|bytes| {
             serde_json::from_slice::<Vec<State>>(&bytes).map_err(|error| error.to_string())
@@ -105,21 +103,21 @@ impl Movements {
         std::iter::once(&mut self.running).chain(self.batch.as_mut().map(|(moved, _)| moved))
     }
 
-    fn file(&self, epochs: usize) -> PathBuf {
-        self.folder.join(format!("boundaries-{epochs}.json"))
+    fn file(&self, epochs: usize) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("boundaries-{epochs}.json")))
     }
 
     /// Keeps the state after this number of epochs, and that of the epoch before.
     fn keep(&mut self, epochs: usize) {
-        let file = self.file(epochs);
+        let (Some(folder), Some(file)) = (self.folder.clone(), self.file(epochs)) else { return };
         let states: Vec<State> = self.all().map(|moved| moved.state.clone()).collect();
         let written = serde_json::to_vec(&states).map_err(|error| error.to_string()).and_then(|bytes| {
-            std::fs::create_dir_all(&self.folder).map_err(|error| error.to_string())?;
+            std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
             write_atomically(&file, &bytes).map_err(|error| error.to_string())
         });
         match written {
             Ok(()) => {
-                let _ = std::fs::remove_file(self.file(epochs.saturating_sub(2)));
+                let _ = self.file(epochs.saturating_sub(2)).map(std::fs::remove_file);
             }
             Err(error) if !self.is_warned => {
                 self.is_warned = true;
@@ -320,7 +318,7 @@ mod tests {
     fn a_turn_of_one_unit_is_the_largest_and_a_radius_moves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let mut network = network();
-        let mut movements = Movements::of("test", &network, None, folder.path());
+        let mut movements = Movements::of("test", &network, None, Some(folder.path()));
         let mut angles = network.parameters.get("conv1.angles").unwrap().to_vec();
         // The last angle of unit 0: its turn is the step times the product of the sines of those before it.
         let units = 2;
@@ -347,16 +345,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut network = network();
         let start = network.clone();
-        let mut whole = Movements::of("test", &network, None, &folder.path().join("whole"));
+        let mut whole = Movements::of("test", &network, None, None);
         let kept = folder.path().join("kept");
-        let mut first = Movements::of("test", &network, None, &kept);
+        let mut first = Movements::of("test", &network, None, Some(&kept));
         for k in 0..4 {
             let changed: Vec<f32> = network.parameters.values().iter().map(|x| 1.01 * x + 0.01).collect();
             network.parameters.values_mut().copy_from_slice(&changed);
             epoch(&mut whole, &network, k);
             if k == 2 {
                 // Another process takes it up.
-                first = Movements::of("test", &start, None, &kept);
+                first = Movements::of("test", &start, None, Some(&kept));
                 first.take_up(2).unwrap();
             }
             epoch(&mut first, &network, k);
@@ -369,7 +367,7 @@ mod tests {
         files.sort();
         assert_eq!(files, ["boundaries-3.json", "boundaries-4.json"]);
         // A file that is lost or damaged is an error that names it.
-        let mut lost = Movements::of("test", &start, None, &kept);
+        let mut lost = Movements::of("test", &start, None, Some(&kept));
         assert!(lost.take_up(2).unwrap_err().contains("boundaries-2.json"));
         std::fs::write(kept.join("boundaries-3.json"), [0; 100]).unwrap();
         assert!(lost.take_up(3).unwrap_err().contains("boundaries-3.json"));

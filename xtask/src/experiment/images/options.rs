@@ -6,19 +6,19 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// Options of the experiments on images: fig4, table2 and table3.
+/// Options of the experiments on images: fig4, table2 and table3, and of VGG-6 in why.
 #[derive(Debug, Clone, Default, Args, Serialize)]
 pub struct Options {
-    /// Set the width of VGG-6 or ResNet-18 as a share of the paper's: 1, 1/2, 1/4, … 1/64 (fig4, table2, table3)
+    /// Set the width of VGG-6 or ResNet-18 as a share of the paper's: 1, 1/2, 1/4, … 1/64 (fig4, table2, table3, why)
     #[arg(long, value_name = "W", allow_hyphen_values = true)]
     pub width: Option<Width>,
     /// Set the batch size; several, separated by commas, are rows of table2 (fig4, table2, table3)
     #[arg(long = "batch", value_name = "N", value_parser = at_least_1, value_delimiter = ',')]
     pub batches: Vec<usize>,
-    /// Set the maximum number of epochs (fig4, table2, table3)
+    /// Set the maximum number of epochs (fig4, table2, table3; why: of VGG-6)
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub epochs: Option<usize>,
-    /// Train on a fixed random subset of N images and validate on a quarter as many (fig4, table2, table3)
+    /// Train on a fixed random subset of N images and validate on a quarter as many (fig4, table2, table3; why: a subset for each seed)
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub pictures: Option<usize>,
     /// Split batches into parts of N images to save memory; BN, MBN and IMN then see one part at a time
@@ -82,8 +82,9 @@ impl Width {
     }
     /// This share of a number of filters, and at least one.
     #[must_use]
-    pub fn of(self, filters: usize) -> usize {
-        (filters / self.0).max(1)
+    pub const fn of(self, filters: usize) -> usize {
+        let share = filters / self.0;
+        if share == 0 { 1 } else { share }
     }
 }
 

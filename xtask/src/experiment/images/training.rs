@@ -238,7 +238,7 @@ fn train(
     // The other ranks begin with the state of the first.
     let is_first = exchange.rank() == 0;
     let mut movements = (is_first && recipe.watches)
-        .then(|| Movements::of(&live.name, network, pixels.take(), &boundaries_of(folder, run)));
+        .then(|| Movements::of(&live.name, network, pixels.take(), Some(&boundaries_of(folder, run))));
     let newest = if is_first { Newest::in_folder(&checkpoints) } else { Ok(None) };
     match newest {
         Ok(None) => {}
@@ -373,7 +373,8 @@ impl Live {
     }
 }
 
-fn accuracy(record: &EpochRecord) -> EpochAccuracy {
+/// What is kept of an epoch, whose metrics are top-1 and, where there is a second one, top-5.
+pub(crate) fn accuracy(record: &EpochRecord) -> EpochAccuracy {
     let both = |values: &[f64]| [0, 1].map(|k| values.get(k).copied().unwrap_or(0.0));
     EpochAccuracy {
         training: both(&record.training_metrics),

@@ -23,10 +23,11 @@ pub struct Set {
 }
 
 /// How the user asks for the generated set.
-const GENERATED: &str = "pictures";
+pub const GENERATED: &str = "pictures";
 /// How tables, titles and records call it, so that no reader takes it for photographs.
 pub const GENERATED_NAME: &str = "GENERATED pictures";
-const CIFAR10: &str = "cifar10";
+/// CIFAR-10.
+pub const CIFAR10: &str = "cifar10";
 const IMAGENET32: &str = "imagenet32";
 /// The names of sets of 32×32 pictures.
 pub const NAMES: [&str; 3] = [CIFAR10, IMAGENET32, GENERATED];
@@ -95,8 +96,10 @@ impl Set {
             return self;
         }
         let name = format!("{} ({} of {all})", self.name, training.min(all));
-        let some = |source: Arc<dyn ImageSource>, most: usize| -> Arc<dyn ImageSource> {
-            Arc::new(Drawn::of(source, most))
+        let rng = || Rng::new(0, "some pictures");
+        let some = |source: Arc<dyn ImageSource>, most: usize| {
+            let samples = draw(source.len(), most, &mut rng());
+            only(source, samples)
         };
         let (training, validation) = (some(self.training, training), some(self.validation, validation));
         Self { name, training, validation, folder: self.folder }
@@ -174,15 +177,20 @@ struct Drawn {
     samples: Vec<usize>,
 }
 
-impl Drawn {
-    fn of(source: Arc<dyn ImageSource>, most: usize) -> Self {
-        let mut samples: Vec<usize> = (0..source.len()).collect();
-        Rng::new(0, "some pictures").shuffle(&mut samples);
-        samples.truncate(most);
-        samples.sort_unstable();
-        samples.shrink_to_fit();
-        Self { source, samples }
-    }
+/// The numbers of at most `most` of `count` pictures, drawn at random, in ascending order.
+pub fn draw(count: usize, most: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut samples: Vec<usize> = (0..count).collect();
+    rng.shuffle(&mut samples);
+    samples.truncate(most);
+    samples.sort_unstable();
+    samples.shrink_to_fit();
+    samples
+}
+
+/// The pictures of a source that have these numbers, in this order.
+#[must_use]
+pub fn only(source: Arc<dyn ImageSource>, samples: Vec<usize>) -> Arc<dyn ImageSource> {
+    Arc::new(Drawn { source, samples })
 }
 
 impl ImageSource for Drawn {
