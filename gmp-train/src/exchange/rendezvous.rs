@@ -130,3 +130,23 @@ fn ranks_that_swap_do_not_wait_for_each_other() {
         });
     }
 }
+
+/// It does not wait to send to a rank that is somewhere else.
+#[test]
+fn a_message_that_is_refused_ends_a_swap_at_once() {
+    use super::{Swap, on_threads};
+    let work = |exchange: &mut dyn Exchange| {
+        if exchange.rank() == 0 {
+            return exchange.send(1, b"of another exchange");
+        }
+        let mut message = Vec::new();
+        let swap = Swap { with: 0, send: Some(b"answer"), receive: Some(&mut message) };
+        exchange.swap(&mut [swap], &mut |rank, message| {
+            assert_eq!((rank, message), (0, &b"of another exchange"[..]));
+            Err(Lost { rank, why: "refused".to_owned() })
+        })
+    };
+    let refused = Err(Lost { rank: 0, why: "refused".to_owned() });
+    assert_eq!(on_waiting_threads(2, |exchange| work(exchange)), [Ok(()), refused.clone()]);
+    assert_eq!(on_threads(2, |exchange| work(exchange)), [Ok(()), refused]);
+}
