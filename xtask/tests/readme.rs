@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xtask::claim::{Claim, markdown};
+use xtask::experiment::beyond::chapter;
 use xtask::statistics::Outcome;
 
 fn root() -> PathBuf {
@@ -29,6 +30,7 @@ fn its_tables_are_those_of_the_example_results() {
     quick.retain(|claim| claim.figure == "Table 1");
     let wanted = with_table(&readme, "outcomes, full profile", &markdown::table(&example("full")));
     let wanted = with_table(&wanted, "outcomes, quick profile", &markdown::table(&quick));
+    let wanted = with_table(&wanted, "beyond the paper", &chapter::markdown(&example("beyond")));
     if std::env::var_os("README_UPDATE").is_some() {
         fs::write(&file, &wanted).unwrap();
     } else {

@@ -335,6 +335,26 @@ fn outcomes(section: &Section) -> Option<Table> {
     })
 }
 
+/// How often GmP had the best results, learned fastest and tolerated most learning rates in each inquiry, as a table for a README.
+#[must_use]
+pub fn markdown(claims: &[Claim]) -> String {
+    let mut table = "| | GmP has the best test result | learns fastest | tolerates the widest range of learning rates |\n|---|---|---|---|\n".to_owned();
+    for experiment in REGISTRY.iter().filter(|experiment| experiment.chapter() == Chapter::Beyond) {
+        let id = experiment.id();
+        let words = ["result", "epochs", "tolerance"].map(|asked| {
+            let question = format!("{id}.{asked}");
+            let tally = Tally(claims);
+            if tally.of(&question).all == 0 { "–".to_owned() } else { tally.words(&question) }
+        });
+        table += &format!("| {id} | {} |\n", words.join(" | "));
+    }
+    table += &format!(
+        "\nSP and WN get better test results where their boundaries are held as still as those of GmP: {}.\n",
+        Tally(claims).words("why.limited")
+    );
+    table
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,6 +408,14 @@ mod tests {
             panic!()
         };
         assert_eq!((&points[..], &label[..]), (&[(2.0, 0.0), (-4.0, 0.0), (FURTHEST, 0.0)][..], "supported"));
+    }
+
+    #[test]
+    fn a_row_for_each_inquiry() {
+        let claims = [claim(Outcome::Supported, "levy · 1"), claim(Outcome::Inconclusive, "levy · 4")];
+        let table = markdown(&claims);
+        assert!(table.contains("| depth | yes in 1 of 2 comparisons | – | – |\n"), "{table}");
+        assert!(table.contains("| why | – | – | – |\n"), "{table}");
     }
 
     #[test]

@@ -151,6 +151,13 @@ impl Kind {
         }
     }
 
+    /// Whether its runs have so many epochs that the speed of learning can be told in epochs. On pictures most of the fall of the loss
+    /// is in the first few.
+    #[must_use]
+    pub fn has_speed(self) -> bool {
+        self != Self::Pictures
+    }
+
     /// What figures and tables call [`Kind::learned`].
     #[must_use]
     pub fn learned_in_short(self) -> &'static str {

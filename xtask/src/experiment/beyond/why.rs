@@ -207,10 +207,9 @@ fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<
         let setting = intervened(intervention);
         let rates = asked.rates_in(&setting, kind);
         let changed = results.with(&setting);
-        for (quantity, question) in [
-            (problem.kind().result(), if is_limit { "why.limited" } else { "why.jittered" }),
-            (problem.kind().learned(), if is_limit { "why.limited.epochs" } else { "why.jittered.epochs" }),
-        ] {
+        let of_result = (kind.result(), if is_limit { "why.limited" } else { "why.jittered" });
+        let of_speed = (kind.learned(), if is_limit { "why.limited.epochs" } else { "why.jittered.epochs" });
+        for (quantity, question) in std::iter::once(of_result).chain(kind.has_speed().then_some(of_speed)) {
             let is_run = |lr: &Option<f64>| match lr {
                 // Each at its own best rate, of the same rates.
                 None => rates == asked.rates_on(kind),
@@ -272,7 +271,8 @@ fn mediation(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Clai
     let methods = asked.methods_on(problem.kind());
     let all: Vec<(MethodId, Setting)> = methods.iter().map(|method| (*method, unchanged())).collect();
     let mut claims = Vec::new();
-    for (what, points, smallest) in [("test error", &errors, smallest[0]), ("epochs", &epochs, smallest[1])] {
+    let of_speed = problem.kind().has_speed().then_some(("epochs", &epochs, smallest[1]));
+    for (what, points, smallest) in std::iter::once(("test error", &errors, smallest[0])).chain(of_speed) {
         let slopes: [(&'static str, &str, Slope); 3] = [
             ("within a method, along its learning rates", "all", within_methods),
             ("between methods, at one learning rate", "equal", between_methods),
