@@ -164,7 +164,22 @@ pub struct Claim {
     pub runs: Vec<Runs>,
 }
 
+/// The figure of claims on open questions beyond the paper, which the name of the question follows.
+pub const BEYOND: &str = "Beyond";
+
 impl Claim {
+    /// The figure of the claims on one of the open questions.
+    #[must_use]
+    pub fn figure_beyond(question: &str) -> String {
+        format!("{BEYOND}: {question}")
+    }
+
+    /// Whether it is on an open question beyond the paper.
+    #[must_use]
+    pub fn is_beyond(&self) -> bool {
+        self.figure.starts_with(BEYOND)
+    }
+
     /// A claim of which nothing is known yet, and why.
     #[must_use]
     pub fn untested(question: &str, origin: Origin, figure: &str, statement: &str, why: &str) -> Self {

@@ -1,7 +1,6 @@
 //! What all claims come to, in a few sentences that the results write.
 
 use super::{Claim, Origin};
-use crate::experiment::beyond::chapter;
 use crate::statistics::Outcome;
 
 /// A few paragraphs for the top of the page: the mathematics; what holds against every baseline, what does not, what makes
@@ -53,7 +52,7 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
 /// How the questions beyond the paper were answered; none where they were not asked.
 fn beyond(claims: &[Claim]) -> Option<String> {
     let asked: Vec<&Claim> =
-        claims.iter().filter(|claim| chapter::has(claim) && claim.n > 0 && !claim.each).collect();
+        claims.iter().filter(|claim| claim.is_beyond() && claim.n > 0 && !claim.each).collect();
     let count = |outcome| asked.iter().filter(|claim| claim.outcome == outcome).count();
     (!asked.is_empty()).then(|| {
         format!(

@@ -154,8 +154,8 @@ pub trait Study: Sync {
     /// `None` where that does not tell.
     fn seconds(&self, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
         let start = Instant::now();
+        // A run that cannot be carried out, or panics, says nothing of the time; the call itself says why.
         let done = until(end, stop, |stop| attempt(|| self.carry_out(run, stop)));
-        // A run that cannot be carried out says nothing of the time; the call itself says why.
         matches!(done, Ok(Some(_))).then(|| start.elapsed().as_secs_f64())
     }
     /// Removes the temporary files of a run whose record is on the disk.

@@ -58,7 +58,7 @@ impl<'a> Page<'a> {
             title: "Geometric Parameterization for ReLU Networks: what reproduces".to_owned(),
             summary,
             // Those beyond the paper stand in their own sections, where their questions are explained.
-            claims: claims.iter().filter(|claim| !chapter::has(claim)).cloned().collect(),
+            claims: claims.iter().filter(|claim| !claim.is_beyond()).cloned().collect(),
             picture,
             folder: Some(String::new()),
             methods: METHODS

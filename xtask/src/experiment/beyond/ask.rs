@@ -4,7 +4,7 @@ use super::Arm;
 use super::data::{Kind, Loaded};
 use super::study::Asked;
 use super::tolerance;
-use crate::claim::{Claim, Origin, Runs, Unit};
+use crate::claim::{BEYOND, Claim, Origin, Runs, Unit};
 use crate::experiment::Context;
 use crate::experiment::ask::{Asker, combined, judged};
 use crate::experiment::question::{Data, Question};
@@ -61,7 +61,7 @@ fn of_arm(
         return claims;
     }
     for &asks in asked.inquiry.asks {
-        let figure = format!("Beyond: {}", asked.inquiry.id);
+        let figure = Claim::figure_beyond(asked.inquiry.id);
         let of = match question(&baselines, asks, kind) {
             Some(question) => {
                 let asker = Asker {
@@ -151,7 +151,7 @@ fn question(baselines: &[MethodId], asks: Asks, kind: Kind) -> Option<Question> 
     Some(Question {
         id,
         origin: Origin::Ours,
-        figure: "Beyond",
+        figure: BEYOND,
         statement,
         tested,
         quantity,
@@ -213,7 +213,7 @@ fn tolerances(
             protocol: Protocol::HeldOut.to_string(),
             population: data.population.to_string(),
             smallest: Some(context.smallest.movement),
-            ..Claim::untested(id, Origin::Ours, "Beyond", "GmP tolerates a wider range of learning rates.", "")
+            ..Claim::untested(id, Origin::Ours, BEYOND, "GmP tolerates a wider range of learning rates.", "")
         };
         let mut claim = judged(base, &paired_effects(Scale::Difference, &ours, &theirs), data.population);
         match (results, ours.keys().next(), ours.keys().last()) {

@@ -43,15 +43,6 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
 }
 
-/// Whether a claim is of one of the questions.
-#[must_use]
-pub fn has(claim: &Claim) -> bool {
-    claim.figure.starts_with(FIGURE)
-}
-
-/// How the names of the claims' figures begin.
-const FIGURE: &str = "Beyond";
-
 /// The claims that sentences are made of: those on all baselines together, where there are several.
 fn counted(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
     let stem = |claim: &Claim| claim.id.rsplit_once('/').map(|(stem, _)| stem.to_owned());

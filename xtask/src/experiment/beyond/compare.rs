@@ -85,7 +85,13 @@ impl Compared<'_> {
             rates: self.rates.to_owned(),
             protocol: Protocol::HeldOut.to_string(),
             smallest: Some(self.smallest),
-            ..Claim::untested(self.question, Origin::Ours, &format!("Beyond: {inquiry}"), self.statement, why)
+            ..Claim::untested(
+                self.question,
+                Origin::Ours,
+                &Claim::figure_beyond(inquiry),
+                self.statement,
+                why,
+            )
         }
     }
 }

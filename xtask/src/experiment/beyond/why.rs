@@ -80,7 +80,7 @@ pub const WHY: Inquiry = Inquiry {
          the jackknife's over seeds. Runs that diverged have no movement and are left out of (b).",
         "The rate of a method also changes its movement; (b) between seeds, at one method and rate, is free of that.",
     ],
-    duration: ["3 min", "26 h"],
+    duration: ["2 min", "26 h"],
 };
 
 fn unchanged() -> Setting {

@@ -179,7 +179,7 @@ pub(super) fn transfer_of(
                 ..Claim::untested(
                     question,
                     Origin::Ours,
-                    &format!("Beyond: {}", asked.inquiry.id),
+                    &Claim::figure_beyond(asked.inquiry.id),
                     "The learning rate of GmP transfers from few to many.",
                     "It was not run.",
                 )

@@ -2,7 +2,9 @@
 
 use super::training::{Recipe, load, optimizer, trainer};
 use crate::run::Run;
+use crate::run::execute::attempt;
 use crate::run::stop::Stop;
+use anyhow::Result;
 use gmp_train::{Batches, Epoch, Observer, State, Step, TrainState};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -17,8 +19,18 @@ const OF_TRAINING: f64 = 1.0 / 3.0;
 /// Seconds that all epochs of the run take on `threads` threads: by its first steps until `end`, at least one. Nothing is written.
 /// `None` where it was stopped, or cannot be trained.
 pub fn seconds(recipe: &Recipe<'_>, run: &Run, threads: usize, end: Instant, stop: &Stop) -> Option<f64> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()?;
-    let mut loaded = load(recipe, run, threads, "plan").ok()?;
+    attempt(|| measured(recipe, run, threads, end, stop)).ok()?
+}
+
+fn measured(
+    recipe: &Recipe<'_>,
+    run: &Run,
+    threads: usize,
+    end: Instant,
+    stop: &Stop,
+) -> Result<Option<f64>> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let mut loaded = load(recipe, run, threads, "plan")?;
     let trainer = trainer(recipe, run);
     let start = Instant::now();
     let mut watch = Watch {
@@ -34,9 +46,9 @@ pub fn seconds(recipe: &Recipe<'_>, run: &Run, threads: usize, end: Instant, sto
         let validation = &mut loaded.validation as &mut dyn Batches<f32>;
         trainer.fit_batches(progress, network, &mut optimizer(recipe), training, Some(validation), &mut watch)
     };
-    pool.install(fit).ok()?;
+    pool.install(fit)?;
     let images = [recipe.set.training.len(), recipe.set.validation.len()];
-    watch.taken.of_all(images, run.epoch_limit)
+    Ok(watch.taken.of_all(images, run.epoch_limit))
 }
 
 /// What was carried out, and how long it took.
