@@ -222,19 +222,25 @@ impl<T: Scalar> Body<T, 2, 1> for Backward {
                 let [sines, cosines] = pair(row);
                 let gradients = &direction_gradients.row(first + row)[..width];
                 let outputs = &mut angle_gradients.row(first + row)[..width];
-                pull_back_row([sines, cosines, products, gradients], outputs, tails);
+                pull_back_row::<T, true>([sines, cosines, products, gradients], outputs, tails);
             }
         }
     }
 }
 
-/// One row of the recurrence. Eight columns at a time are loaded before any is stored: the compiler cannot prove that the
-/// rows lie apart in memory, and would otherwise take one column at a time.
+/// One row of the recurrence, of which the result is added to the outputs or replaces them. Sixteen columns at a time are
+/// loaded before any is stored: the compiler cannot prove that the rows lie apart in memory, and would otherwise take one
+/// column at a time.
 #[inline(always)]
-pub(super) fn pull_back_row<T: Scalar>(rows: [&[T]; 4], outputs: &mut [T], tails: &mut [T]) {
-    const ABREAST: usize = 8;
+pub(super) fn pull_back_row<T: Scalar, const ACCUMULATE: bool>(
+    rows: [&[T]; 4],
+    outputs: &mut [T],
+    tails: &mut [T],
+) {
+    const ABREAST: usize = 16;
     let pull_back = |[sine, cosine, product, gradient]: [T; 4], output: &mut T, tail: &mut T| {
-        *output += product * cosine.mul_add(*tail, -(sine * gradient));
+        let before = if ACCUMULATE { *output } else { T::ZERO };
+        *output = before + product * cosine.mul_add(*tail, -(sine * gradient));
         *tail = cosine.mul_add(gradient, sine * *tail);
     };
     let [

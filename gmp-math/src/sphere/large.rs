@@ -6,14 +6,18 @@
 use super::kernels::{CHUNK, WIDE, pull_back_row};
 use crate::Scalar;
 use crate::columns::{Columns, ColumnsMut};
-use crate::split::{Batch, Body, PANEL};
+use crate::simd::prefetch;
+use crate::split::{Batch, Body};
 use crate::trig::sin_cos_slices;
-use std::ops::Range;
 
 /// Whether a layer's sines and cosines are computed again: 8 MiB of them in `f32`, which no second-level cache holds.
 pub(crate) const fn is_large(inputs: usize, units: usize) -> bool {
     inputs.saturating_mul(units) > 1 << 20
 }
+
+/// Columns of a chunk that are worked on together: few enough that what is computed again stays in the first cache, and
+/// many enough that a row of them is worth a request. 32, 64 and 256 are slower.
+const PART: usize = 128;
 
 /// Jᵀg.
 #[derive(Clone, Copy)]
@@ -43,65 +47,51 @@ impl<T: Scalar> Body<T, 3, 1> for Backward {
         self,
         inputs: usize,
         width: usize,
-        reads: [Columns<'_, T>; 3],
+        [angles, saved, direction_gradients]: [Columns<'_, T>; 3],
         [mut angle_gradients]: [ColumnsMut<'_, T>; 1],
     ) {
+        let (mut sines, mut cosines) = ([T::ZERO; CHUNK * PART], [T::ZERO; CHUNK * PART]);
+        let mut products = [T::ONE; CHUNK * PART];
         let mut tails = [T::ZERO; WIDE];
-        tails[..width].copy_from_slice(reads[2].row(inputs - 1));
+        tails[..width].copy_from_slice(direction_gradients.row(inputs - 1));
         for first in (0..inputs - 1).step_by(CHUNK).rev() {
             let chunk = first..(first + CHUNK).min(inputs - 1);
-            for from in (0..width).step_by(PANEL) {
-                let (chunk, tails) = (chunk.clone(), &mut tails);
-                // The compiler makes loops without remainders for the width that it knows.
-                if from + PANEL <= width {
-                    self.pull_back(reads, &mut angle_gradients, chunk, from, PANEL, tails);
-                } else {
-                    self.pull_back(reads, &mut angle_gradients, chunk, from, width - from, tails);
+            for from in (0..width).step_by(PART) {
+                let part = from..(from + PART).min(width);
+                let width = part.len();
+                products[..width].copy_from_slice(&saved.row(first / CHUNK)[part.clone()]);
+                for row in chunk.clone() {
+                    let at = (row - first) * width;
+                    let [sines, cosines] =
+                        [&mut sines, &mut cosines].map(|numbers| &mut numbers[at..][..width]);
+                    sin_cos_slices(&angles.row(row)[part.clone()], sines, cosines);
+                    if row + 1 < chunk.end {
+                        let (before, after) = products[at..][..2 * width].split_at_mut(width);
+                        for j in 0..width {
+                            after[j] = before[j] * sines[j];
+                        }
+                    }
+                }
+                for row in chunk.clone().rev() {
+                    let at = (row - first) * width;
+                    let [sines, cosines, products] =
+                        [&sines, &cosines, &products].map(|numbers| &numbers[at..][..width]);
+                    let rows = [sines, cosines, products, &direction_gradients.row(row)[part.clone()]];
+                    let outputs = &mut angle_gradients.row(row)[part.clone()];
+                    let tails = &mut tails[part.clone()];
+                    if self.accumulate {
+                        pull_back_row::<T, true>(rows, outputs, tails);
+                    } else {
+                        pull_back_row::<T, false>(rows, outputs, tails);
+                    }
+                    // From the last row to the first and a part of each: the processor sees no stream in that.
+                    if let Some(next) = row.checked_sub(CHUNK) {
+                        prefetch(&angles.row(next)[part.clone()]);
+                        prefetch(&direction_gradients.row(next)[part.clone()]);
+                        prefetch(&angle_gradients.row(next)[part.clone()]);
+                    }
                 }
             }
-        }
-    }
-}
-
-impl Backward {
-    /// A few rows, at most [`CHUNK`], of at most [`PANEL`] columns: their sines, cosines and products again, all in the first
-    /// cache, then the recurrence from the last row to the first.
-    #[inline(always)]
-    fn pull_back<T: Scalar>(
-        self,
-        [angles, saved, direction_gradients]: [Columns<'_, T>; 3],
-        angle_gradients: &mut ColumnsMut<'_, T>,
-        chunk: Range<usize>,
-        from: usize,
-        width: usize,
-        tails: &mut [T; WIDE],
-    ) {
-        let mut gathered = [T::ZERO; CHUNK * PANEL];
-        let (mut sines, mut cosines) = (gathered, gathered);
-        for (row, gathered) in chunk.clone().zip(gathered.chunks_exact_mut(width)) {
-            gathered.copy_from_slice(&angles.row(row)[from..][..width]);
-        }
-        let size = chunk.len() * width;
-        sin_cos_slices(&gathered[..size], &mut sines[..size], &mut cosines[..size]);
-        let mut products = [T::ONE; (CHUNK + 1) * PANEL];
-        products[..width].copy_from_slice(&saved.row(chunk.start / CHUNK)[from..][..width]);
-        for (row, sines) in sines[..size].chunks_exact(width).enumerate() {
-            let (before, after) = products[row * width..][..2 * width].split_at_mut(width);
-            for j in 0..width {
-                after[j] = before[j] * sines[j];
-            }
-        }
-        let tails = &mut tails[from..][..width];
-        for row in chunk.clone().rev() {
-            let at = (row - chunk.start) * width;
-            let [sines, cosines] = [&sines, &cosines].map(|numbers| &numbers[at..][..width]);
-            let (products, gradients) =
-                (&products[at..][..width], &direction_gradients.row(row)[from..][..width]);
-            let outputs = &mut angle_gradients.row(row)[from..][..width];
-            if !self.accumulate {
-                outputs.fill(T::ZERO);
-            }
-            pull_back_row([sines, cosines, products, gradients], outputs, tails);
         }
     }
 }
