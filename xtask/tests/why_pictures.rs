@@ -37,6 +37,11 @@ fn why_is_asked_of_vgg_6() {
     let (code, plan, said) = repro(out, &[&TINY[..], &["--plan"]].concat());
     assert_eq!(code, Some(0), "{said}");
     assert!(plan.contains("0 are there") && plan.contains("each of at most 2 epochs"), "{plan}");
+    // 32 runs over the 16 pictures that are not held out.
+    let images = "at most 1,024 images to train on, in 64 steps; about ";
+    assert!(plan.contains(images) && plan.contains("measured here"), "{plan}");
+    let (_, with_others, said) = repro(out, &[&TINY[..], &["--dataset", "levy", "--plan"]].concat());
+    assert!(with_others.contains(images) && !with_others.contains(" 32 runs;"), "{with_others}{said}");
     let (code, _, said) = repro(out, &TINY);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("why: VGG-6 on generated data, pictures of our own"), "{said}");

@@ -121,6 +121,14 @@ pub enum Prepared {
     Skipped(Section),
 }
 
+/// Seconds that a run takes, if it ends until `end`.
+fn by_carrying_out<S: Study + ?Sized>(study: &S, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
+    let start = Instant::now();
+    // A run that cannot be carried out, or panics, says nothing of the time; the call itself says why.
+    let done = until(end, stop, |stop| attempt(|| study.carry_out(run, stop)));
+    matches!(done, Ok(Some(_))).then(|| start.elapsed().as_secs_f64())
+}
+
 /// A prepared experiment.
 pub trait Study: Sync {
     /// What is to be trained, if anything.
@@ -153,10 +161,7 @@ pub trait Study: Sync {
     /// Seconds that a run takes on this machine, by as much of it as can be carried out until `end`; nothing of it is kept.
     /// `None` where that does not tell.
     fn seconds(&self, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
-        let start = Instant::now();
-        // A run that cannot be carried out, or panics, says nothing of the time; the call itself says why.
-        let done = until(end, stop, |stop| attempt(|| self.carry_out(run, stop)));
-        matches!(done, Ok(Some(_))).then(|| start.elapsed().as_secs_f64())
+        by_carrying_out(self, run, end, stop)
     }
     /// Removes the temporary files of a run whose record is on the disk.
     fn kept(&self, _record: &Record) {}

@@ -73,7 +73,7 @@ pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, 
     lines
 }
 
-/// The images of the runs that are left.
+/// The images of the runs that are left, as far as they have any.
 struct Images {
     images: u64,
     steps: u64,
@@ -87,8 +87,8 @@ impl Images {
         let mut sizes = HashMap::new();
         let (mut images, mut steps, mut largest) = (0, 0, None::<Size>);
         for run in left {
-            let kind = (&run.dataset, &run.data, run.method, run.epoch_limit);
-            let size = (*sizes.entry(kind).or_insert_with(|| study.size(run)))?;
+            let kind = (&run.dataset, &run.data, run.method, run.epoch_limit, run.setting.batch_size);
+            let Some(size) = *sizes.entry(kind).or_insert_with(|| study.size(run)) else { continue };
             images += size.images;
             steps += size.steps;
             largest = largest.into_iter().chain([size]).max_by_key(|size| size.memory(1));

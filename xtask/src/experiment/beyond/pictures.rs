@@ -9,6 +9,7 @@
 //! optimizer is Adam, as on the other problems, in place of the paper's gradient descent with momentum.
 
 use crate::experiment::images::movements::Movements;
+use crate::experiment::images::size::{Size, Trained, held};
 use crate::experiment::images::training::accuracy;
 use crate::experiment::images::{Options, Width};
 use crate::experiment::training::metric_name;
@@ -143,10 +144,19 @@ impl Pictures {
         self.epochs
     }
 
-    /// Multiplications and additions of an epoch, forwards and backwards.
+    /// Multiplications and additions of an epoch, forwards.
     #[must_use]
     pub fn products(&self) -> f64 {
-        3.0 * (self.samples[0] as u64 * self.multiply_adds) as f64
+        (self.samples[0] as u64 * self.multiply_adds) as f64
+    }
+
+    /// What a run takes.
+    #[must_use]
+    pub fn size(&self, run: &Run) -> Option<Size> {
+        let network = Trained::of(&network(run.method, self.width, &self.set))?;
+        let (training, _) = hold_out(self.samples[0], run.seed).ok()?;
+        let batch_size = run.setting.setup(&SETUP).batch_size;
+        Some(Size::of(network, training.len(), run.epoch_limit, batch_size, None, held(&self.set)))
     }
 
     /// How networks are trained on it, in a sentence.

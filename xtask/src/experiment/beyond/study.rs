@@ -3,7 +3,8 @@
 use super::data::{Kind, Loaded};
 use super::pictures::{self, Pictures};
 use super::{Arm, Inquiry, ask, chapter, show};
-use crate::experiment::{Context, Experiment, Profile, Study};
+use crate::experiment::images::size::Size;
+use crate::experiment::{Context, Experiment, Profile, Study, by_carrying_out};
 use crate::method::MethodId;
 use crate::report::html::{Block, Section};
 use crate::report::number::rate;
@@ -19,6 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// Seeds of VGG-6 in the full profile, where each takes as long as many of a small network.
 const SEEDS_ON_PICTURES: u64 = 10;
@@ -275,6 +277,21 @@ impl Study for Asked {
         // The reference of an intervention is trained too.
         let networks = 1.0 + f64::from(u8::from(run.setting.intervention.is_some()));
         networks * run.epoch_limit as f64 * (problem.products(run) + 5000.0 * steps)
+    }
+
+    fn size(&self, run: &Run) -> Option<Size> {
+        match self.problem(run)? {
+            Loaded::Pictures(pictures) => pictures.size(run),
+            _ => None,
+        }
+    }
+
+    /// Of pictures by one epoch, which all others resemble.
+    fn seconds(&self, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
+        let all = run.epoch_limit;
+        let epochs = if self.size(run).is_some() { all.min(1) } else { all };
+        let taken = by_carrying_out(self, &Run { epoch_limit: epochs, ..run.clone() }, end, stop)?;
+        Some(taken * all as f64 / epochs.max(1) as f64)
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
