@@ -32,17 +32,23 @@ impl<'a, T> Columns<'a, T> {
         rest
     }
 
+    /// Whether all columns of the matrix are in view, so that its rows lie side by side in memory.
+    #[inline(always)]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.width == self.stride
+    }
+
     /// How many rows a tile may have: `most` numbers' worth where whole rows are in view, which lie side by side in
     /// memory; else 1.
     #[inline(always)]
     pub(crate) fn tallest(&self, most: usize) -> usize {
-        if self.width == self.stride { most / self.width } else { 1 }
+        if self.is_whole() { most / self.width } else { 1 }
     }
 
     /// `height` rows from `row` on; more than one only where all columns of the matrix are in view.
     #[inline(always)]
     pub(crate) fn tile(&self, row: usize, height: usize) -> &'a [T] {
-        assert!(height == 1 || self.width == self.stride);
+        assert!(height == 1 || self.is_whole());
         &self.data[row * self.stride + self.first..][..height * self.width]
     }
 

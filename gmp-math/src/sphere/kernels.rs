@@ -3,6 +3,7 @@
 use super::{expect_shape, rows, saved_len};
 use crate::Scalar;
 use crate::columns::{Columns, ColumnsMut};
+use crate::simd::prefetch;
 use crate::split::{Batch, Body, PANEL};
 use crate::trig::{beyond_limit, sin_cos_slices, within_limit};
 
@@ -12,6 +13,10 @@ pub(super) const CHUNK: usize = 8;
 /// Columns that [`Forward`] and [`Tangent`] get at once. They have fewer streams than the kernels of training and want long
 /// rows; so much work space fits on the stack and in the first caches.
 pub(super) const WIDE: usize = 512;
+
+/// How many rows ahead numbers are asked for where a thread has a part of each: it is too short for the processor to see a
+/// stream in it.
+const AHEAD: usize = 4;
 
 /// u(θ), and as a second matrix, where there is one, every [`CHUNK`]th row of the running products.
 #[derive(Clone, Copy)]
@@ -52,6 +57,11 @@ impl<T: Scalar, const W: usize> Body<T, 1, W> for Forward {
                 }
                 let (sines, cosines) = (&sines[row * width..][..width], &cosines[row * width..][..width]);
                 multiply(sines, cosines, products, &mut writes[0].row(top + row)[..width]);
+                let next = top + row + AHEAD;
+                if !angles.is_whole() && next < inputs - 1 {
+                    prefetch(angles.row(next));
+                    prefetch(writes[0].row(next));
+                }
             }
         }
         writes[0].row(inputs - 1).copy_from_slice(products);
