@@ -120,6 +120,8 @@ mod tests {
             "op::batch_norm::BatchNorm",
             "op::mean_norm::mean_norm",
             "op::mean_norm::MeanNorm",
+            "op::weight_norm::weight_norm",
+            "op::weight_norm::WeightNorm",
         ] {
             for scalar in ["f32", "f64"] {
                 let is_shared = shared.iter().any(|work| work.contains(kernel) && work.contains(scalar));
