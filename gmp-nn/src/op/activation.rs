@@ -12,11 +12,11 @@ use gmp_autograd::{Accumulator, Mat, MatMut, Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
-/// `g(x)`, number by number; x itself for the identity.
+/// `g(x)`, element by element; x itself for the identity.
 ///
-/// Where g's slope is computed from its output ([`Reads::Output`]) and this is x's [last use](Var::last_use), the
-/// result takes its memory, if the operation before allows. A gradient does not pass where the slope is 0, whatever
-/// it is.
+/// If g's slope is computed from its output ([`Reads::Output`]) and this is x's [last use](Var::last_use), the result
+/// reuses x's memory, if the operation that computed x allows it. Where the slope is 0 no gradient passes, whatever
+/// its value (even if it is not finite).
 ///
 /// ```
 /// use gmp_autograd::Tape;

@@ -1,4 +1,4 @@
-//! The affine map of a dense layer, fused with what surrounds it: bias, rectifier and output scale.
+//! The affine map of a dense layer, fused with bias, ReLU and output scale.
 //!
 //! Separate operations would carry every activation through memory three more times in each direction.
 //! Here a few rows at a time are multiplied, shifted, rectified and scaled while they are in the first-level
@@ -42,7 +42,7 @@ pub fn affine<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, b: Var, activation
     }
 }
 
-/// `r ∘ g(x·w + b)`: as [`affine`], each unit then scaled by its entry of the 1×units row r.
+/// `r ∘ g(x·w + b)`: like [`affine`], with each unit then scaled by its entry in the 1×units row r.
 ///
 /// The scale is outside the activation, as in the paper's geometric units, and may be negative.
 ///
