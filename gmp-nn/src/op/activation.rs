@@ -15,8 +15,8 @@ use gmp_math::simd::{Kernel, dispatch};
 /// `g(x)`, element by element; x itself for the identity.
 ///
 /// If g's slope is computed from its output ([`Reads::Output`]) and this is x's [last use](Var::last_use), the result
-/// reuses x's memory, if the operation that computed x allows it. Where the slope is 0 no gradient passes, whatever
-/// its value (even if it is not finite).
+/// reuses x's memory, if the operation that computed x allows it. Where the slope is 0, the gradient is 0, whatever
+/// the gradient of the output is.
 ///
 /// ```
 /// use gmp_autograd::Tape;
