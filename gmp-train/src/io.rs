@@ -28,8 +28,8 @@ pub fn open_regular(path: impl AsRef<Path>) -> io::Result<File> {
 
 /// Appends the next `length` bytes of `reader`.
 ///
-/// The memory is asked for at once, where a refusal is an error and no abort, but it is touched only as bytes come: a
-/// length that is not true costs address space and nothing else.
+/// The memory is requested at once, so that a refusal is an error and not an abort, but it is touched only as bytes
+/// arrive: a false length costs only address space.
 ///
 /// # Errors
 /// If the memory is refused, reading fails, or the end comes sooner.

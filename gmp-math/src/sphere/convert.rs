@@ -95,8 +95,8 @@ fn full_circle(last: f64, before: f64) -> f64 {
 /// The conversion that the paper's authors released: like [`to_spherical`], but the last angle is folded into [0, π],
 /// so that the sign of the last coordinate is lost.
 ///
-/// Their arccot of wₙ₋₁ over a non-negative square root cannot tell wₙ from −wₙ: the round trip gives |wₙ|, and initial
-/// directions cover half of the sphere. It is provided so that this effect can be measured.
+/// Their arccot of wₙ₋₁ over a non-negative square root cannot distinguish wₙ from −wₙ: the round trip gives |wₙ|,
+/// and initial directions cover half of the sphere. It is provided so that this effect can be measured.
 ///
 /// ```
 /// use gmp_math::sphere::{half_sphere_angles, to_cartesian};

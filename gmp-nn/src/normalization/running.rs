@@ -83,7 +83,7 @@ impl Running {
         (factor, shift - mean * factor)
     }
 
-    /// Takes it over into the weights and biases of the units before it.
+    /// Folds it into the weights and biases of the units before it.
     pub(crate) fn fold<T: Element>(self, parameters: &[T], buffers: &[T], into: &mut EffectiveWeights<T>) {
         for unit in 0..into.bias.len() {
             let Column { mean, deviation, gain, shift } = self.column(unit, parameters, buffers);

@@ -1,10 +1,10 @@
-//! An activation as an operation of its own.
+//! Activations as separate operations.
 //!
 //! The linear maps and normalizations of this crate take any activation. Identity and ReLU are compiled into their
-//! kernels, as a constant `RELU`; every other activation is this operation behind them. A kernel generic in
-//! [`Pointwise`] would be compiled ten times instead of twice, in two precisions for two instruction sets, to save one
-//! pass over memory beside a function that costs more than it; and ReLU's backward pass is a choice between two numbers
-//! (`rectified`), not the product with a slope.
+//! kernels, as a constant `RELU`; every other activation is this operation after them. A kernel generic in
+//! [`Pointwise`] would be compiled ten times instead of twice, in two precisions for two instruction sets, to save
+//! one pass over memory, which costs less than the activation function itself. And ReLU's backward pass is a choice
+//! between two numbers (`rectified`), not a product with a slope.
 
 use crate::activation::{Activation, LeakyRelu, Pointwise, Reads, Resolved, record};
 use crate::kernel::chunks::Chunks;

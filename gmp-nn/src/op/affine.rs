@@ -3,7 +3,7 @@
 //! Separate operations would carry every activation through memory three more times in each direction.
 //! Here a few rows at a time are multiplied, shifted, rectified and scaled while they are in the first-level
 //! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
-//! With a single input there is no product to speak of: one pass does everything.
+//! With a single input there is no real matrix product: one pass does everything.
 
 use super::{Activation, activation as activate};
 use crate::kernel::columns::{Columns, part, part_mut, rectified, sweep};
