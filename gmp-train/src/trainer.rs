@@ -273,8 +273,8 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// As [`Trainer::fit_from`], and if a batch cannot be read. Data that the model or the loss does not take are an
-    /// error as their batch comes.
+    /// As [`Trainer::fit_from`], and if a batch cannot be read. Data that the model or the loss does not accept are an
+    /// error when their batch is reached.
     ///
     /// # Panics
     /// As [`Trainer::fit_from`].
