@@ -1,6 +1,8 @@
-//! An operation of your own: the Huber loss, with its threshold as a constant, checked and trained with.
+//! An operation of your own: the Huber loss, with its threshold as a constant. The example checks its gradient and
+//! trains with it.
 //!
-//! An operation is a function that records its forward pass, and a rule that differentiates it. Nothing in the crate changes.
+//! An operation is a function that records its forward pass, and a rule that differentiates it. Nothing in the crate
+//! has to be changed.
 
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var, check};
 use gmp_math::Scalar;

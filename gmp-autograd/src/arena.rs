@@ -1,4 +1,4 @@
-//! Where gradients of results lie while they are needed.
+//! Memory for the gradients of results while they are needed.
 
 /// Places in one memory, handed out and taken back.
 ///

@@ -42,8 +42,8 @@ impl<T: Scalar> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// If the cotangent has not the shape of `y` or is not [contiguous](Mat::is_contiguous), or `y` is from another tape or an
-    /// earlier pass.
+    /// If the cotangent does not have the shape of `y` or is not [contiguous](Mat::is_contiguous), or `y` is from
+    /// another tape or an earlier pass.
     #[track_caller]
     pub fn backward_with(&mut self, y: Var, cotangent: Mat<'_, T>) {
         self.assert_current(&y, "backward_with");
@@ -53,7 +53,7 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// Keeps the gradient of an intermediate result through the backward passes that follow, for [`Tape::gradient`].
-    /// Those of parameters and [variables](Tape::variable) are always there.
+    /// The gradients of parameters and [variables](Tape::variable) are always kept.
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();

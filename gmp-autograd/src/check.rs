@@ -1,8 +1,8 @@
-//! Checks a gradient against central differences: for your own operations as for the built-in ones.
+//! Checks gradients against central differences, for your own operations and for the built-in ones.
 
 use crate::{Pullback, Rule, Shape, Tape, Var};
 
-/// Where and by how much an analytic gradient disagrees with central differences.
+/// Where and by how much an analytic gradient differs from central differences.
 ///
 /// ```
 /// use gmp_autograd::check;

@@ -1,11 +1,12 @@
-//! Looking at a pass afterwards: what was carried out, and what broke first.
+//! Inspecting a pass afterwards: which operations were carried out, and which was the first with a NaN or an
+//! infinity.
 
 use crate::tape::MAX_INPUTS;
 use crate::{Shape, Tape, Var};
 use gmp_math::Scalar;
 use std::fmt;
 
-/// An operation of a pass, as a report names it.
+/// An operation of a pass, described for reports.
 ///
 /// ```
 /// let mut tape = gmp_autograd::Tape::new();
@@ -16,13 +17,13 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
-    /// What its rule is called; "leaf" for a matrix that was put on the tape.
+    /// The name of its rule; "leaf" for a matrix that was put on the tape.
     pub name: &'static str,
     /// Its place in the order of creation.
     pub index: usize,
-    /// Where the first parameter that it reads begins among the parameters.
+    /// The offset of the first parameter that it reads, in the vector of parameters.
     pub parameter: Option<usize>,
-    /// Whether the next operation's result took the memory of this one's.
+    /// Whether the next operation's result reuses the memory of this operation's result.
     pub is_overwritten: bool,
     /// Rows and columns of its result.
     pub output: Shape,
@@ -31,7 +32,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Rows and columns of what it reads.
+    /// Rows and columns of its inputs.
     ///
     /// ```
     /// use gmp_autograd::{Shape, Tape};
@@ -60,7 +61,7 @@ impl<T: Scalar> Tape<T> {
         Trace(self)
     }
 
-    /// The operations of this pass, leaves among them, in the order of creation.
+    /// The operations of this pass, including leaves, in the order of creation.
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();
@@ -84,8 +85,8 @@ impl<T: Scalar> Tape<T> {
         })
     }
 
-    /// The first operation of this pass whose result holds a NaN or an infinity. Where the next operation
-    /// [took its memory](Operation::is_overwritten), the number may be of either.
+    /// The first operation of this pass whose result contains a NaN or an infinity. If the next operation
+    /// [reuses its memory](Operation::is_overwritten), the number may come from either.
     ///
     /// ```
     /// use gmp_autograd::{Tape, op};
@@ -102,7 +103,8 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// The first operation of the backward pass from `loss` whose rule gives an input a gradient with a NaN or an
-    /// infinity: a second backward pass, which stops there. Gradients are then those of no complete pass.
+    /// infinity. This carries out a second backward pass, which stops there, so the gradients afterwards are not
+    /// those of a complete pass.
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();

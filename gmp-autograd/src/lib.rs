@@ -5,9 +5,10 @@
 //! - [`Tape`], [`Var`], [`Shape`]: the list, handles to its matrices, and their sizes; [`Mat`] and [`MatMut`] are the matrices
 //!   that operations read and write
 //! - [`op`]: the built-in operations, which are methods of [`Var`] too
-//! - [`Rule`], [`Pullback`], [`Accumulator`]: what an operation of your own implements and is given
-//! - [`check`]: gradients against central differences
-//! - [`Operation`], [`Tape::trace`], [`Tape::first_non_finite`]: looking at a pass afterwards; [`Watch`]: being told of it
+//! - [`Rule`], [`Pullback`], [`Accumulator`]: what an operation of your own implements and receives
+//! - [`check`]: compares gradients with central differences
+//! - [`Operation`], [`Tape::trace`], [`Tape::first_non_finite`]: inspect a pass afterwards; [`Watch`]: observes it
+//!   while it runs
 
 #![forbid(unsafe_code)]
 

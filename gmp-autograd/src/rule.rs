@@ -1,14 +1,15 @@
-//! How an operation is differentiated.
+//! How operations are differentiated.
 
 use crate::tape::{Attributes, MAX_INPUTS, Node};
 use crate::{Mat, MatMut, Var};
 use gmp_math::Scalar;
 
-/// The backward half of an operation: a stateless object that stands next to the forward function.
+/// The backward pass of an operation: a stateless object, defined next to the forward function.
 ///
-/// **A constant of the operation** (a slope, an ϵ) is no field of the rule, which is a `static` shared by every node of the kind:
-/// the forward pass writes it into `saved` and the backward pass reads it at [`Pullback::saved`]. Whole numbers go to the
-/// [attributes](crate::Tape::record_with). The [crate's page](crate#adding-an-operation) has an example.
+/// **A constant of the operation** (a slope, an ϵ) cannot be a field of the rule, which is a `static` shared by all
+/// nodes of its kind: the forward pass writes it into `saved` and the backward pass reads it from
+/// [`Pullback::saved`]. Whole numbers go to the [attributes](crate::Tape::record_with). The
+/// [crate documentation](crate#adding-an-operation) has an example.
 ///
 /// ```
 /// use gmp_autograd::{Pullback, Rule, Tape, Var, check};
@@ -36,8 +37,8 @@ use gmp_math::Scalar;
 pub trait Rule<T: Scalar>: Sync {
     /// The operation's name, as users see it in panics and in [`Tape::trace`](crate::Tape::trace).
     fn name(&self) -> &'static str;
-    /// Whether the backward pass reads the numbers of [`Pullback::output`]. Where it does not, the next operation may
-    /// put its result in their place ([`Tape::record_in_place`](crate::Tape::record_in_place)).
+    /// Whether the backward pass reads the numbers of [`Pullback::output`]. If it does not, the next operation may
+    /// overwrite them with its result ([`Tape::record_in_place`](crate::Tape::record_in_place)).
     fn reads_output(&self) -> bool {
         true
     }
@@ -45,7 +46,7 @@ pub trait Rule<T: Scalar>: Sync {
     fn backward(&self, pull: &mut Pullback<'_, T>);
 }
 
-/// Everything that a [`Rule`] may read and write while gradients flow through one node.
+/// Everything that a [`Rule`] may read and write during the backward pass through one node.
 ///
 /// ```
 /// use gmp_autograd::Pullback;
@@ -81,7 +82,8 @@ impl<'t, T: Scalar> Pullback<'t, T> {
         let input = &self.node.inputs()[i];
         Mat::new(&self.values[input.range()], input.rows(), input.cols())
     }
-    /// The value that the operation computed; for a rule that does not [read it](Rule::reads_output), its shape alone.
+    /// The value that the operation computed; for a rule that does not [read it](Rule::reads_output), only its shape
+    /// is valid.
     ///
     /// ```
     /// # use gmp_autograd::Pullback;
@@ -97,7 +99,7 @@ impl<'t, T: Scalar> Pullback<'t, T> {
         let out = &self.node.out;
         Mat::new(&self.values[out.range()], out.rows(), out.cols())
     }
-    /// What the forward pass kept.
+    /// The numbers that the forward pass saved.
     ///
     /// ```
     /// # use gmp_autograd::Pullback;
@@ -116,29 +118,29 @@ impl<'t, T: Scalar> Pullback<'t, T> {
     pub fn attributes(&self) -> Attributes {
         self.node.attributes
     }
-    /// The tape's work area, of any length and content. A rule that needs it beside accumulators takes it
-    /// out and puts it back: `let mut scratch = std::mem::take(pull.scratch())`.
+    /// The tape's work area, of any length and content. A rule that needs it together with accumulators takes it out
+    /// with `let mut scratch = std::mem::take(pull.scratch())` and puts it back.
     pub fn scratch(&mut self) -> &mut Vec<T> {
         self.scratch
     }
-    /// Whether anyone wants the gradient of input `i`.
+    /// Whether the gradient of input `i` is needed.
     pub fn needs(&self, i: usize) -> bool {
         self.node.inputs()[i].needs_gradient
     }
-    /// The gradient of the output, which the rule may overwrite: it is not read afterwards. An operation
-    /// that needs a work area of its output's size has one here.
+    /// The gradient of the output, which the rule may overwrite: it is not read afterwards. An operation that needs a
+    /// work area of the size of its output can use it.
     pub fn gradient_mut(&mut self) -> MatMut<'_, T> {
         let out = &self.node.out;
         MatMut::new(&mut self.gradients[range(self.places, out)], out.rows(), out.cols())
     }
-    /// The gradient of the output beside the accumulator for input `i`; `None` where that gradient is not needed.
+    /// The gradient of the output and the accumulator for input `i`; `None` if that gradient is not needed.
     pub fn wrt(&mut self, i: usize) -> Option<(Mat<'_, T>, Accumulator<'_, T>)> {
         let (gradient, [accumulator]) = self.wrt_each([i]);
         let (rows, cols) = (gradient.rows(), gradient.cols());
         accumulator.map(|accumulator| (Mat::new(gradient.into_data(), rows, cols), accumulator))
     }
-    /// The gradient of the output, writable, beside the accumulators of several inputs at once: for
-    /// fused operations that fill all of them in one pass.
+    /// The gradient of the output, writable, and the accumulators of several inputs at once, for fused operations
+    /// that fill all of them in one pass.
     ///
     /// ```
     /// # use gmp_autograd::Pullback;
@@ -201,11 +203,11 @@ fn range(places: &[usize], v: &Var) -> std::ops::Range<usize> {
     start..start + v.shape.len()
 }
 
-/// Where the gradient of one input is collected. Rules add, since a variable may be used many times;
-/// the first to arrive assigns, which saves clearing the memory first.
+/// Accumulates the gradient of one input. Rules add to it, since a variable may be used many times; the first
+/// contribution assigns, which saves clearing the memory first.
 ///
-/// [`add_each`](Accumulator::add_each), [`add_with`](Accumulator::add_with) and [`rows`](Accumulator::rows) do the right one of
-/// the two. [`into_parts`](Accumulator::into_parts) leaves it to a kernel of your own.
+/// [`add_each`](Accumulator::add_each), [`add_with`](Accumulator::add_with) and [`rows`](Accumulator::rows) assign or
+/// add as appropriate. [`into_parts`](Accumulator::into_parts) leaves this to a kernel of your own.
 ///
 /// ```
 /// // x is both inputs of the product: the rule adds to the gradient of x twice.
@@ -222,8 +224,8 @@ pub struct Accumulator<'p, T> {
 }
 
 impl<'p, T: Scalar> Accumulator<'p, T> {
-    /// One over `gradient`, which holds nothing yet where it `is_fresh`: for parts of the memory of
-    /// [`into_parts`](Accumulator::into_parts), shared out over threads.
+    /// An accumulator over `gradient`, which has no contributions yet if `is_fresh`: for parts of the memory of
+    /// [`into_parts`](Accumulator::into_parts) that are distributed over threads.
     ///
     /// ```
     /// use gmp_autograd::{Accumulator, MatMut};
@@ -236,7 +238,7 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
     pub fn new(gradient: MatMut<'p, T>, is_fresh: bool) -> Self {
         Self { grad: gradient, is_fresh }
     }
-    /// Adds one number per element, in row-major order: there must be enough of them.
+    /// Adds one number per element, in row-major order: the iterator must have enough of them.
     #[inline(always)]
     pub fn add_each(mut self, numbers: impl Iterator<Item = T>) {
         let data = self.grad.data_mut();
@@ -269,7 +271,8 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
     }
     /// One accumulator per row of the input, to be added to in turn.
     ///
-    /// Every row must be added to: where nothing arrived yet, a row that is left out keeps numbers of another pass.
+    /// Every row must be added to: if there are no contributions yet, a row that is left out keeps numbers of another
+    /// pass.
     ///
     /// ```
     /// # use gmp_autograd::Pullback;
@@ -292,7 +295,7 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
             Accumulator { grad: MatMut::new(row, 1, cols), is_fresh }
         })
     }
-    /// The gradient so far, zero where nothing arrived yet, to be added to in place.
+    /// The gradient so far, zero if there are no contributions yet, to be added to in place.
     ///
     /// ```
     /// # use gmp_autograd::Pullback;
@@ -309,8 +312,8 @@ impl<'p, T: Scalar> Accumulator<'p, T> {
         }
         self.grad
     }
-    /// The memory, and whether it is *fresh*: holds nothing yet and must be assigned, not added to. For kernels that do
-    /// either, as matrix products do.
+    /// The memory, and whether it is *fresh*, which means that it has no contributions yet and must be assigned, not
+    /// added to. This is for kernels that can do either, such as matrix products.
     ///
     /// ```
     /// # use gmp_autograd::Pullback;

@@ -12,7 +12,7 @@ pub(crate) const MAX_INPUTS: usize = 6;
 /// Sizes that wrap must not pass for small ones.
 const TOO_LARGE: &str = "a tape with more numbers than a usize can count";
 
-/// Small whole numbers that an operation keeps with its node: the sizes of an image, a stride.
+/// Small whole numbers that an operation stores with its node, such as the size of an image or a stride.
 pub type Attributes = [u32; 12];
 
 /// One operation that was carried out.
@@ -58,9 +58,9 @@ impl<T: Scalar> Node<T> {
 /// scratch   [ lent to one operation at a time; keeps nothing               ]
 /// ```
 ///
-/// Memory only grows, to the largest pass seen; a pass like an earlier one allocates nothing. Every
-/// operation must therefore write all of its output: it may hold numbers of the pass before (debug builds
-/// fill it with NaN, so that reading it unwritten shows).
+/// Memory only grows, to the largest pass seen so far; a pass with the same shapes as an earlier one allocates
+/// nothing. Every operation must therefore write all of its output, which may contain numbers of the previous pass
+/// (debug builds fill it with NaN, so that reading unwritten numbers becomes visible).
 pub struct Tape<T: 'static> {
     pub(crate) values: Vec<T>,
     pub(crate) gradients: Vec<T>,
@@ -133,9 +133,9 @@ impl<T: Scalar> Tape<T> {
         }
     }
 
-    /// Lets another thread end a pass early, which may take seconds: once `flag` is set, the operations that follow are
-    /// recorded but not computed, forwards and backwards. [`Tape::is_stopped`] then says that the pass is worth
-    /// nothing.
+    /// Lets another thread end a pass early, since a pass may take seconds: once `flag` is set, the operations that
+    /// follow are recorded but not computed, in the forward and the backward pass. [`Tape::is_stopped`] then says
+    /// that the results of the pass are invalid.
     ///
     /// ```
     /// use gmp_autograd::{Tape, op};
@@ -156,8 +156,8 @@ impl<T: Scalar> Tape<T> {
         self.stop = flag;
     }
 
-    /// Whether operations of this pass were not computed since the flag of [`Tape::set_stop_flag`] was set: results and
-    /// gradients then hold anything, until [`Tape::begin`] starts another pass.
+    /// Whether some operations of this pass were not computed because the flag of [`Tape::set_stop_flag`] was set.
+    /// Results and gradients are then meaningless until [`Tape::begin`] starts another pass.
     pub fn is_stopped(&self) -> bool {
         self.is_stopped
     }
@@ -182,8 +182,8 @@ impl<T: Scalar> Tape<T> {
         self.start(parameters, None);
     }
 
-    /// [`Tape::begin`] with parameters that belong to `owner`, any number that tells one set of parameters from another:
-    /// who reads parameters from the tape can then refuse those of someone else, see [`Tape::owner`].
+    /// [`Tape::begin`] with parameters that belong to `owner`, any number that identifies a set of parameters: code
+    /// that reads parameters from the tape can then refuse those of another owner, see [`Tape::owner`].
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();
@@ -196,7 +196,7 @@ impl<T: Scalar> Tape<T> {
         self.start(parameters, Some(owner));
     }
 
-    /// Whose parameters this pass began with; none where it began with [`Tape::begin`].
+    /// The owner of the parameters that this pass began with; `None` if it began with [`Tape::begin`].
     pub fn owner(&self) -> Option<u64> {
         self.owner
     }
@@ -217,7 +217,7 @@ impl<T: Scalar> Tape<T> {
         self.values[range].copy_from_slice(parameters);
     }
 
-    /// The parameters `offset .. offset + rows · cols` as a matrix whose gradient is wanted.
+    /// The parameters `offset .. offset + rows · cols` as a matrix whose gradient is computed.
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();
@@ -266,7 +266,7 @@ impl<T: Scalar> Tape<T> {
         self.leaf(data, rows, cols, false)
     }
 
-    /// Copies a matrix onto the tape whose gradient is wanted, as [`Tape::gradient`] gives it.
+    /// Copies a matrix onto the tape whose gradient is computed, for [`Tape::gradient`].
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();
@@ -294,8 +294,8 @@ impl<T: Scalar> Tape<T> {
 
     /// Carries out an operation and records how to differentiate it.
     ///
-    /// `forward` receives the inputs, the output to be written whole, and `saved` numbers to keep for
-    /// the backward pass, to be written whole too. [`Rule`] has an example.
+    /// `forward` receives the inputs, the output, and a slice of `saved` numbers for the backward pass. It must write
+    /// all of the output and of the slice. [`Rule`] has an example.
     ///
     /// # Panics
     /// If an input is from another tape or an earlier pass, or came after its [last use](Var::last_use). Operations check
@@ -316,9 +316,10 @@ impl<T: Scalar> Tape<T> {
 
     /// [`Tape::record`] for an operation that has attributes or needs a work area.
     ///
-    /// The backward pass finds `attributes` at [`Pullback::attributes`](crate::Pullback::attributes). `forward` is lent the tape's work
-    /// area too, of any length and content, to be resized as needed and never shrunk: the operations of
-    /// all passes share its memory. The backward pass finds it at [`Pullback::scratch`](crate::Pullback::scratch).
+    /// The backward pass finds `attributes` at [`Pullback::attributes`](crate::Pullback::attributes). `forward` also
+    /// receives the tape's work area, of any length and content, which it may enlarge as needed but must not shrink:
+    /// the operations of all passes share its memory. The backward pass finds it at
+    /// [`Pullback::scratch`](crate::Pullback::scratch).
     ///
     /// ```
     /// use gmp_autograd::{Attributes, Pullback, Rule, Tape, Var, check};
@@ -390,11 +391,12 @@ impl<T: Scalar> Tape<T> {
         self.push(Some(rule), &inputs, out, attributes, start..self.saved_used)
     }
 
-    /// Carries out an operation whose result has its one input's shape, in the input's own memory where that is free:
-    /// the caller said that this is its [last use](Var::last_use), nothing was recorded since it was computed, and
-    /// the rule that computed it does not [read it](Rule::reads_output) in the backward pass.
+    /// Carries out an operation whose result has the shape of its only input, in the input's own memory if that is
+    /// free. It is free if the caller marked this as the input's [last use](Var::last_use), nothing was recorded
+    /// since the input was computed, and the rule that computed it does not [read it](Rule::reads_output) in the
+    /// backward pass.
     ///
-    /// `forward` receives the input, or nothing where the output holds it already; the output; and the work area of
+    /// `forward` receives the input, or nothing if the output already contains it; the output; and the work area of
     /// [`Tape::record_with`]. The rule must not read its input's value.
     ///
     /// # Panics
@@ -466,7 +468,8 @@ impl<T: Scalar> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// If it is from another tape or an earlier pass, or an operation took its memory at its [last use](Var::last_use).
+    /// If it is from another tape or an earlier pass, or an operation reused its memory at its
+    /// [last use](Var::last_use).
     #[track_caller]
     pub fn value(&self, v: Var) -> Mat<'_, T> {
         self.assert_current(&v, "value");

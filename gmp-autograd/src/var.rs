@@ -56,7 +56,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A matrix on a [`Tape`](crate::Tape): a small handle that is copied freely.
+/// A matrix on a [`Tape`](crate::Tape): a small handle that can be copied freely.
 ///
 /// It is valid on its own tape and until that tape's next [`begin`](crate::Tape::begin); any other use panics.
 /// The operations of [`op`](crate::op) are methods too, so that they chain:
@@ -118,7 +118,7 @@ impl Var {
     pub fn cols(&self) -> usize {
         self.shape.cols
     }
-    /// Whether the backward pass will reach it: operations may save less where it does not.
+    /// Whether the backward pass will reach it. If not, operations may save less.
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();
@@ -131,7 +131,7 @@ impl Var {
     pub fn needs_gradient(&self) -> bool {
         self.needs_gradient
     }
-    /// The same variable, handed over to the one operation that uses it last, which may put its result in its place
+    /// The same variable, marked for the operation that uses it last, which may overwrite it with its result
     /// ([`Tape::record_in_place`](crate::Tape::record_in_place)); a later use then panics.
     ///
     /// ```
@@ -147,7 +147,7 @@ impl Var {
     pub fn last_use(self) -> Self {
         Self { is_last_use: true, ..self }
     }
-    /// The same variable, to be used again: what [`Var::last_use`] allowed is not.
+    /// The same variable without the mark of [`Var::last_use`], so that it can be used again.
     ///
     /// ```
     /// let mut tape = gmp_autograd::Tape::new();

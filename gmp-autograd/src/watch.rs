@@ -1,4 +1,4 @@
-//! Who is told when operations begin and end: the hook of a profiler. This crate knows no clock.
+//! Notification when operations begin and end, as a hook for profilers. This crate itself uses no clock.
 
 use crate::Tape;
 use gmp_math::Scalar;
@@ -12,10 +12,10 @@ pub enum Phase {
     Backward,
 }
 
-/// Is told of every operation of a tape: when it begins to compute and when it is done.
+/// Is notified of every operation of a tape: when it begins to compute and when it is done.
 ///
-/// `index` is the operation's place in the order of creation, as [`Operation::index`](crate::Operation::index), by which
-/// [`Tape::operations`] tells its name and its shapes after the pass.
+/// `index` is the operation's position in the order of creation, like [`Operation::index`](crate::Operation::index),
+/// with which [`Tape::operations`] gives its name and its shapes after the pass.
 ///
 /// ```
 /// use gmp_autograd::{Phase, Tape, Watch};
@@ -53,8 +53,8 @@ pub trait Watch: Send {
 }
 
 impl<T: Scalar> Tape<T> {
-    /// Tells `watch` of every operation from now on; `None` ends that, and costs nothing. A stopped pass
-    /// ([`Tape::is_stopped`]) tells of what it computed.
+    /// Notifies `watch` of every operation from now on; `None` ends this, and costs nothing. A stopped pass
+    /// ([`Tape::is_stopped`]) notifies it of the operations that it computed.
     pub fn set_watch(&mut self, watch: Option<Box<dyn Watch>>) {
         self.watch = watch;
     }

@@ -1,10 +1,10 @@
-//! Arrays of the crate `ndarray` as matrices, and matrices as arrays: the same memory, without a copy.
+//! Conversions between arrays of the crate `ndarray` and matrices, which share memory without a copy.
 
 use crate::{Mat, MatMut};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
 
-/// An array whose elements are not one piece of memory in ascending order: some columns of a wider array, or reversed
-/// rows. `as_standard_layout()` makes a copy that is.
+/// An array whose elements are not one contiguous piece of memory in ascending order, such as some columns of a wider
+/// array, or reversed rows. `as_standard_layout()` makes a contiguous copy.
 ///
 /// ```
 /// use gmp_math::{Mat, NotOnePiece};

@@ -1,6 +1,6 @@
-//! What can be wrong with the numbers that a caller hands in.
+//! Errors about the numbers that a caller passes in.
 
-/// A weight column that has no direction, or whose length or offset its type cannot hold.
+/// A weight column that has no direction, or whose norm or offset cannot be represented in its type.
 ///
 /// ```
 /// use gmp_math::{Mat, sphere::spherical};
@@ -10,7 +10,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Every weight of the unit is zero, so that it points nowhere.
+    /// Every weight of the unit is zero, so it has no direction.
     #[error("unit {unit}: all {inputs} weights are zero; a direction needs at least one that is not")]
     ZeroVector {
         /// Column of the unit, from 0.

@@ -12,7 +12,7 @@ use crate::{Error, Mat, Scalar};
 pub struct Geometric<T> {
     /// θ, an (n−1) × h matrix, row-major, in radians.
     pub angles: Vec<T>,
-    /// λ = b/r, one per unit, in the inputs' unit.
+    /// λ = b/r, one per unit, in the unit of the inputs.
     pub offset: Vec<T>,
     /// r = ‖w‖, one per unit.
     pub radius: Vec<T>,
@@ -75,9 +75,9 @@ pub fn to_geometric<T: Scalar>(weights: Mat<'_, T>, bias: &[T]) -> Result<Geomet
 
 /// Weights w = r·u(θ) and biases b = λ·r of every unit: the inverse of [`to_geometric`], to a few ulp.
 ///
-/// [`to_geometric`] gives positive radii. A negative one, which training may lead to, makes the negative of a ReLU unit:
-/// r ReLU(u·x + λ) = −ReLU(|r| u·x + |r| λ). No weights and bias express that; what is returned has the same boundary, but
-/// is active on the other side.
+/// [`to_geometric`] gives positive radii. A negative radius, which training may produce, gives the negative of a ReLU
+/// unit: r ReLU(u·x + λ) = −ReLU(|r| u·x + |r| λ). No weights and bias can express this; the unit that is returned
+/// has the same boundary, but is active on the other side.
 ///
 /// ```
 /// use gmp_math::geometric::{Geometric, from_geometric};

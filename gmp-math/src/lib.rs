@@ -2,17 +2,18 @@
 //!
 //! ## Where to find what
 //!
-//! - [`Mat`], [`MatMut`]: a slice that knows its shape; **a layer is inputs × units, the transpose of PyTorch's
+//! - [`Mat`], [`MatMut`]: slices with a shape; **a layer is inputs × units, the transpose of PyTorch's
 //!   `Linear.weight`**, which [`Mat::units_by_inputs`] reads in place
 //! - [`geometric`]: a layer's weights and biases as angles, offsets and radii, and back
 //! - [`sphere`]: angles to directions and back, in batches, with every derivative
-//! - [`boundary`]: the boundary of a unit, its spatial location, distances and angles; turns and moves of a whole layer's
-//! - [`stability`]: the worst that a parameter step can do, exactly
-//! - [`tangent`]: steps of unit vectors without angles, and what they do
+//! - [`boundary`]: the boundary of a unit, its spatial location, distances and angles; how far all boundaries of a
+//!   layer turned and moved
+//! - [`stability`]: the exact worst-case effect of a parameter step
+//! - [`tangent`]: steps of unit vectors without angles, and their effect
 //! - [`neural_tangent`]: how the outputs of a wide layer move under gradient descent, per parameterization
-//! - [`uniform`]: uniform directions and the law of their angles
-//! - [`Scalar`], [`trig`], [`simd`]: `f32` or `f64`, the vectorised sine-cosine, and how kernels get the instructions of the
-//!   machine
+//! - [`uniform`]: uniform directions and the distribution of their angles
+//! - [`Scalar`], [`trig`], [`simd`]: `f32` or `f64`, the vectorised sine and cosine, and the run-time choice of
+//!   vector instructions
 //! - `parallel`, with the feature `rayon`: the kernels of training on several threads
 //! - `NotOnePiece` and conversions between [`Mat`] and arrays, with the feature `ndarray`
 //! - [`theory`]: definitions and theorems

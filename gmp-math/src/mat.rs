@@ -1,4 +1,4 @@
-//! Borrowed matrices: a slice that knows its shape.
+//! Borrowed matrices: slices with a shape.
 //!
 //! A layer of h units with n inputs is an n × h matrix throughout the workspace: **rows are input coordinates, columns are
 //! units**. PyTorch's `Linear.weight` and most other libraries store the transpose, units × inputs, which
@@ -6,8 +6,8 @@
 
 /// A read-only `rows × cols` matrix with any strides; [`Mat::new`] makes a contiguous row-major one.
 ///
-/// It is a slice and four numbers, copied freely. Functions that need the numbers side by side in memory ask for
-/// [`Mat::data`] or [`Mat::row`], which panic where they are not.
+/// It is a slice and four numbers, and can be copied freely. Functions that need contiguous memory call [`Mat::data`]
+/// or [`Mat::row`], which panic if it is not contiguous.
 ///
 /// ```
 /// use gmp_math::Mat;
@@ -51,8 +51,8 @@ impl<'a, T> Mat<'a, T> {
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
-    /// Views a row-major `units × inputs` matrix, as PyTorch's `Linear.weight` and ndarray hold weights, as this
-    /// workspace's `inputs × units` matrix. No number is moved.
+    /// Views a row-major `units × inputs` matrix, which is how PyTorch's `Linear.weight` and ndarray store weights,
+    /// as this workspace's `inputs × units` matrix. Nothing is copied.
     ///
     /// ```
     /// use gmp_math::Mat;
@@ -130,7 +130,7 @@ impl<'a, T> Mat<'a, T> {
         self.data
     }
 
-    /// The transpose, without moving a number.
+    /// The transpose, without a copy.
     ///
     /// ```
     /// let a = gmp_math::Mat::new(&[1, 2, 3, 4, 5, 6], 2, 3);
@@ -148,7 +148,7 @@ impl<'a, T> Mat<'a, T> {
         }
     }
 
-    /// `rows` rows from row `start` on, without moving a number.
+    /// `rows` rows from row `start` on, without a copy.
     ///
     /// ```
     /// let a = gmp_math::Mat::new(&[1, 2, 3, 4, 5, 6], 3, 2);
@@ -307,7 +307,7 @@ impl<'a, T> MatMut<'a, T> {
     pub fn data_mut(&mut self) -> &mut [T] {
         self.data
     }
-    /// All elements for as long as the matrix was lent.
+    /// All elements, with the lifetime of the borrowed matrix.
     #[inline(always)]
     pub fn into_data(self) -> &'a mut [T] {
         self.data
@@ -317,7 +317,7 @@ impl<'a, T> MatMut<'a, T> {
     pub fn as_mat(&self) -> Mat<'_, T> {
         Mat { data: self.data, rows: self.rows, cols: self.cols, row_stride: self.cols, col_stride: 1 }
     }
-    /// The same matrix, lent on for a shorter time.
+    /// The same matrix, borrowed for a shorter lifetime.
     ///
     /// ```
     /// fn clear(mut a: gmp_math::MatMut<'_, f64>) {

@@ -2,16 +2,17 @@
 //!
 //! Under gradient descent with one small rate for all parameters, the outputs of a network f move by `−rate Σ_y K(x, y) ∂L/∂f(y)`,
 //! where `K(x, y) = ⟨∂f(x)/∂parameters, ∂f(y)/∂parameters⟩` is the neural tangent kernel. Here f is the network of the small
-//! experiments, `f(x) = Σ_i a_i g(w_i·x + b_i) + c` with h units, independent weights of mean 0 and no bias at first, in any of the three
-//! parameterizations:
+//! experiments, `f(x) = Σ_i a_i g(w_i·x + b_i) + c` with h units, independent initial weights of mean 0 and initial
+//! biases of 0, in any of the three parameterizations:
 //!
 //! | | K for h → ∞ | |
 //! |---|---|---|
 //! | SP | [`Initial::standard`] | |
-//! | WN, begun with `ℓ = ‖v‖` | the same, at every h | the parameterization is an isometry there |
-//! | GmP | [`Initial::geometric`] | the angles and offsets have no part in it: theirs falls as 1/h ([`Initial::offsets`]) |
+//! | WN, initialized with `ℓ = ‖v‖` | the same, at every h | the parameterization is an isometry there |
+//! | GmP | [`Initial::geometric`] | the angles and offsets do not contribute: their contribution falls as 1/h ([`Initial::offsets`]) |
 //!
-//! Statements and proofs: [`theory`](crate::theory) §7. It says nothing of Adam, whose steps do not shrink with the gradient.
+//! Statements and proofs: [`theory`](crate::theory) §7. They do not apply to Adam, whose steps do not shrink with the
+//! gradient.
 
 use crate::boundary::angle_between;
 use std::f64::consts::PI;
@@ -45,7 +46,7 @@ pub fn arc_cosine_1(angle: f64) -> f64 {
     (angle.sin() + (PI - angle) * angle.cos()) / PI
 }
 
-/// The variances of the initial weights, times the number of units: these are what is kept as the units become more.
+/// The variances of the initial weights, times the number of units: these stay fixed as the number of units grows.
 ///
 /// ```
 /// use gmp_math::neural_tangent::Initial;
@@ -64,11 +65,12 @@ pub struct Initial {
 }
 
 impl Initial {
-    /// Glorot's variances, 2/(fan-in + fan-out), where the units are many.
+    /// Glorot's variances, 2/(fan-in + fan-out), in the limit of many units.
     pub const GLOROT: Self = Self { weights: 2.0, output: 2.0 };
 
     /// The kernel under SP, and under WN with `ℓ = ‖v‖`, for h → ∞:
-    /// `c_w ‖x‖‖y‖ κ₁/2 + 1 + c_a (x·y + 1) κ₀/2`, of the output weights, the output bias, and the hidden weights and biases.
+    /// `c_w ‖x‖‖y‖ κ₁/2 + 1 + c_a (x·y + 1) κ₀/2`, from the output weights, the output bias, and the hidden weights
+    /// and biases.
     ///
     /// # Panics
     /// If the lengths differ.
@@ -79,8 +81,8 @@ impl Initial {
         self.weights * outputs + 1.0 + self.output * (product + 1.0) * active
     }
 
-    /// The kernel under GmP with λ = 0, for h → ∞: `(c_w + c_a/n) ‖x‖‖y‖ κ₁/2 + 1`, of the output weights and the radii, and the
-    /// output bias. Directions and offsets stand still in this limit.
+    /// The kernel under GmP with λ = 0, for h → ∞: `(c_w + c_a/n) ‖x‖‖y‖ κ₁/2 + 1`, from the output weights and the
+    /// radii, and the output bias. Directions and offsets do not move in this limit.
     ///
     /// # Panics
     /// If the lengths differ.
@@ -91,8 +93,8 @@ impl Initial {
         (self.weights + self.output / x.len() as f64) * outputs + 1.0
     }
 
-    /// What the offsets λ add to the kernel under GmP with h = `units` units, on average over Gaussian weights: `c_a c_w n κ₀/(2h)`.
-    /// At x = y the angles add no more than ‖x‖² times as much.
+    /// The contribution of the offsets λ to the kernel under GmP with h = `units` units, on average over Gaussian
+    /// weights: `c_a c_w n κ₀/(2h)`. At x = y the angles add no more than ‖x‖² times as much.
     ///
     /// # Panics
     /// If the lengths differ.

@@ -1,8 +1,8 @@
-//! The batch kernels on the threads of the current rayon pool.
+//! The batch kernels, run on the threads of the current rayon pool.
 //!
 //! Threads split the units, never a sum, so the results have the same bits as those of [`sphere`](crate::sphere) for any
-//! number of threads. Layers too small to be worth a second thread run on one, and so do all where the system refuses
-//! the threads of rayon's global pool.
+//! number of threads. Layers too small to be worth a second thread run on one, and so does every layer if the system
+//! refuses the threads of rayon's global pool.
 //!
 //! **Available with the feature `rayon` only.**
 //!
@@ -23,10 +23,10 @@ use std::sync::OnceLock;
 /// Numbers in a matrix below which handing work to another thread costs more than it saves.
 const WORTH_A_THREAD: usize = 8192;
 
-/// Threads of the current rayon pool, which is the global one outside of all others.
+/// Number of threads of the current rayon pool, which is the global pool outside of all others.
 ///
-/// It is 1 where the system refuses the threads of the global pool: rayon's own functions panic there, so nothing may be
-/// handed to it then.
+/// It is 1 if the system refuses the threads of the global pool: rayon's own functions panic then, so they must not
+/// be called.
 pub fn threads() -> usize {
     static GLOBAL_POOL: OnceLock<bool> = OnceLock::new();
     // The only error without a source is that the pool is there already.
@@ -41,10 +41,10 @@ pub fn threads() -> usize {
     }
 }
 
-/// Runs `work` on `parts` contiguous shares of `units`, each with its part of every output and an area of its own.
+/// Runs `work` on `parts` contiguous ranges of `units`, each with its part of every output and its own work area.
 ///
-/// `offset(u)` is where unit u's numbers begin in the outputs; outputs that are empty stay empty. What is
-/// computed for a unit must not depend on its share, so that results do not depend on `parts`.
+/// `offset(u)` is where unit u's numbers begin in the outputs; outputs that are empty stay empty. What is computed
+/// for a unit must not depend on the range that it is in, so that results do not depend on `parts`.
 ///
 /// ```
 /// use gmp_math::parallel::share_out;
@@ -56,7 +56,7 @@ pub fn threads() -> usize {
 /// ```
 ///
 /// # Panics
-/// If `offset` falls, or leads beyond an output.
+/// If `offset` decreases, or leads beyond an output.
 pub fn share_out<T: Send, const K: usize>(
     units: Range<usize>,
     parts: usize,

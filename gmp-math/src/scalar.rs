@@ -14,8 +14,8 @@ mod sealed {
 
 /// `f32` or `f64`; sealed, so that kernels may rely on IEEE 754 semantics.
 ///
-/// Only what the workspace needs is here: this is not a general numeric tower. What an activation or a loss of your own
-/// lacks, it can compute in double precision: `T::from_f64(x.to_f64().cbrt())`.
+/// The trait has only what the workspace needs: it is not a general numeric tower. If an activation or a loss of your
+/// own needs another function, it can compute it in double precision: `T::from_f64(x.to_f64().cbrt())`.
 ///
 /// # NaN in `max` and `min`
 ///
@@ -76,7 +76,7 @@ pub trait Scalar:
     const INFINITY: Self;
     /// A NaN.
     const NAN: Self;
-    /// The name users know: `"f32"` or `"f64"`.
+    /// The name of the type: `"f32"` or `"f64"`.
     const NAME: &'static str;
 
     /// Rounds a double to this type.
@@ -119,7 +119,7 @@ pub trait Scalar:
     fn powi(self, n: i32) -> Self;
     /// Rounds to the nearest integer, halves to even.
     fn round_ties_even(self) -> Self;
-    /// The largest integer that is not above.
+    /// The largest integer that is not above `self`.
     fn floor(self) -> Self;
     /// The larger of the two, as one machine instruction: **`other` where either is NaN**, and where they are equal.
     ///
@@ -140,7 +140,7 @@ pub trait Scalar:
     }
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
-    /// Whether this is no number.
+    /// Whether this is NaN.
     fn is_nan(self) -> bool;
     /// Magnitude of `self` with the sign of `sign`.
     fn copysign(self, sign: Self) -> Self;

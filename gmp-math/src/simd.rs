@@ -1,4 +1,4 @@
-//! Runs a kernel compiled for the vector instructions that this machine has.
+//! Runs kernels compiled for the vector instructions that this machine has.
 //!
 //! The build uses the default target. A kernel is a struct that holds its operands and implements
 //! [`Kernel`]; [`dispatch`] runs one of three compilations of the same body, the *arms*: for AVX-512, for AVX2 and FMA,
@@ -7,8 +7,8 @@
 //! rounds once on every machine.
 //!
 //! The environment variable `GMP_SIMD` (`portable`, `avx2` or `avx512`) chooses an arm that is no wider than the
-//! processor's, to compare them or for tools that do not know the widest instructions. It is read once, by the first
-//! kernel of a process; any other value changes nothing. [`force`] does the same within a process, for tests.
+//! processor's, to compare the arms or for tools that do not know the widest instructions. It is read once, by the
+//! first kernel of a process; any other value has no effect. [`force`] does the same within a process, for tests.
 //!
 //! ```
 //! use gmp_math::simd::{Kernel, dispatch};
@@ -32,7 +32,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A loop worth compiling for wider vectors. Mark `run` and all that it calls `#[inline(always)]`:
+/// A loop that is worth compiling for wider vectors. Mark `run` and everything that it calls `#[inline(always)]`:
 /// a function that is not inlined keeps the default target's instructions. [`dispatch`] runs it.
 pub trait Kernel {
     /// What the kernel returns.
@@ -41,7 +41,7 @@ pub trait Kernel {
     fn run(self) -> Self::Output;
 }
 
-/// A set of instructions that kernels are compiled for.
+/// An instruction set that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arm {
     /// The default target of the build.
@@ -90,7 +90,7 @@ impl Arm {
         }
     }
 
-    /// Bytes of its vector registers; of the portable arm, those that every x86-64 and aarch64 processor has.
+    /// Bytes of its vector registers; for the portable arm, of those that every x86-64 and aarch64 processor has.
     ///
     /// ```
     /// use gmp_math::simd::Arm;
@@ -105,7 +105,7 @@ impl Arm {
         }
     }
 
-    /// Its name, which `GMP_SIMD` takes: `avx2`.
+    /// Its name, as used in `GMP_SIMD`: `avx2`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,8 +125,8 @@ impl fmt::Display for Arm {
 /// The arm in use; 0 until the first kernel asks.
 static CHOICE: AtomicU8 = AtomicU8::new(0);
 
-/// The arm that kernels run with: the widest that the processor has, unless `GMP_SIMD` or [`force`] chose another. One
-/// load.
+/// The arm that kernels run with: the widest that the processor has, unless `GMP_SIMD` or [`force`] chose another.
+/// The cost is one load.
 #[inline]
 pub fn arm() -> Arm {
     // Relaxed: the choice publishes no other memory.
@@ -149,8 +149,9 @@ fn choose() -> Arm {
     arm
 }
 
-/// Makes all kernels of the process run with `arm` until the result is dropped, for tests that compare arms: the bits
-/// of all are the same, so that other threads notice nothing. One at a time; a second call waits for the first.
+/// Makes all kernels of the process run with `arm` until the returned value is dropped, for tests that compare arms.
+/// All arms give the same bits, so other threads are not affected. Only one call is active at a time; a second call
+/// waits for the first.
 ///
 /// ```
 /// use gmp_math::simd::{self, Arm};
@@ -169,7 +170,7 @@ pub fn force(arm: Arm) -> Forced {
     Forced { before: CHOICE.swap(arm as u8, Ordering::Relaxed), _turn: turn }
 }
 
-/// While it lives, kernels run with the arm of [`force`].
+/// A guard: while it exists, kernels run with the arm given to [`force`].
 #[derive(Debug)]
 pub struct Forced {
     before: u8,

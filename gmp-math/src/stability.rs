@@ -1,15 +1,14 @@
 //! How far a parameter step can turn a boundary, exactly.
 //!
 //! Standard parameterization (SP) trains w itself; weight normalization (WN) and batch normalization (BN) train a v or w
-//! whose direction is the unit's: for all three a step ε is taken in Cartesian coordinates, and what it does
-//! depends on ‖w‖. Geometric parameterization (GmP) takes its step in angles, and what that does is bounded by the
-//! step alone.
+//! whose direction is the unit's: for all three a step ε is taken in Cartesian coordinates, and its effect depends on
+//! ‖w‖. Geometric parameterization (GmP) takes its step in angles, and the effect is bounded by the step alone.
 //!
 //! | | worst change for ‖ε‖₂ ≤ e | attained by |
 //! |---|---|---|
 //! | direction, SP, WN, BN | arcsin(e/‖w‖) for e < ‖w‖, up to π beyond | [`cartesian_worst_step`] |
 //! | direction, GmP | min(e, π) | moving θ₁ alone |
-//! | spatial location, GmP, and λ by δ ≤ d | `√(d² + 2\|λ\|(\|λ\| + d)(1 − cos min(e, π)))` | θ₁ and δ = d sign λ |
+//! | spatial location, GmP, with a step δ of λ, \|δ\| ≤ d | `√(d² + 2\|λ\|(\|λ\| + d)(1 − cos min(e, π)))` | θ₁ and δ = d sign λ |
 //!
 //! The proofs are in [`theory`](crate::theory) §4.
 
@@ -20,7 +19,7 @@ use crate::sphere::{expect_len, expect_shape, rows};
 /// The largest ∠(w, w + ε) over all ‖ε‖ ≤ `step` for ‖w‖ = `weight_norm`, in dimensions n ≥ 2.
 ///
 /// arcsin(step/‖w‖) while step < ‖w‖. At step = ‖w‖ the supremum π/2 is approached, since ε = −w leaves no direction;
-/// for a longer step it is π. There is no bound in `step` alone: as ‖w‖ → 0 any step turns the boundary around.
+/// for a longer step it is π. There is no bound in `step` alone: as ‖w‖ → 0 any step can reverse the direction.
 /// (In one dimension it is 0 for step < ‖w‖ and π for step > ‖w‖.) NaN where both are 0: there is no direction to turn.
 ///
 /// ```
@@ -50,7 +49,7 @@ pub fn geometric_worst_case<T: Scalar>(step: T) -> T {
 
 /// Upper bound of ‖φ(θ + ε, λ + δ) − φ(θ, λ)‖ for φ = −λ u(θ): |δ| + |λ| ‖ε‖₂.
 ///
-/// The simple form, for any n. [`geometric_location_worst_case`] is what is attained.
+/// This is the simple form, for any n. [`geometric_location_worst_case`] is the exact value that is attained.
 ///
 /// ```
 /// assert_eq!(gmp_math::stability::geometric_location_bound(-2.0, 0.25, 0.5), 1.0);
@@ -62,13 +61,15 @@ pub fn geometric_location_bound<T: Scalar>(offset: T, angle_step: T, offset_step
 /// The largest ‖φ(θ + ε, λ + δ) − φ(θ, λ)‖ over all ‖ε‖₂ ≤ `angle_step` = e and |δ| ≤ `offset_step` = d, for φ = −λ u(θ), λ =
 /// `offset`: `√(d² + 2|λ|(|λ| + d)(1 − cos min(e, π)))`, for every θ and every dimension n ≥ 2; in units of φ.
 ///
-/// With α = ∠(u(θ), u(θ + ε)), the law of cosines gives ‖Δφ‖² = λ² + (λ+δ)² − 2λ(λ+δ) cos α = δ² + 2λ(λ+δ)(1 − cos α). In δ
-/// it is convex, so largest at an end of [−d, d]: at δ = d sign λ, by 4|λ|d(1 − cos α) above the other. There it grows with
-/// α, which [`geometric_worst_case`] bounds by min(e, π). Moving θ₁ by e, or π if that is less, and λ by d sign λ attains it.
+/// With α = ∠(u(θ), u(θ + ε)), the law of cosines gives ‖Δφ‖² = λ² + (λ+δ)² − 2λ(λ+δ) cos α = δ² + 2λ(λ+δ)(1 − cos
+/// α). In δ it is convex, so it is largest at an end of [−d, d]: at δ = d sign λ, by 4|λ|d(1 − cos α) above the
+/// other. There it grows with α, which [`geometric_worst_case`] bounds by min(e, π). Moving θ₁ by e, or π if that is
+/// less, and λ by d sign λ attains it.
 ///
-/// The bound d + |λ|e of [`geometric_location_bound`] adds up what are moves along u and across it. It equals this where e = 0,
-/// and to first order in e where d = 0; for small steps it is up to √2 times as large (d = |λ|e), and up to π/2 times for e ≤ π
-/// (d = 0, e = π). Beyond e = π it goes on growing, while this stays at d + 2|λ|.
+/// The bound d + |λ|e of [`geometric_location_bound`] adds the lengths of moves along u and across it. It equals the
+/// worst case if e = 0, and to first order in e if d = 0; for small steps it is up to √2 times as large (d = |λ|e),
+/// and up to π/2 times for e ≤ π (d = 0, e = π). Beyond e = π the bound keeps growing, while the worst case stays at
+/// d + 2|λ|.
 ///
 /// ```
 /// use gmp_math::stability::{geometric_location_bound, geometric_location_worst_case};
@@ -88,7 +89,7 @@ pub fn geometric_location_worst_case<T: Scalar>(offset: T, angle_step: T, offset
 
 /// Writes `√(Σ g_i ε_i²)` for every unit: the angle by which an infinitesimal step ε turns the direction.
 ///
-/// A finite step differs from it in the second order, but never turns the direction by more than ‖ε‖₂.
+/// The turn by a finite step differs from it in second order, but is never more than ‖ε‖₂.
 /// `angles` and `steps` are (n−1) × h, `turns` is a row of h, in radians.
 ///
 /// ```
@@ -117,8 +118,8 @@ pub fn linearized_turns<T: Scalar>(angles: &[T], steps: &[T], units: usize, turn
 
 /// Writes the step ε of length `length` < ‖w‖ that turns w the most, by arcsin(length/‖w‖).
 ///
-/// ε is orthogonal to w + ε: seen from the origin, w + ε grazes the ball of radius `length` around w. Which of the many
-/// such directions is chosen is unspecified but fixed.
+/// ε is orthogonal to w + ε: seen from the origin, w + ε grazes the ball of radius `length` around w. Which of the
+/// many such directions is chosen is unspecified but deterministic.
 ///
 /// ```
 /// use gmp_math::boundary::angle_between;
@@ -146,8 +147,8 @@ pub fn cartesian_worst_step<T: Scalar>(weights: &[T], length: T, step: &mut [T])
     towards(weights, -ratio * ratio, ratio * cosine, step);
 }
 
-/// Writes a step ε with ∠(w, w + ε) = `angle` for any angle in (0, π]: the instability of Cartesian parameters,
-/// constructed.
+/// Writes a step ε with ∠(w, w + ε) = `angle` for any angle in (0, π]: a construction that shows the instability of
+/// Cartesian parameters.
 ///
 /// While cos(angle) > 1/64, up to 1.555 rad, it is the shortest such step, of length ‖w‖ sin(angle). Beyond, it is at most
 /// 1.02 ‖w‖ long, where none shorter than 0.9998 ‖w‖ would do. So for any δ > 0, a unit with ‖w‖ ≤ δ/1.02 is turned by any

@@ -1,11 +1,12 @@
-//! Steps of unit vectors without angles: what they do to a direction, exactly.
+//! Steps of unit vectors without angles, and their exact effect on a direction.
 //!
-//! Two ways to keep a direction u on the sphere promise what angles promise, a turn that is bounded by the step alone:
+//! Two ways to keep a direction u on the sphere have the same guarantee as angles, a turn that is bounded by the step
+//! alone:
 //!
 //! | step | turn | worst case for ‖ε‖ ≤ e |
 //! |---|---|---|
 //! | [`geodesic_step`]: along the great circle of a tangent ξ | ‖ξ‖, exactly, up to π | min(e, π) |
-//! | [`projected_step`]: u + ε, back to length 1 | arctan ‖ε‖ where ε is tangent | arcsin e for e < 1, arctan e of tangent steps |
+//! | [`projected_step`]: u + ε, rescaled to length 1 | arctan ‖ε‖ if ε is tangent | arcsin e for e < 1, arctan e for tangent steps |
 //!
 //! The proofs are in [`theory`](crate::theory) §6.
 
@@ -13,7 +14,7 @@ use crate::Scalar;
 use crate::norm::{norm, scaled_norm};
 use crate::sphere::expect_len;
 
-/// Takes from `vector` what it has of `direction`, a unit vector: what is left is tangent to the sphere there.
+/// Subtracts from `vector` its component along `direction`, a unit vector: the result is tangent to the sphere there.
 ///
 /// ```
 /// let mut vector = [3.0, 4.0];
@@ -35,8 +36,8 @@ pub fn project<T: Scalar>(direction: &[T], vector: &mut [T]) {
 /// Moves the unit vector `direction` along the great circle of the tangent `step` ξ, by ‖ξ‖ radians: `u cos ‖ξ‖ + ξ sin ‖ξ‖/‖ξ‖`, which
 /// is the exponential map of the sphere.
 ///
-/// So the turn is ‖ξ‖ exactly as long as that is at most π; beyond, the direction goes on around. The result is brought to length 1
-/// again, so that rounding does not add up from step to step.
+/// So the turn is exactly ‖ξ‖ as long as that is at most π; beyond, the direction continues along the circle. The
+/// result is rescaled to length 1, so that rounding errors do not accumulate from step to step.
 ///
 /// ```
 /// use gmp_math::boundary::angle_between;
@@ -62,8 +63,8 @@ pub fn geodesic_step<T: Scalar>(direction: &mut [T], step: &[T]) {
 }
 
 /// Carries `vector`, tangent at the unit vector `direction`, along the great circle of the tangent `step`, to where [`geodesic_step`]
-/// goes: parallel transport. It stays tangent, keeps its length and its angles to others that are carried along, and `step` itself
-/// stays the direction of travel.
+/// goes: parallel transport. It stays tangent, keeps its length and its angles to other vectors that are transported,
+/// and `step` itself stays the direction of travel.
 ///
 /// With t = ‖ξ‖ and e = ξ/t it is `v − ⟨e, v⟩ (u sin t + e (1 − cos t))`.
 ///
@@ -95,8 +96,8 @@ pub fn transport<T: Scalar>(direction: &[T], step: &[T], vector: &mut [T]) {
     }
 }
 
-/// Moves the unit vector `direction` by `step` ε and brings it back to length 1: (u + ε)/‖u + ε‖. Where u + ε is 0 there is no
-/// direction, and u stays.
+/// Moves the unit vector `direction` by `step` ε and rescales it to length 1: (u + ε)/‖u + ε‖. If u + ε is 0 there is
+/// no direction, and u is unchanged.
 ///
 /// ```
 /// let mut u = [1.0, 0.0];
@@ -118,7 +119,7 @@ pub fn projected_step<T: Scalar>(direction: &mut [T], step: &[T]) {
     }
 }
 
-/// Brings a vector to length 1; one of zeros, or with numbers that are not finite, stays as it is.
+/// Rescales a vector to length 1; a vector of zeros, or with numbers that are not finite, is unchanged.
 ///
 /// ```
 /// let mut v = [3.0, 4.0];
@@ -133,7 +134,8 @@ pub fn normalize<T: Scalar>(vector: &mut [T]) {
 }
 
 /// The largest turn of a [`projected_step`] over all ‖ε‖ ≤ `step`, in dimensions n ≥ 2: arcsin(step) for a step shorter than 1, and π for a
-/// longer one. A direction of length 1 is what makes a bound in the step alone of [`cartesian_worst_case`](crate::stability::cartesian_worst_case).
+/// longer one. Because the direction has length 1, [`cartesian_worst_case`](crate::stability::cartesian_worst_case)
+/// becomes a bound in the step alone.
 ///
 /// ```
 /// use std::f64::consts::FRAC_PI_6;

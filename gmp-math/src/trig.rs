@@ -1,17 +1,17 @@
 //! Sine and cosine of a slice of angles, vectorised.
 //!
-//! Reduction by multiples of π/2 held in three pieces (Cody and Waite, 1980; exact here because fused
-//! multiply-adds round once), the remainder kept as an unevaluated sum of two numbers, then one polynomial each
-//! for sine and cosine on [−π/4, π/4]. There is no branch for one angle to take and another not,
-//! so the loop runs eight `f32` or four `f64` abreast.
+//! The method is reduction by multiples of π/2 stored in three pieces (Cody and Waite, 1980; exact here because fused
+//! multiply-adds round once), with the remainder kept as an unevaluated sum of two numbers, then one polynomial each
+//! for sine and cosine on [−π/4, π/4]. There are no branches that depend on the angle, so the loop computes eight
+//! `f32` or four `f64` at a time.
 //!
-//! For |θ| ≤ [`LIMIT`] the largest error measured is 0.924 ulp in `f32`, over all 2.4·10⁹ of them, and 0.83 ulp in `f64`, over a
+//! For |θ| ≤ [`LIMIT`] the largest measured error is 0.924 ulp in `f32`, over all 2.4·10⁹ of them, and 0.83 ulp in `f64`, over a
 //! million (`tests/trig.rs` asserts 0.93). Larger angles, infinities and NaN go to the platform's library.
 
 use crate::Scalar;
 use crate::simd::{Kernel, dispatch};
 
-/// The largest |θ| that the vector code takes: 2¹⁵ radians, some five thousand turns.
+/// The largest |θ| that the vector code handles: 2¹⁵ radians, about five thousand turns.
 pub const LIMIT: f64 = 32768.0;
 
 /// Writes sin θ and cos θ of every angle.
@@ -27,7 +27,7 @@ pub const LIMIT: f64 = 32768.0;
 /// ```
 ///
 /// # Panics
-/// Unless the three slices have one length.
+/// Unless the three slices have the same length.
 #[track_caller]
 pub fn sin_cos<T: Scalar>(angles: &[T], sines: &mut [T], cosines: &mut [T]) {
     assert!(

@@ -1,4 +1,4 @@
-//! Directions drawn uniformly from the sphere, and what their angles look like.
+//! Directions drawn uniformly from the sphere, and the distribution of their angles.
 
 use crate::Scalar;
 use crate::norm::norm;
@@ -6,8 +6,8 @@ use crate::sphere::rows;
 
 /// Writes directions uniform on the sphere S^{n−1}, given a source of independent standard normal numbers.
 ///
-/// `directions` is n × h; each column is a normal vector over its norm. Numbers are drawn column by column, so the first units
-/// are the same whatever the number of units. Bring your own generator: this crate has none.
+/// `directions` is n × h; each column is a normal vector divided by its norm. Numbers are drawn column by column, so
+/// the first units do not depend on the number of units. You supply the random number generator: this crate has none.
 ///
 /// ```
 /// # let mut state = 7_u64;

@@ -37,7 +37,7 @@ impl Pointwise for Elu {
     }
 }
 
-/// It lives as long as the program, so that descriptions of networks can refer to it.
+/// It is `'static`, so that descriptions of networks can refer to it.
 const ELU: Activation = Activation::Custom(&Elu { alpha: 0.5 });
 
 const SAMPLES: usize = 64;

@@ -10,7 +10,7 @@ use gmp_nn::{
     Slot, op,
 };
 
-/// y = x ∘ σ(x·w + b): every feature is let through to a degree that all of them decide.
+/// y = x ∘ σ(x·w + b): every feature is multiplied by a gate that depends on all of them.
 #[derive(Debug)]
 struct Gate {
     weights: Slot,

@@ -1,4 +1,4 @@
-//! A normalization of your own: RMS normalization, inside units and as a layer.
+//! A normalization of your own: RMS normalization, inside units and as a separate layer.
 //!
 //! ```text
 //! cargo run -p gmp-nn --example own_normalization
@@ -60,7 +60,7 @@ impl<T: Element> Normalizer<T> for Scaled {
     }
 }
 
-/// It lives as long as the program, so that descriptions of networks can refer to it.
+/// It is `'static`, so that descriptions of networks can refer to it.
 const RMS_NORM: Normalization = Normalization::Custom(&RmsNorm { epsilon: 1e-6 });
 
 pub(crate) fn main() {

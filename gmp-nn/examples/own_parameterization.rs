@@ -14,7 +14,7 @@ struct LowRank {
     rank: usize,
 }
 
-/// What a layer keeps: where its matrices are among the network's parameters, not the numbers themselves.
+/// A layer stores the positions of its matrices in the network's parameters, not the numbers themselves.
 #[derive(Debug)]
 struct Factors {
     u: Slot,
@@ -64,7 +64,7 @@ impl<T: Element> Weights<T> for Factors {
     }
 }
 
-/// It lives as long as the program, so that descriptions of networks can refer to it.
+/// It is `'static`, so that descriptions of networks can refer to it.
 const LOW_RANK: Parameterization = Parameterization::Custom(&LowRank { rank: 2 });
 
 pub(crate) fn main() {

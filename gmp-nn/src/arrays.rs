@@ -18,7 +18,7 @@ fn with_matrix<T: Copy, R>(array: ArrayView2<'_, T>, f: impl FnOnce(Mat<'_, T>) 
 
 /// With the feature `ndarray`.
 impl<T: Element> Network<T> {
-    /// The outputs for a batch: as [`Network::predict`], for an array in any layout.
+    /// The outputs for a batch, like [`Network::predict`], for an array in any layout.
     ///
     /// ```
     /// use gmp_nn::{Mlp, Parameterization};

@@ -3,17 +3,18 @@
 use crate::parameterization::EffectiveWeights;
 use gmp_math::{Scalar, boundary};
 
-/// Normals and offsets of the hyperplanes {x : w·x + b = 0} where a layer's units switch, one per column.
+/// Normals and offsets of the hyperplanes {x : w·x + b = 0} where a layer's units switch between linear pieces, one
+/// per column.
 ///
-/// This is the single meaning of a boundary for every parameterization; directions and spatial locations derive from
+/// This is the definition of a boundary for every parameterization; directions and spatial locations are derived from
 /// it. A piecewise linear activation switches at each of its [kinks](crate::Activation::kinks): where there are
 /// several, the hyperplanes of all units at the first kink come first, then those at the next. A smooth activation
-/// does not switch; its boundary is where its input is 0. Boundaries are reused from step to step, so that recording a
+/// does not switch; its boundary is where its input is 0. The memory is reused from step to step, so that recording a
 /// training run allocates nothing.
 ///
 /// Under layer normalization with a shift, or with an activation that switches elsewhere than at 0, units do not switch on
-/// hyperplanes. What is written here is then a stand-in and not where they switch:
-/// [`LayerNorm`](crate::normalization::LayerNorm#activation-boundaries) says which.
+/// hyperplanes. The hyperplanes given here are then a substitute and not where the units switch:
+/// [`LayerNorm`](crate::normalization::LayerNorm#activation-boundaries) says which hyperplanes are used.
 ///
 /// ```
 /// use gmp_nn::{Boundaries, Mlp, Parameterization};
@@ -33,7 +34,7 @@ use gmp_math::{Scalar, boundary};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Boundaries<T> {
-    /// Effective weights, n×units; their lengths are whatever the parameterization makes them.
+    /// Effective weights, n×units; their norms depend on the parameterization.
     pub normals: Vec<T>,
     /// Effective biases, one per column.
     pub offsets: Vec<T>,
@@ -48,7 +49,7 @@ impl<T: PartialEq> PartialEq for Boundaries<T> {
 }
 
 impl<T: Scalar> Boundaries<T> {
-    /// Number of hyperplanes: of units, times the number of kinks where their activation has several.
+    /// Number of hyperplanes: the number of units, times the number of kinks if their activation has several.
     ///
     /// ```
     /// use gmp_nn::{Activation, Boundaries, Mlp, Parameterization};

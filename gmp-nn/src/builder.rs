@@ -1,4 +1,4 @@
-//! Building networks layer by layer, layers from outside among them.
+//! Building networks layer by layer, including user-defined layers.
 
 use crate::declare::filled;
 use crate::kernel::conv::{Geometry, Images, Window};
@@ -16,10 +16,10 @@ use gmp_autograd::Mat;
 use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 
-/// A network under construction: [`Network::builder`] begins one.
+/// A network under construction, created by [`Network::builder`].
 ///
-/// A [`NetworkSpec`] is the shorter way to a network of this crate's layers, and plain data; a builder also takes
-/// layers from outside, as [`Layer`] shows.
+/// For a network of this crate's layers, a [`NetworkSpec`] is shorter, and plain data; a builder also accepts your
+/// own layers, as [`Layer`] shows.
 ///
 /// ```
 /// use gmp_nn::{Dense, Features, Network, Parameterization};
@@ -37,7 +37,7 @@ pub struct NetworkBuilder<'w, T> {
     input: Features,
     seed: u64,
     weights: Option<InitialWeights<'w, T>>,
-    /// What flows into the next layer.
+    /// The features that the next layer receives.
     features: Features,
     /// Of the layers so far, those in blocks included.
     names: BTreeSet<String>,
@@ -46,8 +46,9 @@ pub struct NetworkBuilder<'w, T> {
     buffers: ParamStore<T>,
 }
 
-/// What makes a described layer of one type of numbers. The code of a layer, kernels and all, is compiled where this is
-/// implemented for a type that is known, which is here: not again in every crate that builds a network.
+/// Makes a layer from its description for one type of numbers. The code of a layer, including its kernels, is
+/// compiled where this is implemented for a concrete type, which is here, and not again in every crate that builds a
+/// network.
 pub trait MakeLayer: Sized {
     #[doc(hidden)]
     fn layer(
@@ -104,7 +105,7 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
         }
     }
 
-    /// Names the streams of random numbers that the following layers start from; 0 without it.
+    /// Sets the seed of the random streams from which the following layers are initialized; the default is 0.
     ///
     /// ```
     /// use gmp_nn::{Dense, Error, Features, Network, Parameterization::Standard};
@@ -122,8 +123,8 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
         self
     }
 
-    /// Draws the weights of the following layers of units by a function, as [`NetworkSpec::build_with`] does; without
-    /// it they are Glorot-uniform.
+    /// Sets a function that draws the weights of the following layers of units, like [`NetworkSpec::build_with`]; by
+    /// default they are Glorot-uniform.
     ///
     /// ```
     /// use gmp_nn::{Dense, Features, Network, Parameterization::Standard};
@@ -140,7 +141,7 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
         self
     }
 
-    /// What flows into the next layer.
+    /// The features that the next layer receives.
     ///
     /// ```
     /// use gmp_nn::conv::{Padding, Window};
@@ -179,8 +180,8 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
         Ok(self)
     }
 
-    /// Appends a layer from outside this crate, which declares its parameters and buffers. Such a network has no
-    /// [`Network::spec`].
+    /// Appends a user-defined layer; `declare` declares its parameters and buffers and returns it. Such a network has
+    /// no [`Network::spec`].
     ///
     /// ```
     /// use gmp_autograd::{Var, op};
@@ -200,7 +201,7 @@ impl<'w, T: Element> NetworkBuilder<'w, T> {
     /// ```
     ///
     /// # Errors
-    /// If there is a layer of that name, or `declare` fails.
+    /// If there already is a layer with that name, or `declare` fails.
     pub fn own<L: Layer<T> + 'static>(
         mut self,
         name: &str,

@@ -1,10 +1,10 @@
-//! What a layer declares when a network is built: its parameters and buffers.
+//! Declaration of a layer's parameters and buffers while a network is built.
 
 use crate::{Error, Features, ParamStore, Rng, Role, Slot};
 use gmp_autograd::Mat;
 use gmp_math::Scalar;
 
-/// The parameters and buffers of a network that is being built, as one of its layers sees them.
+/// The parameters and buffers of a network that is being built, from the point of view of one layer.
 ///
 /// Names are those within the layer: `"weights"` of the layer `hidden1` is `hidden1.weights` in the network.
 ///
@@ -41,11 +41,12 @@ impl<T: Scalar> Declare<'_, T> {
     pub fn layer(&self) -> &str {
         self.layer
     }
-    /// What flows into the layer.
+    /// The features that flow into the layer.
     pub fn input(&self) -> Features {
         self.input
     }
-    /// A stream of random numbers for initial values: that of the network's seed, the purpose and the layer's name.
+    /// A stream of random numbers for initial values, determined by the network's seed, the purpose and the layer's
+    /// name.
     ///
     /// ```
     /// use gmp_autograd::Mat;
@@ -59,16 +60,16 @@ impl<T: Scalar> Declare<'_, T> {
     pub fn rng(&self, purpose: &str) -> Rng {
         Rng::new(self.seed, &format!("{purpose} of {}", self.layer))
     }
-    /// A matrix that is trained, with its initial numbers.
+    /// Adds a trained matrix with its initial numbers.
     ///
     /// # Panics
-    /// If the layer has one of that name already.
+    /// If the layer already has one with that name.
     #[track_caller]
     pub fn parameter(&mut self, name: &str, role: Role, initial: Mat<'_, T>) -> Slot {
         let name = format!("{}.{name}", self.layer);
         self.parameters.push(name, role, &initial.to_vec(), initial.rows(), initial.cols())
     }
-    /// A 1×`cols` row that is trained, all of whose numbers start as `initial`.
+    /// Adds a trained 1×`cols` row, all of whose numbers start as `initial`.
     ///
     /// # Errors
     /// If it does not fit into memory.
@@ -80,16 +81,16 @@ impl<T: Scalar> Declare<'_, T> {
         let numbers = filled(self.layer, 1, cols, initial)?;
         Ok(self.parameter(name, role, Mat::new(&numbers, 1, cols)))
     }
-    /// A matrix that is kept and not trained, such as a running statistic.
+    /// Adds a matrix that is stored but not trained, such as a running statistic.
     ///
     /// # Panics
-    /// If the layer has one of that name already.
+    /// If the layer already has one with that name.
     #[track_caller]
     pub fn buffer(&mut self, name: &str, initial: Mat<'_, T>) -> Slot {
         let name = format!("{}.{name}", self.layer);
         self.buffers.push(name, Role::Buffer, &initial.to_vec(), initial.rows(), initial.cols())
     }
-    /// A 1×`cols` row that is kept and not trained, all of whose numbers start as `initial`.
+    /// Adds a 1×`cols` row that is stored but not trained, all of whose numbers start as `initial`.
     ///
     /// # Errors
     /// If it does not fit into memory.

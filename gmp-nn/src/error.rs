@@ -1,4 +1,4 @@
-//! What can go wrong when a network is described.
+//! Errors in the description of a network.
 
 /// A description that no network can be built from.
 ///
@@ -21,13 +21,13 @@ pub enum Error {
         /// Its units.
         units: usize,
     },
-    /// Two layers of one name, by which their numbers would be found.
+    /// Two layers with the same name, although numbers are found by the name of their layer.
     #[error("{layer}: there are two layers of that name, expected every name once")]
     DuplicateName {
         /// The layer.
         layer: String,
     },
-    /// A layer whose numbers no memory holds.
+    /// A layer whose numbers do not fit into memory.
     #[error("{layer}: {rows} × {columns} numbers do not fit into memory")]
     TooLarge {
         /// The layer.
@@ -37,14 +37,14 @@ pub enum Error {
         /// Columns of its matrix.
         columns: usize,
     },
-    /// A layer that wants something else than what flows into it.
+    /// A layer whose input does not have the form that it needs.
     #[error("{layer}: {} flows in, expected {expected}", words(*found))]
     Misfit {
         /// The layer.
         layer: String,
-        /// What flows in.
+        /// The features that it would receive.
         found: crate::Features,
-        /// What would fit.
+        /// What it expects.
         expected: String,
     },
     /// A window that does not fit the images that flow in.
@@ -77,7 +77,7 @@ pub enum Error {
         /// The layer.
         layer: String,
     },
-    /// What a layer, a parameterization or a normalization from outside this crate has to say.
+    /// An error reported by a user-defined layer, parameterization or normalization.
     #[error("{layer}: {message}")]
     Invalid {
         /// The layer.
@@ -85,12 +85,12 @@ pub enum Error {
         /// What is wrong, and what was expected.
         message: String,
     },
-    /// A name that no matrix of the network has.
+    /// No matrix of the network has this name.
     #[error("there is no matrix \"{name}\"; expected one of {}", known.join(", "))]
     UnknownMatrix {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
-        /// The names that there are.
+        /// The names that exist.
         known: Vec<String>,
     },
     /// Numbers that do not have the shape of the matrix that they are for.
@@ -105,13 +105,13 @@ pub enum Error {
         /// Columns of the matrix.
         cols: usize,
     },
-    /// A name that is no activation's.
+    /// Not the name of an activation.
     #[error("unknown activation \"{name}\"; expected {}", crate::activation::names())]
     UnknownActivation {
         /// What was given.
         name: String,
     },
-    /// A name that is no parameterization's.
+    /// Not the name of a parameterization.
     #[error(
         "unknown parameterization \"{name}\"; expected {} (one from outside gmp-nn cannot be read by its name)",
         crate::Parameterization::names()

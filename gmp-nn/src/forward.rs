@@ -1,4 +1,4 @@
-//! One forward pass: the tape, and where normalizations take their statistics from.
+//! The context of one forward pass: the tape, and the source of the statistics of normalizations.
 
 use crate::{Element, Slot};
 use gmp_autograd::{Tape, Var};
@@ -6,18 +6,18 @@ use gmp_autograd::{Tape, Var};
 /// Where normalizations take their statistics from.
 #[derive(Debug)]
 pub enum Statistics<'a, T> {
-    /// From the batch, which also updates the running ones: training.
+    /// From the batch, which also updates the running statistics, as in training.
     Batch(&'a mut [T]),
-    /// From the batch, which puts its own in the place of the running ones: training as it would be, for those who look on.
+    /// From the batch, whose statistics replace the running ones. This shows what training would compute, for measurements.
     Measured(&'a mut [T]),
-    /// From the batch, which leaves the running ones alone and keeps a record of how they are to move: the parts of a
-    /// batch that are computed apart from one another.
+    /// From the batch, without changing the running statistics; a record of their updates is kept instead. This is
+    /// for the parts of a batch that are computed independently of each other.
     Recorded(&'a [T], &'a mut RecordedStatistics<T>),
-    /// From the buffers, as training left them: evaluation.
+    /// From the buffers, as training left them, for evaluation.
     Running(&'a [T]),
 }
 
-/// How a pass in training would have moved the running statistics, for [`RecordedStatistics::apply`] to carry out.
+/// The updates of the running statistics by a training pass, which [`RecordedStatistics::apply`] carries out.
 ///
 /// ```
 /// use gmp_autograd::Tape;
@@ -50,14 +50,14 @@ impl<T> Default for RecordedStatistics<T> {
 }
 
 impl<T: Element> RecordedStatistics<T> {
-    /// Forgets everything; the memory is used again.
+    /// Removes all updates; the memory is reused.
     pub fn clear(&mut self) {
         self.moves.clear();
         self.numbers.clear();
         self.read.clear();
     }
 
-    /// Every move in the order of the pass: where, with which momentum, and the statistics of the batch.
+    /// Every update in the order of the pass: its slot, its momentum, and the statistics of the batch.
     pub fn moves(&self) -> impl Iterator<Item = (Slot, f64, &[T])> {
         let mut numbers = &self.numbers[..];
         self.moves.iter().map(move |&(slot, momentum)| {
@@ -67,7 +67,7 @@ impl<T: Element> RecordedStatistics<T> {
         })
     }
 
-    /// Adds a move, such as one that another process has recorded.
+    /// Adds an update, such as one that another process has recorded.
     ///
     /// # Panics
     /// If the numbers do not fit the slot.
@@ -79,8 +79,8 @@ impl<T: Element> RecordedStatistics<T> {
         self.numbers.extend_from_slice(batch);
     }
 
-    /// Moves the running statistics among `buffers`, to the same last bit as [`RunningStatistics::update`] would have
-    /// done during the pass.
+    /// Updates the running statistics in `buffers`, bit-for-bit as [`RunningStatistics::update`] would have done
+    /// during the pass.
     ///
     /// # Panics
     /// If a slot is beyond the buffers.
@@ -91,8 +91,8 @@ impl<T: Element> RecordedStatistics<T> {
         }
     }
 
-    /// Whether a layer looked at ([`Forward::buffer`]) statistics that the pass moves. Its result then depends on the
-    /// parts of the batch that come before, so that the parts cannot be computed apart from one another.
+    /// Whether a layer read ([`Forward::buffer`]) statistics that the pass updates. Its result then depends on the
+    /// earlier parts of the batch, so the parts cannot be computed independently of each other.
     pub fn is_sequential(&self) -> bool {
         let overlaps = |a: Slot, b: Slot| a.offset < b.range().end && b.offset < a.range().end;
         self.read.iter().any(|&read| self.moves.iter().any(|&(moved, _)| overlaps(read, moved)))
@@ -131,7 +131,7 @@ fn move_towards<T: Element>(running: &mut [T], momentum: f64, batch: &[T]) {
 /// # Ok::<(), gmp_nn::Error>(())
 /// ```
 pub struct Forward<'a, T: 'static> {
-    /// Begun with the network's parameters.
+    /// The tape, on which a pass was begun with the network's parameters.
     pub tape: &'a mut Tape<T>,
     /// The network's buffers.
     pub statistics: Statistics<'a, T>,
@@ -174,7 +174,7 @@ impl<T: Element> Forward<'_, T> {
         };
         (self.tape, buffers)
     }
-    /// The tape, and the running statistics beside it: for an operation that shows its batch's statistics to a closure.
+    /// The tape and the running statistics, for an operation that passes the statistics of its batch to a closure.
     ///
     /// ```
     /// use gmp_autograd::Var;
@@ -213,10 +213,10 @@ enum Target<'a, T> {
 
 impl<T: Element> RunningStatistics<'_, T> {
     /// Moves the statistics at `slot` towards those of the batch: `momentum · running + (1 − momentum) · batch`. In
-    /// evaluation they stay as they are.
+    /// evaluation they are unchanged.
     ///
-    /// Those of a channel that died decay, and would stay below the smallest normal number for ever, where a product
-    /// with the momentum is rounded to what it was: they become 0.
+    /// The statistics of a dead channel decay, and would stay below the smallest normal number for ever, since there
+    /// a product with the momentum is rounded to the same number. They are therefore set to 0.
     ///
     /// # Panics
     /// If the slot is beyond the buffers.

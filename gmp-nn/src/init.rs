@@ -3,8 +3,8 @@
 use crate::Rng;
 use gmp_math::Scalar;
 
-/// Uniform on ±√(6/(inputs + units)), drawn in the order of `weights`: inputs×units, or any other length, since a
-/// convolution's fans are not the sizes of its matrix.
+/// Uniform on ±√(6/(inputs + units)), drawn in the order of `weights`. Their number is inputs×units, or any other,
+/// since the fans of a convolution are not the sizes of its matrix.
 ///
 /// Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks",
 /// AISTATS 2010, Eq. 16.

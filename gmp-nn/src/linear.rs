@@ -1,11 +1,11 @@
-//! The linear map inside a unit: all that a dense layer and a convolution differ in.
+//! The linear map inside a unit, which is the only difference between a dense layer and a convolution.
 
 use crate::Element;
 use crate::kernel::conv::{Geometry, Images, Window};
 use crate::op::{self, Activation};
 use gmp_autograd::{Tape, Var};
 
-/// How a layer's weights, an n×units matrix, meet its input.
+/// How a layer's weights, an n×units matrix, are applied to its input.
 ///
 /// ```
 /// use gmp_nn::Linear;
@@ -16,13 +16,13 @@ use gmp_autograd::{Tape, Var};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linear {
-    /// Samples×n times the weights.
+    /// The samples×n input times the weights.
     Dense,
-    /// Every position of a window on images, whose batch is 1 here: n is size²·channels.
+    /// The weights applied at every position of a window on images; n is size²·channels.
     Convolution {
-        /// Of one image.
+        /// The size of one image; its batch is 1.
         input: Images,
-        /// What slides over it.
+        /// The window that slides over it.
         window: Window,
     },
 }
@@ -54,7 +54,7 @@ impl Linear {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit, or rows of x are no whole number of images.
+    /// If the shapes do not fit, or the rows of x are not a whole number of images.
     #[track_caller]
     pub fn affine<T: Element>(
         self,
@@ -72,7 +72,7 @@ impl Linear {
         }
     }
 
-    /// `r ∘ g(x·w + b)`: as [`Linear::affine`], each unit then scaled by its entry of the 1×units row r.
+    /// `r ∘ g(x·w + b)`: like [`Linear::affine`], with each unit then scaled by its entry in the 1×units row r.
     ///
     /// ```
     /// use gmp_autograd::Tape;

@@ -1,4 +1,4 @@
-//! Multilayer perceptrons: the short way to a network with dense layers.
+//! Multilayer perceptrons: a short description of a network with dense layers.
 
 use crate::parameterization::{DirectionInit, GeometricOptions, Parameterization};
 use crate::spec::{Dense, Written};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The description of a network with dense layers.
 ///
 /// Hidden layers have the given parameterization, normalization and activation. The output layer is standard, as in
-/// the paper, but weight-normalized where the hidden ones are, and has neither normalization nor activation.
+/// the paper, but weight-normalized if the hidden layers are, and has neither normalization nor activation.
 ///
 /// ```
 /// use gmp_autograd::Mat;
@@ -43,7 +43,7 @@ pub struct Mlp {
     /// Activation of the hidden layers.
     #[serde(skip_serializing_if = "is_relu")]
     pub activation: Activation,
-    /// How geometric units start.
+    /// How geometric units are initialized.
     pub directions: DirectionInit,
 }
 
@@ -69,13 +69,13 @@ impl Mlp {
         }
     }
 
-    /// The same with a normalization in the hidden layers.
+    /// Sets the normalization of the hidden layers.
     #[must_use]
     pub fn normalization(self, normalization: impl Into<Normalization>) -> Self {
         Self { normalization: normalization.into(), ..self }
     }
 
-    /// The same with another activation of the hidden layers.
+    /// Sets the activation of the hidden layers.
     #[must_use]
     pub fn activation(self, activation: Activation) -> Self {
         Self { activation, ..self }
@@ -83,8 +83,8 @@ impl Mlp {
 
     /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in the parameterization.
     ///
-    /// Every parameterization draws the same weights from the same seed, so their networks start (normalizations
-    /// apart) as the same function, if the activation is homogeneous as ReLU is.
+    /// Every parameterization draws the same weights from the same seed, so their networks start (apart from
+    /// normalizations) as the same function if the activation is homogeneous, as ReLU is.
     ///
     /// ```
     /// use gmp_nn::{Mlp, Parameterization};
@@ -100,7 +100,7 @@ impl Mlp {
         self.spec().build(seed)
     }
 
-    /// The same network, layer by layer: hidden layers called `hidden1`, `hidden2`, …, and `output`.
+    /// The same network described layer by layer: hidden layers called `hidden1`, `hidden2`, …, and `output`.
     ///
     /// ```
     /// use gmp_nn::{Activation, Dense, Mlp, Parameterization::Standard};

@@ -1,4 +1,4 @@
-//! Networks: layers one after the other, with their parameters and buffers.
+//! Networks: sequences of layers, with their parameters and buffers.
 
 use crate::layer::{Chain, NamedLayer};
 use crate::{
@@ -8,10 +8,10 @@ use crate::{
 use gmp_autograd::{Mat, Tape, Var};
 use std::sync::Arc;
 
-/// Layers one after the other, with the numbers that are trained and those that are not.
+/// A sequence of layers, with their parameters (which are trained) and buffers (which are not).
 ///
-/// [`Mlp`](crate::Mlp) and [`NetworkSpec`] describe networks and build them. A clone has parameters and buffers of its
-/// own.
+/// [`Mlp`](crate::Mlp) and [`NetworkSpec`] describe networks and build them. A clone has its own copy of parameters
+/// and buffers.
 ///
 /// ```
 /// use gmp_autograd::{Mat, Tape, op};
@@ -41,14 +41,14 @@ pub struct Network<T> {
     spec: Option<NetworkSpec>,
     input: Features,
     layers: Arc<Chain<T>>,
-    /// What optimizers change.
+    /// The numbers that optimizers change.
     pub parameters: ParamStore<T>,
     /// Running statistics and fixed signs.
     pub buffers: ParamStore<T>,
 }
 
 impl<T: Element> Network<T> {
-    /// Begins a network that is built layer by layer, layers from outside this crate among them.
+    /// Begins a network that is built layer by layer, which may include user-defined layers.
     ///
     /// ```
     /// use gmp_nn::{Dense, Features, Network, Parameterization};
@@ -72,7 +72,8 @@ impl<T: Element> Network<T> {
         Self { spec, input, layers: Arc::new(layers), parameters, buffers }
     }
 
-    /// What it was built from; `None` for a network with layers from outside this crate, which no data describe.
+    /// The description that it was built from; `None` for a network with user-defined layers, which cannot be
+    /// described as data.
     ///
     /// ```
     /// use gmp_nn::{NetworkSpec, Parameterization};
@@ -84,7 +85,7 @@ impl<T: Element> Network<T> {
         self.spec.as_ref()
     }
 
-    /// What flows in.
+    /// The features of its input.
     ///
     /// ```
     /// use gmp_nn::{Features, Mlp, Parameterization};
@@ -96,7 +97,7 @@ impl<T: Element> Network<T> {
         self.input
     }
 
-    /// What comes out.
+    /// The features of its output.
     pub fn output(&self) -> Features {
         self.layers.output(self.input)
     }
@@ -118,11 +119,11 @@ impl<T: Element> Network<T> {
         &self.layers
     }
 
-    /// Evaluates on a batch, with running statistics.
+    /// Evaluates the network on a batch, in evaluation mode: normalizations use running statistics.
     ///
-    /// x has one row per sample and one column per input; or, of images, one row per pixel and one column per channel:
-    /// (batch·height·width)×channels, rows in that order. The result likewise: batch×units where the last layer is
-    /// dense. A batch may be empty.
+    /// x has one row per sample and one column per input; or, for images, one row per pixel and one column per
+    /// channel: (batch·height·width)×channels, rows in that order. The result has the same form: batch×units if the
+    /// last layer is dense. A batch may be empty.
     ///
     /// ```
     /// use gmp_autograd::Tape;
@@ -148,8 +149,8 @@ impl<T: Element> Network<T> {
         self.layers.forward(&mut Forward { tape, statistics, watch: None }, x)
     }
 
-    /// Evaluates on a batch as [`Network::forward`], but with the batch's own statistics, which also update the
-    /// running ones in [`Network::buffers`].
+    /// Evaluates the network on a batch in training mode: like [`Network::forward`], but with the batch's own
+    /// statistics, which also update the running ones in [`Network::buffers`].
     ///
     /// ```
     /// use gmp_autograd::Tape;
@@ -174,9 +175,9 @@ impl<T: Element> Network<T> {
         self.layers.forward(&mut Forward { tape, statistics, watch: None }, x)
     }
 
-    /// Evaluates as [`Network::forward_training`], but leaves the running statistics alone and adds to `record` how they
-    /// are to move: so the parts of a batch may be computed in any order, or on other machines, and the statistics moved
-    /// in the order of the parts.
+    /// Evaluates like [`Network::forward_training`], but does not change the running statistics and adds their
+    /// updates to `record` instead. So the parts of a batch may be computed in any order, or on other machines, and
+    /// the updates applied in the order of the parts.
     ///
     /// # Panics
     /// As [`Network::forward_training`].
@@ -187,8 +188,8 @@ impl<T: Element> Network<T> {
         self.layers.forward(&mut Forward { tape, statistics, watch: None }, x)
     }
 
-    /// Evaluates as [`Network::forward`], and calls `watch` with the name and the output of every layer, those inside
-    /// residual blocks included. All of these variables can be read from the tape afterwards.
+    /// Evaluates like [`Network::forward`], and calls `watch` with the name and the output of every layer, including
+    /// those inside residual blocks. All of these variables can be read from the tape afterwards.
     ///
     /// ```
     /// use gmp_autograd::Tape;
@@ -215,8 +216,8 @@ impl<T: Element> Network<T> {
         self.layers.forward(&mut Forward { tape, statistics, watch: Some(&mut watch) }, x)
     }
 
-    /// The outputs for a batch, row by row: those of [`Network::forward`], without a tape of the caller's. Their
-    /// number of columns is that of [`Network::output`].
+    /// The outputs of [`Network::forward`] for a batch, row by row, without the need for a tape. Their number of
+    /// columns is that of [`Network::output`].
     ///
     /// ```
     /// use gmp_autograd::Mat;
@@ -235,8 +236,8 @@ impl<T: Element> Network<T> {
         self.predict_with(&mut Tape::new(), x).data().to_vec()
     }
 
-    /// The same on a tape of the caller's, whose memory is used again from call to call: nothing is allocated once it
-    /// has grown, if x is row-major.
+    /// The same as [`Network::predict`] on the caller's tape, whose memory is reused from call to call: nothing is
+    /// allocated once it has grown, if x is row-major.
     ///
     /// ```
     /// use gmp_autograd::{Mat, Tape};
@@ -263,8 +264,8 @@ impl<T: Element> Network<T> {
         tape.value(y)
     }
 
-    /// Lets every layer bring its parameters back to where they belong: to be called after an optimizer's step. None
-    /// of this crate's parameterizations needs it.
+    /// Lets every layer project its parameters back onto their constraints; to be called after an optimizer's step.
+    /// None of this crate's parameterizations needs it.
     pub fn after_step(&mut self) {
         self.layers.after_step(self.parameters.values_mut());
     }
@@ -276,8 +277,8 @@ impl<T: Element> Network<T> {
         self.input.check(x);
     }
 
-    /// Names of the layers of units, dense and convolutional, those in residual blocks included: `"conv1"`,
-    /// `"stage2.block1.main1"`. A layer's parameters have its name before the dot of their own.
+    /// Names of the layers of units, dense and convolutional, including those in residual blocks: `"conv1"`,
+    /// `"stage2.block1.main1"`. The name of a parameter is that of its layer, a dot and its own name.
     ///
     /// ```
     /// use gmp_nn::{Dense, NetworkSpec, Parameterization::Standard};
@@ -293,16 +294,16 @@ impl<T: Element> Network<T> {
     }
 
     /// Writes the activation boundaries of the units of the layer called `layer`, in the space of a unit's own inputs:
-    /// those of a convolution are the k·k·channels numbers under its window, in the order (row, column, channel).
+    /// those of a convolution are the k·k·channels numbers in its window, in the order (row, column, channel).
     ///
-    /// A unit switches on its boundary, with the running statistics as they are: they are part of it under batch
-    /// normalization, and where units without an activation hand their outputs straight to a normalization layer, as
-    /// under MBN and LN. Where the activation has several kinks, there is a boundary for each; a smooth activation does
-    /// not switch, and its boundary is where its input is zero, as is that of units without activation (before the sum
-    /// of a residual block, in the last layer). A normalization of a layer's input (IMN) is no part of the boundary: a
-    /// unit's inputs are what that hands on. Under LN the boundaries are exact for a kink at 0 without a shift, and else a
-    /// [stand-in](crate::normalization::LayerNorm#activation-boundaries).
-    /// Normals point to the side where a unit is active, whatever the signs of its length and its gain.
+    /// A unit switches on its boundary. The current running statistics are part of the boundary under batch
+    /// normalization, and if units without an activation pass their outputs directly to a normalization layer, as
+    /// under MBN and LN. If the activation has several kinks, there is a boundary for each. A smooth activation does
+    /// not switch, and its boundary is where its input is zero, as is that of units without activation (before the
+    /// sum of a residual block, in the last layer). A normalization of a layer's input (IMN) is not part of the
+    /// boundary: a unit's inputs are the normalized ones. Under LN the boundaries are exact for a kink at 0 without a
+    /// shift, and otherwise a [substitute](crate::normalization::LayerNorm#activation-boundaries). Normals point to
+    /// the side where a unit is active, whatever the signs of its length and its gain.
     ///
     /// ```
     /// use gmp_nn::zoo::{Variant, resnet18};
@@ -324,11 +325,12 @@ impl<T: Element> Network<T> {
         self.boundaries_with(layer, self.buffers.values(), boundaries);
     }
 
-    /// As [`Network::boundaries`], with the statistics of the batch `x` in place of the running ones: the boundaries of
-    /// the network that is trained, when it sees this batch. Without normalizations over the batch they are the same.
+    /// Like [`Network::boundaries`], with the statistics of the batch `x` in place of the running ones: these are the
+    /// boundaries of the network in training mode on this batch. Without normalizations over the batch they are the
+    /// same.
     ///
     /// `x` is as in [`Network::forward`]. The network is evaluated on `tape`, and `statistics` receives the buffers with
-    /// the statistics of the batch; the network itself is left as it is. The memory of both is used again from call to
+    /// the statistics of the batch; the network itself is not changed. The memory of both is reused from call to
     /// call.
     ///
     /// ```
@@ -387,8 +389,9 @@ impl<T: Element> Network<T> {
         assert!(is_found, "{layer:?} is none of the layers of units, {:?}", self.unit_layers());
     }
 
-    /// The layers with what they are, the shapes of their outputs, their numbers of parameters, and the memory and the
-    /// multiplications that one sample costs; printed, a table. [`LayerSummary`](crate::LayerSummary) says what counts.
+    /// For every layer its kind, the shape of its output, its number of parameters, and the memory and the
+    /// multiplications that one sample costs. Printed, it is a table. [`LayerSummary`](crate::LayerSummary) says what
+    /// is counted.
     ///
     /// ```
     /// use gmp_nn::{Mlp, Parameterization};

@@ -1,10 +1,10 @@
 //! The empirical neural tangent kernel of a network, and how far training moves it.
 //!
 //! `K(x, y) = ⟨∂f(x)/∂parameters, ∂f(y)/∂parameters⟩` says how a small step of gradient descent on one sample changes the output for
-//! another. A network whose kernel stays where it started is trained as a linear model of fixed features; one whose kernel moves
-//! learns features. [`kernel`] computes it of any network, [`kernel_of`] the share of some of its parameters, and
-//! [`relative_change`] and [`alignment`] compare two kernels of the same inputs. The kernels of wide layers are in closed form
-//! in [`gmp_math::neural_tangent`].
+//! another. A network whose kernel stays constant is trained like a linear model of fixed features; one whose kernel
+//! moves learns features. [`kernel`] computes the kernel of any network, [`kernel_of`] the contribution of some of
+//! its parameters, and [`relative_change`] and [`alignment`] compare two kernels of the same inputs.
+//! [`gmp_math::neural_tangent`] has the kernels of wide layers in closed form.
 //!
 //! ```
 //! use gmp_autograd::Mat;
@@ -34,14 +34,14 @@ use crate::{Element, Entry, Network};
 use gmp_autograd::{Mat, Tape};
 use gmp_math::Scalar;
 
-/// The kernel at all pairs of samples, row-major: symmetric, with one row and one column for each number that comes out of each sample.
+/// The kernel for all pairs of samples, row-major: symmetric, with one row and one column for each output of each sample.
 ///
-/// x is as in [`Network::forward`]: one row per sample, or one row per pixel of images. Of s samples and a network with o outputs, the
-/// kernel is (s·o)×(s·o), and output k of sample i stands in row i·o + k.
+/// x is as in [`Network::forward`]: one row per sample, or one row per pixel of images. For s samples and a network
+/// with o outputs, the kernel is (s·o)×(s·o), and output k of sample i is in row i·o + k.
 ///
-/// The network is that of evaluation: a normalization over the batch has its running statistics, not those of x. Every output of every
-/// sample takes a backward pass, and all of these gradients are in memory at once. Sums are in double precision and in one order: the
-/// same bits at any thread count.
+/// The network is in evaluation mode: normalizations over the batch use their running statistics, not those of x.
+/// Every output of every sample takes a backward pass, and all of these gradients are in memory at the same time.
+/// Sums are in double precision and in a fixed order, so the result has the same bits at any thread count.
 ///
 /// # Panics
 /// As [`Network::forward`].
@@ -51,8 +51,8 @@ pub fn kernel<T: Element>(network: &Network<T>, x: Mat<'_, T>) -> Vec<T> {
     kernel_of(network, x, |_| true)
 }
 
-/// The share of some parameters in the [`kernel`]: the same sum over those matrices alone that `is_meant` says yes to. The shares of
-/// disjoint sets of parameters add up to the kernel.
+/// The contribution of some parameters to the [`kernel`]: the same sum over only those matrices for which `is_meant`
+/// returns true. The contributions of disjoint sets of parameters add up to the kernel.
 ///
 /// ```
 /// use gmp_autograd::Mat;
@@ -131,7 +131,7 @@ fn dot<T: Scalar>(a: &[T], b: &[T]) -> f64 {
     lanes.iter().sum::<f64>() + rest
 }
 
-/// How far a kernel moved: `‖after − before‖/‖before‖` in the Frobenius norm, 0 where it stayed. NaN where `before` is zero throughout.
+/// How far a kernel moved: `‖after − before‖/‖before‖` in the Frobenius norm, 0 if it did not move. NaN if `before` is zero.
 ///
 /// ```
 /// use gmp_nn::neural_tangent::relative_change;
@@ -139,7 +139,7 @@ fn dot<T: Scalar>(a: &[T], b: &[T]) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If the kernels are not of one size.
+/// If the kernels do not have the same size.
 #[must_use]
 #[track_caller]
 pub fn relative_change<T: Scalar>(before: &[T], after: &[T]) -> f64 {
@@ -148,8 +148,8 @@ pub fn relative_change<T: Scalar>(before: &[T], after: &[T]) -> f64 {
     (dot(&difference, &difference) / dot(before, before)).sqrt()
 }
 
-/// Of one shape, whatever the scale: the cosine between two kernels, `⟨a, b⟩/(‖a‖‖b‖)` in the Frobenius inner product. It is 1 where one is a
-/// multiple of the other. NaN where one is zero throughout.
+/// The cosine between two kernels, `⟨a, b⟩/(‖a‖‖b‖)` in the Frobenius inner product, which does not depend on their
+/// scales. It is 1 if one is a multiple of the other. NaN if one is zero.
 ///
 /// ```
 /// use gmp_nn::neural_tangent::alignment;
@@ -158,7 +158,7 @@ pub fn relative_change<T: Scalar>(before: &[T], after: &[T]) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If the kernels are not of one size.
+/// If the kernels do not have the same size.
 #[must_use]
 #[track_caller]
 pub fn alignment<T: Scalar>(a: &[T], b: &[T]) -> f64 {

@@ -5,7 +5,7 @@ use gmp_autograd::Mat;
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 
-/// What a named matrix is to its layer. Optimizers tell parameters apart by it: weight decay spares angles.
+/// The role of a named matrix in its layer. Optimizers distinguish parameters by it: weight decay excludes angles.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization, Role};
@@ -31,9 +31,9 @@ pub enum Role {
     Gain,
     /// Shift β of a normalization.
     Shift,
-    /// A parameter that is none of these: one of a layer from outside this crate.
+    /// A parameter that is none of these, for user-defined layers.
     Other,
-    /// A buffer: a fixed sign or a running statistic. No optimizer sees it.
+    /// A buffer: a fixed sign or a running statistic, which optimizers do not change.
     Buffer,
 }
 
@@ -51,13 +51,13 @@ pub enum Role {
 pub struct Entry {
     /// `"<layer>.<matrix>"`, unique within a network: `"hidden1.angles"`.
     pub name: String,
-    /// What it is to its layer.
+    /// Its role in its layer.
     pub role: Role,
     /// Its position and shape.
     pub slot: Slot,
 }
 
-/// Position and shape of a matrix in the flat vector: what a layer holds instead of the numbers themselves.
+/// Position and shape of a matrix in the flat vector, which a layer stores instead of the numbers themselves.
 ///
 /// ```
 /// use gmp_nn::Slot;
@@ -66,7 +66,7 @@ pub struct Entry {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
-    /// First number.
+    /// Index of its first number.
     pub offset: usize,
     /// Rows.
     pub rows: usize,
@@ -79,7 +79,7 @@ impl Slot {
     pub fn range(self) -> std::ops::Range<usize> {
         self.offset..self.offset + self.rows * self.cols
     }
-    /// Its numbers, row-major, among all of them.
+    /// Its numbers, row-major, as a slice of `values`.
     ///
     /// ```
     /// # use gmp_nn::Slot;
@@ -223,7 +223,8 @@ impl<T: Scalar> ParamStore<T> {
         let slot = self.entry(name)?.slot;
         Some(slot.of_mut(&mut self.values))
     }
-    /// The matrix called `name`: weights and angles are inputs × units, what there is one of per unit is 1 × units.
+    /// The matrix called `name`: weights and angles are inputs × units, and parameters with one number per unit are 1
+    /// × units.
     ///
     /// ```
     /// use gmp_nn::{Mlp, Parameterization};
@@ -260,7 +261,7 @@ impl<T: Scalar> ParamStore<T> {
         slot.of_mut(&mut self.values).copy_from_slice(numbers);
         Ok(())
     }
-    /// Replaces the matrix called `name` by one of any strides: weights in PyTorch's layout, units × inputs, are
+    /// Replaces the matrix called `name` by one with any strides: weights in PyTorch's layout, units × inputs, are
     /// `Mat::units_by_inputs(&numbers, units, inputs)`.
     ///
     /// ```

@@ -1,8 +1,8 @@
-//! The one source of randomness: ChaCha8, one independent stream for every seed and purpose.
+//! The only source of randomness: ChaCha8, with one independent stream for every seed and purpose.
 //!
-//! The generator's integers are a published standard. The draws on top of them are ours and are frozen by
-//! the golden values in this file's tests: `rand`'s own samplers may change between its releases, which
-//! would change every figure silently.
+//! The generator's integers follow a published standard. The distributions on top of them are our own, and the golden
+//! values in this file's tests fix them: the samplers of `rand` may change between its releases, which would change
+//! every figure silently.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng as _, SeedableRng};
@@ -103,7 +103,7 @@ impl Rng {
         }
     }
 
-    /// Puts a slice in random order (Fisher–Yates).
+    /// Shuffles a slice (Fisher–Yates).
     ///
     /// ```
     /// # use gmp_nn::Rng;

@@ -1,4 +1,4 @@
-//! What a network is made of, layer by layer, and what it costs per sample.
+//! The layers of a network and their costs per sample.
 
 use crate::layer::{Chain, NamedLayer};
 use crate::{Element, Features, LayerView, Network};
@@ -22,7 +22,7 @@ pub struct Summary {
     layers: Vec<LayerSummary>,
 }
 
-/// One layer in a [`Summary`]. A residual block counts what is inside it, and its sum.
+/// One layer in a [`Summary`]. The numbers of a residual block include the layers inside it, and its sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LayerSummary {
@@ -32,18 +32,18 @@ pub struct LayerSummary {
     pub kind: String,
     /// Number of residual blocks around it.
     pub depth: usize,
-    /// What comes out.
+    /// The features of its output.
     pub output: Features,
     /// Number of its parameters.
     pub parameters: usize,
-    /// Bytes of its output for one sample, which a training step keeps for the backward pass. Gradients, and what single
-    /// operations save beside their output, come on top.
+    /// Bytes of its output for one sample, which a training step keeps for the backward pass. Gradients, and what
+    /// some operations save in addition to their output, are not included.
     pub activation_bytes: usize,
     /// Multiplications, each with its addition, of its linear map for one sample: half the number of floating-point
-    /// operations (FLOPs). Zeros that pad an image count. Biases, scales, normalizations, activations, pools and sums do
-    /// not, nor does what is computed once per batch, as the directions of geometric units. Convolutions by Winograd's
-    /// algorithm carry out a quarter of them. `None` for a layer from outside that does not say
-    /// ([`Layer::multiply_adds`](crate::Layer::multiply_adds)).
+    /// operations (FLOPs). Zeros that pad an image are counted. Biases, scales, normalizations, activations, pools
+    /// and sums are not, nor is what is computed once per batch, such as the directions of geometric units.
+    /// Convolutions by Winograd's algorithm carry out a quarter of these multiplications. `None` for a user-defined
+    /// layer that does not implement [`Layer::multiply_adds`](crate::Layer::multiply_adds).
     pub multiply_adds: Option<u64>,
 }
 
@@ -69,7 +69,7 @@ impl Summary {
         self.outermost().fold(0, |sum, layer| sum.saturating_add(layer.activation_bytes))
     }
 
-    /// Multiplications with additions for one sample; `None` if a layer does not say how many it has.
+    /// Multiplications with additions for one sample; `None` if a layer does not give its number.
     pub fn multiply_adds(&self) -> Option<u64> {
         self.outermost().try_fold(0_u64, |sum, layer| Some(sum.saturating_add(layer.multiply_adds?)))
     }

@@ -6,7 +6,7 @@ use crate::op::Activation;
 use crate::{Convolution, Dense, GeometricOptions, LayerSpec, NetworkSpec, Normalization, Parameterization};
 use serde::{Deserialize, Serialize};
 
-/// What the units of a network are made of.
+/// The options of the units of a network.
 ///
 /// ```
 /// use gmp_nn::zoo::{Variant, vgg6};
@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
-    /// How the weights are made of what is trained. The output layer is standard, but weight-normalized where the
-    /// others are.
+    /// The parameterization of the weights. The output layer is standard, but weight-normalized if the others are.
     pub parameterization: Parameterization,
-    /// What is normalized: before the activation, except for input mean normalization, whose place is `placement`.
+    /// The normalization: it is before the activation, except for input mean normalization, whose place is
+    /// `placement`.
     #[serde(default)]
     pub normalization: Normalization,
     /// The place of input mean normalization.
@@ -51,11 +51,11 @@ pub struct Variant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InputMeanPlacement {
-    /// Behind every activation, as a layer of its own: whatever comes next sees numbers without their mean.
+    /// After every activation, as a separate layer: the next layer receives numbers with the mean subtracted.
     #[default]
     AfterActivation,
-    /// Inside every layer of units, before its linear map: the network's input is normalized too, and what pools see is
-    /// not.
+    /// Inside every layer of units, before its linear map: the network's input is normalized too, and the input of
+    /// pools is not.
     InsideUnits,
 }
 
@@ -77,7 +77,7 @@ impl Variant {
         }
     }
 
-    /// The same with a normalization.
+    /// Sets the normalization.
     #[must_use]
     pub fn normalization(self, normalization: impl Into<Normalization>) -> Self {
         Self { normalization: normalization.into(), ..self }
@@ -137,7 +137,7 @@ pub fn vgg6(variant: &Variant, width: usize, classes: usize) -> NetworkSpec {
 /// Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, Table 1, projection shortcuts
 /// where sizes change. The authors of the geometric parameterization released no code for theirs: where its
 /// units have no activation (before the sum of a block, in a shortcut) they are r (u·x + λ), and the mean of a
-/// block's output is taken away after its ReLU.
+/// block's output is subtracted after its ReLU.
 ///
 /// ```
 /// use gmp_nn::zoo::{Variant, resnet18};
@@ -169,7 +169,7 @@ pub struct ResNet18 {
     pub side: usize,
     /// Filters of the stem and of the first stage; every later stage has twice as many as the one before.
     pub width: usize,
-    /// What stands before the stages.
+    /// The layers before the stages.
     pub stem: Stem,
     /// Whether windows are padded as Keras does ([`Padding::Same`], and none around the pool) and not as PyTorch does (as
     /// many pixels on every side).
@@ -184,10 +184,12 @@ pub struct ResNet18 {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stem {
-    /// Windows of 7×7 pixels with stride 2 and a 3×3 pool with stride 2: a quarter of the rows and columns is left.
+    /// Windows of 7×7 pixels with stride 2 and a 3×3 pool with stride 2: a quarter of the rows and of the columns
+    /// remains.
     #[default]
     Large,
-    /// Windows of 3×3 pixels with stride 1 and no pool, as is usual for pictures of 32×32 pixels: all are left.
+    /// Windows of 3×3 pixels with stride 1 and no pool, as is usual for pictures of 32×32 pixels: all rows and
+    /// columns remain.
     Small,
 }
 

@@ -5,13 +5,13 @@
     layer = GmPLinear.from_linear(trained, nn.ReLU())       # the same function as nn.Sequential(trained, nn.ReLU())
     parametrize.register_parametrization(nn.Linear(13, 100), "weight", Geometric())
 
-`MeanNorm` is input mean normalization (IMN) behind an activation, and mean-only batch normalization (MBN) before one.
+`MeanNorm` is input mean normalization (IMN) after an activation, and mean-only batch normalization (MBN) before one.
 
-Angles are (n − 1) × units, one column per unit with n inputs; those of a convolution's filter are in the order (row, column,
-channel). A direction is (cos θ₁, sin θ₁ cos θ₂, …, sin θ₁ ⋯ sin θₙ₋₁). Names and layouts are those of the files that
-`gmp_train::safetensors::export` writes, so that the `angles`, `offset` and `radius` of a layer are copied as they are.
+Angles are (n − 1) × units, one column per unit with n inputs; the inputs of a convolution's filter are in the order (row,
+column, channel). A direction is (cos θ₁, sin θ₁ cos θ₂, …, sin θ₁ ⋯ sin θₙ₋₁). Names and layouts are those of the files that
+`gmp_train::safetensors::export` writes, so the `angles`, `offset` and `radius` of a layer can be copied without conversion.
 
-Needs torch alone.
+Needs only torch.
 """
 
 import math
@@ -22,16 +22,16 @@ from torch import nn
 
 
 def directions(angles):
-    """The unit vectors of (n − 1) × units angles, n × units. Exact and with a gradient at poles too."""
+    """The unit vectors of (n − 1) × units angles, n × units. They are exact and have a gradient at poles too."""
     one = torch.ones_like(angles[:1]) if len(angles) else angles.new_ones(1, angles.shape[1])
     products = torch.cat([one, torch.cumprod(torch.sin(angles), 0)])
     return products * torch.cat([torch.cos(angles), one])
 
 
 def to_angles(weights):
-    """Angles and radii of n × units weights with n > 1: `radii * directions(angles)` is the weights, every sign kept.
+    """Angles and radii of n × units weights with n > 1: `radii * directions(angles)` gives the weights back, with every sign.
 
-    A column of zeros has the radius 0, and angles of 0.
+    A column of zeros has radius 0 and angles 0.
     """
     tails = [weights[-1].abs()]  # ‖(w_k, …, w_n)‖ for k = n, n − 1, …, 1, with neither overflow nor underflow
     for row in reversed(weights[:-1].unbind()):
@@ -44,13 +44,13 @@ def to_angles(weights):
 
 
 def as_columns(weight):
-    """A weight of `nn.Linear` or `nn.Conv2d` as a matrix of one column per unit, a filter's inputs in the order (row,
+    """A weight of `nn.Linear` or `nn.Conv2d` as a matrix with one column per unit, with a filter's inputs in the order (row,
     column, channel)."""
     return weight.T if weight.dim() == 2 else weight.permute(2, 3, 1, 0).flatten(0, 2)
 
 
 def from_columns(columns, shape):
-    """The inverse, for a weight of this shape."""
+    """The inverse of `as_columns`, for a weight of this shape."""
     if len(shape) == 2:
         return columns.T
     units, channels, rows, cols = shape
@@ -60,7 +60,7 @@ def from_columns(columns, shape):
 class Geometric(nn.Module):
     """Angles and radii of a weight, for `torch.nn.utils.parametrize.register_parametrization`.
 
-    They start from the weight that is there, and `remove_parametrizations` leaves the weight that they make. With one input
+    They are initialized from the present weight, and `remove_parametrizations` leaves the weight that they compute. With one input
     per unit there are no angles, and the radius has the sign. The bias stays a bias: in `GmPLinear` it is λ, in units of the
     input.
     """
@@ -78,7 +78,7 @@ class Geometric(nn.Module):
 
 
 class GmPUnits(nn.Module):
-    """What dense and convolutional units have in common: angles θ, offsets λ and radii r, outside the activation or inside.
+    """The common part of dense and convolutional units: angles θ, offsets λ and radii r, outside or inside the activation.
 
     With one input per unit there are no angles: the direction is a sign, which is not trained.
     """
@@ -98,14 +98,14 @@ class GmPUnits(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self):
-        """Angles and radii of Glorot-uniform weights with the number of units as fan out, as the authors draw them."""
+        """Sets angles and radii of Glorot-uniform weights with the number of units as fan-out, as in the authors' code."""
         units, inputs = self.shape[0], math.prod(self.shape[1:])
         limit = math.sqrt(6 / (inputs + units))
         self.set_weight_and_bias(torch.empty(self.shape).uniform_(-limit, limit), torch.zeros(units))
 
     @torch.no_grad()
     def set_weight_and_bias(self, weight, bias):
-        """Takes the boundaries of units of these weights and biases: λ = b/r."""
+        """Sets angles, radii and offsets from these weights and biases, with the same boundaries: λ = b/r."""
         columns = as_columns(weight)
         if len(columns) > 1:
             angles, radius = to_angles(columns)
@@ -142,7 +142,7 @@ class GmPLinear(GmPUnits):
 
     @classmethod
     def from_linear(cls, linear, activation=F.relu, inside=False):
-        """The same function as `linear` with the activation behind it: outside, if it is homogeneous as ReLU is."""
+        """The same function as `linear` followed by the activation; the radius is outside if that is homogeneous, as ReLU is."""
         made = cls(linear.in_features, linear.out_features, activation, inside, linear.weight.device, linear.weight.dtype)
         bias = torch.zeros_like(linear.weight[:, 0]) if linear.bias is None else linear.bias
         made.set_weight_and_bias(linear.weight, bias)
@@ -154,7 +154,7 @@ class GmPLinear(GmPUnits):
 
 
 class GmPConv2d(GmPUnits):
-    """As `GmPLinear`, with a window that slides over images of the shape (n, channels, rows, columns)."""
+    """Like `GmPLinear`, with a window that slides over images of the shape (n, channels, rows, columns)."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class GmPConv2d(GmPUnits):
 
     @classmethod
     def from_conv2d(cls, conv, activation=F.relu, inside=False):
-        """The same function as `conv`, without groups and dilation, with the activation behind it."""
+        """The same function as `conv`, without groups and dilation, followed by the activation."""
         if conv.groups != 1 or conv.dilation not in (1, (1, 1)) or conv.padding_mode != "zeros":
             raise ValueError(f"{conv}: expected one group, no dilation and zeros as padding")
         sizes = conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding
@@ -190,8 +190,8 @@ class GmPConv2d(GmPUnits):
 class MeanNorm(nn.Module):
     """x − μ, with the mean of every feature over the batch, or of every channel over the batch and its pixels.
 
-    Behind an activation it is input mean normalization (IMN), before one mean-only batch normalization (MBN). In evaluation
-    it takes the running mean, `momentum * running + (1 - momentum) * batch` in training.
+    After an activation it is input mean normalization (IMN), before one mean-only batch normalization (MBN). In evaluation
+    it uses the running mean, which training updates as `momentum * running + (1 - momentum) * batch`.
     """
 
     def __init__(self, features, momentum=0.99, device=None, dtype=None):

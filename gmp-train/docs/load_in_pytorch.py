@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""A network of this library in PyTorch, and back.
+"""Loads a network of this library in PyTorch, and writes it back.
 
     load_in_pytorch.py network.safetensors                                       prints the network
     load_in_pytorch.py network.safetensors check.safetensors [saved.safetensors]
 
-`network.safetensors` is what `gmp_train::safetensors::export` wrote: it says itself what its network is built of. Layers may
-be of any parameterization, normalization and activation of this library; `load` returns a module that trains as the
+`network.safetensors` is a file of `gmp_train::safetensors::export`, which describes its network. Layers may
+have any parameterization, normalization and activation of this library; `load` returns a module that trains as the
 network does, and `save` writes one back.
 
-`check.safetensors` holds "inputs", images as (n, height, width, channels), and the "outputs" that are expected of them:
-the script fails where PyTorch's differ by more than 1e-5 of the largest. With a third file the parameters of the last layer
-that has any are multiplied by 2 and the network is saved there, so that the way back can be checked too.
+`check.safetensors` holds "inputs", images as (n, height, width, channels), and the expected "outputs":
+the script fails if PyTorch's differ by more than 1e-5 of the largest. With a third file the parameters of the last layer
+that has any are multiplied by 2 and the network is saved there, so that saving can be checked too.
 
 A file of `gmp_train::safetensors::pytorch::export` needs none of this: it is a `state_dict` for `load_state_dict`.
 
-Needs torch and safetensors (pip install torch safetensors), and gmp_torch.py beside it.
+Needs torch and safetensors (pip install torch safetensors), and gmp_torch.py in the same folder.
 """
 
 import json
@@ -44,14 +44,14 @@ class AbsoluteValue(nn.Module):
 
 
 class Flatten(nn.Module):
-    """In the order (row, column, channel)."""
+    """Flattens images in the order (row, column, channel)."""
 
     def forward(self, x):
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class LayerNorm(nn.Module):
-    """Of features, or of the channels of every pixel."""
+    """Layer normalization of features, or of the channels of every pixel."""
 
     def __init__(self, features, epsilon, affine):
         super().__init__()
@@ -83,19 +83,19 @@ def activation(layer, kind):
 
 
 class Builder:
-    """Modules from a description. `places` has, for the name of every matrix of the file, the tensor of a module that holds
-    it, the function that makes the tensor of the matrix, and its inverse."""
+    """Builds modules from a description. `places` has, for the name of every matrix in the file, the tensor of the module
+    that holds it, the function that converts the matrix to the tensor, and its inverse."""
 
     def __init__(self, features):
         self.places = {}
-        # Of what flows into the next layer: channels, height, width; or one number.
+        # Features of the next layer's input: channels, height, width; or one number.
         self.sizes = [features["vector"]] if "vector" in features else None
         if self.sizes is None:
             image = features["image"]
             self.sizes = [image["channels"], image["height"], image["width"]]
 
     def network(self, layers):
-        """From pairs of a name and a layer."""
+        """Builds a network from pairs of a name and a layer."""
         return nn.Sequential(*(module for name, layer in layers for module in self.layer(name, layer)))
 
     def branch(self, name, layers):
@@ -136,7 +136,7 @@ class Builder:
         act = activation(name, layer["activation"])
         if layer["parameterization"] == "GmP":
             if is_normalized:
-                # Between the linear map and the activation of units whose radius stays outside.
+                # Between the linear map and the activation of units whose radius is outside.
                 act = nn.Sequential(self.normalization(name, normalization), act)
             inside = layer.get("geometric", {}).get("radius") == "inside"
             made = (GmPConv2d if "window" in layer else GmPLinear)(*sizes, activation=act, inside=inside)
@@ -167,7 +167,7 @@ class Builder:
             made = owner = MeanNorm(features, options["momentum"])
         elif kind == "batch":
             of_size = nn.BatchNorm1d if len(self.sizes) == 1 else nn.BatchNorm2d
-            # PyTorch's momentum is that of what is new. Its running variance is that of the population, not of the batch.
+            # PyTorch's momentum is the weight of the new value. Its running variance is that of the population, not of the batch.
             made = owner = of_size(features, options["epsilon"], 1 - options["momentum"], options["affine"])
         elif kind == "layer":
             made = LayerNorm(features, options["epsilon"], options["affine"])
@@ -183,7 +183,7 @@ class Builder:
         self.places[name] = tensor, forth, back
 
     def slide(self, window, channels):
-        """Padding left, right, above and below, as PyTorch's pads want it."""
+        """Padding left, right, above and below, in the order of PyTorch's pads."""
         size, stride = size_and_stride(window)
         padding, sizes = [], []
         for extent in self.sizes[1:]:
@@ -204,8 +204,8 @@ def size_and_stride(window):
 
 
 def load(file):
-    """The network of a file, its description, and its tensors by our names: pairs of one and what makes a matrix of ours of
-    its numbers or gradient."""
+    """The network of a file, its description, and its tensors by our names: pairs of a tensor and the function that converts
+    its numbers or gradient to our matrix."""
     with safe_open(file, framework="pt") as opened:
         metadata = opened.metadata() or {}
     description = metadata.get("gmp.network")
@@ -236,7 +236,7 @@ def save(description, places, file):
 
 
 def to_nchw(x):
-    """(n, height, width, channels) as PyTorch has it; vectors as they are."""
+    """Converts (n, height, width, channels) to PyTorch's order; vectors are unchanged."""
     return x.permute(0, 3, 1, 2) if x.dim() == 4 else x
 
 

@@ -1,4 +1,5 @@
-//! A convolutional network on images that are generated, so that no file is needed: reading ahead, augmentation, logs.
+//! A convolutional network on generated images, so that no file is needed: loading in the background, augmentation,
+//! logs.
 //!
 //! `cargo run --example images`
 

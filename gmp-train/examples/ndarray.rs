@@ -1,4 +1,4 @@
-//! Arrays of the crate `ndarray` in and out: one row per sample, in whatever layout they are in memory.
+//! Arrays of the crate `ndarray` as input and output: one row per sample, in any memory layout.
 //!
 //! `cargo run --example ndarray --features ndarray`
 

@@ -1,4 +1,4 @@
-//! An own training loop, without a trainer: mini-batches, forward, loss, backward, step.
+//! Your own training loop, without a trainer: mini-batches, forward pass, loss, backward pass, step.
 //!
 //! `cargo run --example own_loop`
 

@@ -1,4 +1,5 @@
-//! An own loss: log cosh of the error, between the squared error of small errors and the absolute error of large ones.
+//! A loss of your own: log cosh of the error, which behaves like the squared error for small errors and like the
+//! absolute error for large ones.
 //!
 //! `cargo run --example own_loss`
 
@@ -7,7 +8,7 @@ use gmp_train::{
     Adam, Dataset, Loss, LossFunction, Metric, Mlp, Parameterization, Scalar, Tape, Trainer, Var, op,
 };
 
-/// ln cosh x = |x| + ln(1 + e^(−2|x|)) − ln 2, as an operation on the tape: forward and backward side by side.
+/// ln cosh x = |x| + ln(1 + e^(−2|x|)) − ln 2, as an operation on the tape, with its forward and backward pass.
 fn log_cosh<T: Scalar>(tape: &mut Tape<T>, x: Var) -> Var {
     tape.record(&LogCoshRule, [x], x.shape(), 0, |[x], mut y, _| {
         let (two, ln_2) = (T::ONE + T::ONE, T::from_f64(std::f64::consts::LN_2));

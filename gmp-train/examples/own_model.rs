@@ -1,4 +1,4 @@
-//! An own model: a network with a straight line beside it, y = network(x) + x·a, with the line kept short.
+//! A model of your own: a network plus a linear map, y = network(x) + x·a, where a is kept within ±1.
 //!
 //! `cargo run --example own_model`
 

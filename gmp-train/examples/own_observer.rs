@@ -1,4 +1,5 @@
-//! An own observer: a progress line for every epoch, the largest loss of a step, and an end when a target is reached.
+//! An observer of your own: it prints a progress line for every epoch, records the largest loss of a step, and ends
+//! the run when a target is reached.
 //!
 //! `cargo run --example own_observer`
 

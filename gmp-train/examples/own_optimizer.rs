@@ -1,4 +1,5 @@
-//! An own optimizer: Lion, which steps along the sign of an average gradient, and which goes on from a checkpoint.
+//! An optimizer of your own: Lion, which steps along the sign of an average gradient, and which can be resumed from a
+//! checkpoint.
 //!
 //! `cargo run --example own_optimizer`
 

@@ -1,4 +1,4 @@
-//! An own schedule: cosine annealing with warm restarts, whose periods double.
+//! A schedule of your own: cosine annealing with warm restarts, whose periods double.
 //!
 //! `cargo run --example own_schedule`
 
@@ -7,7 +7,7 @@ use gmp_train::{
 };
 use std::ops::ControlFlow;
 
-/// Half a cosine over 10 epochs, then over 20, 40, … It depends on the step alone, so a run that is resumed has the same
+/// Half a cosine over 10 epochs, then over 20, 40, … It depends on the step alone, so a resumed run has the same
 /// rates.
 fn restarts(at: Moment) -> f64 {
     let mut epoch = at.step as f64 / at.steps_per_epoch as f64;

@@ -23,7 +23,7 @@ fn train(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The second one knows the file, and nothing of the network.
+/// The second program knows only the file, and nothing about the network.
 fn predict(file: &Path, celsius: f32) -> Result<f32, Box<dyn std::error::Error>> {
     let bytes = io::read_regular(file, 1 << 20)?;
     let network = safetensors::network_from_bytes::<f32>(&bytes)?;

@@ -1,4 +1,4 @@
-//! A network of PyTorch comes in, trains on as geometric units, and goes back to PyTorch.
+//! Imports a network from PyTorch, continues training it with geometric units, and exports it back to PyTorch.
 //!
 //! `cargo run --example pytorch`
 

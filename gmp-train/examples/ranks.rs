@@ -1,4 +1,4 @@
-//! One run on several processes, to the same bits as on one:
+//! One run on several processes, with the same bits as on one:
 //! `cargo build --example ranks --features mpi`, then `mpirun -n 3 target/debug/examples/ranks`.
 
 use gmp_train::exchange::{Exchange, Mpi};

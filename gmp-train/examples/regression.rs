@@ -1,4 +1,4 @@
-//! Regression from start to end: split, standardize, train with early stopping, predict in the unit of the targets.
+//! Regression from start to end: split, standardize, train with early stopping, predict in the units of the targets.
 //!
 //! `cargo run --example regression`
 

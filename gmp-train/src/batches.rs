@@ -7,7 +7,7 @@ use gmp_math::Scalar;
 use gmp_nn::Rng;
 use std::ops::Range;
 
-/// Some samples.
+/// A batch of samples.
 ///
 /// ```
 /// use gmp_train::{Batches, Dataset};
@@ -24,11 +24,11 @@ pub struct Batch<'a, T> {
     pub index: usize,
     /// Number of samples.
     pub samples: usize,
-    /// As the model takes them: one row per sample, or, for images, one row per pixel.
+    /// The inputs of the model: one row per sample, or, for images, one row per pixel.
     pub inputs: Mat<'a, T>,
-    /// One row per sample: what [`Loss`](crate::Loss) compares with.
+    /// The targets that [`Loss`](crate::Loss) compares with, one row per sample.
     pub targets: Mat<'a, T>,
-    /// Weights of the samples, where they have any.
+    /// Weights of the samples, if they have any.
     pub weights: Option<&'a [T]>,
 }
 
@@ -45,10 +45,11 @@ impl<'a, T: Scalar> Batch<'a, T> {
     }
 }
 
-/// Batches, epoch after epoch: what [`Trainer::fit_batches`](crate::Trainer::fit_batches) trains on.
+/// A source of batches, epoch after epoch, which [`Trainer::fit_batches`](crate::Trainer::fit_batches) trains on.
 ///
-/// An epoch must be the same whenever it is asked for: a run that is resumed starts in the middle of one. An image
-/// `Loader` is one. [`Trainer::fit`](crate::Trainer::fit) takes a [`Dataset`] as it is and makes the mini-batches.
+/// An epoch must have the same batches every time that it is started, since a resumed run may start in the middle of
+/// one. An image `Loader` implements it. [`Trainer::fit`](crate::Trainer::fit) takes a [`Dataset`] directly and makes
+/// the mini-batches.
 ///
 /// ```
 /// use gmp_autograd::Mat;
@@ -81,31 +82,32 @@ impl<'a, T: Scalar> Batch<'a, T> {
 /// }
 /// ```
 pub trait Batches<T: Scalar> {
-    /// Samples of an epoch.
+    /// Number of samples of an epoch.
     fn samples(&self) -> usize;
 
-    /// Begins epoch `epoch` (from 0) with its batch `batch` (from 0).
+    /// Begins epoch `epoch` (from 0) at its batch `batch` (from 0).
     fn start(&mut self, epoch: usize, batch: usize);
 
     /// The next batch, with at least one sample; `None` at the end of the epoch.
     ///
     /// # Errors
-    /// Samples that cannot be had.
+    /// If samples cannot be read.
     fn next_batch(&mut self) -> Result<Option<Batch<'_, T>>, Error>;
 
-    /// As [`Batches::start`], for a rank that needs no more than its share of every batch: [`Batches::next_share`]
-    /// follows.
+    /// Like [`Batches::start`], for a rank that needs only its share of every batch, which it gets from
+    /// [`Batches::next_share`].
     fn start_share(&mut self, epoch: usize, batch: usize, _share: Share) {
         self.start(epoch, batch);
     }
 
-    /// This share of the next batch: the one that the epoch was begun with. Data that can read some samples of a batch
-    /// and leave the others alone do so; by default, the whole batch is read and the share taken out of it.
+    /// This share of the next batch; it is the share that the epoch was begun with. Sources that can read some
+    /// samples of a batch without the others should do so; by default, the whole batch is read and the share is taken
+    /// from it.
     ///
-    /// Unlike [`Batches::next_batch`] it passes over no batch, even where none of its samples can be had.
+    /// Unlike [`Batches::next_batch`] it skips no batch, even if none of its samples can be read.
     ///
     /// # Errors
-    /// Samples that cannot be had.
+    /// If samples cannot be read.
     fn next_share(&mut self, share: Share) -> Result<Option<Portion<'_, T>>, Error> {
         let Some(batch) = self.next_batch()? else { return Ok(None) };
         let whole = batch.samples;
@@ -113,8 +115,8 @@ pub trait Batches<T: Scalar> {
     }
 }
 
-/// Which samples of every batch a rank reads: those of its parts, of at most `micro_batch` samples each, which are dealt
-/// out to the ranks in order and as equally as possible.
+/// Which samples of every batch a rank reads: those of its parts, of at most `micro_batch` samples each, which are
+/// assigned to the ranks in order and as equally as possible.
 ///
 /// ```
 /// use gmp_train::Share;
@@ -157,19 +159,19 @@ impl Share {
     }
 }
 
-/// What [`Batches::next_share`] has of a batch.
+/// The part of a batch that [`Batches::next_share`] returns.
 #[derive(Debug, Clone, Copy)]
 pub struct Portion<'a, T> {
     /// The samples of the share, in their order; there may be none.
     pub batch: Batch<'a, T>,
-    /// The number of samples of the whole batch, those that were left out included.
+    /// The number of samples of the whole batch, including those that were left out.
     pub whole: usize,
-    /// The samples of the share that could not be had and are not in `batch`.
+    /// The number of samples of the share that could not be read and are not in `batch`.
     pub left_out: usize,
 }
 
-/// A data set in batches, in a new random order every epoch; one that is no larger than a batch in its own order. From
-/// [`Dataset::batches`].
+/// A data set in batches, in a new random order every epoch. A data set that is no larger than a batch keeps its own
+/// order. Created by [`Dataset::batches`].
 ///
 /// ```
 /// use gmp_train::{Batches, Dataset};

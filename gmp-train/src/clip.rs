@@ -4,7 +4,7 @@ use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use serde::{Deserialize, Serialize};
 
-/// Keeps a step from being too long: applied to the gradient before the optimizer sees it.
+/// Limits the size of the gradient before the optimizer's step.
 ///
 /// ```
 /// use gmp_train::{Adam, Clip, Dataset, Loss, Mlp, Parameterization, Trainer};
@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clip {
-    /// Scales the whole gradient so that its Euclidean norm is at most this. As PyTorch's `clip_grad_norm_`.
+    /// Scales the whole gradient so that its Euclidean norm is at most this, like PyTorch's `clip_grad_norm_`.
     Norm(f64),
-    /// Limits every number of the gradient to ± this. As PyTorch's `clip_grad_value_`.
+    /// Limits every number of the gradient to ± this, like PyTorch's `clip_grad_value_`.
     Value(f64),
 }
 
@@ -34,7 +34,7 @@ impl Clip {
         }
     }
 
-    /// Clips a gradient. One with a NaN stays one.
+    /// Clips a gradient in place. NaNs are kept.
     ///
     /// ```
     /// use gmp_train::Clip;

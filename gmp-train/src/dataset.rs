@@ -12,8 +12,8 @@ use gmp_nn::Rng;
 /// For classification with [`Loss::SoftmaxCrossEntropy`](crate::Loss) the targets are one column with the number of the
 /// class, 0, 1, …; with [`Loss::BinaryCrossEntropy`](crate::Loss) they are 0 or 1.
 ///
-/// A data set is [`Batches`](crate::Batches) of one batch, so that [`evaluate`](crate::evaluate) takes it as it is; own
-/// training loops have their mini-batches from [`Dataset::batches`].
+/// A data set implements [`Batches`](crate::Batches) with one batch, so that [`evaluate`](crate::evaluate) accepts it
+/// directly; your own training loops get mini-batches from [`Dataset::batches`].
 ///
 /// ```
 /// use gmp_train::Dataset;
@@ -44,7 +44,7 @@ impl<T: PartialEq> PartialEq for Dataset<T> {
 }
 
 impl<T: Scalar> Dataset<T> {
-    /// Checks and takes the numbers.
+    /// Checks the numbers and makes a data set of them.
     ///
     /// ```
     /// use gmp_train::Dataset;
@@ -57,7 +57,7 @@ impl<T: Scalar> Dataset<T> {
     /// ```
     ///
     /// # Errors
-    /// No samples or no columns, lengths that do not fit, or a number that is not finite.
+    /// If there are no samples or no columns, lengths do not fit, or a number is not finite.
     pub fn new(
         inputs: Vec<T>,
         input_cols: usize,
@@ -87,7 +87,7 @@ impl<T: Scalar> Dataset<T> {
         Ok(Self { inputs, targets, weights: None, samples, input_cols, target_cols, is_read: false })
     }
 
-    /// Gives every sample a weight: its loss is multiplied by it.
+    /// Gives every sample a weight, by which its loss is multiplied.
     ///
     /// ```
     /// use gmp_train::Dataset;
@@ -109,7 +109,7 @@ impl<T: Scalar> Dataset<T> {
         Ok(Self { weights: Some(weights), ..self })
     }
 
-    /// Gives every sample the weight of its class, which is its target: Keras' `class_weight`.
+    /// Gives every sample the weight of its class, which is its target, like Keras' `class_weight`.
     ///
     /// ```
     /// use gmp_train::Dataset;
@@ -136,14 +136,14 @@ impl<T: Scalar> Dataset<T> {
         self.with_weights(of_samples)
     }
 
-    /// Weights of the samples, where they have any.
+    /// Weights of the samples, if they have any.
     pub fn weights(&self) -> Option<&[T]> {
         self.weights.as_deref()
     }
 
-    /// Mini-batches in a new random order every epoch, as [`Trainer::fit`](crate::Trainer::fit) takes them: for own
-    /// training loops. The order depends on the seed and the epoch alone. A batch size of at least the number of samples
-    /// gives all of them in their own order.
+    /// Mini-batches in a new random order every epoch, as [`Trainer::fit`](crate::Trainer::fit) uses them, for your
+    /// own training loops. The order depends on the seed and the epoch alone. A batch size of at least the number of
+    /// samples gives all samples in their own order.
     ///
     /// ```
     /// use gmp_train::{Batches, Dataset};
@@ -208,7 +208,7 @@ impl<T: Scalar> Dataset<T> {
         &mut self.targets
     }
 
-    /// The samples with the given numbers, in that order. A number may occur more than once.
+    /// The samples with the given indices, in that order. An index may occur more than once.
     ///
     /// ```
     /// # use gmp_train::Dataset;
@@ -276,8 +276,8 @@ impl<T: Scalar> Batches<T> for Dataset<T> {
     }
 }
 
-/// Numbers of the samples in two parts, in random order: the second has `fraction` of them, rounded up, as in
-/// scikit-learn's `train_test_split`.
+/// Splits the indices of the samples into two parts, in random order. The second part has `fraction` of them, rounded
+/// up, as in scikit-learn's `train_test_split`.
 ///
 /// ```
 /// use gmp_nn::Rng;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Data that no model can be trained on, settings that make no sense, or numbers that broke.
+/// Data that no model can be trained on, invalid settings, or numbers that became NaN or infinite.
 ///
 /// ```
 /// use gmp_train::{Adam, Dataset, Loss, Mlp, Parameterization, Trainer};
@@ -42,31 +42,31 @@ pub enum Error {
         /// Column, from 0.
         col: usize,
     },
-    /// Data whose shape is not the one that the model or the loss takes.
+    /// Data whose shape is not the one that the model or the loss accepts.
     #[error("{what}: {found}, expected {expected}")]
     Misfit {
         /// Which data: `"targets of the training data"`.
         what: String,
         /// Their shape.
         found: String,
-        /// The shape that is expected, and by whom.
+        /// The expected shape, and what expects it.
         expected: String,
     },
-    /// A target that the loss or a metric does not take.
+    /// A target that the loss or a metric does not accept.
     #[error("{set}: target {value} at sample {sample}, column {column}; {expected}")]
     Target {
         /// Which data: `"training data"`.
         set: &'static str,
         /// The target.
         value: f64,
-        /// Sample, from 0; where samples come in batches, its place in the epoch.
+        /// Sample, from 0; if samples come in batches, its position in the epoch.
         sample: usize,
         /// Column, from 0.
         column: usize,
-        /// What is expected, and by whom.
+        /// What was expected, and what expects it.
         expected: String,
     },
-    /// Weights of samples for an own loss that takes none.
+    /// Sample weights for a user-defined loss that does not accept any.
     #[error("{set}: the loss {loss} takes no weights of samples")]
     Weights {
         /// Which data.
@@ -74,7 +74,7 @@ pub enum Error {
         /// The loss.
         loss: String,
     },
-    /// Fewer samples than are needed.
+    /// Fewer samples than needed.
     #[error("{what}: {got} samples, at least {needed} are needed")]
     TooFewSamples {
         /// Which set.
@@ -94,13 +94,13 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
-    /// An own loss or schedule of which a file has only kept the name.
+    /// A user-defined loss or schedule of which a file contains only the name.
     #[error("an own {what} cannot be read from a file: put it into the trainer again")]
     Placeholder {
         /// The loss, or the schedule.
         what: &'static str,
     },
-    /// A run that was interrupted and would go on as another.
+    /// A setting was changed so that an interrupted run cannot be continued.
     #[error("{setting} is {value}, expected {expected} as before the interruption")]
     Changed {
         /// Which setting.
@@ -133,11 +133,11 @@ pub enum Error {
         step: usize,
         /// Epoch, from 0.
         epoch: usize,
-        /// What was not finite first: the batch, a parameter, the result of an operation of a layer (or of one that
-        /// comes after a layer), the backward pass of one, or the optimizer's step.
+        /// What was not finite first: the batch, a parameter, the result of an operation of a layer (or of an
+        /// operation after a layer), its backward pass, or the optimizer's step.
         origin: String,
     },
-    /// A rank that could not go on, which ends the run on all ranks.
+    /// A rank that could not continue, which ends the run on all ranks.
     #[error("rank {rank}: {problem}")]
     Rank {
         /// Its number.
@@ -145,28 +145,28 @@ pub enum Error {
         /// What happened to it.
         problem: String,
     },
-    /// Ranks that do not agree on what they are to train, or on what they have.
+    /// Ranks that differ in what they are to train, or in their state.
     #[error("rank {rank}: the {what} is {found}, expected {expected} as on rank 0")]
     Differs {
         /// The first rank that differs from rank 0.
         rank: usize,
-        /// In what: `"program"`, `"trainer"`, `"training data"`.
+        /// What differs: `"program"`, `"trainer"`, `"training data"`.
         what: String,
-        /// What it has there.
+        /// Its value on that rank.
         found: String,
-        /// What rank 0 has.
+        /// Its value on rank 0.
         expected: String,
     },
-    /// A model whose parts of a batch cannot be computed apart from one another.
+    /// A model for which the parts of a batch cannot be computed independently of each other.
     #[error("the model cannot be trained on several ranks: {why}")]
     Sequential {
         /// What makes one part depend on another.
         why: &'static str,
     },
-    /// The state of an optimizer that is not one of this optimizer.
+    /// A state that is not a state of this optimizer.
     #[error("not a state of the optimizer \"{optimizer}\": {problem}")]
     OptimizerState {
-        /// The optimizer that was to take it.
+        /// The optimizer that should have been restored.
         optimizer: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -174,7 +174,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A batch that cannot be read, for an own [`Batches`](crate::Batches).
+    /// A batch that cannot be read, for your own [`Batches`](crate::Batches).
     ///
     /// ```
     /// use gmp_train::Error;
@@ -205,7 +205,7 @@ impl From<crate::image::Error> for Error {
     }
 }
 
-/// An error below another one. Two are equal if they say the same.
+/// The cause of another error. Two causes are equal if their messages are.
 #[derive(Debug, Clone)]
 pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
 

@@ -3,7 +3,7 @@
 use crate::{Metric, Trainer};
 use serde::{Deserialize, Serialize};
 
-/// One epoch of a run in numbers.
+/// The numbers of one epoch of a run.
 ///
 /// ```
 /// use gmp_train::{Adam, Dataset, Epoch, Loss, Mlp, OnEpoch, Parameterization, Trainer};
@@ -29,16 +29,17 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Mean loss over the epoch's batches, as it was computed during training.
     pub training_loss: f64,
-    /// Validation value of what [`Trainer::monitor`](crate::Trainer) watches; `None` where that is the training loss.
+    /// Value on the validation set of the quantity that [`Trainer::monitor`](crate::Trainer) watches; `None` if that
+    /// is the training loss.
     pub validation: Option<f64>,
     /// [`Trainer::metrics`](crate::Trainer) over the epoch's batches, as they were predicted during training.
     pub training_metrics: Vec<f64>,
-    /// The same of the validation set after the epoch; empty without one.
+    /// The same metrics on the validation set after the epoch; empty without a validation set.
     pub validation_metrics: Vec<f64>,
 }
 
 impl EpochRecord {
-    /// [`Trainer::metrics`] with their values in training and, where there is a validation set, in validation.
+    /// [`Trainer::metrics`] with their values in training and, if there is a validation set, in validation.
     ///
     /// ```
     /// use gmp_train::{EpochRecord, Loss, Metric, Trainer};

@@ -1,4 +1,4 @@
-//! Reading files that come from outside: regular files only, and no more of them than the caller is willing to hold.
+//! Reading files that come from outside: only regular files, and only up to a size that the caller accepts.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Opens a regular file, or a link to one, for reading.
 ///
-/// A named pipe would be waited for without end, and a device has no end: both are refused before they are opened.
+/// Opening a named pipe could block for ever, and a device has no end: both are refused before they are opened.
 ///
 /// # Errors
 /// What the operating system refuses, [`ErrorKind::IsADirectory`], and [`ErrorKind::InvalidInput`] for a named pipe, a
@@ -28,8 +28,8 @@ pub fn open_regular(path: impl AsRef<Path>) -> io::Result<File> {
 
 /// Appends the next `length` bytes of `reader`.
 ///
-/// The memory is asked for at once, where a refusal is an error and no abort, but it is touched only as bytes come: a
-/// length that is not true costs address space and nothing else.
+/// The memory is requested at once, so that a refusal is an error and not an abort, but it is touched only as bytes
+/// arrive: a false length costs only address space.
 ///
 /// # Errors
 /// If the memory is refused, reading fails, or the end comes sooner.
@@ -44,7 +44,7 @@ pub(crate) fn append(bytes: &mut Vec<u8>, reader: impl io::Read, length: usize) 
     }
 }
 
-/// The whole of a regular file of at most `limit` bytes. A larger one is refused before it is read.
+/// The whole content of a regular file of at most `limit` bytes. A larger file is refused before it is read.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
@@ -57,8 +57,8 @@ pub(crate) fn append(bytes: &mut Vec<u8>, reader: impl io::Read, length: usize) 
 /// ```
 ///
 /// # Errors
-/// As [`open_regular`]; [`ErrorKind::FileTooLarge`] beyond the limit; [`ErrorKind::OutOfMemory`] where there is not as
-/// much memory as the file is long.
+/// As [`open_regular`]; [`ErrorKind::FileTooLarge`] beyond the limit; [`ErrorKind::OutOfMemory`] if there is not
+/// enough memory for the file.
 pub fn read_regular(path: impl AsRef<Path>, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
     let too_large = || io::Error::new(ErrorKind::FileTooLarge, format!("larger than {limit} bytes"));

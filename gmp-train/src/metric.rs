@@ -1,4 +1,4 @@
-//! Metrics: what is reported of predictions.
+//! Metrics of predictions.
 
 use crate::{Error, Goal, Loss, Targets};
 use gmp_autograd::Tape;
@@ -6,7 +6,7 @@ use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What is reported of predictions, over all samples and all outputs at once.
+/// A metric of predictions, over all samples and all outputs together.
 ///
 /// ```
 /// use gmp_train::Metric;
@@ -24,19 +24,19 @@ pub enum Metric {
     MeanSquaredError,
     /// Square root of the mean squared error.
     RootMeanSquaredError,
-    /// Share of samples whose logit is on the side (above 0 or not) of their target (1 or 0).
+    /// Fraction of samples whose logit (above 0 or not) agrees with their target (1 or 0).
     BinaryAccuracy,
-    /// Share of samples whose class (the target, a number) is among the k classes with the largest logits. Of equal
-    /// logits, that of the lower class counts as larger.
+    /// Fraction of samples whose class (the target, a class number) is among the k classes with the largest logits.
+    /// Of equal logits, that of the lower class counts as larger.
     #[serde(rename = "top_accuracy")]
     TopK(usize),
-    /// A loss, as of the whole set in evaluation: `Metric::Loss(Loss::SoftmaxCrossEntropy)` is the cross-entropy. It is
-    /// the only metric that knows the weights of samples.
+    /// A loss of the whole set in evaluation: `Metric::Loss(Loss::SoftmaxCrossEntropy)` is the cross-entropy. It is
+    /// the only metric that uses the weights of samples.
     Loss(Loss),
 }
 
 impl Metric {
-    /// Which way it improves.
+    /// Whether smaller or larger values are better.
     ///
     /// ```
     /// # use gmp_train::{Goal, Metric};
@@ -50,7 +50,7 @@ impl Metric {
         }
     }
 
-    /// Which targets it takes.
+    /// Which targets it accepts.
     ///
     /// ```
     /// # use gmp_train::{Metric, Targets};
@@ -66,7 +66,7 @@ impl Metric {
     }
 
     /// Computes it in double precision from as many predictions as targets, or from samples×classes logits and one
-    /// class per sample. (An own loss is computed by a tape, in the precision of its numbers.)
+    /// class per sample. (A user-defined loss is computed on a tape, in the precision of its numbers.)
     ///
     /// ```
     /// use gmp_train::{Loss, Metric};

@@ -5,8 +5,9 @@ use gmp_nn::{Boundaries, Element, Features, Network, ParamStore, RecordedStatist
 
 /// Anything with parameters that maps a batch of inputs to predictions on a [`Tape`].
 ///
-/// [`Network`] is a model. For an own one, two methods suffice beside [`forward`](Model::forward): those that hand out
-/// its parameters. The trainer, checkpoints, observers and metrics then work with it as they do with a network.
+/// [`Network`] is a model. Your own model needs only two methods in addition to [`forward`](Model::forward): those
+/// that return its parameters. The trainer, checkpoints, observers and metrics then work with it as they do with a
+/// network.
 ///
 /// ```
 /// use gmp_autograd::{Tape, Var, op};
@@ -37,20 +38,22 @@ use gmp_nn::{Boundaries, Element, Features, Network, ParamStore, RecordedStatist
 /// # Ok::<(), gmp_train::Error>(())
 /// ```
 pub trait Model<T: Element> {
-    /// Appends the predictions for the batch `x` to a tape that was begun with [`Model::parameters`]: evaluation, with
-    /// running statistics where the model has any.
+    /// Appends the predictions for the batch `x` to a tape that was begun with [`Model::parameters`]: in evaluation
+    /// mode, with running statistics if the model has any.
     ///
     /// `x` has one row per sample, or, for images, one row per pixel.
     fn forward(&self, tape: &mut Tape<T>, x: Var) -> Var;
 
-    /// The same in training, where a model may use the batch's own statistics and update its [`Model::buffers`].
+    /// The same in training mode, in which a model may use the batch's own statistics and update its
+    /// [`Model::buffers`].
     fn forward_training(&mut self, tape: &mut Tape<T>, x: Var) -> Var {
         self.forward(tape, x)
     }
 
-    /// The same as [`Model::forward_training`], but the buffers stay as they are: `record` takes how they are to move. So
-    /// ranks can compute the parts of a batch apart from one another ([`Trainer::across`](crate::Trainer::across)).
-    /// `None` for a model that has buffers and cannot do that, which then trains in one process only.
+    /// The same as [`Model::forward_training`], but the buffers are not changed: their updates are added to `record`
+    /// instead. So ranks can compute the parts of a batch independently of each other
+    /// ([`Trainer::across`](crate::Trainer::across)). `None` for a model that has buffers and does not support this,
+    /// which can then be trained in one process only.
     fn forward_recorded(
         &mut self,
         tape: &mut Tape<T>,
@@ -60,7 +63,7 @@ pub trait Model<T: Element> {
         self.buffers().is_none().then(|| self.forward_training(tape, x))
     }
 
-    /// What the optimizer changes. Names, shapes and order must stay the same.
+    /// The parameters, which the optimizer changes. Names, shapes and order must stay the same.
     fn parameters(&self) -> &ParamStore<T>;
 
     /// The same for writing.
@@ -71,22 +74,22 @@ pub trait Model<T: Element> {
         None
     }
 
-    /// The same for writing; `None` exactly where [`Model::buffers`] is.
+    /// The same for writing; `None` if and only if [`Model::buffers`] is.
     fn buffers_mut(&mut self) -> Option<&mut ParamStore<T>> {
         None
     }
 
-    /// Called after every step of the optimizer: the place for a retraction, such as normalizing a direction.
+    /// Called after every step of the optimizer, for retractions such as normalizing a direction.
     fn after_step(&mut self) {}
 
-    /// What one sample looks like, where the model knows: [`Trainer::fit`](crate::Trainer::fit) then refuses other data
-    /// with an error before [`Model::forward`] sees it.
+    /// The features of one sample, if the model knows them: [`Trainer::fit`](crate::Trainer::fit) then refuses other
+    /// data with an error before it calls [`Model::forward`].
     fn input(&self) -> Option<Features> {
         None
     }
 
-    /// What the model can be built from again, as JSON: for a [`Network`] its
-    /// [`NetworkSpec`](gmp_nn::NetworkSpec). Checkpoints keep it.
+    /// A description from which the model can be rebuilt, as JSON: for a [`Network`] its
+    /// [`NetworkSpec`](gmp_nn::NetworkSpec). Checkpoints store it.
     fn description(&self) -> Option<String> {
         None
     }
@@ -99,8 +102,9 @@ pub trait Model<T: Element> {
         false
     }
 
-    /// The same with the statistics of the batch `x` in place of the running ones, for a model that normalizes over the
-    /// batch: the boundaries of the model in training. `scratch` is memory that is used again from call to call.
+    /// The same with the statistics of the batch `x` in place of the running ones, for a model that normalizes over
+    /// the batch: these are the boundaries of the model in training mode. `scratch` is memory that is reused from
+    /// call to call.
     ///
     /// # Panics
     /// As [`Model::boundaries`].

@@ -1,10 +1,10 @@
-//! What the schedules and early stopping watch.
+//! The quantity that schedules and early stopping watch.
 
 use crate::{Goal, Metric};
 use serde::{Deserialize, Serialize};
 
-/// The quantity that [`ReduceOnPlateau`](crate::ReduceOnPlateau) and [`EarlyStopping`](crate::EarlyStopping) watch,
-/// after every epoch. Which way it improves, the quantity itself says.
+/// The quantity that [`ReduceOnPlateau`](crate::ReduceOnPlateau) and [`EarlyStopping`](crate::EarlyStopping) watch
+/// after every epoch. The quantity itself determines whether smaller or larger is better.
 ///
 /// A value that is not finite never improves, so it counts towards every patience, and its epoch is never the best.
 ///
@@ -24,18 +24,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub enum Monitor {
-    /// The loss of the validation set, in evaluation, where there is a validation set; the training loss where there is
-    /// none. Keras' `val_loss` and `loss`.
+    /// The loss on the validation set, in evaluation mode, if there is a validation set; otherwise the training loss.
+    /// These are `val_loss` and `loss` in Keras.
     #[default]
     Auto,
-    /// The mean loss over the epoch's batches, as it was computed during training, even where there is a validation set.
+    /// The mean loss over the epoch's batches, as it was computed during training, even if there is a validation set.
     TrainingLoss,
-    /// A metric of the validation set, in evaluation. Training without a validation set is then an error.
+    /// A metric on the validation set, in evaluation mode. Training without a validation set is then an error.
     Validation(Metric),
 }
 
 impl Monitor {
-    /// Which way it improves.
+    /// Whether smaller or larger values are better.
     ///
     /// ```
     /// # use gmp_train::{Goal, Metric, Monitor};

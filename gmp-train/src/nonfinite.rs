@@ -1,4 +1,4 @@
-//! A number that is NaN or infinite: whether there is one, and where it came from.
+//! Detection of NaN and infinity, and of the operation that produced it.
 
 use crate::model::stores;
 use crate::{Batch, Error, Model};

@@ -1,4 +1,5 @@
-//! One batch through a model: forward and backward to learn, forward alone to evaluate.
+//! One batch through a model: the forward and the backward pass for training, or the forward pass alone for
+//! evaluation.
 
 use crate::loss::Place;
 use crate::model::{buffer_values, buffer_values_mut};
@@ -339,7 +340,7 @@ pub(crate) fn parts<'a, T: Element>(
     (0..batch.samples).step_by(most).map(move |start| batch.part(start..(start + most).min(batch.samples)))
 }
 
-/// Metrics of an epoch of `data`, in evaluation: with running statistics.
+/// Metrics of an epoch of `data`, in evaluation mode, with running statistics.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};
@@ -354,7 +355,7 @@ pub(crate) fn parts<'a, T: Element>(
 /// ```
 ///
 /// # Errors
-/// If a batch cannot be read, or the data are not what the model and the metrics take.
+/// If a batch cannot be read, or the model or a metric does not accept the data.
 pub fn evaluate<T: Element>(
     model: &dyn Model<T>,
     data: &mut dyn Batches<T>,
@@ -367,7 +368,7 @@ pub fn evaluate<T: Element>(
 }
 
 impl Metric {
-    /// Computes it for a model's predictions, in evaluation: with running statistics.
+    /// Computes the metric for a model's predictions, in evaluation mode, with running statistics.
     ///
     /// ```
     /// use gmp_nn::{Mlp, Parameterization};
@@ -380,7 +381,7 @@ impl Metric {
     /// ```
     ///
     /// # Panics
-    /// If the data are not what the model and the metric take; [`evaluate`] returns an error.
+    /// If the model or the metric does not accept the data; [`evaluate`] returns an error instead.
     #[track_caller]
     pub fn evaluate<T: Element>(self, model: &dyn Model<T>, data: &Dataset<T>) -> f64 {
         match evaluate(model, &mut data.batches(data.samples(), 0), &[self]) {

@@ -10,7 +10,7 @@ use crate::{
 use gmp_nn::Element;
 use std::ops::ControlFlow;
 
-/// Where a parameter, or a buffer, stopped being finite.
+/// The origin of a parameter or a buffer that is not finite.
 const BEFORE_THE_RUN: [&str; 2] = ["the network that was given"; 2];
 const AFTER_A_STEP: [&str; 2] = ["the optimizer's step", "the statistics of the batch"];
 

@@ -1,15 +1,16 @@
-//! Standardization: columns shifted and scaled to mean 0 and standard deviation 1.
+//! Standardization: shifting and scaling columns to mean 0 and standard deviation 1.
 
 use crate::Dataset;
 use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 
-/// Shifts and scales every column to mean 0 and standard deviation 1 of the data it was fitted to.
+/// Shifts and scales every column, so that the data it was fitted to have mean 0 and standard deviation 1.
 ///
-/// The deviation is the population's (divisor n), as in scikit-learn and Keras. A constant column maps to 0.
+/// The standard deviation is that of the population (divisor n), as in scikit-learn and Keras. A constant column is
+/// mapped to 0.
 ///
-/// What a network was trained on must be done to what it predicts from, so keep the standardizer with it: it is
-/// serializable.
+/// The inputs of predictions must be standardized in the same way as the training data, so store the standardizer
+/// with the network: it is serializable.
 ///
 /// ```
 /// use gmp_train::{Dataset, Standardizer};
@@ -69,7 +70,7 @@ impl<T: Scalar> Standardizer<T> {
         Self { mean, deviation, inverse }
     }
 
-    /// Measures the columns of the inputs.
+    /// Computes the mean and the standard deviation of the columns of the inputs.
     ///
     /// ```
     /// # use gmp_train::{Dataset, Standardizer};
@@ -82,7 +83,7 @@ impl<T: Scalar> Standardizer<T> {
         Self::of(data.inputs(), data.input_cols())
     }
 
-    /// Measures the columns of the targets.
+    /// Computes the mean and the standard deviation of the columns of the targets.
     ///
     /// ```
     /// # use gmp_train::{Dataset, Standardizer};
@@ -182,13 +183,14 @@ impl<T: Scalar> Standardizer<T> {
     /// ```
     ///
     /// # Panics
-    /// If they are no whole number of rows.
+    /// If they are not a whole number of rows.
     #[track_caller]
     pub fn apply_to(&self, rows: &mut [T]) {
         self.each_row(rows, |x, j| (x - self.mean[j]) * self.inverse[j]);
     }
 
-    /// Undoes it: from standardized rows to rows in the unit of the data. A constant column becomes its constant.
+    /// The inverse: converts standardized rows to rows in the units of the data. A constant column becomes its
+    /// constant.
     ///
     /// ```
     /// # use gmp_train::{Dataset, Standardizer};
@@ -200,7 +202,7 @@ impl<T: Scalar> Standardizer<T> {
     /// ```
     ///
     /// # Panics
-    /// If they are no whole number of rows.
+    /// If they are not a whole number of rows.
     #[track_caller]
     pub fn inverse(&self, rows: &mut [T]) {
         self.each_row(rows, |x, j| x * self.deviation[j] + self.mean[j]);

@@ -16,9 +16,9 @@ pub(crate) struct Running {
     pub(crate) sums: Vec<f64>,
 }
 
-/// Where a run is: its epoch and step, its schedules' memory, its best weights and its history.
+/// The progress of a run: its epoch and step, the state of its schedules, its best weights and its history.
 ///
-/// [`Trainer::fit_from`] goes on from it and has an example; a [`Checkpoint`](crate::Checkpoint) keeps it.
+/// [`Trainer::fit_from`] continues from it and has an example; a [`Checkpoint`](crate::Checkpoint) stores it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainState<T> {
     pub(crate) fit: Fit,
@@ -66,7 +66,7 @@ impl<T: Element> Best<T> {
 const RESERVED: usize = 10_000;
 
 impl<T> TrainState<T> {
-    /// Before the first step.
+    /// The state before the first step.
     ///
     /// ```
     /// use gmp_train::{Loss, TrainState, Trainer};
@@ -90,15 +90,15 @@ impl<T> TrainState<T> {
             best: Best::default(),
         }
     }
-    /// The run so far.
+    /// A summary of the run so far.
     pub fn fit(&self) -> Fit {
         self.fit
     }
-    /// Batches of the current epoch that are done.
+    /// Number of batches of the current epoch that are done.
     pub fn batches(&self) -> usize {
         self.batches
     }
-    /// Every finished epoch in numbers.
+    /// The numbers of every finished epoch.
     pub fn history(&self) -> &[EpochRecord] {
         &self.history
     }

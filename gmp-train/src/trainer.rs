@@ -8,10 +8,10 @@ use crate::{
 use gmp_nn::Element;
 use serde::{Deserialize, Serialize};
 
-/// Which numbers are looked at for a NaN or an infinity, which ends a run with [`Error::Diverged`].
+/// Which numbers are checked for NaN and infinity, which end a run with [`Error::Diverged`].
 ///
-/// Metrics are not: where all that is trained is finite, a metric that is not says something of the data that it was
-/// computed on. It is recorded as it is, and the run goes on, as with Keras.
+/// Metrics are not checked: if everything that is trained is finite, a metric that is not says something about the
+/// data that it was computed on. It is recorded as it is, and the run continues, as in Keras.
 ///
 /// ```
 /// use gmp_train::{Adam, Dataset, Error, Loss, Mlp, Parameterization, Trainer};
@@ -25,19 +25,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
-    /// The loss, the gradient, the parameters and the buffers of every step, each read once more. That is 0.3 % of a
-    /// step of Adam on the 1,501 parameters (f64) of 13 inputs, 100 geometric units and an output (404 samples, 90 µs);
-    /// 0.4 % of one of SGD on the 4.6 million (f32) of VGG-6 (300 ms). Where it broke is only searched once it did.
-    /// (`cargo test --release -p gmp-train --lib what_the_check_costs -- --ignored --nocapture` measures it.)
+    /// The loss, the gradient, the parameters and the buffers of every step, each read once more. The cost is 0.3 %
+    /// of an Adam step on the 1,501 parameters (f64) of 13 inputs, 100 geometric units and an output (404 samples, 90
+    /// µs), and 0.4 % of an SGD step on the 4.6 million parameters (f32) of VGG-6 (300 ms). The origin of a
+    /// non-finite number is only searched for if there is one.
+    /// (`cargo test --release -p gmp-train --lib what_the_check_costs -- --ignored --nocapture` measures the cost.)
     #[default]
     #[serde(rename = "every_number")]
     All,
-    /// The loss alone, which is not finite a step or more after what made it so.
+    /// The loss alone, which becomes non-finite one or more steps after the cause.
     #[serde(rename = "loss_alone")]
     LossOnly,
 }
 
-/// How to train: everything but the model, the data and the optimizer.
+/// The settings of a training run: everything except the model, the data and the optimizer.
 ///
 /// ```
 /// use gmp_train::{EarlyStopping, Loss, Trainer};
@@ -53,45 +54,45 @@ pub enum Check {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trainer {
-    /// What is minimized.
+    /// The loss that is minimized.
     pub loss: Loss,
-    /// Samples per step. The last batch of an epoch may be smaller.
+    /// Batch size: samples per step. The last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// Samples on the tape at a time, where memory does not hold a batch: the step is that of the whole batch (except
-    /// for rounding, and for layers with statistics of the batch, which only see this many samples).
+    /// Number of samples on the tape at a time, if a whole batch does not fit into memory. The step is that of the
+    /// whole batch (except for rounding, and for layers with batch statistics, which see only this many samples).
     #[serde(default)]
     pub micro_batch: Option<usize>,
-    /// Most epochs.
+    /// Largest number of epochs.
     pub epochs: usize,
-    /// Learning rate at the start, before any [`Trainer::schedule`].
+    /// Initial learning rate, before any [`Trainer::schedule`].
     pub learning_rate: f64,
-    /// What [`Trainer::plateau`] and [`Trainer::early_stopping`] watch.
+    /// The quantity that [`Trainer::plateau`] and [`Trainer::early_stopping`] watch.
     pub monitor: Monitor,
-    /// What is reported after every epoch as well: of the epoch's batches, as they were predicted during training, and
-    /// of the validation set.
+    /// Further metrics that are reported after every epoch: for the epoch's batches, as they were predicted during
+    /// training, and for the validation set.
     #[serde(default)]
     pub metrics: Vec<Metric>,
     /// The epochs after which the learning rate falls.
     #[serde(default)]
     pub step_decay: Option<StepDecay>,
-    /// When the learning rate falls besides.
+    /// Reduction of the learning rate on a plateau.
     pub plateau: Option<ReduceOnPlateau>,
-    /// When training ends early.
+    /// Early stopping.
     pub early_stopping: Option<EarlyStopping>,
-    /// What is done to long gradients.
+    /// Gradient clipping.
     #[serde(default)]
     pub clip: Option<Clip>,
     /// Which numbers are checked for NaN and infinity.
     #[serde(default)]
     pub check: Check,
-    /// Names the stream of the shuffles.
+    /// Seed of the random stream that shuffles the samples.
     pub seed: u64,
-    /// What the learning rate of every step is multiplied by.
+    /// A schedule whose factor multiplies the learning rate of every step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
 }
 
-/// How a run went.
+/// A summary of a run.
 ///
 /// ```
 /// use gmp_train::{Adam, Dataset, End, Loss, Mlp, Parameterization, Trainer};
@@ -108,7 +109,7 @@ pub struct Fit {
     pub epochs: usize,
     /// Optimizer steps carried out.
     pub steps: usize,
-    /// Epoch (from 0) with the best monitored value, where early stopping was on.
+    /// Epoch (from 0) with the best monitored value, if early stopping was used.
     pub best_epoch: Option<usize>,
     /// Learning rate of the last epoch.
     pub learning_rate: f64,
@@ -132,15 +133,15 @@ pub struct Fit {
 pub enum End {
     /// All epochs were carried out.
     Epochs,
-    /// The monitored quantity had not improved for long enough.
+    /// The monitored quantity did not improve for `patience` epochs.
     EarlyStopping,
-    /// The observer asked for it.
+    /// The observer requested it.
     Observer,
 }
 
 impl Trainer {
-    /// A trainer for a loss: batches of 32, one epoch, a learning rate of 0.001, [`Monitor::Auto`],
-    /// [`Check::All`], seed 0; no metrics, no schedules, no early stopping, no clipping.
+    /// A trainer for a loss with default settings: batch size 32, one epoch, a learning rate of 0.001,
+    /// [`Monitor::Auto`], [`Check::All`], seed 0; no metrics, no schedules, no early stopping, no clipping.
     ///
     /// ```
     /// use gmp_train::{Loss, Trainer};
@@ -171,11 +172,12 @@ impl Trainer {
         Self { batch_size, epochs, learning_rate, ..Self::of(loss) }
     }
 
-    /// Trains a model, one epoch at a time: shuffled batches, then the metrics, the observer, and the schedules, in the
-    /// order of Keras' `fit`.
+    /// Trains a model. Every epoch goes through shuffled batches, then the metrics, the observer, and the schedules,
+    /// in the order of Keras' `fit`.
     ///
-    /// A batch size of at least the number of samples takes them in their given order. The same inputs give
-    /// the same bits, on every run and at any number of threads. No step allocates after the first epoch.
+    /// With a batch size of at least the number of samples, they stay in their given order. The same inputs give
+    /// bit-for-bit the same result, on every run and at any number of threads. No step allocates memory after the
+    /// first epoch.
     ///
     /// With a validation set, [`Monitor::Auto`] watches its loss.
     ///
@@ -192,8 +194,8 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// A setting that makes no sense, a missing validation set, or data that the model, the loss or a metric does not
-    /// take: these before the first step. A number that is not finite: see [`Check`].
+    /// Before the first step: an invalid setting, a missing validation set, or data that the model, the loss or a
+    /// metric does not accept. At any time: a number that is not finite, see [`Check`].
     pub fn fit<T: Element>(
         &self,
         model: &mut dyn Model<T>,
@@ -206,13 +208,13 @@ impl Trainer {
     }
 
     /// Continues a run: with the model and the optimizer of that moment (as
-    /// [`Checkpoint::restore`](crate::Checkpoint::restore) leaves them) and the same data, the result is that
-    /// of the run that was never interrupted, to the last bit. More `epochs` than the run had prolong it.
+    /// [`Checkpoint::restore`](crate::Checkpoint::restore) leaves them) and the same data, the result is bit-for-bit
+    /// that of an uninterrupted run. More `epochs` than the run had prolong it.
     ///
-    /// Another number of samples is refused, and inside an epoch another batch size. Everything else may differ and
-    /// counts from here on, except for the learning rate, which is the run's. The `seed` and the `metrics` are better left
-    /// as they are inside an epoch: with another seed some of its samples would be taken twice, and its training metrics
-    /// would be sums of different ones.
+    /// A different number of samples is an error, and so is a different batch size inside an epoch. Every other
+    /// setting may differ and takes effect from here on, except for the learning rate, which is that of the run.
+    /// Inside an epoch the `seed` and the `metrics` should not be changed: with another seed some of its samples
+    /// would be used twice, and its training metrics would be sums of different metrics.
     ///
     /// ```
     /// use gmp_train::{Adam, Dataset, Loss, Mlp, Observer, Parameterization, State, TrainState, Trainer};
@@ -238,11 +240,11 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// As [`Trainer::fit`], and if the progress was made with another number of samples or, inside an epoch, another
-    /// batch size.
+    /// As [`Trainer::fit`], and if the progress was made with a different number of samples or, inside an epoch, a
+    /// different batch size.
     ///
     /// # Panics
-    /// If the progress is that of a model with another number of parameters.
+    /// If the progress is that of a model with a different number of parameters.
     pub fn fit_from<T: Element>(
         &self,
         progress: TrainState<T>,
@@ -255,8 +257,8 @@ impl Trainer {
         self.across(&mut Local).fit_from(progress, model, optimizer, train, validation, observer)
     }
 
-    /// [`Trainer::fit_from`] on samples that come in batches, of [`Trainer::batch_size`] each: their number is what the
-    /// epoch's length and the schedules are reckoned with.
+    /// [`Trainer::fit_from`] on samples that come in batches of [`Trainer::batch_size`] each. The length of an epoch
+    /// and the schedules are computed from the batch size and [`Batches::samples`].
     ///
     /// ```
     /// use gmp_train::{Adam, Dataset, Loss, Mlp, Parameterization, TrainState, Trainer};
@@ -271,8 +273,8 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// As [`Trainer::fit_from`], and if a batch cannot be read. Data that the model or the loss does not take are an
-    /// error as their batch comes.
+    /// As [`Trainer::fit_from`], and if a batch cannot be read. Data that the model or the loss does not accept are an
+    /// error when their batch is reached.
     ///
     /// # Panics
     /// As [`Trainer::fit_from`].

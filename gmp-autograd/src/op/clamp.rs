@@ -1,7 +1,7 @@
 use crate::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 
-/// Every element brought into a range: `y = min(max(x, low), high)`, with derivative 1 from `low` to `high` and 0 outside.
+/// Clamps every element to a range: `y = min(max(x, low), high)`, with derivative 1 from `low` to `high` and 0 outside.
 /// NaN stays NaN.
 ///
 /// ```

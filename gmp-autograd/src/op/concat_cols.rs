@@ -1,7 +1,7 @@
 use crate::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::Scalar;
 
-/// Matrices with one number of rows beside each other, up to six of them.
+/// Concatenates up to six matrices with the same number of rows, side by side.
 ///
 /// ```
 /// # let mut tape = gmp_autograd::Tape::<f64>::new();

@@ -43,7 +43,7 @@ pub fn mean_squared_error<T: Scalar>(tape: &mut Tape<T>, prediction: Var, target
 
 /// Binary cross-entropy of `sigmoid(logits)` against targets in [0, 1], as a 1×1 matrix.
 ///
-/// Computed as `max(z, 0) − z·t + ln(1 + e^−|z|)`, which overflows nowhere.
+/// Computed as `max(z, 0) − z·t + ln(1 + e^−|z|)`, which never overflows.
 ///
 /// ```
 /// # let mut tape = gmp_autograd::Tape::<f64>::new();

@@ -3,8 +3,8 @@ use gmp_math::Scalar;
 
 /// Matrix product of an m×k and a k×n matrix, an m×n matrix.
 ///
-/// Three plain loops that allocate nothing and add in one order on every machine. The crate `gmp-nn` has fast products, fused with
-/// bias and activation, for training networks.
+/// It uses three plain loops that allocate nothing and add in the same order on every machine. The crate `gmp-nn` has
+/// fast products, fused with bias and activation, for training networks.
 ///
 /// ```
 /// # let mut tape = gmp_autograd::Tape::<f64>::new();
@@ -17,7 +17,7 @@ use gmp_math::Scalar;
 /// ```
 ///
 /// # Panics
-/// If `a` has not as many columns as `b` has rows.
+/// If `a` does not have as many columns as `b` has rows.
 #[track_caller]
 pub fn matmul<T: Scalar>(tape: &mut Tape<T>, a: Var, b: Var) -> Var {
     assert!(a.cols() == b.rows(), "matmul: {} times {}; expected {} rows", a.shape(), b.shape(), a.cols());

@@ -2,8 +2,8 @@ use super::pointwise::{of_two, pull_to_chosen};
 use crate::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 
-/// The smaller of two matrices of the same shape, element by element: `y = min(a, b)`. The gradient goes to the one that was
-/// chosen, and half to each where they are equal, as in PyTorch. NaN where either is NaN.
+/// The smaller of two matrices of the same shape, element by element: `y = min(a, b)`. The gradient goes to the
+/// operand that was chosen, and half to each if they are equal, as in PyTorch. NaN where either is NaN.
 ///
 /// ```
 /// # let mut tape = gmp_autograd::Tape::<f64>::new();

@@ -1,11 +1,11 @@
-//! The built-in operations: one file each, forward and backward side by side.
+//! The built-in operations: one file each, with the forward and the backward pass.
 //!
 //! Each is a function of the tape and a method of [`Var`]: `op::add(&mut tape, a, b)` is `a.add(&mut tape, b)`.
 //!
 //! | | |
 //! |---|---|
 //! | products | [`matmul`]; the crate `gmp-nn` has fast ones, fused with bias and activation |
-//! | two matrices of one shape | [`add`], [`sub`], [`mul`](mul()), [`div`], [`max`], [`min`] |
+//! | two matrices of the same shape | [`add`], [`sub`], [`mul`](mul()), [`div`], [`max`], [`min`] |
 //! | a matrix and a row, which applies to every row (bias, gain) | [`add_row`], [`mul_row`] |
 //! | element by element | [`scale`], [`abs`], [`clamp`], [`exp`], [`ln`], [`sqrt`], [`relu`], [`sigmoid`], [`tanh`] |
 //! | reductions | [`sum`], [`mean`], [`sum_rows`], [`sum_cols`], [`mean_rows`], [`mean_cols`] |

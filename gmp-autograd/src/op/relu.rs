@@ -2,9 +2,9 @@ use super::pointwise::{by_output, pull_by_output};
 use crate::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 
-/// Rectifier: `y = max(x, 0)`, with derivative 0 at `x = 0` as everywhere in the field.
+/// ReLU: `y = max(x, 0)`, with derivative 0 at `x = 0`, as is usual.
 ///
-/// At x's [last use](Var::last_use) the result takes its memory, where the operation before allows.
+/// At x's [last use](Var::last_use) the result reuses its memory, if the operation that computed x allows it.
 /// A NaN stays a NaN: a broken number must not be mistaken for an inactive unit.
 ///
 /// ```

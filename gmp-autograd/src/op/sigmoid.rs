@@ -2,7 +2,7 @@ use super::pointwise::{by_output, pull_by_output};
 use crate::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 
-/// Logistic function, element by element: `y = 1/(1 + e⁻ˣ)`, with derivative `y (1 − y)`. It overflows nowhere.
+/// Logistic function, element by element: `y = 1/(1 + e⁻ˣ)`, with derivative `y (1 − y)`. It never overflows.
 ///
 /// ```
 /// # let mut tape = gmp_autograd::Tape::<f64>::new();

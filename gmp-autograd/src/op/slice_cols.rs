@@ -2,7 +2,7 @@ use crate::{Attributes, Pullback, Rule, Shape, Tape, Var};
 use gmp_math::Scalar;
 use std::ops::Range;
 
-/// Some neighbouring columns of a matrix, as a copy.
+/// A contiguous range of columns of a matrix, as a copy.
 ///
 /// ```
 /// # let mut tape = gmp_autograd::Tape::<f64>::new();

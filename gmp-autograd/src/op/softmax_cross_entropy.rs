@@ -3,8 +3,8 @@ use gmp_math::Scalar;
 
 /// Mean over the rows of `−log softmax(logits)[class]`, as a 1×1 matrix.
 ///
-/// `logits` is samples×classes; `classes` is a samples×1 constant of class numbers 0, 1, … The largest logit of
-/// each row is taken out first, so that nothing overflows.
+/// `logits` is samples×classes; `classes` is a samples×1 constant of class numbers 0, 1, … The largest logit of each
+/// row is subtracted first, so that nothing overflows.
 ///
 /// ```
 /// # let mut tape = gmp_autograd::Tape::<f64>::new();

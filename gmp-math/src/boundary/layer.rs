@@ -4,7 +4,7 @@ use super::{Boundary, angle, location_change, normalizer};
 use crate::sphere::{directions, expect_shape, rows};
 use crate::{Mat, Scalar};
 
-/// The boundary of every unit, in order, for weights n × h and h biases.
+/// The boundary of every unit, in order, for n × h weights and h biases.
 ///
 /// ```
 /// use gmp_math::{Mat, boundary};
@@ -28,8 +28,8 @@ pub fn boundaries<'a, T: Scalar>(
 
 /// Writes the spatial locations φ = −b w/‖w‖² of all units.
 ///
-/// `weights` and `locations` are n × h, `offsets` is a row of h. A column without a direction (zero or not finite) gets
-/// NaN, which plots leave out. **Columns are units**: PyTorch's `Linear.weight` is the transpose.
+/// `weights` and `locations` are n × h, `offsets` is a row of h. A column without a direction (zero or not finite)
+/// gets NaN, which plots omit. **Columns are units**: PyTorch's `Linear.weight` is the transpose.
 ///
 /// ```
 /// let mut locations = [0.0; 4];
@@ -57,7 +57,7 @@ pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, 
 /// The angle in radians by which the boundary of every unit turned between two matrices of weights, n × h each: one
 /// [`angle_between`](super::angle_between) per column.
 ///
-/// NaN where a column is zero or not finite. [`turns_into`] writes into memory of yours.
+/// NaN where a column is zero or not finite. [`turns_into`] writes into memory of the caller.
 ///
 /// ```
 /// use gmp_math::{Mat, boundary::turns};
@@ -86,7 +86,7 @@ pub fn turns<T: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>) -> Vec<T> {
 /// ```
 ///
 /// # Panics
-/// If the shapes differ or `turns` has not one number per column.
+/// If the shapes differ or `turns` does not have one number per column.
 #[track_caller]
 pub fn turns_into<T: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>, turns: &mut [T]) {
     expect_same("after", after, before);
@@ -124,7 +124,7 @@ pub fn turns_of_angles<T: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>) -> Vec<
 /// How far the spatial location φ = −b w/‖w‖² of every unit moved between two pairs of weights, n × h, and biases, h:
 /// the distance that [`Boundary::change_to`] gives, in units of the inputs.
 ///
-/// NaN where either boundary has no spatial location. [`location_changes_into`] writes into memory of yours.
+/// NaN where either boundary has no spatial location. [`location_changes_into`] writes into memory of the caller.
 ///
 /// ```
 /// use gmp_math::{Mat, boundary::location_changes};
@@ -155,7 +155,7 @@ pub fn location_changes<T: Scalar>(before: (Mat<'_, T>, &[T]), after: (Mat<'_, T
 /// ```
 ///
 /// # Panics
-/// As [`location_changes`], or if `changes` has not one number per column.
+/// As [`location_changes`], or if `changes` does not have one number per column.
 #[track_caller]
 pub fn location_changes_into<T: Scalar>(
     before: (Mat<'_, T>, &[T]),

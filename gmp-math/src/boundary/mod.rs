@@ -1,11 +1,11 @@
-//! Characteristic activation boundaries: where a ReLU unit switches.
+//! Characteristic activation boundaries: the hyperplanes where ReLU units switch between active and inactive.
 //!
 //! The unit ReLU(w·x + b) is active on one side of the hyperplane B = {x : w·x + b = 0}. Its spatial location
-//! φ = −b w/‖w‖² is the point of B nearest the origin, at distance |b|/‖w‖.
+//! φ = −b w/‖w‖² is the point of B nearest to the origin, at distance |b|/‖w‖.
 //!
-//! [`Boundary`] is the boundary of one unit. The functions of this module answer for all units of a layer at once:
-//! [`turns`] and [`location_changes`] say how far a parameter step moved every boundary, with the values that
-//! [`Boundary::change_to`] gives unit by unit.
+//! [`Boundary`] is the boundary of one unit. The functions of this module compute the same for all units of a layer
+//! at once: [`turns`] and [`location_changes`] say how far a parameter step moved every boundary, with the values
+//! that [`Boundary::change_to`] gives unit by unit.
 
 mod layer;
 
@@ -29,7 +29,7 @@ use crate::sphere::{directions, expect_len};
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Boundary<T> {
-    /// The weights w: any length but zero gives the same boundary if `offset` scales along.
+    /// The weights w. Scaling them by any positive number gives the same boundary if `offset` is scaled too.
     pub normal: Vec<T>,
     /// The offset b, in units of ‖w‖ times the inputs' unit.
     pub offset: T,
@@ -48,7 +48,7 @@ impl<T: Scalar> Boundary<T> {
 
     /// The boundary of ReLU(ℓ (v/‖v‖)·x + b): weight normalization with gain ℓ.
     ///
-    /// Where v or ℓ is zero there is no direction, and the boundary has none either.
+    /// If v or ℓ is zero there is no direction, and the boundary has none either.
     ///
     /// ```
     /// use gmp_math::boundary::Boundary;
@@ -64,8 +64,8 @@ impl<T: Scalar> Boundary<T> {
     /// The boundary of ReLU(γ (w·x + b − μ)/√(σ²+ϵ) + β): batch normalization with gain γ, shift β, mean μ of w·x + b and
     /// deviation √(σ²+ϵ).
     ///
-    /// That is w·x + b − μ + β√(σ²+ϵ)/γ = 0, negated where γ < 0 so that the active side is kept. With
-    /// γ = 0 the unit is constant: the offset is not finite and the boundary is nowhere.
+    /// That is w·x + b − μ + β√(σ²+ϵ)/γ = 0, negated if γ < 0 so that the active side is kept. With γ = 0 the unit is
+    /// constant: the offset is not finite and there is no boundary.
     ///
     /// ```
     /// use gmp_math::boundary::Boundary;
@@ -81,7 +81,8 @@ impl<T: Scalar> Boundary<T> {
 
     /// The boundary of r ReLU(u(θ)·x + λ): geometric parameterization. The radius does not move it.
     ///
-    /// `offset` is λ = b/r, not the bias b; [`to_geometric`](crate::geometric::to_geometric) makes both from weights and biases.
+    /// `offset` is λ = b/r, not the bias b; [`to_geometric`](crate::geometric::to_geometric) computes angles and
+    /// offsets from weights and biases.
     ///
     /// With one input there is no angle, and u = +1. A unit whose stored sign is −1 has the boundary of weight −1.
     ///
@@ -111,7 +112,7 @@ impl<T: Scalar> Boundary<T> {
     /// ```
     ///
     /// # Panics
-    /// Unless both have one number of dimensions.
+    /// Unless both have the same number of dimensions.
     #[track_caller]
     pub fn change_to(&self, after: &Self) -> Option<(T, T)> {
         expect_len("the normal after", after.normal.len(), self.normal.len());
@@ -128,8 +129,9 @@ impl<T: Scalar> Boundary<T> {
         Some(direction)
     }
 
-    /// The point of the boundary nearest the origin, φ = −b w/‖w‖²; None where there is no direction or its distance
-    /// |b|/‖w‖ is past the type's range.
+    /// The point of the boundary nearest to the origin, φ = −b w/‖w‖²; None where there is no direction or its
+    /// distance
+    /// |b|/‖w‖ is beyond the type's range.
     pub fn spatial_location(&self) -> Option<Vec<T>> {
         Some(location(self.normal.iter().copied(), self.offset)?.collect())
     }
@@ -167,7 +169,7 @@ impl<T: Scalar> Boundary<T> {
     /// Whether the boundary passes through the axis-aligned box between `lower` and `upper`: whether its corners
     /// lie on both sides.
     ///
-    /// Only the two corners furthest along ±w need a look, so the cost is O(n), not 2ⁿ.
+    /// Only the two corners furthest along ±w have to be checked, so the cost is O(n), not 2ⁿ.
     ///
     /// ```
     /// use gmp_math::boundary::Boundary;
@@ -191,7 +193,7 @@ impl<T: Scalar> Boundary<T> {
         least <= T::ZERO && most >= T::ZERO
     }
 
-    /// In two dimensions, the two ends of the part of the line inside the box, for drawing.
+    /// In two dimensions, the two end points of the part of the line inside the box, for drawing.
     ///
     /// None where the line misses the box, the unit has another dimension, or there is no direction.
     ///
@@ -280,7 +282,7 @@ fn location_change<T: Scalar>(
     Some(T::from_f64(norm(from.zip(to).map(|(from, to)| to.to_f64() - from.to_f64()))))
 }
 
-/// The angle between two vectors in radians, in [0, π], accurate to a few ulp also where it is tiny or nearly π.
+/// The angle between two vectors in radians, in [0, π], accurate to a few ulp even if it is tiny or nearly π.
 ///
 /// Kahan: 2 atan2(‖a/‖a‖ − b/‖b‖‖, ‖a/‖a‖ + b/‖b‖‖). The arc cosine of the inner product would lose half of
 /// the digits of a small angle. NaN where a vector is zero or not finite.
@@ -291,7 +293,7 @@ fn location_change<T: Scalar>(
 /// ```
 ///
 /// # Panics
-/// Unless both vectors have one length.
+/// Unless both vectors have the same length.
 #[track_caller]
 pub fn angle_between<T: Scalar>(a: &[T], b: &[T]) -> T {
     expect_len("b", b.len(), a.len());

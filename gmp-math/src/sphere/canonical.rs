@@ -6,13 +6,13 @@ use crate::Scalar;
 
 /// Brings every angle to its canonical range without moving the direction: θ₁…θₙ₋₂ to [0, π], θₙ₋₁ to [0, 2π).
 ///
-/// Optimizers know no ranges. An angle θ = ±a + 2πk with a ∈ [0, π] becomes a; the minus sign, a reflection, negates all
-/// later coordinates, which is undone by θ ↦ π − θ on the later angles and θ ↦ θ + π on the last.
-/// Angles that are canonical already do not change. It is for looking at angles: gradients and an optimizer's moments belong
-/// to the angles as they were.
+/// Optimizers do not keep angles in a range. An angle θ = ±a + 2πk with a ∈ [0, π] becomes a; the minus sign, a
+/// reflection, negates all later coordinates, which is undone by θ ↦ π − θ on the later angles and θ ↦ θ + π on the
+/// last. Angles that are canonical already do not change. Use this function to look at angles, not during training:
+/// gradients and an optimizer's moments belong to the angles before the change.
 ///
-/// `angles` is (n−1) × h, of any finite size. The direction moves by rounding only: about one ulp of π for each angle. Infinite
-/// angles become NaN, as their directions are.
+/// `angles` is (n−1) × h, with any finite values. The direction changes only by rounding: about one ulp of π for each
+/// angle. Infinite angles become NaN, as their directions are.
 ///
 /// ```
 /// use std::f64::consts::PI;

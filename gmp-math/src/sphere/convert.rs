@@ -16,7 +16,8 @@ pub struct Spherical<T> {
     pub signs: Vec<T>,
 }
 
-/// Angles and radii of the columns of an n × h matrix: [`to_spherical`] of a matrix of any strides, with results of its own.
+/// Angles and radii of the columns of an n × h matrix: [`to_spherical`] for a matrix with any strides, which
+/// allocates its results.
 ///
 /// ```
 /// use gmp_math::{Mat, sphere::spherical};
@@ -44,15 +45,15 @@ pub fn spherical<T: Scalar>(weights: Mat<'_, T>) -> Result<Spherical<T>, Error> 
 /// Writes the angles and the radius of every column, keeping every sign.
 ///
 /// **Columns are units**: for PyTorch's `Linear.weight` or any other units × inputs matrix pass its transpose, or its
-/// [`Mat::units_by_inputs`] to [`spherical`]. A units × inputs matrix has the same length and would be taken for other
-/// weights without an error.
+/// [`Mat::units_by_inputs`] to [`spherical`]. A units × inputs matrix has the same length and would be misread
+/// without an error.
 ///
 /// With the tail norms `T_k = ‖(w_k, …, wₙ)‖`: `θ_k = atan2(T_{k+1}, w_k)` ∈ [0, π] for k < n−1,
 /// `θₙ₋₁ = atan2(wₙ, wₙ₋₁)` ∈ [0, 2π), `r = T₁`. [`to_cartesian`] returns the weights to a few ulp of ‖w‖.
 ///
 /// `weights` is n × h, `angles` (n−1) × h, `radius` h. Arithmetic is in double precision, scaled so that
-/// neither huge nor denormal weights lose digits. Where a tail is zero its angles are 0: at such a pole
-/// they do not move the direction.
+/// neither huge nor denormal weights lose digits. If a tail is zero, its angles are set to 0: at such a pole they do
+/// not affect the direction.
 ///
 /// With n = 1 there is no angle: r = |w|, and the direction is the sign that [`signs`] gives, which the angles and the
 /// radius do not hold.
@@ -91,11 +92,11 @@ fn full_circle(last: f64, before: f64) -> f64 {
     if angle < 0.0 { angle + 2.0 * std::f64::consts::PI } else { angle }
 }
 
-/// The conversion that the paper's authors released: as [`to_spherical`], but the last angle is folded into
-/// [0, π], so that the sign of the last coordinate is lost.
+/// The conversion that the paper's authors released: like [`to_spherical`], but the last angle is folded into [0, π],
+/// so that the sign of the last coordinate is lost.
 ///
-/// Their arccot of wₙ₋₁ over a non-negative square root cannot tell wₙ from −wₙ: the round trip gives |wₙ|, and initial
-/// directions cover half of the sphere. It is here so that the effect of that can be measured.
+/// Their arccot of wₙ₋₁ over a non-negative square root cannot distinguish wₙ from −wₙ: the round trip gives |wₙ|,
+/// and initial directions cover half of the sphere. It is provided so that this effect can be measured.
 ///
 /// ```
 /// use gmp_math::sphere::{half_sphere_angles, to_cartesian};
@@ -124,7 +125,7 @@ pub fn half_sphere_angles<T: Scalar>(
 
 /// The sign of every weight of a layer with one input: −1 where it is negative, +1 elsewhere.
 ///
-/// A direction in one dimension has no angle, so this sign is all there is of it; it is stored, not trained.
+/// A direction in one dimension has no angle, so it consists of this sign alone, which is stored but not trained.
 ///
 /// ```
 /// let mut signs = [0.0; 3];
@@ -133,7 +134,7 @@ pub fn half_sphere_angles<T: Scalar>(
 /// ```
 ///
 /// # Panics
-/// Unless both slices have one length.
+/// Unless both slices have the same length.
 #[track_caller]
 pub fn signs<T: Scalar>(weights: &[T], signs: &mut [T]) {
     expect_len("signs", signs.len(), weights.len());
@@ -142,9 +143,9 @@ pub fn signs<T: Scalar>(weights: &[T], signs: &mut [T]) {
     }
 }
 
-/// Writes w = r·u(θ) for every unit: the inverse of [`to_spherical`] in two dimensions and more.
+/// Writes w = r·u(θ) for every unit: the inverse of [`to_spherical`] in two or more dimensions.
 ///
-/// `angles` is (n−1) × h, `radius` h, `weights` n × h. A negative radius points the other way.
+/// `angles` is (n−1) × h, `radius` h, `weights` n × h. A negative radius reverses the direction.
 ///
 /// With n = 1 there is no angle: w = r, and the direction is the sign that [`signs`] gives, which the angles and the
 /// radius do not hold; multiply by it.

@@ -52,11 +52,11 @@ pub const fn saved_len(inputs: usize, units: usize) -> usize {
         .expect("a layer with more numbers than a usize can count")
 }
 
-/// [`directions`], keeping what [`directions_vjp`] needs.
+/// [`directions`], which also saves what [`directions_vjp`] needs.
 ///
 /// `angles` is (n−1) × h and `directions` n × h with h = `units`. `saved`, of length [`saved_len`], receives every eighth row of the
-/// running products `P_j = ∏_{i<j} sin θ_i` and, where they stay in the caches, the sines and the cosines: the rest is cheaper to
-/// compute again than to fetch. Its layout is our own.
+/// running products `P_j = ∏_{i<j} sin θ_i` and, where they stay in the caches, the sines and the cosines: the rest
+/// is cheaper to recompute than to load. The layout of `saved` is an implementation detail.
 ///
 /// ```
 /// use gmp_math::sphere::{directions_saving, saved_len};
@@ -91,11 +91,12 @@ pub(crate) fn directions_saving_in<T: Scalar>(
     }
 }
 
-/// Writes Jᵀg to `angle_gradients`, where J = ∂u/∂θ and g are the `direction_gradients`; adds it where `accumulate`.
+/// Writes Jᵀg to `angle_gradients`, or adds it if `accumulate` is true, where J = ∂u/∂θ and g are the
+/// `direction_gradients`.
 ///
 /// With `A_n = g_n`, for j = n−1 … 1: `∂θ_j = P_j (cos θ_j A_{j+1} − sin θ_j g_j)` and
-/// `A_j = cos θ_j g_j + sin θ_j A_{j+1}`. That is O(n) for a unit, and nothing is divided by a sine,
-/// so the poles are no special case.
+/// `A_j = cos θ_j g_j + sin θ_j A_{j+1}`. This costs O(n) per unit, and nothing is divided by a sine, so the poles
+/// are not a special case.
 ///
 /// `saved` comes from [`directions_saving`] of these `angles`; `direction_gradients` is n × h and `angle_gradients` (n−1) × h.
 ///
@@ -153,7 +154,7 @@ pub(crate) fn directions_vjp_in<T: Scalar>(
 /// Writes the directions' tangents u̇ = J θ̇ for tangents θ̇ of the angles.
 ///
 /// With `dP₁ = 0`, `du_j = cos θ_j dP_j − P_j sin θ_j dθ_j` and `dP_{j+1} = sin θ_j dP_j + P_j cos θ_j dθ_j`.
-/// `angles` and `angle_tangents` are (n−1) × h, `direction_tangents` is n × h. Nothing is divided.
+/// `angles` and `angle_tangents` are (n−1) × h, `direction_tangents` is n × h. There is no division.
 ///
 /// ```
 /// // u = (cos θ, sin θ) at θ = 0 moves along the second axis, at the rate of θ.

@@ -1,4 +1,4 @@
-//! Full Jacobians of one unit, n² numbers each: for looking at.
+//! Full Jacobians of one unit, n² numbers each, for analysis.
 
 use crate::Scalar;
 

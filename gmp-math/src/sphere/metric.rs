@@ -5,8 +5,8 @@ use crate::Scalar;
 
 /// Writes the metric `g_i = ∏_{j<i} sin² θ_j` of every unit, the diagonal of JᵀJ (its other entries are 0).
 ///
-/// `angles` and `metric` are (n−1) × h. A step dθ turns the direction by `√(Σ g_i dθ_i²)`; where `g_i` is tiny
-/// its angle is numerically dead.
+/// `angles` and `metric` are (n−1) × h. A step dθ turns the direction by `√(Σ g_i dθ_i²)`; where `g_i` is tiny, its
+/// angle has no numerical effect.
 ///
 /// ```
 /// let mut metric = [0.0; 3];
@@ -29,10 +29,10 @@ pub fn metric<T: Scalar>(angles: &[T], units: usize, metric: &mut [T]) {
     }
 }
 
-/// Writes `ln √det(JᵀJ) = Σ_i (n−1−i) ln|sin θ_i|`, the logarithm of the volume that dθ covers on the sphere.
+/// Writes `ln √det(JᵀJ) = Σ_i (n−1−i) ln|sin θ_i|`, the logarithm of the volume element of dθ on the sphere.
 ///
-/// `angles` is (n−1) × h, `log_volume` a row of h. At a pole it is −∞. √det itself underflows from a few dozen dimensions
-/// on, so the logarithm is what one can compute with; det(JᵀJ) is `exp(2 log_volume)`.
+/// `angles` is (n−1) × h, `log_volume` a row of h. At a pole it is −∞. √det itself underflows from a few dozen
+/// dimensions on, so computations should use the logarithm; det(JᵀJ) is `exp(2 log_volume)`.
 ///
 /// ```
 /// // On the ordinary sphere the element of area is sin θ₁ dθ₁ dθ₂.

@@ -10,11 +10,11 @@
 //! uₙ = ∏_{j≤n−1} sin θ_j
 //! ```
 //!
-//! The angles of a layer are an (n−1) × h matrix, the radii a row of h. A single vector is h = 1.
+//! The angles of a layer are an (n−1) × h matrix, the radii a row of h. A single vector is the case h = 1.
 //! For n = 1 there is no angle: the direction is the fixed sign +1 or −1 (see [`signs`]).
 //!
-//! The functions on slices and `units` write into memory of the caller's and allocate nothing; [`spherical`] and
-//! [`geometric`](crate::geometric) take a [`Mat`](crate::Mat) and return results of their own.
+//! The functions that take slices and `units` write into memory of the caller and allocate nothing; [`spherical`] and
+//! [`geometric`](crate::geometric) take a [`Mat`](crate::Mat) and allocate their results.
 
 mod canonical;
 mod convert;

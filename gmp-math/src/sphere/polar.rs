@@ -97,8 +97,8 @@ pub fn polar_vjp<T: Scalar>(
 /// The recurrence of the VJP ([`theory`](crate::theory) §2) over some rows of a unit, given `P_j` of the first and `A_{j+1}` of
 /// the last: adds `P_j (cos θ_j A_{j+1} − sin θ_j g_j)` to each and returns `A_j` of the first.
 ///
-/// P runs down and A runs up. To allocate nothing for the products on the way, rows are cut into pieces, and a piece computes
-/// its own anew: one sine more a row from 129 rows on, two from 16 385.
+/// P runs down and A runs up. To avoid allocating memory for the intermediate products, rows are cut into pieces, and
+/// each piece recomputes its own products: one more sine per row from 129 rows on, two from 16 385.
 pub(super) fn pull_back<N: Copy + Add<Output = N> + Sub<Output = N> + Mul<Output = N>>(
     rows: Range<usize>,
     mut product: N,

@@ -1,4 +1,4 @@
-//! Activations as objects: what lets an activation from outside the crate stand in a description.
+//! Activations as trait objects, so that a user-defined activation can be part of a description.
 
 use super::{Pointwise, Reads};
 use crate::op;
@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 /// A [`Pointwise`] function as an object, for [`Activation::Custom`](super::Activation::Custom).
 ///
-/// Every [`Pointwise`] type is one; there is no reason to implement it otherwise.
+/// Every [`Pointwise`] type implements it; there is no reason to implement it directly.
 ///
 /// ```
 /// use gmp_nn::Activation;

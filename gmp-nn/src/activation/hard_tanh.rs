@@ -1,4 +1,4 @@
-//! The piecewise linear relative of the hyperbolic tangent.
+//! The piecewise linear approximation of the hyperbolic tangent.
 
 use super::{Pointwise, Reads};
 use gmp_math::Scalar;

@@ -5,7 +5,7 @@ use gmp_math::Scalar;
 
 /// g(z) = z where z > 0, else slope·z.
 ///
-/// The slope may be negative; its output then does not tell the sign of its input, which is therefore kept.
+/// The slope may be negative; the output then does not determine the sign of the input, which is therefore kept.
 ///
 /// Source: Maas, Hannun & Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", ICML 2013 workshop.
 ///

@@ -1,4 +1,4 @@
-//! Activation functions: what a unit applies to w·x + b.
+//! Activation functions, which a unit applies to w·x + b.
 //!
 //! | activation | g(z) | slope is computed from | kinks | homogeneous | piecewise linear |
 //! |---|---|---|---|---|---|
@@ -13,16 +13,16 @@
 //! | `gelu` | z Φ(z), exact: Φ is the normal distribution's, by the error function | input | | | |
 //! | `silu` | z/(1 + e⁻ᶻ) | input | | | |
 //!
-//! An activation whose slope is computed from its output can take its input's memory
-//! ([`Tape::record_in_place`](gmp_autograd::Tape::record_in_place)). Kinks are where the slope jumps: for a piecewise
-//! linear activation, the boundaries of a unit's linear regions. Homogeneous means g(c·z) = c·g(z) for every c > 0,
-//! so that a positive scale may move through the activation.
+//! An activation whose slope is computed from its output can reuse its input's memory
+//! ([`Tape::record_in_place`](gmp_autograd::Tape::record_in_place)). Kinks are the points where the slope jumps: for
+//! a piecewise linear activation, the boundaries of a unit's linear regions. Homogeneous means g(c·z) = c·g(z) for
+//! every c > 0, so that a positive scale can be moved through the activation.
 //!
-//! Every function gives the same bits on every machine, keeps NaN, and has its limits at ±∞.
+//! Every function gives the same bits on every machine, returns NaN for NaN, and its limits at ±∞.
 //!
 //! [`Activation`] is the value that layers and operations take. An activation of your own implements [`Pointwise`]
-//! and is used as [`Activation::Custom`]. One more in this crate is a file, and its line in each of the three lists
-//! of [`Activation`]: variants, [`ALL`](Activation::ALL), and `resolve`.
+//! and is used as [`Activation::Custom`]. To add one to this crate takes a file, and a line in each of the three
+//! lists of [`Activation`]: variants, [`ALL`](Activation::ALL), and `resolve`.
 
 mod absolute_value;
 mod custom;
@@ -58,10 +58,9 @@ use std::fmt::{self, Debug};
 
 /// A function of one number, with its slope.
 ///
-/// Implement it for a type of your own and hand that to layers and operations as [`Activation::Custom`], which takes a
-/// reference that lives as long as the program: to a constant, or by [`Box::leak`] to one whose parameters are known
-/// only at run time. Mark both functions `#[inline(always)]`: they are then compiled for the widest vectors of the
-/// machine.
+/// Implement it for a type of your own and pass that to layers and operations as [`Activation::Custom`], which takes
+/// a `'static` reference: to a constant, or by [`Box::leak`] to a value whose parameters are known only at run time.
+/// Mark both functions `#[inline(always)]`: they are then compiled for the widest vectors of the machine.
 ///
 /// ```
 /// use gmp_math::Scalar;
@@ -91,13 +90,13 @@ use std::fmt::{self, Debug};
 /// assert_eq!(activation.to_string(), "squared_relu");
 /// ```
 pub trait Pointwise: Copy + Debug + PartialEq + Send + Sync + 'static {
-    /// What users call it, and the operation on a tape.
+    /// Its name for users, which is also the name of its operation on a tape.
     const NAME: &'static str;
-    /// What [`slope`](Pointwise::slope) is given.
+    /// The argument that [`slope`](Pointwise::slope) receives.
     const READS: Reads;
     /// Whether g(c·z) = c·g(z) for every c > 0.
     const HOMOGENEOUS: bool;
-    /// Whether g is linear between its kinks. A homogeneous function is, with at most one kink, at 0.
+    /// Whether g is linear between its kinks. A homogeneous function always is, with at most one kink, at 0.
     const PIECEWISE_LINEAR: bool = Self::HOMOGENEOUS;
     /// Where the slope jumps, in ascending order.
     const KINKS: &'static [f64];
@@ -118,16 +117,16 @@ pub trait Pointwise: Copy + Debug + PartialEq + Send + Sync + 'static {
 pub enum Reads {
     /// The activation's input z. The backward pass then needs both the input and the output in memory.
     Input,
-    /// The activation's output g(z), which can then take the memory of the input.
+    /// The activation's output g(z), which can then reuse the memory of the input.
     Output,
 }
 
-/// What follows the linear map of a layer.
+/// The function applied after the linear map of a layer.
 ///
 /// Its names in files, in [`Display`](fmt::Display) and in [`FromStr`](std::str::FromStr) are those of the table in
-/// the [module's documentation](self). A leaky ReLU has its slope beside it: `{"leaky_relu":{"slope":0.01}}` in files,
-/// `leaky_relu(0.01)` as text. A custom one is written as `{"custom":"name"}` and cannot be read back, since a name
-/// is no code.
+/// the [module's documentation](self). A leaky ReLU is written with its slope: `{"leaky_relu":{"slope":0.01}}` in
+/// files, `leaky_relu(0.01)` as text. A custom one is written as `{"custom":"name"}` and cannot be read back, since
+/// the name does not contain its code.
 ///
 /// ```
 /// use gmp_nn::Activation;
@@ -165,7 +164,7 @@ pub enum Activation {
     Gelu,
     /// z/(1 + e⁻ᶻ), also called swish.
     Silu,
-    /// One from outside this crate: a reference to any [`Pointwise`].
+    /// A user-defined one: a reference to any [`Pointwise`].
     #[serde(with = "custom::by_name")]
     Custom(&'static dyn CustomActivation),
 }
@@ -190,7 +189,7 @@ impl std::ops::Deref for Resolved {
 }
 
 impl Activation {
-    /// All of this crate, a leaky ReLU with the slope that PyTorch defaults to, 0.01.
+    /// All activations of this crate; the leaky ReLU has PyTorch's default slope, 0.01.
     pub const ALL: [Self; 10] = [
         Self::Identity,
         Self::Relu,
@@ -248,8 +247,8 @@ impl Activation {
         custom::map(z, |z| self.resolve().slope_f32(z), |z| self.resolve().slope_f64(z))
     }
 
-    /// Where the slope jumps, in ascending order: where a unit switches between its linear pieces. Nothing for smooth
-    /// activations.
+    /// The points where the slope jumps, in ascending order, which are those where a unit switches between its linear
+    /// pieces. Empty for smooth activations.
     ///
     /// ```
     /// # use gmp_nn::Activation;
@@ -261,7 +260,7 @@ impl Activation {
         self.resolve().kinks()
     }
 
-    /// Whether g(c·z) = c·g(z) for every c > 0: whether a positive scale may move through it.
+    /// Whether g(c·z) = c·g(z) for every c > 0, so that a positive scale can be moved through it.
     ///
     /// ```
     /// # use gmp_nn::Activation;
@@ -286,7 +285,7 @@ impl Activation {
     }
 }
 
-/// Custom activations are equal where their types and values are.
+/// Custom activations are equal if their types and values are.
 impl PartialEq for Activation {
     fn eq(&self, other: &Self) -> bool {
         self.resolve().equals(&*other.resolve())

@@ -1,4 +1,4 @@
-//! The smooth relative of the rectified linear unit.
+//! The smooth approximation of the rectified linear unit.
 
 use super::{Pointwise, Reads};
 use gmp_math::Scalar;

@@ -1,4 +1,5 @@
-//! A network as what its layers do, whatever expressed them; and what neighbours take over from each other.
+//! A network as a chain of plain steps, independent of how its layers are parameterized; neighbouring steps are
+//! merged where possible.
 
 use super::plain::{PerChannel, Plain, Target};
 use crate::kernel::conv::Window;
@@ -8,7 +9,7 @@ use crate::{Activation, Element, Error, LayerSpec, LayerView, Network};
 
 const NOT_FIXED: &str = "it takes its statistics from every sample itself, which no fixed numbers do";
 
-/// What a layer does.
+/// The function of a layer.
 #[derive(Debug)]
 enum Step<T> {
     Units(Plain<T>),
@@ -23,7 +24,7 @@ enum Step<T> {
     },
 }
 
-/// Steps in a row, with the names of their layers; each has taken over from its neighbours what it can.
+/// A sequence of steps, with the names of their layers; each has absorbed from its neighbours what it can.
 #[derive(Debug)]
 pub(super) struct Chain<T>(Vec<(String, Step<T>)>);
 
@@ -80,7 +81,7 @@ impl<T: Element> Chain<T> {
         Ok(chain)
     }
 
-    /// Appends what units without an activation can take over.
+    /// Appends a map per channel, which units without an activation can absorb.
     fn push_behind(&mut self, name: String, step: PerChannel<T>) {
         let absorbed = match self.0.last_mut() {
             Some((_, Step::Units(units))) => units.absorb_behind(&step),
@@ -91,7 +92,7 @@ impl<T: Element> Chain<T> {
         }
     }
 
-    /// Appends a step, which takes over what was done to its inputs, or lets it past.
+    /// Appends a step, which absorbs the map that was applied to its inputs, or lets it pass.
     fn push(&mut self, name: String, mut step: Step<T>) {
         let Some((before_name, Step::PerChannel(before))) =
             self.0.pop_if(|(_, last)| matches!(last, Step::PerChannel(_)))
@@ -123,7 +124,7 @@ impl<T: Element> Chain<T> {
         }
     }
 
-    /// The same with no weights for units that are constants, and the constants taken over by what is behind.
+    /// The same with weights of zero for units that are constants; the constants are absorbed by the next step.
     pub(super) fn without_constants(self, concerns: &impl Fn(&Plain<T>) -> bool) -> Self {
         let mut chain = Self(Vec::with_capacity(self.0.len()));
         for (name, step) in self.0 {

@@ -1,19 +1,21 @@
-//! Networks as other networks of the same function: everything as standard weights, or those as geometric units.
+//! Converts networks to other networks that compute the same function: any network to standard weights, and those to
+//! geometric units.
 //!
-//! Outputs agree to rounding, in evaluation, with running statistics. Any parameterization becomes its
-//! [effective weights](crate::parameterization::EffectiveWeights). Batch normalization becomes w γ/√(σ²+ϵ) and
-//! (b−μ) γ/√(σ²+ϵ) + β; mean-only normalization before an activation a bias. The scale r of units r g(w·x + b), outside
-//! the activation, moves through it where g(c z) = c g(z) for c > 0: as |r| into w and b, while its sign goes to the
-//! weights of the layer behind. Through any other activation it cannot move, and goes to the layer behind as it is. So
-//! does the mean that is taken from the inputs of a dense layer or of a convolution without padding, behind a pool too.
+//! Outputs agree up to rounding, in evaluation mode, with running statistics. Any parameterization becomes its
+//! [effective weights](crate::parameterization::EffectiveWeights). Batch normalization becomes w γ/√(σ²+ϵ) and (b−μ)
+//! γ/√(σ²+ϵ) + β; mean-only normalization before an activation becomes a bias. The scale r of units r g(w·x + b),
+//! outside the activation, moves through it if g(c z) = c g(z) for c > 0: as |r| into w and b, while its sign goes to
+//! the weights of the next layer. It cannot move through any other activation, and is absorbed by the next layer as
+//! it is. The mean that is subtracted from the inputs of a dense layer or of a convolution without padding, also
+//! after a pool, is absorbed by that layer too.
 //!
-//! Two things have no place in the layers that were there. A convolution pads with zeros after the mean was taken
-//! away, so that the mean is no bias of it: pixels at the edge need another one. And the largest of numbers −|r| g(…)
-//! is not the negative of the largest. There, and before a residual block, which hands its input on, the scale and the
-//! shift of every channel become a layer of their own: a 1×1 convolution whose weights are a diagonal. It is exact,
-//! every tool has it, and beside a 3×3 convolution it is one multiplication in ten. (A channel of ones would carry the
-//! mean too, but makes every layer one wider.) It has the name of the normalization that it replaces, or of the layer
-//! before it with `.sign`, `.scale` or `.constants` behind.
+//! Two things cannot be absorbed by the existing layers. A convolution pads with zeros after the mean was subtracted,
+//! so the mean cannot become its bias: pixels at the edge would need another one. And the maximum of numbers −|r|
+//! g(…) is not the negative of the maximum. In these cases, and before a residual block, which passes its input on,
+//! the scale and the shift of every channel become a separate layer: a 1×1 convolution whose weights are a diagonal.
+//! It is exact, every tool supports it, and next to a 3×3 convolution it is one multiplication in ten. (A channel of
+//! ones could carry the mean too, but would make every layer wider by one.) It has the name of the normalization that
+//! it replaces, or of the layer before it followed by `.sign`, `.scale` or `.constants`.
 
 mod chain;
 mod plain;
@@ -24,7 +26,7 @@ use crate::{Activation, Element, Error, Features, GeometricOptions, Linear, Netw
 use chain::Chain;
 use plain::{Plain, Target};
 
-/// The same function (the one of evaluation) as standard weights and biases.
+/// Converts a network to standard weights and biases that compute the same function (that of evaluation mode).
 ///
 /// ```
 /// use gmp_nn::zoo::{Variant, vgg6};
@@ -37,17 +39,18 @@ use plain::{Plain, Target};
 /// ```
 ///
 /// # Errors
-/// A normalization without running statistics, as layer normalization, or a layer from outside this crate, named.
+/// If there is a normalization without running statistics, such as layer normalization, or a user-defined layer. The
+/// error names it.
 pub fn to_standard<T: Element>(network: &Network<T>) -> Result<Network<T>, Error> {
     build(network.input(), Chain::of(network)?, |_| Target::STANDARD)
 }
 
-/// The same function with its layers in geometric parameterization, except for dense layers without an activation:
-/// directions and radii of the effective weights w, r = ‖w‖ and λ = b/r. The radius is outside the activation where it
-/// can move through it, else inside.
+/// Converts a network to layers in geometric parameterization that compute the same function, except for dense layers
+/// without an activation, which stay standard. Directions and radii are those of the effective weights w, with r =
+/// ‖w‖ and λ = b/r. The radius is outside the activation if it can move through it, and otherwise inside.
 ///
-/// A unit without weights is the constant g(b): that goes to the biases of the layer behind, and the unit gets the
-/// radius 0.
+/// A unit whose weights are all zero is the constant g(b): this is added to the biases of the next layer, and the
+/// unit gets the radius 0.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization, fold};
@@ -62,7 +65,7 @@ pub fn to_standard<T: Element>(network: &Network<T>) -> Result<Network<T>, Error
 /// ```
 ///
 /// # Errors
-/// As [`to_standard`], and weights that are not finite, named.
+/// As [`to_standard`], and if weights are not finite, naming them.
 pub fn to_geometric<T: Element>(network: &Network<T>) -> Result<Network<T>, Error> {
     let chain = Chain::of(network)?.without_constants(&|plain| target(plain).is_geometric());
     build(network.input(), chain, target)

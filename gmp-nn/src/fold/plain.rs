@@ -1,4 +1,4 @@
-//! Layers in plain terms.
+//! Layers in plain weights.
 
 use crate::kernel::conv::{Images, Padding, Window};
 use crate::layer::UnitLayer;
@@ -6,7 +6,7 @@ use crate::normalization::Placement;
 use crate::{Activation, Convolution, Dense, Element, GeometricOptions, LayerSpec, Linear, Parameterization};
 use gmp_math::Scalar;
 
-/// A layer of units in plain terms: g(w·x + b).
+/// A layer of units in plain weights: g(w·x + b).
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plain<T> {
     /// What w·x is: of a vector, or at every position of a window.
@@ -97,13 +97,14 @@ impl<T: Scalar> Plain<T> {
         self.bias[unit] == T::ZERO && self.norm(unit) == T::ZERO
     }
 
-    /// Multiplies what unit `unit` takes the activation of.
+    /// Multiplies the pre-activation of unit `unit`.
     pub(super) fn scale(&mut self, unit: usize, factor: T) {
         self.column(unit).for_each(|w| *w *= factor);
         self.bias[unit] *= factor;
     }
 
-    /// Makes nothing of units without a boundary, as those without weights; returns what they gave: constants.
+    /// Sets units without a boundary, such as those without weights, to zero; returns the constants that they
+    /// computed.
     pub(super) fn take_constants(&mut self) -> Option<PerChannel<T>> {
         let mut constants = PerChannel::shift(vec![T::ZERO; self.bias.len()]);
         let mut any = false;
@@ -124,8 +125,8 @@ impl<T: Scalar> Plain<T> {
         any.then_some(constants)
     }
 
-    /// Takes over what `before` does to the inputs; `false` where that cannot be: zeros that pad an image are not
-    /// shifted, so that a shift before a padded window is not the same bias everywhere.
+    /// Absorbs the map `before` of the inputs; `false` if that is impossible: zeros that pad an image are not
+    /// shifted, so a shift before a padded window is not the same bias everywhere.
     pub(super) fn absorb_before(&mut self, before: &PerChannel<T>) -> bool {
         let shifts = before.shift.iter().any(|&shift| shift != T::ZERO);
         if before.activation != Activation::Identity || shifts && self.sees_padding() {
@@ -142,7 +143,7 @@ impl<T: Scalar> Plain<T> {
         true
     }
 
-    /// Takes over what `behind` does to the outputs; `false` where an activation lies between.
+    /// Absorbs the map `behind` of the outputs; `false` if there is an activation between.
     pub(super) fn absorb_behind(&mut self, behind: &PerChannel<T>) -> bool {
         if self.activation != Activation::Identity {
             return false;
@@ -198,7 +199,7 @@ impl<T: Scalar> PerChannel<T> {
         is_monotone && self.scale.iter().all(|&scale| scale > T::ZERO)
     }
 
-    /// Takes over what `before` does; `false` where an activation lies between.
+    /// Absorbs the map `before`; `false` if there is an activation between.
     pub(super) fn absorb_before(&mut self, before: &Self) -> bool {
         if before.activation != Activation::Identity {
             return false;
@@ -210,7 +211,7 @@ impl<T: Scalar> PerChannel<T> {
         true
     }
 
-    /// As units of their own, one per channel: dense ones, or with a window of a single pixel.
+    /// As separate units, one per channel: dense ones, or with a window of a single pixel.
     pub(super) fn into_plain(self, is_image: bool) -> Plain<T> {
         let channels = self.scale.len();
         let mut weights = vec![T::ZERO; channels * channels];

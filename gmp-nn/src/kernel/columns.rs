@@ -1,7 +1,7 @@
 //! Elementwise work on matrices, a few columns at a time down all rows.
 //!
-//! What belongs to a column (its bias, its scale, its sum over the rows) then stays in registers, and the width is
-//! known to the compiler: there are no remainders, and no checks for overlap, in every row.
+//! The numbers that belong to a column (its bias, its scale, its sum over the rows) then stay in registers, and the
+//! width is known to the compiler, so no row needs code for remainders or checks for overlap.
 
 use gmp_math::Scalar;
 

@@ -1,4 +1,5 @@
-//! Kernels: loops over numbers that know neither layers nor the tape, and how their work is divided over threads.
+//! Kernels: loops over numbers that depend neither on layers nor on the tape, and the division of their work over
+//! threads.
 //!
 //! | module | what is in it |
 //! |---|---|

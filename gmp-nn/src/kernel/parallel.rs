@@ -1,11 +1,12 @@
-//! Hands contiguous shares of the output to the threads of the current rayon pool.
+//! Distributes contiguous ranges of the output over the threads of the current rayon pool.
 
-/// Multiplications that are worth a thread: some 200 µs of work. With fewer it costs more than it brings.
+/// Number of multiplications that are worth a thread: about 200 µs of work. With fewer, a thread costs more than it
+/// saves.
 pub(crate) const MULTIPLICATIONS: usize = 1 << 23;
 /// Numbers of a pass over memory that are worth a thread.
 pub(crate) const NUMBERS: usize = 1 << 18;
 
-/// How many threads to give `work` to, so much of which is `worth_a_thread`.
+/// How many threads to use for `work`, if the amount `worth_a_thread` is worth one.
 pub(crate) fn threads(work: usize, worth_a_thread: usize) -> usize {
     gmp_math::parallel::threads().min(work / worth_a_thread).max(1)
 }

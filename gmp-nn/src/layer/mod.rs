@@ -1,4 +1,4 @@
-//! Layers: immutable descriptions that read their numbers from slots.
+//! Layers: immutable descriptions that read their numbers through slots.
 
 mod flatten;
 mod normalization;
@@ -20,8 +20,8 @@ use std::ops::Range;
 
 /// One layer of a network.
 ///
-/// A layer of one's own declares its parameters through
-/// [`NetworkBuilder::own`](crate::NetworkBuilder::own), which hands it over to a network:
+/// A layer of your own declares its parameters through [`NetworkBuilder::own`](crate::NetworkBuilder::own), which
+/// adds it to a network:
 ///
 /// ```
 /// use gmp_autograd::{Var, op};
@@ -49,23 +49,23 @@ use std::ops::Range;
 /// # Ok::<(), gmp_nn::Error>(())
 /// ```
 pub trait Layer<T: Element>: Debug + Send + Sync {
-    /// Maps samples×inputs to samples×outputs, and images (batch·height·width)×channels to such images. A layer that
-    /// uses x more than once makes it [shared](Var::shared) first.
+    /// Maps samples×inputs to samples×outputs, or images, as (batch·height·width)×channels, to images. A layer that
+    /// uses x more than once must make it [shared](Var::shared) first.
     ///
     /// # Panics
     /// If x does not have the shape that the layer was built for.
     fn forward(&self, pass: &mut Forward<'_, T>, x: Var) -> Var;
 
-    /// What comes out where `input` flows in; by default the same.
+    /// The features of the output for those of the `input`; by default the same.
     fn output(&self, input: Features) -> Features {
         input
     }
 
-    /// Brings parameters back to where they belong after an optimizer's step, for instance vectors to length 1.
+    /// Projects parameters back onto their constraints after an optimizer's step, for instance vectors to length 1.
     fn after_step(&self, _parameters: &mut [T]) {}
 
-    /// Multiplications, each with its addition, of its linear map for one sample `input`, for summaries; `None`, the
-    /// default, where it does not say.
+    /// Multiplications, each with its addition, of its linear map for one sample `input`, for summaries; the default
+    /// is `None`, for unknown.
     fn multiply_adds(&self, _input: Features) -> Option<u64> {
         None
     }
@@ -77,13 +77,13 @@ pub trait Layer<T: Element>: Debug + Send + Sync {
         debug[..end].to_owned()
     }
 
-    /// What it is among the layers of this crate, for whatever looks into a network: activation boundaries, folding.
+    /// Which layer of this crate it is, for code that inspects a network: activation boundaries, folding.
     fn view(&self) -> LayerView<'_, T> {
         LayerView::Other
     }
 }
 
-/// The layers of this crate, for whatever looks into a network.
+/// The layers of this crate, for code that inspects a network.
 ///
 /// ```
 /// use gmp_nn::{LayerView, Mlp, Parameterization};
@@ -97,9 +97,9 @@ pub trait Layer<T: Element>: Debug + Send + Sync {
 pub enum LayerView<'a, T> {
     /// Dense units or a convolution.
     Units(&'a UnitLayer<T>),
-    /// A normalization of its own.
+    /// A normalization as a separate layer.
     Normalization(&'a NormalizationLayer<T>),
-    /// The largest number under a window.
+    /// The maximum over a window.
     MaxPool(Window),
     /// The mean of every channel.
     GlobalAveragePool,
@@ -115,11 +115,11 @@ pub enum LayerView<'a, T> {
         /// The other; empty for the identity.
         shortcut: &'a Chain<T>,
     },
-    /// A layer from outside.
+    /// A user-defined layer.
     Other,
 }
 
-/// Layers one after the other, with their names.
+/// A sequence of layers, with their names.
 ///
 /// ```
 /// use gmp_nn::{Dense, LayerView, NetworkSpec, Parameterization::Standard};
@@ -147,14 +147,14 @@ pub struct Chain<T>(pub(crate) Vec<NamedLayer<T>>);
 pub struct NamedLayer<T> {
     /// Its name, unique in the network.
     pub name: String,
-    /// What it does.
+    /// The layer itself.
     pub layer: Box<dyn Layer<T>>,
-    /// Its numbers among the network's parameters.
+    /// The range of its numbers in the network's parameters.
     pub parameters: Range<usize>,
 }
 
 impl<T: Element> Chain<T> {
-    /// In order.
+    /// The layers in order.
     pub fn layers(&self) -> &[NamedLayer<T>] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! A normalization as a layer of its own, then an activation.
+//! A normalization as a separate layer, followed by an activation.
 
 use super::{Layer, LayerView};
 use crate::normalization::{self, Normalizer};
@@ -15,7 +15,7 @@ pub struct NormalizationLayer<T> {
 }
 
 impl<T> NormalizationLayer<T> {
-    /// What follows.
+    /// The activation that follows.
     pub fn activation(&self) -> Activation {
         self.activation
     }

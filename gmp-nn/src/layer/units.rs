@@ -56,7 +56,7 @@ impl<T: Element> Layer<T> for UnitLayer<T> {
 }
 
 impl<T: Element> UnitLayer<T> {
-    /// How the weights meet the input: all of a vector, or a window of an image.
+    /// How the weights are applied to the input: to a whole vector, or to windows of an image.
     ///
     /// ```
     /// use gmp_nn::{LayerView, Linear, Mlp, Parameterization};
@@ -74,14 +74,14 @@ impl<T: Element> UnitLayer<T> {
         self.normalization.is_some()
     }
 
-    /// Whether there is a normalization before the activation that takes a mean away and divides by a deviation, both over
-    /// the batch: one to which a bias makes no difference.
+    /// Whether there is a normalization before the activation that subtracts a mean and divides by a standard
+    /// deviation, both over the batch, so that a bias has no effect.
     pub fn is_batch_normalized(&self) -> bool {
         let running = self.normalizer(Placement::PreActivation).and_then(|normalizer| normalizer.running());
         running.is_some_and(|running| running.mean.is_some() && running.variance.is_some())
     }
 
-    /// What follows the linear map.
+    /// The activation after the linear map.
     pub fn activation(&self) -> Activation {
         self.activation
     }

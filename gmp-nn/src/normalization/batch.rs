@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 pub struct BatchNorm {
     /// ϵ, added to the variance.
     pub epsilon: f64,
-    /// Of the running statistics: `momentum · running + (1 − momentum) · batch`, as Keras has it; PyTorch's is
-    /// 1 − momentum.
+    /// Momentum of the running statistics: `momentum · running + (1 − momentum) · batch`, as in Keras; PyTorch's
+    /// momentum is 1 − momentum.
     pub momentum: f64,
     /// Whether there are a gain γ and a shift β.
     pub affine: bool,

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchMean {
-    /// Of the running mean: `momentum · running + (1 − momentum) · batch`, as Keras has it; PyTorch's is
-    /// 1 − momentum.
+    /// Momentum of the running mean: `momentum · running + (1 − momentum) · batch`, as in Keras; PyTorch's momentum
+    /// is 1 − momentum.
     pub momentum: f64,
 }
 

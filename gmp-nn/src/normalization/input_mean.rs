@@ -1,10 +1,10 @@
-//! Input mean normalization: every column of a layer's input less its mean over the batch.
+//! Input mean normalization: every column of a layer's input minus its mean over the batch.
 
 use super::{BatchMean, MOMENTUM, Normalize, Normalizer, Placement};
 use crate::{Declare, Element, Error};
 use serde::{Deserialize, Serialize};
 
-/// Options of input mean normalization: mean-only batch normalization of what goes into a layer.
+/// Options of input mean normalization: mean-only batch normalization of the input of a layer.
 ///
 /// ```
 /// use gmp_nn::normalization::InputMean;
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InputMean {
-    /// Of the running mean: `momentum · running + (1 − momentum) · batch`, as Keras has it; PyTorch's is
-    /// 1 − momentum.
+    /// Momentum of the running mean: `momentum · running + (1 − momentum) · batch`, as in Keras; PyTorch's momentum
+    /// is 1 − momentum.
     pub momentum: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Layer normalization: every row to mean 0 and variance 1.
+//! Layer normalization: normalizes every row to mean 0 and variance 1.
 
 use super::{EPSILON, Normalize, Normalizer, gain_and_shift};
 use crate::op::{self, Activation};
@@ -20,12 +20,13 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// # Activation boundaries
-/// Where the activation switches at 0 alone, as ReLU does, and there is no shift β, which is the default, a unit switches
-/// on a hyperplane: where its w·x + b is the mean of all units', (w − w̄)·x + (b − b̄) = 0. [`Boundaries`] are then exact.
+/// If the activation switches only at 0, as ReLU does, and there is no shift β, which is the default, a unit switches
+/// on a hyperplane: where its w·x + b equals the mean of all units, (w − w̄)·x + (b − b̄) = 0. [`Boundaries`] are
+/// then exact.
 ///
-/// With a shift, or another kink than 0, it switches on a curved surface, because the variance of the row depends on x.
-/// There is no hyperplane to report, and `Boundaries` hold that of the mean as a *stand-in*: the same for every shift and
-/// every kink, and not where the unit switches.
+/// With a shift, or a kink other than 0, it switches on a curved surface, because the variance of the row depends on
+/// x. There is no hyperplane to report, and `Boundaries` hold the hyperplane above as a *substitute*: it is the same
+/// for every shift and every kink, and is not where the unit switches.
 ///
 /// ```
 /// # use gmp_nn::{Activation, Boundaries, Mlp, Normalization, Parameterization};

@@ -1,4 +1,4 @@
-//! Normalizations: inside a layer of units, or as layers of their own.
+//! Normalizations: inside a layer of units, or as separate layers.
 //!
 //! | | in training | in evaluation | trained |
 //! |---|---|---|---|
@@ -7,11 +7,12 @@
 //! | [`InputMean`](Normalization::InputMean) | x − μ of the layer's inputs | the same with the running μ | |
 //! | [`Layer`](Normalization::Layer) | γ (z − μ)/√(σ² + ϵ) + β over each row | the same | γ, β |
 //!
-//! In a layer of units a normalization stands between the linear map and the activation, `g(N(x·w + b))`, except for
-//! those of its input ([`Placement::Input`]), `g(N(x)·w + b)`. Any parameterization and any activation may surround it.
+//! In a layer of units a normalization is between the linear map and the activation, `g(N(x·w + b))`, except for
+//! normalizations of the input ([`Placement::Input`]), `g(N(x)·w + b)`. It can be combined with any parameterization
+//! and any activation.
 //!
-//! A new one is a file here, its `mod` and its line in the list below. One from outside this crate implements
-//! [`Normalize`] and is used as [`Normalization::Custom`].
+//! To add one to this crate takes a file here, its `mod` and its line in the list below. A user-defined one
+//! implements [`Normalize`] and is used as [`Normalization::Custom`].
 
 mod batch;
 mod batch_mean;
@@ -32,12 +33,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::any::Any;
 use std::fmt::{self, Debug};
 
-/// The momentum of running statistics: Keras' default, which the authors keep.
+/// The momentum of running statistics: Keras' default, which the authors use.
 pub const MOMENTUM: f64 = 0.99;
-/// What is added to a variance before its square root is taken: Keras' default.
+/// The number ϵ that is added to a variance before taking its square root: Keras' default.
 pub const EPSILON: f64 = 1e-3;
 
-/// A kind of normalization: declares its parameters and buffers, and returns what normalizes with them.
+/// A kind of normalization: declares its parameters and buffers, and returns a [`Normalizer`] that uses them.
 ///
 /// ```
 /// use gmp_autograd::{Var, op as basic};
@@ -78,19 +79,19 @@ pub trait Normalize<T: Element>: Debug + Send + Sync {
     /// The name in summaries, errors and files.
     fn name(&self) -> &'static str;
 
-    /// Where it stands in a layer of units.
+    /// Its place in a layer of units.
     fn placement(&self) -> Placement {
         Placement::PreActivation
     }
 
-    /// Declares what normalizes matrices of `columns` columns: features, units or channels.
+    /// Declares a normalizer for matrices with `columns` columns: features, units or channels.
     ///
     /// # Errors
     /// If that is not possible, for instance for lack of memory.
     fn declare(&self, columns: usize, declare: &mut Declare<'_, T>) -> Result<Box<dyn Normalizer<T>>, Error>;
 }
 
-/// Where a normalization stands in a layer of units.
+/// The place of a normalization in a layer of units.
 ///
 /// ```
 /// use gmp_nn::normalization::{BatchNorm, InputMean, Normalize, Placement};
@@ -108,18 +109,18 @@ pub enum Placement {
 
 /// A normalization of one layer, with its parameters and buffers; [`Normalize`] has an example.
 pub trait Normalizer<T: Element>: Debug + Send + Sync {
-    /// `g(N(z))` with the statistics of this batch. One that keeps running statistics updates them here, through
+    /// `g(N(z))` with the statistics of this batch. A normalizer with running statistics updates them here, through
     /// [`Forward::split`], and names them in [`Normalizer::running`].
     fn on_tape(&self, pass: &mut Forward<'_, T>, z: Var, activation: Activation) -> Var;
 
-    /// What it does in evaluation, for one that keeps running statistics: the same affine map of every sample. Without
-    /// one, [`Normalizer::on_tape`] is used in evaluation too.
+    /// The map in evaluation mode, for a normalizer with running statistics: the same affine map for every sample. If
+    /// there is none, [`Normalizer::on_tape`] is used in evaluation too.
     fn running(&self) -> Option<Running> {
         None
     }
 
-    /// Replaces the (w, b) of units, whose outputs w·x + b it is given, by those of the hyperplanes where the numbers
-    /// that it hands to its activation are `value`; as far as there are such hyperplanes.
+    /// Replaces the (w, b) of units, whose outputs w·x + b it normalizes, by those of the hyperplanes where the input
+    /// of its activation is `value`, as far as there are such hyperplanes.
     fn place_boundaries(&self, parameters: &[T], buffers: &[T], value: T, boundaries: &mut Boundaries<T>) {
         match self.running() {
             Some(running) => running.place_boundaries(parameters, buffers, value, boundaries),
@@ -141,7 +142,7 @@ pub(crate) fn apply<T: Element>(
     }
 }
 
-/// A normalization from outside this crate, for networks of single and of double precision: any type that implements
+/// A user-defined normalization, for networks in single and in double precision: any type that implements
 /// [`Normalize`] for both.
 pub trait CustomNormalization: Normalize<f32> + Normalize<f64> + Any {}
 impl<N: Normalize<f32> + Normalize<f64> + Any> CustomNormalization for N {}
@@ -158,7 +159,7 @@ fn for_precision<T: Element>(custom: &'static dyn CustomNormalization) -> &'stat
 /// Makes [`Normalization`] of the list of its variants and their options.
 macro_rules! normalizations {
     ($($(#[$doc:meta])* $variant:ident($options:ident),)*) => {
-        /// What is normalized in a layer of units, or by a layer of its own.
+        /// The normalization in a layer of units, or in a separate layer.
         ///
         /// ```
         /// use gmp_nn::normalization::{BatchNorm, Normalization};
@@ -171,12 +172,12 @@ macro_rules! normalizations {
         #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Normalization {
-            /// Nothing.
+            /// No normalization.
             #[default]
             None,
             $($(#[$doc])* $variant($options),)*
-            /// One from outside this crate: a reference to any [`Normalize`]. It is written by its name, and cannot be
-            /// read back, since a name is no code.
+            /// A user-defined one: a reference to any [`Normalize`]. It is written by its name, and cannot be read
+            /// back, since the name does not contain its code.
             #[serde(serialize_with = "write_name", deserialize_with = "refuse")]
             Custom(&'static dyn CustomNormalization),
         }
@@ -201,13 +202,14 @@ macro_rules! normalizations {
 }
 
 normalizations! {
-    /// BN: every column to mean 0 and variance 1 over the batch, then a gain and a shift (Ioffe & Szegedy 2015).
+    /// BN: normalizes every column to mean 0 and variance 1 over the batch, then applies a gain and a shift (Ioffe &
+    /// Szegedy 2015).
     Batch(BatchNorm),
-    /// MBN: every column less its mean over the batch (Salimans & Kingma 2016).
+    /// MBN: subtracts from every column its mean over the batch (Salimans & Kingma 2016).
     BatchMean(BatchMean),
-    /// IMN: every column of the layer's input less its mean over the batch (Chen & Ge 2024).
+    /// IMN: subtracts from every column of the layer's input its mean over the batch (Chen & Ge 2024).
     InputMean(InputMean),
-    /// LN: every row to mean 0 and variance 1 (Ba, Kiros & Hinton 2016).
+    /// LN: normalizes every row to mean 0 and variance 1 (Ba, Kiros & Hinton 2016).
     Layer(LayerNorm),
 }
 
@@ -249,7 +251,7 @@ impl Normalization {
     pub fn name(&self) -> &'static str {
         self.implementation::<f64>().map_or("none", |n| n.name())
     }
-    /// Whether there is none.
+    /// Whether there is no normalization.
     ///
     /// ```
     /// # use gmp_nn::{Dense, Normalization, Parameterization};
@@ -262,7 +264,7 @@ impl Normalization {
     }
 }
 
-/// Normalizations are equal where their `Debug` outputs are: the same kind with the same options.
+/// Normalizations are equal if their `Debug` outputs are: the same kind with the same options.
 impl PartialEq for Normalization {
     fn eq(&self, other: &Self) -> bool {
         format!("{self:?}") == format!("{other:?}")

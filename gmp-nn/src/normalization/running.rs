@@ -5,7 +5,8 @@ use crate::parameterization::EffectiveWeights;
 use crate::{Boundaries, Element, Forward, Slot};
 use gmp_autograd::{Pullback, Rule, Shape, Var, op as basic};
 
-/// `gain · (z − mean)/√(variance + ϵ) + shift`, column by column: where its numbers are. What is `None` is left out.
+/// The slots of the numbers in `gain · (z − mean)/√(variance + ϵ) + shift`, which is applied column by column. What
+/// is `None` is left out.
 ///
 /// Evaluation, activation boundaries and folding follow from it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -82,7 +83,7 @@ impl Running {
         (factor, shift - mean * factor)
     }
 
-    /// Takes it over into the weights and biases of the units before it.
+    /// Folds it into the weights and biases of the units before it.
     pub(crate) fn fold<T: Element>(self, parameters: &[T], buffers: &[T], into: &mut EffectiveWeights<T>) {
         for unit in 0..into.bias.len() {
             let Column { mean, deviation, gain, shift } = self.column(unit, parameters, buffers);

@@ -1,10 +1,10 @@
-//! An activation as an operation of its own.
+//! Activations as separate operations.
 //!
 //! The linear maps and normalizations of this crate take any activation. Identity and ReLU are compiled into their
-//! kernels, as a constant `RELU`; every other activation is this operation behind them. A kernel generic in
-//! [`Pointwise`] would be compiled ten times instead of twice, in two precisions for two instruction sets, to save one
-//! pass over memory beside a function that costs more than it; and ReLU's backward pass is a choice between two numbers
-//! (`rectified`), not the product with a slope.
+//! kernels, as a constant `RELU`; every other activation is this operation after them. A kernel generic in
+//! [`Pointwise`] would be compiled ten times instead of twice, in two precisions for two instruction sets, to save
+//! one pass over memory, which costs less than the activation function itself. And ReLU's backward pass is a choice
+//! between two numbers (`rectified`), not a product with a slope.
 
 use crate::activation::{Activation, LeakyRelu, Pointwise, Reads, Resolved, record};
 use crate::kernel::chunks::Chunks;
@@ -12,11 +12,11 @@ use gmp_autograd::{Accumulator, Mat, MatMut, Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
-/// `g(x)`, number by number; x itself for the identity.
+/// `g(x)`, element by element; x itself for the identity.
 ///
-/// Where g's slope is computed from its output ([`Reads::Output`]) and this is x's [last use](Var::last_use), the
-/// result takes its memory, if the operation before allows. A gradient does not pass where the slope is 0, whatever
-/// it is.
+/// If g's slope is computed from its output ([`Reads::Output`]) and this is x's [last use](Var::last_use), the result
+/// reuses x's memory, if the operation that computed x allows it. Where the slope is 0, the gradient is 0, whatever
+/// the gradient of the output is.
 ///
 /// ```
 /// use gmp_autograd::Tape;

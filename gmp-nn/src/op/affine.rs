@@ -1,9 +1,9 @@
-//! The affine map of a dense layer, fused with what surrounds it: bias, rectifier and output scale.
+//! The affine map of a dense layer, fused with bias, ReLU and output scale.
 //!
 //! Separate operations would carry every activation through memory three more times in each direction.
 //! Here a few rows at a time are multiplied, shifted, rectified and scaled while they are in the first-level
 //! cache; the backward pass overwrites the output's gradient with that of the pre-activation, in the same way.
-//! With a single input there is no product to speak of: one pass does everything.
+//! With a single input there is no real matrix product: one pass does everything.
 
 use super::{Activation, activation as activate};
 use crate::kernel::columns::{Columns, part, part_mut, rectified, sweep};
@@ -42,7 +42,7 @@ pub fn affine<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, b: Var, activation
     }
 }
 
-/// `r ∘ g(x·w + b)`: as [`affine`], each unit then scaled by its entry of the 1×units row r.
+/// `r ∘ g(x·w + b)`: like [`affine`], with each unit then scaled by its entry in the 1×units row r.
 ///
 /// The scale is outside the activation, as in the paper's geometric units, and may be negative.
 ///

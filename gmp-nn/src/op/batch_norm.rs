@@ -11,8 +11,8 @@ use std::array;
 
 /// `g(γ (z − μ)/√(σ² + ϵ) + β)` with the batch's mean μ and (biased) variance σ² of every unit.
 ///
-/// z is samples×units; γ and β are 1×units. `observe` is shown the mean and the variance, from which a layer
-/// updates its running ones.
+/// z is samples×units; γ and β are 1×units. `observe` receives the mean and the variance, from which a layer updates
+/// its running statistics.
 ///
 /// ```
 /// use gmp_autograd::Tape;

@@ -1,4 +1,4 @@
-//! The convolution of a layer, fused with what surrounds it: bias, rectifier and output scale.
+//! The convolution of a layer, fused with bias, ReLU and output scale.
 //!
 //! The sums are shifted, rectified and scaled while they are in registers, on their way to memory; the
 //! backward pass turns the output's gradient into that of the pre-activation in place.
@@ -12,7 +12,8 @@ use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::simd::{Kernel, dispatch};
 
 /// `x ⋆ w`: x is the input's rows×channels, w is (size·size·channels)×filters, the result the output's
-/// rows×filters. Sizes are `geometry`'s, images lie in the order (batch, height, width, channel).
+/// rows×filters. The sizes are given by `geometry`, and images are stored in the order (batch, height, width,
+/// channel).
 ///
 /// # Panics
 /// If the shapes do not fit, or the operands are the same variable and need gradients.
@@ -37,7 +38,7 @@ pub fn conv2d<T: Element>(tape: &mut Tape<T>, x: Var, w: Var, geometry: &Geometr
     record(tape, &Conv2d::<false, false>, [x, w], geometry)
 }
 
-/// `g(x ⋆ w + b)`: as [`conv2d`], with a bias for every filter in the 1×filters row b.
+/// `g(x ⋆ w + b)`: like [`conv2d`], with a bias for every filter in the 1×filters row b.
 ///
 /// ```
 /// use gmp_autograd::Tape;
@@ -73,7 +74,8 @@ pub fn conv2d_bias<T: Element>(
     }
 }
 
-/// `r ∘ g(x ⋆ w + b)`: as [`conv2d_bias`], each filter's output then scaled by its entry of the 1×filters row r.
+/// `r ∘ g(x ⋆ w + b)`: like [`conv2d_bias`], with each filter's output then scaled by its entry in the 1×filters row
+/// r.
 ///
 /// The scale is outside the activation, as in the paper's geometric units, and may be negative.
 ///

@@ -3,8 +3,9 @@ use gmp_math::{Scalar, parallel, sphere};
 
 /// The unit vectors u(θ) of hyperspherical angles: (n−1)×units angles in radians, n×units directions.
 ///
-/// Forward and backward are [`gmp_math::parallel`]'s: O(n) per unit, without a division, finite at the poles, and the
-/// same bits on any number of threads. A layer with one input has no angles; its direction is a stored sign.
+/// The forward and the backward pass are those of [`gmp_math::parallel`]: O(n) per unit, without a division, finite
+/// at the poles, and with the same bits on any number of threads. A layer with one input has no angles; its direction
+/// is a stored sign.
 ///
 /// ```
 /// use gmp_autograd::Tape;

@@ -1,4 +1,4 @@
-//! Layer normalization: every row to mean 0 and variance 1.
+//! Layer normalization: normalizes every row to mean 0 and variance 1.
 
 use gmp_autograd::{Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;

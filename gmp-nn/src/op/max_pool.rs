@@ -1,14 +1,13 @@
-//! The largest number under every position of a window.
+//! The maximum over every position of a window.
 
 use crate::kernel::conv::{Geometry, GeometryError, Images, Window, pool};
 use gmp_autograd::{Pullback, Rule, Shape, Tape, Var};
 use gmp_math::Scalar;
 
-/// `y = max over the window of x`, every channel on its own: x and y are (batch·height·width)×channels of their images;
-/// also returns the sizes of those that come out.
+/// `y = max over the window of x`, separately for every channel: x and y are (batch·height·width)×channels of their
+/// images. It also returns the sizes of the output images.
 ///
-/// Padding takes no part. The gradient goes to the first of equal numbers, in the order (row, column), as
-/// in PyTorch.
+/// Padding is ignored. The gradient goes to the first of equal numbers, in the order (row, column), as in PyTorch.
 ///
 /// ```
 /// use gmp_autograd::Tape;

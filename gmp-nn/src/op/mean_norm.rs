@@ -1,4 +1,4 @@
-//! Mean-only normalization: every column less its mean over the batch.
+//! Mean-only normalization: every column minus its mean over the batch.
 
 use super::{Activation, activation as activate};
 use crate::kernel::chunks::{Chunks, fold_rows};
@@ -8,10 +8,10 @@ use gmp_autograd::{Accumulator, Pullback, Rule, Tape, Var};
 use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 
-/// `g(z − μ)` with the batch's mean μ of every column of z, samples×columns as the result; `observe` is shown μ, from
-/// which a layer updates its running mean.
+/// `g(z − μ)` with the batch's mean μ of every column of z; z and the result are samples×columns. `observe` receives
+/// μ, from which a layer updates its running mean.
 ///
-/// At z's [last use](Var::last_use) the result takes its memory, where the operation before allows.
+/// At z's [last use](Var::last_use) the result reuses its memory, if the operation that computed z allows it.
 ///
 /// Before the activation it is the paper's MBN, after it the IMN of the next layer's input.
 ///

@@ -1,4 +1,4 @@
-//! The operations of layers: one file each, forward and backward side by side.
+//! The operations of layers: one file each, with the forward and the backward pass.
 
 mod activation;
 mod affine;

@@ -1,4 +1,4 @@
-//! Geometric parameterization: r g(u(θ)·x + λ), started from weights w as θ = angles of w, r = ‖w‖, λ = 0.
+//! Geometric parameterization: r g(u(θ)·x + λ), initialized from weights w as θ = angles of w, r = ‖w‖, λ = 0.
 //!
 //! The radius may become negative, as in the authors' code. With one input there are no angles; the direction is the
 //! sign of the weight, stored in a buffer and never trained.
@@ -9,7 +9,7 @@ use gmp_autograd::{Mat, op as basic};
 use gmp_math::sphere;
 use serde::{Deserialize, Serialize};
 
-/// Choices of the geometric parameterization. The default is that of the authors' released code.
+/// Options of the geometric parameterization. The defaults are those of the authors' released code.
 ///
 /// ```
 /// use gmp_nn::{Dense, GeometricOptions, NetworkSpec, Parameterization, RadiusPlacement};
@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeometricOptions {
-    /// How directions start.
+    /// How directions are initialized.
     pub directions: DirectionInit,
     /// On which side of the activation the radius is.
     pub radius: RadiusPlacement,
-    /// The fan out of a convolution's initial weights.
+    /// The fan-out used for the initial weights of a convolution.
     pub fan_out: FanOut,
 }
 
@@ -35,7 +35,7 @@ impl GeometricOptions {
         Self { directions: DirectionInit::Exact, radius: RadiusPlacement::Outside, fan_out: FanOut::Filters };
 }
 
-/// How geometric units take their first direction from the sampled weights.
+/// How the initial directions of geometric units follow from the sampled weights.
 ///
 /// ```
 /// use gmp_nn::{DirectionInit, Error, Mlp, Parameterization};
@@ -55,7 +55,7 @@ pub enum DirectionInit {
     /// The direction of the weights.
     #[default]
     Exact,
-    /// As the authors' code has it: the last coordinate loses its sign, so that directions cover half a sphere.
+    /// As in the authors' code: the last coordinate loses its sign, so that directions cover half a sphere.
     HalfSphere,
 }
 
@@ -77,15 +77,15 @@ pub enum DirectionInit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RadiusPlacement {
-    /// r g(u·x + λ). Sampled weights w = r u start as the same function as in other parameterizations only where
-    /// g(r z) = r g(z), as for ReLU.
+    /// r g(u·x + λ). With sampled weights w = r u, the initial function is the same as in other parameterizations
+    /// only if g(r z) = r g(z), as for ReLU.
     #[default]
     Outside,
     /// g(r (u·x + λ)), the same function as g(w·x + b) whatever the activation.
     Inside,
 }
 
-/// The fan out that a geometric convolution's initial weights are drawn for.
+/// The fan-out that is used to draw the initial weights of a geometric convolution.
 ///
 /// ```
 /// use gmp_nn::conv::{Padding, Window};
@@ -104,8 +104,8 @@ pub enum RadiusPlacement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FanOut {
-    /// The number of filters, as in the authors' code: √((C_in + C_out) k²/(C_in k² + C_out)) times larger weights
-    /// than those of the other parameterizations.
+    /// The number of filters, as in the authors' code: the weights are √((C_in + C_out) k²/(C_in k² + C_out)) times
+    /// larger than those of the other parameterizations.
     #[default]
     Filters,
     /// k·k·filters, as for the other parameterizations and in Keras.

@@ -1,8 +1,8 @@
-//! Parameterizations: how the weights of a layer of units are made of the numbers that are trained.
+//! Parameterizations: how the weights of a layer of units are computed from the trained parameters.
 //!
-//! A unit computes `scale · g(w·x + b)`. A parameterization says what w, b and the scale are, once as variables on a
-//! tape ([`Weights::on_tape`]) and once as numbers ([`Weights::effective`]); activation boundaries, folding and export
-//! follow from the numbers. It works with dense layers and convolutions, any activation and any normalization.
+//! A unit computes `scale · g(w·x + b)`. A parameterization defines w, b and the scale, once as variables on a tape
+//! ([`Weights::on_tape`]) and once as numbers ([`Weights::effective`]); activation boundaries, folding and export are
+//! derived from the numbers. It works with dense layers and convolutions, any activation and any normalization.
 //!
 //! | | w | b | scale | trained |
 //! |---|---|---|---|---|
@@ -10,8 +10,8 @@
 //! | [`WeightNorm`](Parameterization::WeightNorm) | ℓ v/‖v‖ | b | 1 | v, ℓ, b |
 //! | [`Geometric`](Parameterization::Geometric) | u(θ) | λ | r | θ, λ, r |
 //!
-//! A new one is a file here, its `mod` and its line in the list below. One from outside this crate implements
-//! [`Parameterize`] and is used as [`Parameterization::Custom`].
+//! To add one to this crate takes a file here, its `mod` and its line in the list below. A user-defined one
+//! implements [`Parameterize`] and is used as [`Parameterization::Custom`].
 
 mod geometric;
 mod standard;
@@ -25,7 +25,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::any::Any;
 use std::fmt::{self, Debug};
 
-/// How the weights of a layer are made of parameters: declares them, and returns what reads them back.
+/// How the weights of a layer are computed from parameters: declares the parameters, and returns the [`Weights`] that
+/// read them.
 ///
 /// ```
 /// use gmp_autograd::{Mat, op};
@@ -73,7 +74,7 @@ pub trait Parameterize<T: Element>: Debug + Send + Sync {
     /// The name in tables, summaries and files.
     fn name(&self) -> &'static str;
 
-    /// Declares the parameters of a layer whose weights start as `initial`, inputs × units; biases start at 0.
+    /// Declares the parameters of a layer whose initial weights are `initial`, inputs × units; biases start at 0.
     ///
     /// # Errors
     /// If the layer cannot have such parameters.
@@ -83,22 +84,23 @@ pub trait Parameterize<T: Element>: Debug + Send + Sync {
         declare: &mut Declare<'_, T>,
     ) -> Result<Box<dyn Weights<T>>, Error>;
 
-    /// The fan out that initial weights are drawn for: by default Keras', units of a dense layer and k·k·filters of a
-    /// convolution.
+    /// The fan-out that is used to draw initial weights. By default it is that of Keras: the units of a dense layer
+    /// and k·k·filters of a convolution.
     fn fan_out(&self, linear: Linear, units: usize) -> usize {
         linear.fan(units)
     }
 }
 
-/// The weights of one layer, made of its parameters; [`Parameterize`] has an example.
+/// The weights of one layer, computed from its parameters; [`Parameterize`] has an example.
 pub trait Weights<T: Element>: Debug + Send + Sync {
     /// Weights, biases and scales as variables.
     fn on_tape(&self, pass: &mut Forward<'_, T>) -> Unit;
 
-    /// The same as numbers. `into` arrives empty, and its memory is used again from call to call.
+    /// The same as numbers. `into` is passed empty, and its memory is reused from call to call.
     fn effective(&self, parameters: &[T], buffers: &[T], into: &mut EffectiveWeights<T>);
 
-    /// Brings the parameters back to where they belong after an optimizer's step, for instance vectors to length 1.
+    /// Projects the parameters back onto their constraints after an optimizer's step, for instance vectors to
+    /// length 1.
     fn after_step(&self, _parameters: &mut [T]) {}
 }
 
@@ -109,11 +111,11 @@ pub struct Unit {
     pub weight: Var,
     /// 1 × units.
     pub bias: Var,
-    /// 1 × units, outside the activation; `None` where it is 1.
+    /// 1 × units, outside the activation; `None` if it is 1.
     pub scale: Option<Var>,
 }
 
-/// `scale · g(x·weights + bias)` as numbers: a layer in plain terms, whatever its parameterization.
+/// The numbers of `scale · g(x·weights + bias)`: a layer in plain weights, whatever its parameterization.
 ///
 /// ```
 /// use gmp_nn::{LayerView, Mlp, Parameterization};
@@ -134,7 +136,7 @@ pub struct EffectiveWeights<T> {
     pub weights: Vec<T>,
     /// One per unit.
     pub bias: Vec<T>,
-    /// One per unit, outside the activation; empty where all are 1.
+    /// One per unit, outside the activation; empty if all are 1.
     pub scale: Vec<T>,
 }
 
@@ -153,8 +155,8 @@ impl<T: Element> EffectiveWeights<T> {
     }
 }
 
-/// A parameterization from outside this crate, for networks of single and of double precision: any type that
-/// implements [`Parameterize`] for both.
+/// A user-defined parameterization, for networks in single and in double precision: any type that implements
+/// [`Parameterize`] for both.
 pub trait CustomParameterization: Parameterize<f32> + Parameterize<f64> + Any {}
 impl<P: Parameterize<f32> + Parameterize<f64> + Any> CustomParameterization for P {}
 
@@ -170,7 +172,7 @@ fn for_precision<T: Element>(custom: &'static dyn CustomParameterization) -> &'s
 /// Makes [`Parameterization`] of the list of its variants, their names, and what implements them.
 macro_rules! parameterizations {
     ($($(#[$doc:meta])* $variant:ident = $name:literal as $implementation:expr,)*) => {
-        /// How the weights of a layer are made of the numbers that are trained.
+        /// How the weights of a layer are computed from the trained parameters.
         ///
         /// ```
         /// use gmp_nn::{Mlp, Parameterization};
@@ -183,13 +185,13 @@ macro_rules! parameterizations {
         #[derive(Debug, Clone, Copy)]
         pub enum Parameterization {
             $($(#[$doc])* $variant,)*
-            /// One from outside this crate: a reference to any [`Parameterize`]. It is written by its name, and cannot
-            /// be read back, since a name is no code.
+            /// A user-defined one: a reference to any [`Parameterize`]. It is written by its name, and cannot be read
+            /// back, since the name does not contain its code.
             Custom(&'static dyn CustomParameterization),
         }
 
         impl Parameterization {
-            /// Those of this crate, in the paper's order.
+            /// All parameterizations of this crate, in the paper's order.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
 
             /// The paper's short name.
@@ -220,7 +222,7 @@ macro_rules! parameterizations {
 }
 
 parameterizations! {
-    /// SP: weights and biases themselves.
+    /// SP: the weights and biases themselves.
     Standard = "SP" as |_| &standard::Standard,
     /// WN: a direction vector of any length, and a length (Salimans & Kingma 2016).
     WeightNorm = "WN" as |_| &weight_norm::WeightNorm,
@@ -236,7 +238,7 @@ impl Parameterization {
     }
 }
 
-/// Custom parameterizations are equal where their `Debug` outputs are: the same type with the same options.
+/// Custom parameterizations are equal if their `Debug` outputs are: the same type with the same options.
 impl PartialEq for Parameterization {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

@@ -1,4 +1,4 @@
-//! Weight normalization: g(ℓ (v/‖v‖)·x + b), started with ℓ = ‖v‖.
+//! Weight normalization: g(ℓ (v/‖v‖)·x + b), initialized with ℓ = ‖v‖.
 
 use super::{EffectiveWeights, Parameterize, Unit, Weights};
 use crate::{Declare, Element, Error, Forward, Role, Slot, op};

@@ -1,4 +1,4 @@
-//! Descriptions of networks: plain data, checked when a network is built from them.
+//! Descriptions of networks as plain data, checked when a network is built from them.
 
 mod units;
 mod written;
@@ -13,7 +13,7 @@ use gmp_autograd::Var;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What flows into a network or between its layers, for one sample.
+/// The features that flow into a network or between its layers, for one sample.
 ///
 /// ```
 /// use gmp_nn::Features;
@@ -38,13 +38,13 @@ pub enum Features {
 }
 
 impl Features {
-    /// Columns of the matrix that holds a batch: numbers of a vector, channels of an image.
+    /// Columns of the matrix that holds a batch: the numbers of a vector, or the channels of an image.
     pub fn columns(self) -> usize {
         match self {
             Self::Vector(columns) | Self::Image { channels: columns, .. } => columns,
         }
     }
-    /// Rows per sample: 1 of a vector, the pixels of an image.
+    /// Rows per sample: 1 for a vector, and the number of pixels for an image.
     pub fn rows(self) -> usize {
         match self {
             Self::Vector(_) => 1,
@@ -92,18 +92,18 @@ impl fmt::Display for Features {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", from = "written::LayerSpec")]
 pub enum LayerSpec {
-    /// Units that see all of a vector.
+    /// Units that are connected to a whole vector.
     Dense(Dense),
     /// Units that slide over an image.
     Convolution(Convolution),
-    /// A normalization as a layer of its own.
+    /// A normalization as a separate layer.
     Normalization {
-        /// Which.
+        /// The normalization.
         normalization: Normalization,
-        /// What follows.
+        /// The activation that follows.
         activation: Activation,
     },
-    /// The largest number under a window.
+    /// The maximum over a window.
     MaxPool {
         /// The window.
         window: Window,
@@ -122,7 +122,7 @@ pub enum LayerSpec {
 }
 
 impl LayerSpec {
-    /// A normalization as a layer of its own, with nothing behind it.
+    /// A normalization as a separate layer, without an activation.
     ///
     /// ```
     /// use gmp_nn::{LayerSpec, NetworkSpec, Normalization};
@@ -145,7 +145,7 @@ impl From<Convolution> for LayerSpec {
     }
 }
 
-/// A network: what flows in, and its layers with their names.
+/// A network: the features of its input, and its layers with their names.
 ///
 /// ```
 /// use gmp_nn::conv::{Padding, Window};
@@ -171,14 +171,14 @@ impl From<Convolution> for LayerSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "written::NetworkSpec")]
 pub struct NetworkSpec {
-    /// What flows in.
+    /// The features of the input.
     pub input: Features,
-    /// Names, unique, and layers in order.
+    /// The layers in order, with unique names.
     pub layers: Vec<(String, LayerSpec)>,
 }
 
 impl NetworkSpec {
-    /// A network without layers, into which `input` flows.
+    /// A network without layers, for the given `input`.
     ///
     /// ```
     /// use gmp_nn::{Features, NetworkSpec};
@@ -188,11 +188,11 @@ impl NetworkSpec {
     pub fn new(input: Features) -> Self {
         Self { input, layers: Vec::new() }
     }
-    /// A network without layers, into which vectors flow.
+    /// A network without layers, for vectors.
     pub fn vector(inputs: usize) -> Self {
         Self::new(Features::Vector(inputs))
     }
-    /// A network without layers, into which images flow.
+    /// A network without layers, for images.
     ///
     /// ```
     /// use gmp_nn::{Features, NetworkSpec};
@@ -203,8 +203,8 @@ impl NetworkSpec {
     pub fn image(height: usize, width: usize, channels: usize) -> Self {
         Self::new(Features::Image { height, width, channels })
     }
-    /// The same with one more layer. Its name is the first part of its parameters' names, and names the stream of
-    /// random numbers that its initial weights are drawn from.
+    /// Appends a layer. Its name is the first part of its parameters' names, and identifies the stream of random
+    /// numbers that its initial weights are drawn from.
     ///
     /// ```
     /// use gmp_nn::{Activation, Dense, NetworkSpec, Parameterization::Standard};
@@ -218,12 +218,12 @@ impl NetworkSpec {
         self.layers.push((name.into(), layer.into()));
         self
     }
-    /// The same with dense units and a ReLU.
+    /// Appends a dense layer with ReLU.
     #[must_use]
     pub fn dense(self, name: impl Into<String>, units: usize, parameterization: Parameterization) -> Self {
         self.layer(name, Dense::new(units, parameterization))
     }
-    /// The same with a convolution and a ReLU.
+    /// Appends a convolution with ReLU.
     ///
     /// ```
     /// use gmp_nn::conv::{Padding, Window};
@@ -243,12 +243,12 @@ impl NetworkSpec {
     ) -> Self {
         self.layer(name, Convolution::new(filters, window, parameterization))
     }
-    /// The same with a normalization as a layer of its own.
+    /// Appends a normalization as a separate layer.
     #[must_use]
     pub fn normalization(self, name: impl Into<String>, normalization: impl Into<Normalization>) -> Self {
         self.layer(name, LayerSpec::normalization(normalization))
     }
-    /// The same with the largest number under a window.
+    /// Appends max pooling over a window.
     ///
     /// ```
     /// use gmp_autograd::Mat;
@@ -262,7 +262,7 @@ impl NetworkSpec {
     pub fn max_pool(self, name: impl Into<String>, window: Window) -> Self {
         self.layer(name, LayerSpec::MaxPool { window })
     }
-    /// The same with the mean of every channel.
+    /// Appends global average pooling.
     ///
     /// ```
     /// use gmp_autograd::Mat;
@@ -276,7 +276,7 @@ impl NetworkSpec {
     pub fn global_average_pool(self, name: impl Into<String>) -> Self {
         self.layer(name, LayerSpec::GlobalAveragePool)
     }
-    /// The same with all numbers of an image as a vector, in the order (row, column, channel).
+    /// Appends the flattening of an image to a vector, in the order (row, column, channel).
     ///
     /// ```
     /// use gmp_nn::conv::{Padding, Window};
@@ -290,7 +290,7 @@ impl NetworkSpec {
     pub fn flatten(self, name: impl Into<String>) -> Self {
         self.layer(name, LayerSpec::Flatten)
     }
-    /// The same with a residual block.
+    /// Appends a residual block.
     ///
     /// ```
     /// use gmp_nn::{Activation, Dense, NetworkSpec, Parameterization::Standard};
@@ -306,7 +306,7 @@ impl NetworkSpec {
     pub fn residual(self, name: impl Into<String>, main: Vec<LayerSpec>, shortcut: Vec<LayerSpec>) -> Self {
         self.layer(name, LayerSpec::Residual { main, shortcut })
     }
-    /// The same with an output layer called `output`: dense, standard, without an activation.
+    /// Appends an output layer called `output`: dense, standard, without an activation.
     ///
     /// ```
     /// use gmp_nn::{Features, NetworkSpec, Parameterization};
@@ -321,12 +321,13 @@ impl NetworkSpec {
 
     /// Draws Glorot-uniform weights from the streams of `seed` and expresses them in each layer's parameterization.
     ///
-    /// Every layer of units has a stream of its own, named by the layer: the same layer under the same name starts
-    /// from the same weights in any network and any parameterization, and under another name from others.
+    /// Every layer of units has its own stream, identified by the layer's name: the same layer under the same name
+    /// starts with the same weights in any network and any parameterization, and under another name with others.
     ///
-    /// A unit's fans are those of Keras: its inputs, and for a dense layer the number of units; for a convolution
-    /// k·k·channels and k·k·filters. The authors' geometric convolutions have k·k·channels and filters, so that they
-    /// start as the others times a number greater than 1, unless [`FanOut::Window`](crate::FanOut::Window) is chosen.
+    /// Fan-in and fan-out are those of Keras: the inputs and the number of units for a dense layer, and k·k·channels
+    /// and k·k·filters for a convolution. The authors' geometric convolutions have k·k·channels and filters, so their
+    /// initial weights are those of the others times a number greater than 1, unless
+    /// [`FanOut::Window`](crate::FanOut::Window) is chosen.
     ///
     /// ```
     /// use gmp_nn::{NetworkSpec, Parameterization::Standard};
@@ -338,14 +339,15 @@ impl NetworkSpec {
     /// ```
     ///
     /// # Errors
-    /// A layer without inputs or units, one that does not fit what flows into it or into memory, or the second of a
-    /// name, named.
+    /// If a layer has no inputs or units, does not fit its input or into memory, or has the name of an earlier layer.
+    /// The error names the layer.
     pub fn build<T: Element>(&self, seed: u64) -> Result<Network<T>, Error> {
         self.build_by(Network::builder(self.input).seed(seed))
     }
 
-    /// The same with other initial weights: `weights` is given every layer of units by name, in order, with its fan in
-    /// and fan out and the inputs × units matrix to fill. What else is random comes from `seed`.
+    /// [`NetworkSpec::build`] with other initial weights: `weights` is called for every layer of units in order, with
+    /// its name, its fan-in and fan-out and the inputs × units matrix to fill. Everything else that is random comes
+    /// from `seed`.
     ///
     /// ```
     /// use gmp_nn::{NetworkSpec, Parameterization, Rng};

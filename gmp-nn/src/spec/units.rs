@@ -5,7 +5,7 @@ use crate::parameterization::GeometricOptions;
 use crate::{Activation, Normalization, Parameterization};
 use serde::Serialize;
 
-/// Units that see all of a vector.
+/// Units that are connected to a whole vector.
 ///
 /// ```
 /// use gmp_nn::{Activation, Dense, Normalization, Parameterization};
@@ -18,14 +18,14 @@ use serde::Serialize;
 pub struct Dense {
     /// Number of units.
     pub units: usize,
-    /// How the weights are made of what is trained.
+    /// The parameterization of the weights.
     pub parameterization: Parameterization,
-    /// What is normalized, by default nothing.
+    /// The normalization, by default none.
     #[serde(skip_serializing_if = "Normalization::is_none")]
     pub normalization: Normalization,
-    /// What follows.
+    /// The activation.
     pub activation: Activation,
-    /// Choices of the geometric parameterization.
+    /// Options of the geometric parameterization.
     #[serde(skip_serializing_if = "is_default")]
     pub geometric: GeometricOptions,
 }
@@ -46,16 +46,16 @@ pub struct Dense {
 pub struct Convolution {
     /// Number of units.
     pub filters: usize,
-    /// What they see of the image.
+    /// The window of the image that they see.
     pub window: Window,
-    /// How the weights are made of what is trained.
+    /// The parameterization of the weights.
     pub parameterization: Parameterization,
-    /// What is normalized, by default nothing.
+    /// The normalization, by default none.
     #[serde(skip_serializing_if = "Normalization::is_none")]
     pub normalization: Normalization,
-    /// What follows.
+    /// The activation.
     pub activation: Activation,
-    /// Choices of the geometric parameterization.
+    /// Options of the geometric parameterization.
     #[serde(skip_serializing_if = "is_default")]
     pub geometric: GeometricOptions,
 }
@@ -84,19 +84,19 @@ impl Convolution {
 macro_rules! options {
     ($($layer:ident)*) => {
         $(impl $layer {
-            /// The same with a normalization.
+            /// Sets the normalization.
             #[must_use]
             pub fn normalization(mut self, normalization: impl Into<Normalization>) -> Self {
                 self.normalization = normalization.into();
                 self
             }
-            /// The same with another activation.
+            /// Sets the activation.
             #[must_use]
             pub fn activation(mut self, activation: Activation) -> Self {
                 self.activation = activation;
                 self
             }
-            /// The same with other choices of the geometric parameterization.
+            /// Sets the options of the geometric parameterization.
             #[must_use]
             pub fn geometric(mut self, options: GeometricOptions) -> Self {
                 self.geometric = options;

@@ -1,9 +1,10 @@
-//! The layout of a checkpoint's metadata: bincode's fixed-width little-endian one, and the only mention of bincode.
+//! The layout of a checkpoint's metadata, which is bincode's fixed-width little-endian one. This is the only file
+//! that uses bincode.
 //!
 //! The layout is small enough to be read without that crate, which is no longer maintained: integers and floats
 //! are little-endian and as wide as their type (counts are 64 bits), an option is a byte 0 or 1 and the value, a
 //! string or list is its length in 64 bits and its content, a structure is its fields in order, a choice is its
-//! number in 32 bits. `tests/golden.rs` reads a file by these sentences alone.
+//! number in 32 bits. `tests/golden.rs` reads a file with an independent reader that follows this description.
 
 use bincode::config::{Configuration, Fixint, LittleEndian, NoLimit};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-/// A checkpoint (or another file of a network) that could not be written, read or used: which file, and what is wrong.
+/// A checkpoint (or another file of a network) that could not be written, read or used. It names the file and the
+/// problem.
 ///
 /// ```
 /// use gmp_train::checkpoint::Checkpoint;
@@ -35,12 +36,12 @@ pub struct CheckpointError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The operating system refused.
+    /// An error of the operating system.
     #[error("cannot {action}: {source}")]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// Its answer.
+        /// The system's error.
         source: io::Error,
     },
     /// Another kind of file.
@@ -54,12 +55,12 @@ pub enum Problem {
     /// A version that this release does not read.
     #[error("format version {found}, but this release reads versions 1 to {known}")]
     Version {
-        /// The file's.
+        /// The version of the file.
         found: u32,
         /// The newest known.
         known: u32,
     },
-    /// A file that was cut off, or has more behind its end.
+    /// A file that was cut off, or has extra bytes at its end.
     #[error("{part}: {found} bytes, expected {expected}")]
     Length {
         /// Which part of the file.
@@ -72,30 +73,30 @@ pub enum Problem {
     /// Bytes that are not those that were written.
     #[error("damaged: checksum {found:08x}, expected {expected:08x}")]
     Checksum {
-        /// Of the bytes.
+        /// The checksum of the bytes.
         found: u32,
-        /// As written.
+        /// The checksum in the file.
         expected: u32,
     },
     /// Metadata that cannot be understood.
     #[error("metadata: {0}")]
     Metadata(String),
-    /// A number of a file that is NaN or infinite, or becomes so in the network's type.
+    /// A number in a file that is NaN or infinite, or becomes so in the network's type.
     #[error("{tensor}, number {index} (from 0): {value} is not a finite {scalar}")]
     BrokenNumber {
         /// Which tensor.
         tensor: String,
-        /// Where it is there, row by row.
+        /// Its index in the tensor, in row-major order.
         index: usize,
         /// The number in the file.
         value: f64,
         /// The network's type of numbers.
         scalar: &'static str,
     },
-    /// A network that is to be built from a checkpoint that does not say what it is.
+    /// A network is to be built from a checkpoint that does not describe it.
     #[error("it does not say what its network is built of: restore it to a model that you built")]
     NoNetwork,
-    /// A layer that a file in the format of another program has no place for.
+    /// A layer that cannot be represented in the format of another program.
     #[error("{layer}: {reason}")]
     NoModule {
         /// The layer.
@@ -103,7 +104,7 @@ pub enum Problem {
         /// Why there is none, and what to do.
         reason: String,
     },
-    /// A state that is not worth a checkpoint.
+    /// A state with numbers that are not finite, which is not saved.
     #[error("not written: {what} is {value}; the checkpoints before it stay")]
     NotFinite {
         /// The parameter or buffer.
@@ -111,7 +112,7 @@ pub enum Problem {
         /// The number.
         value: f64,
     },
-    /// A checkpoint of something else than it is to be restored to.
+    /// A checkpoint that does not match what it is to be restored to.
     #[error("{what}: the file has {found}, expected {expected}")]
     Mismatch {
         /// What differs.
@@ -121,10 +122,10 @@ pub enum Problem {
         /// In the network or optimizer.
         expected: String,
     },
-    /// A network that cannot be made what a file needs.
+    /// A network that cannot be converted to the form that a file needs.
     #[error(transparent)]
     Network(#[from] gmp_nn::Error),
-    /// A state that the optimizer does not take.
+    /// A state that the optimizer does not accept.
     #[error(transparent)]
     Optimizer(#[from] crate::Error),
 }

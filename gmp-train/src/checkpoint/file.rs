@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all, and the folder in which a run keeps its last ones.
+//! Atomic writes of files, and the folder in which a run keeps its last checkpoints.
 
 use super::{Checkpoint, CheckpointError, Problem};
 use crate::nonfinite::non_finite_of;
@@ -10,11 +10,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// Replaces `file` by one with this content: after a crash at any moment there is the old one or the new one.
+/// Replaces `file` by one with this content, atomically: after a crash at any moment there is either the old file or
+/// the new one.
 ///
-/// The bytes go to a new file in the same folder, whose name cannot be known before (`gmp-….partial`), which is flushed
-/// to the disk and renamed; then the folder is flushed. So nothing else is written to, links that lie in wait included,
-/// and several processes may write the same file: one of them is last.
+/// The bytes go to a new file in the same folder with an unpredictable name (`gmp-….partial`), which is flushed to
+/// the disk and renamed; then the folder is flushed. So no other file is written to, even if somebody has prepared a
+/// link, and several processes may write the same file: the last one wins.
 ///
 /// ```
 /// use gmp_train::checkpoint::write_atomic;
@@ -27,8 +28,8 @@ use tempfile::NamedTempFile;
 /// ```
 ///
 /// # Errors
-/// The first of these steps that the operating system refuses. The old file is then as it was, unless it was the last
-/// step: the new one is in its place, and whether that outlasts a power cut is unknown.
+/// If the operating system refuses one of these steps. The old file is then unchanged, unless it was the last step:
+/// then the new file is in its place, and it is unknown whether that survives a power failure.
 pub fn write_atomic(file: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let io = |action| move |source| Problem::Io { action, source };
     // Removed when dropped; a killed process alone leaves it behind.
@@ -56,7 +57,8 @@ fn unfinished(folder: &Path, random: usize) -> io::Result<NamedTempFile> {
         .make_in(folder, |path| File::create_new(path))
 }
 
-/// Removes what killed processes left behind of [`write_atomic`]; only for a folder in which no other one writes.
+/// Removes unfinished files of [`write_atomic`] that killed processes left behind. Use it only for a folder in which
+/// no other process writes.
 ///
 /// # Errors
 /// If the folder cannot be listed, or a file in it cannot be removed.
@@ -86,7 +88,7 @@ const PREFIX: &str = "gmp-";
 const SUFFIX: &str = ".partial";
 const EXTENSION: &str = "checkpoint";
 
-/// When checkpoints are due.
+/// How often checkpoints are written.
 ///
 /// ```
 /// use gmp_train::{Adam, Checkpoints, Dataset, Every, Loss, Mlp, Parameterization, Trainer};
@@ -108,11 +110,11 @@ pub enum Every {
     Epochs(usize),
 }
 
-/// Writes checkpoints of a run to a folder of its own and keeps the last few: an [`Observer`].
+/// An [`Observer`] that writes checkpoints of a run to its own folder and keeps the last few.
 ///
-/// A checkpoint that cannot be written is reported and training goes on. The run's last state is always written, unless
-/// a number of its parameters or buffers is not finite (which [`Check::LossOnly`](crate::Check) lets pass): that is
-/// reported too, and displaces no good checkpoint.
+/// If a checkpoint cannot be written, this is reported and training continues. The run's last state is always
+/// written, unless a number of its parameters or buffers is not finite (which [`Check::LossOnly`](crate::Check) does
+/// not detect): this is reported too, and no good checkpoint is removed for it.
 ///
 /// ```
 /// use gmp_train::{Adam, Checkpoints, Dataset, Every, Loss, Mlp, Parameterization, Trainer};
@@ -137,11 +139,11 @@ pub struct Checkpoints<'a> {
 }
 
 impl<'a> Checkpoints<'a> {
-    /// Keeps the last `keep` checkpoints in `folder`, which no other run may use. `report` is called with
-    /// everything that goes wrong: it should be loud.
+    /// Keeps the last `keep` checkpoints in `folder`, which no other run may use. `report` is called with every error
+    /// and should make it visible.
     ///
     /// # Panics
-    /// If none are to be kept, or they are due every 0 steps or epochs.
+    /// If `keep` is 0, or checkpoints are to be written every 0 steps or epochs.
     pub fn new(
         folder: impl Into<PathBuf>,
         keep: usize,
@@ -155,18 +157,18 @@ impl<'a> Checkpoints<'a> {
         none.and(every)
     }
 
-    /// Makes them due at these moments too: after some steps inside a long epoch, say.
+    /// Also writes checkpoints at this interval, for instance every few steps inside a long epoch.
     ///
     /// # Panics
-    /// If they are due every 0 steps or epochs.
+    /// If they are to be written every 0 steps or epochs.
     pub fn and(mut self, every: Every) -> Self {
         assert!(!matches!(every, Every::Steps(0) | Every::Epochs(0)), "checkpoints cannot be due {every:?}");
         self.every.push(every);
         self
     }
 
-    /// Puts a text of the caller's into every checkpoint: what the run is and what the data are. (What a network is
-    /// built of is in it anyway.)
+    /// Adds a text of your own to every checkpoint, such as a description of the run and the data. (The description
+    /// of the network is always included.)
     ///
     /// ```
     /// use gmp_train::checkpoint::Newest;
@@ -186,10 +188,11 @@ impl<'a> Checkpoints<'a> {
         self
     }
 
-    /// Writes one now and removes those that are no longer kept.
+    /// Writes a checkpoint now and removes those that are no longer kept.
     ///
     /// # Errors
-    /// If that fails, or a parameter or buffer is not finite, naming the file; older checkpoints are then left alone.
+    /// If that fails, or a parameter or buffer is not finite, naming the file; older checkpoints are then not
+    /// removed.
     pub fn save<T: Element>(&self, state: &State<'_, T>) -> Result<PathBuf, CheckpointError> {
         let file = self.folder.join(format!("step-{:012}.{EXTENSION}", state.progress.fit().steps));
         let failed = |action, source| CheckpointError {
@@ -252,7 +255,7 @@ fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The newest checkpoint of a folder that can be read, and what is wrong with the newer ones.
+/// The newest readable checkpoint of a folder, and the errors of newer ones that cannot be read.
 ///
 /// ```
 /// use gmp_train::checkpoint::Newest;
@@ -269,15 +272,15 @@ pub struct Newest<T> {
     pub checkpoint: Checkpoint<T>,
     /// Its file.
     pub file: PathBuf,
-    /// Newer ones that cannot be read: damaged, or of a newer format. They deserve a warning.
+    /// Newer checkpoints that cannot be read, because they are damaged or of a newer format. Show them as warnings.
     pub unreadable: Vec<CheckpointError>,
 }
 
 impl<T: Element> Newest<T> {
-    /// Reads it; `None` where there is no folder or no checkpoint in it.
+    /// Reads the newest checkpoint of a folder; `None` if there is no folder or no checkpoint in it.
     ///
     /// # Errors
-    /// If there are checkpoints and none can be read: that of the newest one.
+    /// If there are checkpoints and none can be read; the error is that of the newest one.
     pub fn in_folder(folder: &Path) -> Result<Option<Self>, CheckpointError> {
         let files = match list(folder) {
             Ok(files) => files,

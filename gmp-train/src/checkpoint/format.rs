@@ -1,4 +1,4 @@
-//! Bytes of a checkpoint and back.
+//! Conversion of a checkpoint to bytes and back.
 //!
 //! | bytes | |
 //! |---|---|
@@ -10,12 +10,12 @@
 //! | … | metadata, laid out as `codec.rs` says |
 //! | … | tensors, one after the other as the metadata list them, row-major |
 //!
-//! The state of the random numbers is not in it: all of them come from streams that their purpose names and that begin
-//! anew from the seed, the epoch and the place (a shuffle, the crop of an image), so that [`Trainer::seed`] and
-//! [`TrainState`](crate::TrainState) are their state.
+//! The state of the random numbers is not included: all of them come from streams that are identified by their
+//! purpose and restarted from the seed, the epoch and the place (a shuffle, the crop of an image), so that
+//! [`Trainer::seed`] and [`TrainState`](crate::TrainState) determine them.
 //!
-//! All numbers are little-endian. A version is frozen with its release: what must change becomes the next one. Version
-//! 2 added the metrics at the end of the metadata, and version 3 what the model can be built from behind them.
+//! All numbers are little-endian. A version is frozen when it is released: any change makes a new version. Version 2
+//! added the metrics at the end of the metadata, and version 3 added the description of the model after them.
 
 use super::wire::{self, Metrics, Progress};
 use super::{Checkpoint, IN_MEMORY, Problem, Tensor, codec};

@@ -1,4 +1,4 @@
-//! Checkpoints: a run at one moment in one file, from which it goes on to the last bit.
+//! Checkpoints: the complete state of a run in one file, from which it continues with bit-for-bit the same result.
 //!
 //! ```
 //! use gmp_nn::{Mlp, Parameterization};
@@ -28,9 +28,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A file has a checksum over everything: a byte that changed, or a file that was cut off, is an error and never a
-//! wrong number. It is written whole or not at all. What is promised of the past: every released version of the
-//! format stays readable; a newer one than known is refused by name.
+//! A file has a checksum over its whole content: a changed byte or a file that was cut off is an error and never
+//! leads to a wrong number. Files are written atomically. Every released version of the format stays readable; a
+//! version that is newer than the known ones is an error that says so.
 
 mod codec;
 mod error;
@@ -54,7 +54,7 @@ use std::path::{Path, PathBuf};
 /// One matrix with its name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor<T> {
-    /// As in the network: `"hidden1.angles"`.
+    /// Its name in the network: `"hidden1.angles"`.
     pub name: String,
     /// Rows.
     pub rows: usize,
@@ -67,7 +67,7 @@ pub struct Tensor<T> {
 /// Stands for the file of a checkpoint that was not read from one.
 const IN_MEMORY: &str = "checkpoint in memory";
 
-/// A run at one moment.
+/// The state of a run at one moment.
 ///
 /// ```
 /// use gmp_train::{Adam, Checkpoint, Loss, Mlp, Parameterization, State, TrainState, Trainer};
@@ -84,18 +84,18 @@ const IN_MEMORY: &str = "checkpoint in memory";
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint<T> {
-    /// What the caller says of the run and the data.
+    /// The caller's description of the run and the data.
     pub description: String,
-    /// What the model can be built from again ([`Model::description`]), where it says so. A checkpoint of version 1 or 2
-    /// has none.
+    /// The description from which the model can be rebuilt ([`Model::description`]), if it has one. A checkpoint of
+    /// version 1 or 2 has none.
     pub model: Option<String>,
-    /// How it trained.
+    /// The settings of the run.
     pub trainer: Trainer,
-    /// How far it was.
+    /// The progress of the run.
     pub progress: TrainState<T>,
-    /// The optimizer.
+    /// The state of the optimizer.
     pub optimizer: OptimizerState<T>,
-    /// What is trained.
+    /// The parameters of the model.
     pub parameters: Vec<Tensor<T>>,
     /// Running statistics and fixed signs.
     pub buffers: Vec<Tensor<T>>,
@@ -118,7 +118,7 @@ impl<T: Element> Checkpoint<T> {
         }
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file atomically.
     ///
     /// # Errors
     /// If the operating system refuses.
@@ -135,8 +135,8 @@ impl<T: Element> Checkpoint<T> {
     /// ```
     ///
     /// # Errors
-    /// If it cannot be read, is no regular file, is damaged or cut off, is no checkpoint, has a newer version of the format, or holds
-    /// numbers of another type than `T`.
+    /// If it cannot be read, is not a regular file, is damaged or cut off, is not a checkpoint, has a newer version
+    /// of the format, or contains numbers of a type other than `T`.
     pub fn read(file: &Path) -> Result<Self, CheckpointError> {
         match format::read(file).and_then(|bytes| Self::from_bytes(&bytes)) {
             Ok(checkpoint) => Ok(Self { file: file.to_owned(), ..checkpoint }),
@@ -147,12 +147,12 @@ impl<T: Element> Checkpoint<T> {
     /// The content of the file.
     ///
     /// # Errors
-    /// None that is known: all that a checkpoint holds can be written.
+    /// None are known: everything in a checkpoint can be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Problem> {
         format::encode(self)
     }
 
-    /// Reads the content of a file. Memory is allocated in proportion to `bytes`, whatever they say.
+    /// Reads the content of a file. Memory is allocated in proportion to `bytes`, whatever lengths they state.
     ///
     /// # Errors
     /// As [`Checkpoint::read`].
@@ -160,7 +160,7 @@ impl<T: Element> Checkpoint<T> {
         format::decode(bytes)
     }
 
-    /// Gives the model and the optimizer their state back; [`Trainer::fit_from`] goes on from the result.
+    /// Restores the state of the model and the optimizer; [`Trainer::fit_from`] continues from the returned value.
     ///
     /// ```
     /// use gmp_train::{Adam, Checkpoint, Loss, Mlp, Parameterization, State, TrainState, Trainer};
@@ -178,7 +178,7 @@ impl<T: Element> Checkpoint<T> {
     ///
     /// # Errors
     /// If the model's matrices are not those of the checkpoint, by name, shape and order, or the optimizer is
-    /// of another kind. Both are then as before.
+    /// of another kind. Both are then unchanged.
     pub fn restore(
         self,
         model: &mut dyn Model<T>,
@@ -188,7 +188,8 @@ impl<T: Element> Checkpoint<T> {
         self.restore_into(model, optimizer).map_err(|problem| CheckpointError { file, problem })
     }
 
-    /// The network as it was, built from what the file says of it: to predict with, without knowing its layers.
+    /// The network at the time of the checkpoint, built from the description in the file: use it to predict without
+    /// knowing its layers.
     ///
     /// ```
     /// use gmp_nn::{Mlp, Parameterization};
@@ -212,7 +213,7 @@ impl<T: Element> Checkpoint<T> {
     /// ```
     ///
     /// # Errors
-    /// If the model was no [`Network`], or the file is of version 1 or 2, which do not say what the network was.
+    /// If the model was not a [`Network`], or the file is of version 1 or 2, which do not describe the network.
     pub fn network(&self) -> Result<Network<T>, CheckpointError> {
         self.build().map_err(|problem| CheckpointError { file: self.file.clone(), problem })
     }

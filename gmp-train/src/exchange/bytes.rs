@@ -1,7 +1,7 @@
 //! Numbers as the bytes of a message: four or eight for each, little-endian.
 //!
-//! A number is written as one of its own size, so that the compiler makes copies of these loops: the way through `f64`, which
-//! is all that [`Scalar`] offers, is exact and vanishes.
+//! A number is written in its own size, so that the compiler turns these loops into copies: the conversion through
+//! `f64`, which is all that [`Scalar`] offers, is exact and is optimized away.
 
 use gmp_math::Scalar;
 

@@ -1,4 +1,4 @@
-//! What a run exchanges, made of messages between two ranks.
+//! The exchanges of a run, built from messages between two ranks.
 
 mod sum;
 
@@ -8,10 +8,10 @@ pub(crate) use sum::Owned;
 
 /// The ranks of a run, as one of them sees them.
 ///
-/// Every rank carries out the same exchanges in the same order. Each message says which kind of exchange it belongs to and
-/// the how many-th it is between its two ranks, and has a checksum: one that went astray or was damaged is an error and
-/// never another number. No exchange needs a message to be stored under way: with sends that wait until they are received,
-/// none of them waits in a circle.
+/// Every rank carries out the same exchanges in the same order. Each message contains the kind of exchange that it
+/// belongs to, its sequence number between its two ranks, and a checksum: a message that was lost or damaged is an
+/// error and never leads to another number. No exchange needs a message to be buffered in transit: even with sends
+/// that wait until they are received, there is no deadlock.
 pub(crate) struct Ranks<'a> {
     exchange: &'a mut dyn Exchange,
     /// Messages so far to every rank, and from every rank.
@@ -100,7 +100,7 @@ impl<'a> Ranks<'a> {
         self.exchange.abort(cause);
     }
 
-    /// One exchange from its begin to its end. Where it fails, the others are told why.
+    /// One exchange from beginning to end. If it fails, the other ranks are told why.
     fn whole<R>(&mut self, exchange: impl FnOnce(&mut Self) -> Result<R, Lost>) -> Result<R, Lost> {
         exchange(self).inspect_err(|lost| self.exchange.abort(lost))
     }
@@ -126,14 +126,14 @@ fn next(count: &mut u32) -> u32 {
     std::mem::replace(count, count.wrapping_add(1))
 }
 
-/// Writes into the header of a message what its content decides.
+/// Writes the kind and the checksum of the content into the header of a message.
 fn seal(kind: Kind, message: &mut [u8]) {
     let checksum = crc32fast::hash(&message[HEADER..]);
     message[..4].copy_from_slice(&(kind as u32).to_le_bytes());
     message[8..HEADER].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Writes into the header of a message the how many-th it is. One that is passed on as it came needs no more.
+/// Writes the sequence number into the header of a message. A message that is passed on unchanged needs nothing else.
 fn set_number(message: &mut [u8], number: u32) {
     message[4..8].copy_from_slice(&number.to_le_bytes());
 }

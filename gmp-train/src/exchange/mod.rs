@@ -1,8 +1,8 @@
-//! Exchanges between the processes of one run.
+//! Communication between the processes of one run.
 //!
-//! [`Trainer::across`](crate::Trainer::across) trains on several ranks to the same bits as in one process. All that it
-//! needs of them is an [`Exchange`]: to send bytes to another rank, and to receive them, one after the other or at the same
-//! time.
+//! [`Trainer::across`](crate::Trainer::across) trains on several ranks with the same bits as in one process. All that
+//! it needs is an [`Exchange`], which sends bytes to another rank and receives them, one message after the other or
+//! several at the same time.
 //!
 //! | | ranks are |
 //! |---|---|
@@ -10,7 +10,8 @@
 //! | [`threads`] | threads of this process, for tests and trials |
 //! | `Mpi` (the feature `mpi`) | the processes that `mpirun` or `srun` started |
 //!
-//! A transport of your own is a few methods; `tests/ranks/cluster.rs` has one that delays, reorders and loses.
+//! A transport of your own needs only a few methods; `tests/ranks/cluster.rs` has one that delays, reorders and loses
+//! messages.
 
 mod bytes;
 mod collective;
@@ -26,10 +27,11 @@ pub(crate) use collective::{Owned, Ranks};
 pub use mpi::{Mpi, MpiError};
 pub use threads::{ThreadRank, on_threads, threads};
 
-/// What connects this rank to the others.
+/// The connection of this rank to the others.
 ///
-/// Messages from one rank to another arrive in the order in which they were sent. Nothing is promised of the order of
-/// messages from different ranks, and `send` may wait until the message is received: the trainer relies on neither.
+/// Messages from one rank to another arrive in the order in which they were sent. The order of messages from
+/// different ranks is not specified, and `send` may or may not wait until the message is received: the trainer works
+/// with any order and in both cases.
 ///
 /// ```
 /// use gmp_train::exchange::{Exchange, on_threads};
@@ -61,28 +63,29 @@ pub trait Exchange {
     /// If a rank is lost: this one or any other.
     fn send(&mut self, to: usize, message: &[u8]) -> Result<(), Lost>;
 
-    /// Waits for the next message of the rank `from`, which is another one, and puts it in the place of what `message`
-    /// holds.
+    /// Waits for the next message of the rank `from`, which is another one, and replaces the content of `message`
+    /// with it.
     ///
     /// # Errors
     /// If a rank is lost: this one or any other.
     fn receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<(), Lost>;
 
-    /// Sends messages to several ranks and receives messages of several ranks, and waits for all of them. Each other rank is
-    /// in the list once at most; the order of the list does not matter, and may be another one afterwards. `check` is called
-    /// with every message and the number of its rank as soon as the message is there, and its error ends the swap at once: a
-    /// rank that has received what it did not expect must not wait for what does not come.
+    /// Sends messages to several ranks and receives messages of several ranks, and waits for all of them. Each other
+    /// rank is in the list at most once; the order of the list does not matter, and may be changed afterwards.
+    /// `check` is called with every message and the number of its rank as soon as the message arrives, and its error
+    /// ends the swap at once: a rank that has received an unexpected message must not wait for messages that will
+    /// never come.
     ///
-    /// The default sends and receives one message after the other. A transport that can have several messages under way at
-    /// the same time should do that instead: the sum of gradients spends its time here, and a rank between two others has
-    /// four messages to exchange.
+    /// The default sends and receives one message after the other. A transport that can have several messages in
+    /// transit at the same time should override it: the sum of gradients spends its time here, and a rank between two
+    /// others has four messages to exchange.
     ///
-    /// What is promised, by the default for any transport: all ranks swap in rounds, and what a rank sends to another one in
-    /// its nth round the other one receives in its own nth round. Then no ranks wait for each other in a circle, even where
-    /// `send` waits until the message is received; and messages from one rank to another keep their order, those of
-    /// [`Exchange::send`] among them. What is not promised: that messages are under way at the same time, that those of
-    /// different ranks arrive in some order, and anything at all where the two ranks of a message do not agree about its
-    /// round.
+    /// The default guarantees the following for any transport, if all ranks swap in rounds, and the other rank
+    /// receives in its own nth round what a rank sends to it in its nth round: ranks never deadlock, even if `send`
+    /// waits until the message is received; and messages from one rank to another keep their order, including those
+    /// of [`Exchange::send`]. It does not guarantee that messages are in transit at the same time, nor any order of
+    /// the messages of different ranks, and it guarantees nothing if the two ranks of a message do not agree about
+    /// its round.
     ///
     /// ```
     /// use gmp_train::exchange::{Exchange, Swap, on_threads};
@@ -128,32 +131,32 @@ pub trait Exchange {
         Ok(())
     }
 
-    /// As [`Exchange::receive`], without waiting: whether a message was there. Training does not use it; a program that
-    /// shares out whole runs looks with it for the rank that has something to say.
+    /// Like [`Exchange::receive`], without waiting; it returns whether there was a message. Training does not use it;
+    /// a program that distributes whole runs uses it to find the ranks that have sent something.
     ///
     /// # Errors
-    /// If the rank `from` is lost and has left no message. Of the other ranks it may say nothing.
+    /// If the rank `from` is lost and has left no message. The loss of other ranks may not be reported.
     fn try_receive(&mut self, from: usize, message: &mut Vec<u8>) -> Result<bool, Lost>;
 
-    /// Tells the other ranks that this one takes no further part, and why: their exchanges end with this error.
+    /// Tells the other ranks that this one no longer takes part, and why: their exchanges end with this error.
     fn abort(&mut self, cause: &Lost);
 }
 
-/// What is done with a message and the number of its rank as soon as it is there: see [`Exchange::swap`].
+/// Checks a message and the number of its rank as soon as it arrives: see [`Exchange::swap`].
 pub type Check<'a> = dyn FnMut(usize, &[u8]) -> Result<(), Lost> + 'a;
 
-/// What this rank and another one send each other in an [`Exchange::swap`].
+/// The messages between this rank and another one in an [`Exchange::swap`].
 #[derive(Debug)]
 pub struct Swap<'a> {
     /// The other rank.
     pub with: usize,
     /// The message to it, if there is one.
     pub send: Option<&'a [u8]>,
-    /// Where its message goes, if there is one, in the place of what is there.
+    /// The buffer whose content is replaced by its message, if there is one.
     pub receive: Option<&'a mut Vec<u8>>,
 }
 
-/// A rank that takes no further part in a run, and why.
+/// A rank that no longer takes part in a run, and why.
 ///
 /// ```
 /// use gmp_train::exchange::Lost;
@@ -169,8 +172,7 @@ pub struct Lost {
     pub why: String,
 }
 
-/// One process alone: what [`Trainer::fit`](crate::Trainer::fit) uses. It has nobody to exchange anything with and costs
-/// nothing.
+/// A single process, which [`Trainer::fit`](crate::Trainer::fit) uses. It exchanges nothing and costs nothing.
 ///
 /// ```
 /// use gmp_train::exchange::{Exchange, Local};
@@ -224,8 +226,8 @@ impl<E: Exchange + ?Sized> Exchange for &mut E {
     }
 }
 
-/// The messages of all ranks on every rank, in the order of the ranks: for what a program exchanges around its runs. All
-/// ranks must call it.
+/// Returns the messages of all ranks on every rank, in the order of the ranks, for what a program exchanges before
+/// and after its runs. All ranks must call it.
 ///
 /// ```
 /// use gmp_train::exchange::{Exchange, gather, on_threads};
@@ -242,7 +244,7 @@ pub fn gather(exchange: &mut dyn Exchange, own: &[u8]) -> Result<Vec<Vec<u8>>, L
     Ranks::new(exchange).gather(own)
 }
 
-/// The message of rank 0 on every rank. All ranks must call it.
+/// Gives the message of rank 0 to every rank. All ranks must call it.
 ///
 /// ```
 /// use gmp_train::exchange::{Exchange, on_threads, tell};
@@ -259,7 +261,8 @@ pub fn tell(exchange: &mut dyn Exchange, message: &mut Vec<u8>) -> Result<(), Lo
     Ranks::new(exchange).tell(message)
 }
 
-/// An error, the same on all ranks, unless all of them have the same values under the same names. All ranks must call it.
+/// Returns an error, the same on all ranks, unless all of them have the same values under the same names. All ranks
+/// must call it.
 ///
 /// ```
 /// use gmp_train::exchange::{Exchange, on_threads, same};

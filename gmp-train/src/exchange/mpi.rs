@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 /// The processes that `mpirun` or `srun` started as ranks of one run. Only with the feature `mpi`.
 ///
-/// Only sends and receives of bytes are used, never a sum of MPI's own, whose order the standard leaves open.
+/// Only sends and receives of bytes are used, never MPI's own sum, whose order the standard does not specify.
 ///
-/// A rank that is killed ends the others by way of the launcher, which names it. A panic on any rank, and
-/// [`Exchange::abort`], say why on standard error and end all ranks at once; [`Mpi::with_caught_panics`] is for programs that
+/// If a rank is killed, the launcher names it and ends the others. A panic on any rank, and [`Exchange::abort`],
+/// print the reason to standard error and end all ranks at once; [`Mpi::with_caught_panics`] is for programs that
 /// catch panics.
 pub struct Mpi {
     /// Its end is that of MPI.
@@ -27,7 +27,7 @@ pub struct Mpi {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MpiError {
-    /// It is used once in a process.
+    /// It was begun before; it can be used only once in a process.
     #[error("MPI was begun before in this process, and can be begun once")]
     Begun,
     /// The library does not let another thread than the first one call it.
@@ -50,13 +50,14 @@ const POLITE: Duration = Duration::from_millis(20);
 const SLEEP: Duration = Duration::from_micros(100);
 
 impl Mpi {
-    /// Begins MPI: to be called once, and to be kept until all ranks have what they need.
+    /// Initializes MPI. Call it once, and keep the value until all ranks have what they need.
     ///
-    /// From here on a panic anywhere in this process ends all ranks: the others would wait for this one for ever.
+    /// From here on a panic anywhere in this process ends all ranks, since the others would otherwise wait for this
+    /// one for ever.
     ///
     /// # Errors
-    /// Where MPI was begun before, or does not let threads call it in turn. (Training runs on a pool of threads, of which
-    /// one at a time exchanges.)
+    /// If MPI was begun before, or does not allow different threads to call it in turn. (Training runs on a pool of
+    /// threads, of which only one communicates at a time.)
     pub fn begin() -> Result<Self, MpiError> {
         let begun = environment::initialize_with_threading(Threading::Serialized);
         let (universe, provided) = begun.ok_or(MpiError::Begun)?;
@@ -75,8 +76,8 @@ impl Mpi {
         Ok(Self { _universe: universe, rank, ranks })
     }
 
-    /// A panic that the program catches ends nothing any more: the ranks do not wait for each other, or the one that panics
-    /// tells the others itself. One that is not caught still ends all ranks.
+    /// A panic that the program catches no longer ends the ranks: use this if the ranks do not wait for each other,
+    /// or if the one that panics tells the others itself. A panic that is not caught still ends all ranks.
     #[must_use]
     pub fn with_caught_panics(self) -> Self {
         PANICS_END_ALL.store(false, Ordering::Relaxed);

@@ -40,7 +40,7 @@ pub struct ThreadRank {
     ranks: usize,
 }
 
-/// As many ranks, each to be moved to a thread of its own. [`on_threads`] starts the threads as well.
+/// Creates `ranks` ranks, each to be moved to its own thread. [`on_threads`] starts the threads as well.
 ///
 /// A rank whose thread panics is lost, and ends the exchanges of the others with an error that names it.
 ///
@@ -59,7 +59,7 @@ pub fn threads(ranks: usize) -> Vec<ThreadRank> {
     (0..ranks).map(|rank| ThreadRank { shared: Arc::clone(&shared), rank, ranks }).collect()
 }
 
-/// Does the work of all ranks, each on a thread of its own, and returns their results in the order of the ranks.
+/// Does the work of all ranks, each on its own thread, and returns their results in the order of the ranks.
 ///
 /// # Panics
 /// If the work of a rank panics, once the others have ended.

@@ -1,10 +1,10 @@
-//! Cropping, flipping and normalizing: the random ones depend on the seed, the epoch and the picture alone.
+//! Cropping, flipping and normalizing. Random choices depend on the seed, the epoch and the picture alone.
 
 use super::resize::{Rectangle, Resizer, mirror};
 use super::{Error, Picture, SIDE, stream};
 use gmp_nn::Rng;
 
-/// Which part of a picture is used, at which size.
+/// Which part of a picture is used, and at which size.
 ///
 /// ```
 /// use gmp_train::image::{Crop, Preparation};
@@ -15,18 +15,18 @@ use gmp_nn::Rng;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Crop {
-    /// All of it; it has to be `size × size`.
+    /// The whole picture, which must be `size × size`.
     Whole {
         /// Rows and columns.
         size: usize,
     },
-    /// A random part of 8 to 100 % of the area and a ratio of sides from 3/4 to 4/3, resized to `size × size`:
+    /// A random part with 8 to 100 % of the area and an aspect ratio from 3/4 to 4/3, resized to `size × size`:
     /// PyTorch's `RandomResizedCrop` (Szegedy et al. 2015).
     Random {
         /// Rows and columns.
         size: usize,
     },
-    /// The centre `size × size` of the picture resized to a shorter side of `shorter`: PyTorch's `Resize` and
+    /// The centre crop of `size × size` of the picture resized to a shorter side of `shorter`: PyTorch's `Resize` and
     /// `CenterCrop`.
     Centre {
         /// Shorter side after resizing, at least `size`.
@@ -34,28 +34,28 @@ pub enum Crop {
         /// Rows and columns.
         size: usize,
     },
-    /// A random `size × size` of the picture, which has to be of that size, with black pixels added on every side:
-    /// PyTorch's `RandomCrop` with a padding, usual for CIFAR-10.
+    /// A random crop of `size × size` of the picture, which must have that size, after black pixels are added on
+    /// every side: PyTorch's `RandomCrop` with padding, as is usual for CIFAR-10.
     Padded {
         /// Rows and columns.
         size: usize,
         /// Pixels added on every side.
         padding: usize,
     },
-    /// A random `size × size` of the picture resized to a shorter side drawn from `shortest..longest` (Simonyan and
-    /// Zisserman 2015).
+    /// A random crop of `size × size` of the picture resized to a shorter side drawn from `shortest..longest`
+    /// (Simonyan and Zisserman 2015).
     Resized {
-        /// The least shorter side after resizing, at least `size`.
+        /// The smallest possible shorter side after resizing, at least `size`.
         shortest: usize,
-        /// The first shorter side that is too long.
+        /// The upper limit of the shorter side (exclusive).
         longest: usize,
         /// Rows and columns.
         size: usize,
     },
 }
 
-/// What is done to every picture before the network sees it: crop, flip, a shift of its colours, and
-/// `(x/255 − mean)/deviation` by channel.
+/// The preprocessing of every picture: crop, flip, a shift of its colours, and `(x/255 − mean)/deviation` per
+/// channel.
 ///
 /// Resizing is bilinear with antialiasing and rounds to bytes, as Pillow does under PyTorch.
 ///
@@ -72,13 +72,13 @@ pub enum Crop {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preparation {
-    /// Which part.
+    /// The crop.
     pub crop: Crop,
-    /// Whether one picture in two is mirrored.
+    /// Whether pictures are mirrored at random, one in two.
     pub flip: bool,
     /// Subtracted from the channels R, G, B in [0, 1].
     pub mean: [f32; 3],
-    /// Divided by.
+    /// Standard deviations by which the channels are divided.
     pub deviation: [f32; 3],
     /// Standard deviation of a random shift of the colours along their principal components (Krizhevsky et al. 2012), one
     /// for each batch; 0.1 is usual, and 0 shifts nothing.
@@ -99,8 +99,8 @@ impl Preparation {
         Self { crop: Crop::Whole { size: SIDE }, flip: training, mean, deviation: [1.0; 3], colour: 0.0 }
     }
 
-    /// ILSVRC by the recipe of the field: a random crop to 224 and a flip in training, the centre 224 of 256 in
-    /// validation, the channel means and deviations of ImageNet.
+    /// The standard preprocessing of ILSVRC: a random crop to 224 and a flip in training, the centre crop of 224 from
+    /// 256 in validation, and the channel means and standard deviations of ImageNet.
     ///
     /// ```
     /// # use gmp_train::image::{Crop, Preparation};
@@ -114,7 +114,7 @@ impl Preparation {
         Self { crop, flip: training, mean, deviation, colour: 0.0 }
     }
 
-    /// Rows and columns of what comes out.
+    /// Rows and columns of the result.
     pub fn size(&self) -> usize {
         match self.crop {
             Crop::Whole { size }

@@ -12,7 +12,7 @@ const CLASSES: u32 = 10;
 /// memory and a sparse file may claim any size.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// CIFAR-10, or as much of it as the folder holds: `data_batch_*.bin` for training, `test_batch.bin` for testing.
+/// CIFAR-10, or as much of it as the folder contains: `data_batch_*.bin` for training, `test_batch.bin` for testing.
 ///
 /// ```
 /// use gmp_train::image::{Cifar10, ImageSource, Picture};
@@ -50,8 +50,8 @@ impl Cifar10 {
     /// ```
     ///
     /// # Errors
-    /// A missing file, something else than a regular file, a size that is no multiple of 3073, more than 1 GiB of
-    /// training or of test pictures (CIFAR-10 has 154 MB and 31 MB), or a label above 9.
+    /// If a file is missing or not a regular file, its size is not a multiple of 3073, there is more than 1 GiB of
+    /// training or of test pictures (CIFAR-10 has 154 MB and 31 MB), or a label is above 9.
     pub fn open(folder: &Path) -> Result<(Self, Self), Error> {
         let mut training =
             files_in(folder, |name| name.starts_with("data_batch_") && name.ends_with(".bin"))?;
@@ -70,7 +70,7 @@ impl Cifar10 {
         }
     }
 
-    /// The pictures of one file, given its content; `path` is what messages call it.
+    /// The pictures of one file, given its content; `path` is its name in messages.
     ///
     /// ```
     /// use gmp_train::image::Cifar10;

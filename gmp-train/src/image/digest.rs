@@ -1,10 +1,10 @@
-//! What tells one set of pictures from another: digests of contents, and what a file system says of a file unread.
+//! Identification of sets of pictures: digests of their contents, and the metadata of their files.
 
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime};
 
-/// A running 64-bit digest of bytes, FNV-1a: the same on every machine. It tells contents apart that differ by accident;
-/// it is no protection from somebody who means to deceive.
+/// A running 64-bit digest of bytes, FNV-1a: the same on every machine. It distinguishes contents that differ by
+/// accident; it is not a protection against deliberate manipulation.
 ///
 /// ```
 /// use gmp_train::image::Digest;
@@ -22,7 +22,7 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// The digest with `bytes` after what it holds already.
+    /// The digest of everything so far followed by `bytes`.
     #[must_use]
     pub fn bytes(self, bytes: &[u8]) -> Self {
         Self(bytes.iter().fold(self.0, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
@@ -46,16 +46,16 @@ impl Digest {
     }
 }
 
-/// What a file system says of a file without its being read. A file whose stamp is as it was has, as a rule, the content
-/// that it had.
+/// The metadata of a file, which are known without reading it. A file whose stamp has not changed normally has the
+/// same content as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// Bytes.
     pub size: u64,
     /// When the content was last written, since 1970.
     pub modified: Duration,
-    /// When anything of the file was last changed, its times among it; on Unix it cannot be set back. Elsewhere the
-    /// same as `modified`.
+    /// When anything about the file was last changed, including its times; on Unix it cannot be set back. Elsewhere
+    /// it is the same as `modified`.
     pub changed: Duration,
 }
 

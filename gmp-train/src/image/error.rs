@@ -1,9 +1,9 @@
-//! What can be wrong with image files.
+//! Errors of image files.
 
 use std::io;
 use std::path::PathBuf;
 
-/// A file that is not what its place and name promise: which one, what is wrong, what was expected.
+/// A file that is not what it should be. The error says which file, what is wrong and what was expected.
 ///
 /// ```
 /// use gmp_train::image::{Cifar10, Error};
@@ -30,7 +30,7 @@ pub enum Error {
         /// What should be there.
         expected: &'static str,
     },
-    /// A file whose size is no positive multiple of its record's.
+    /// A file whose size is not a positive multiple of the size of a record.
     #[error("{}: {got} bytes, expected a positive multiple of {record}", path.display())]
     RecordSize {
         /// Which file.
@@ -45,14 +45,14 @@ pub enum Error {
     TooLarge {
         /// Which file.
         path: PathBuf,
-        /// What there is too much of.
+        /// What is too large.
         what: &'static str,
-        /// How much there is.
+        /// Its size.
         got: u64,
-        /// How much is read.
+        /// The largest size that is read.
         most: u64,
     },
-    /// A file that is no archive of NumPy arrays, or a broken one.
+    /// A file that is not an archive of NumPy arrays, or a damaged one.
     #[error("{}: {problem}", path.display())]
     Npz {
         /// Which file.
@@ -138,7 +138,7 @@ pub enum Error {
         /// The first one's problem.
         first: String,
     },
-    /// A system that starts no thread.
+    /// The system could not start a thread.
     #[error("cannot start a thread that reads pictures: {0}")]
     Thread(io::Error),
     /// A setting outside its range.

@@ -1,4 +1,4 @@
-//! ILSVRC (Russakovsky et al. 2015) in the folder layout of the field: `{train,val}/<class>/<picture>.JPEG`.
+//! ILSVRC (Russakovsky et al. 2015) in the usual folder layout: `{train,val}/<class>/<picture>.JPEG`.
 
 use super::{Digest, Error, ImageSource, Picture, Stamp};
 use crate::io;
@@ -34,7 +34,8 @@ impl Ilsvrc {
     /// Lists the training and the validation pictures of a folder with `train` and `val` in it.
     ///
     /// # Errors
-    /// A missing folder, no class folders, a class folder without pictures, or classes that differ between the two.
+    /// If a folder is missing, there are no class folders, a class folder has no pictures, or classes differ between
+    /// the two.
     pub fn open(folder: &Path) -> Result<(Self, Self), Error> {
         let training = Self::list(folder.join("train"))?;
         let validation = Self::list(folder.join("val"))?;
@@ -90,7 +91,7 @@ impl Ilsvrc {
         Ok(Self { folder, classes, files })
     }
 
-    /// Names of the classes: their folders'.
+    /// Names of the classes, which are those of their folders.
     pub fn class_names(&self) -> &[String] {
         &self.classes
     }

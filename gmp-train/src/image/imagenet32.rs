@@ -13,7 +13,7 @@ const CLASSES: u32 = 1000;
 /// thousand times its size.
 const MOST_PICTURES: usize = 1 << 21;
 
-/// ImageNet32 in memory, once: 3.7 GiB for all of it.
+/// ImageNet32, kept in memory: 3.7 GiB for all of it.
 #[derive(Debug, Default)]
 pub struct ImageNet32 {
     files: Vec<(PathBuf, Vec<u8>)>,
@@ -36,8 +36,8 @@ impl ImageNet32 {
     /// ```
     ///
     /// # Errors
-    /// Missing files, something else than regular files, archives that are cut short or damaged, arrays that are
-    /// missing or of another type or shape, more than 2,097,152 pictures together, and labels outside 1 to 1000.
+    /// If files are missing or not regular files, archives are cut off or damaged, arrays are missing or have another
+    /// type or shape, there are more than 2,097,152 pictures in total, or labels are outside 1 to 1000.
     pub fn open(folder: &Path) -> Result<(Self, Self), Error> {
         let read = |prefix: &str, expected| {
             let mut paths = files_in(folder, |name| name.starts_with(prefix) && name.ends_with(".npz"))?;
@@ -64,7 +64,7 @@ impl ImageNet32 {
         Ok(source)
     }
 
-    /// The pictures of one batch, given its content; `path` is what messages call it.
+    /// The pictures of one batch, given its content; `path` is its name in messages.
     ///
     /// # Errors
     /// As [`ImageNet32::open`].

@@ -1,9 +1,9 @@
 //! Batches of pictures, decoded in background threads while the network computes.
 //!
-//! The order of an epoch is cut into pieces of a few pictures. Threads take the next piece, decode and cut its
-//! pictures to bytes, and put it back at its number; [`Loader::next_batch`] collects the pieces of its batch in
-//! order and normalizes them. A piece is begun only while fewer than a fixed number are waiting, and its memory
-//! goes round: what is decoded ahead is bounded and, after the first epoch, allocates nothing.
+//! The order of an epoch is divided into pieces of a few pictures. Threads take the next piece, decode and crop its
+//! pictures to bytes, and store it under its number; [`Loader::next_batch`] collects the pieces of its batch in order
+//! and normalizes them. A piece is begun only while fewer than a fixed number are waiting, and its memory is reused:
+//! the amount that is decoded ahead is bounded, and nothing is allocated after the first epoch.
 
 use super::loading::{Loading, Order, PIECE};
 use super::threads::{Piece, Shared, State, start};
@@ -69,7 +69,8 @@ pub struct Skipped {
     pub problem: String,
 }
 
-/// Batches of an [`ImageSource`], in an order that the seed and the epoch fix, whatever the number of threads.
+/// Batches of an [`ImageSource`], in an order that depends on the seed and the epoch, but not on the number of
+/// threads.
 ///
 /// A picture that cannot be read is left out of its batch, and reported by [`Loader::on_skipped`] and
 /// [`Loader::skipped`].
@@ -109,14 +110,14 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts the threads; [`Loader::start`] gives them something to do.
+    /// Starts the threads; [`Loader::start`] gives them work.
     ///
-    /// No more threads are started than an epoch has pieces of 16 pictures, nor more than four for each core; where the
+    /// No more threads are started than an epoch has pieces of 16 pictures, nor more than four for each core; if the
     /// system refuses some of them, the others do the work. The batches are the same.
     ///
     /// # Errors
-    /// A source without pictures or with more than 2³² − 1, a batch size, a number of threads or a picture size of 0,
-    /// or a system that refuses even one thread.
+    /// If the source has no pictures or more than 2³² − 1, the batch size, the number of threads or the picture size
+    /// is 0, or the system refuses even one thread.
     pub fn new(
         source: Arc<dyn ImageSource>,
         preparation: Preparation,
@@ -184,7 +185,7 @@ impl Loader {
         })
     }
 
-    /// Calls `report` with each picture that is left out, once, when its batch is made.
+    /// Calls `report` once with each picture that is left out, when its batch is made.
     pub fn on_skipped(mut self, report: impl FnMut(&Skipped) + Send + 'static) -> Self {
         self.report = Box::new(report);
         self
@@ -195,7 +196,7 @@ impl Loader {
         self.shared.source.len()
     }
 
-    /// Never: a source without pictures is an error.
+    /// Always false: a source without pictures is an error.
     pub fn is_empty(&self) -> bool {
         false
     }
@@ -214,13 +215,13 @@ impl Loader {
         self.shared.loading.batches(self.len())
     }
 
-    /// Where the pictures come from.
+    /// The source of the pictures.
     pub fn source(&self) -> &dyn ImageSource {
         &*self.shared.source
     }
 
     /// Begins `epoch` at its batch `batch`, from 0: the batches are those that a whole epoch would have from there.
-    /// What was under way is dropped.
+    /// Work in progress is discarded.
     ///
     /// # Panics
     /// If the epoch has fewer than `batch` batches.
@@ -259,8 +260,8 @@ impl Loader {
     /// The next batch, or `None` at the end of the epoch and before the first start.
     ///
     /// # Errors
-    /// If an epoch that was begun at its first batch ends and not one of its pictures could be read. One that goes on
-    /// from a later batch had some before.
+    /// If an epoch that was begun at its first batch ends and none of its pictures could be read. An epoch that was
+    /// begun at a later batch may have had some before.
     ///
     /// # Panics
     /// If the source panicked in a background thread.
@@ -348,7 +349,8 @@ impl Loader {
     }
 }
 
-/// Images as a convolutional network takes them (one row per pixel), and classes as `Loss::SoftmaxCrossEntropy` takes them.
+/// Images in the form that a convolutional network takes (one row per pixel), and classes in that of
+/// `Loss::SoftmaxCrossEntropy`.
 impl Batches<f32> for Loader {
     fn samples(&self) -> usize {
         self.len()

@@ -1,4 +1,4 @@
-//! How an epoch is cut into batches, and batches into the pieces that threads work on.
+//! How an epoch is divided into batches, and batches into the pieces that threads work on.
 
 use crate::Share;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 /// Pictures in a piece, at most: enough that waiting for the lock costs nothing, few enough that the threads finish
 /// a batch together.
 pub(super) const PIECE: usize = 16;
-/// In which order pictures come.
+/// The order of the pictures.
 ///
 /// ```
 /// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
@@ -23,13 +23,13 @@ pub(super) const PIECE: usize = 16;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// A new random order for every epoch, by the seed and the epoch's number.
+    /// A new random order for every epoch, determined by the seed and the number of the epoch.
     Shuffled,
-    /// The source's.
+    /// The order of the source.
     AsStored,
 }
 
-/// How pictures are put into batches.
+/// How pictures are loaded in batches.
 ///
 /// ```
 /// use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
@@ -40,13 +40,13 @@ pub enum Order {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loading {
-    /// Pictures in a batch; the last one of an epoch has what is left.
+    /// Pictures in a batch; the last batch of an epoch may have fewer.
     pub batch_size: usize,
-    /// In which order.
+    /// The order of the pictures.
     pub order: Order,
-    /// Of the order and of the random crops and flips.
+    /// Seed of the order and of the random crops and flips.
     pub seed: u64,
-    /// Background threads, at most. No result depends on it.
+    /// Largest number of background threads. Results do not depend on it.
     pub threads: usize,
 }
 

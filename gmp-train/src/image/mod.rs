@@ -1,8 +1,8 @@
-//! Image data sets: where pictures come from, what is done to them, and how they reach the training loop.
+//! Image data sets: sources of pictures, preprocessing, and loading for the training loop.
 //!
 //! An [`ImageSource`] gives one picture by its number: [`Cifar10`], [`ImageNet32`], [`Ilsvrc`], or [`SyntheticShapes`],
-//! a generated set that needs no files. A [`Preparation`] crops, flips and normalizes it. A [`Loader`] does both
-//! in background threads and hands out batches in an order that depends on the seed and the epoch alone.
+//! a generated set that needs no files. A [`Preparation`] crops, flips and normalizes it. A [`Loader`] does both in
+//! background threads and returns batches in an order that depends on the seed and the epoch alone.
 //!
 //! ```
 //! use gmp_train::image::{Loader, Loading, Order, Preparation, SyntheticShapes};
@@ -71,7 +71,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Becomes the picture of which these are the bytes of a JPEG or PNG file; `name` is what messages call it.
+    /// Decodes the bytes of a JPEG or PNG file into this picture; `name` is its name in messages.
     ///
     /// ```
     /// # use gmp_train::image::Picture;
@@ -80,7 +80,7 @@ impl Picture {
     /// ```
     ///
     /// # Errors
-    /// Bytes that are no whole picture of these kinds; this one then holds anything.
+    /// If the bytes are not a complete picture of these formats; the content of this picture is then unspecified.
     pub fn decode(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         decode::decode(bytes, self).map_err(|problem| Error::Picture { name: name.to_owned(), problem })
     }
@@ -108,7 +108,8 @@ pub(crate) const SIDE: usize = 32;
 /// Bytes of one of them.
 pub(crate) const SMALL: usize = SIDE * SIDE * 3;
 
-/// Labelled pictures by number. Reading one must not depend on which were read before, nor on the thread.
+/// Labelled pictures that are accessed by number. Reading one must not depend on which were read before, nor on the
+/// thread.
 ///
 /// ```
 /// use gmp_train::image::{Error, ImageSource, Picture};
@@ -154,7 +155,7 @@ pub trait ImageSource: Send + Sync {
     /// If there is no such picture.
     fn label(&self, sample: usize) -> u32;
 
-    /// What to call picture `sample` in a message: its file, and its place in it.
+    /// The name of picture `sample` in messages: its file, and its position in the file.
     ///
     /// # Panics
     /// If there is no such picture.
@@ -163,17 +164,17 @@ pub trait ImageSource: Send + Sync {
     /// Decodes picture `sample` into reused memory.
     ///
     /// # Errors
-    /// A file that cannot be read or is no picture; `picture` then holds anything.
+    /// If a file cannot be read or is not a picture; the content of `picture` is then unspecified.
     ///
     /// # Panics
     /// If there is no such picture.
     fn decode(&self, sample: usize, picture: &mut Picture) -> Result<(), Error>;
 
-    /// A digest of every byte that picture `sample` is decoded from: another picture there has another digest. This one
-    /// decodes the picture; sources that hold or can read its bytes override it.
+    /// A digest of every byte that picture `sample` is decoded from: a different picture has a different digest. The
+    /// default decodes the picture; sources that can access its bytes override it.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// If a file cannot be read.
     ///
     /// # Panics
     /// If there is no such picture.
@@ -184,11 +185,11 @@ pub trait ImageSource: Send + Sync {
         Ok(size.bytes(&picture.pixels).value())
     }
 
-    /// What the file system says of the file of picture `sample`, where each picture is a file of its own; it tells
-    /// without reading whether a digest may still hold. `None` where the pictures are in memory.
+    /// The metadata of the file of picture `sample`, if each picture is a separate file; they show without reading
+    /// the file whether a digest may still be valid. `None` if the pictures are in memory.
     ///
     /// # Errors
-    /// A file that is not there any more.
+    /// If the file no longer exists.
     ///
     /// # Panics
     /// If there is no such picture.

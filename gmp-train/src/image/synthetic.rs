@@ -1,8 +1,8 @@
-//! A generated data set: ten kinds of figure, 32×32, for when there is no data.
+//! A generated data set of ten kinds of shapes, 32×32 pixels, for use without data files.
 //!
-//! What tells the classes apart is shape and texture alone. Place, size, turn, colours, background, clutter and
-//! noise are drawn anew for every picture from its own random stream, so that no pixel and no colour gives the
-//! class away: the means of all classes are nearly the same picture.
+//! The classes differ in shape and texture alone. Position, size, rotation, colours, background, clutter and noise
+//! are drawn for every picture from its own random stream, so that no pixel and no colour reveals the class: the mean
+//! pictures of all classes are nearly the same.
 
 use super::{Digest, Error, ImageSource, Picture, SIDE, SMALL, stream};
 use gmp_nn::Rng;
@@ -13,7 +13,7 @@ const CLASSES: [&str; 10] =
 /// Raised where the same seed gives other pictures than before: part of their digests.
 const GENERATOR: u64 = 1;
 
-/// Generated pictures of ten classes, as many as wanted; the same for the same seed, on every machine.
+/// Generated pictures of ten classes, in any number; the same seed gives the same pictures on every machine.
 ///
 /// ```
 /// use gmp_train::image::{ImageSource, SyntheticShapes};
@@ -30,7 +30,7 @@ pub struct SyntheticShapes {
 }
 
 impl SyntheticShapes {
-    /// Training and validation pictures: independent draws. Nothing is drawn before it is asked for.
+    /// Training and validation pictures, drawn independently. A picture is drawn only when it is requested.
     pub fn new(seed: u64, training: usize, validation: usize) -> (Self, Self) {
         (Self { seed, half: "training", len: training }, Self { seed, half: "validation", len: validation })
     }

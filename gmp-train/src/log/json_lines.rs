@@ -1,4 +1,4 @@
-//! JSON Lines: an object an epoch.
+//! JSON Lines: one object per epoch.
 
 use super::{Line, LogError, Sink};
 use serde::Deserialize;

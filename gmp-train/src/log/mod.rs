@@ -12,16 +12,16 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Writes down every epoch: an [`Observer`].
+/// An [`Observer`] that logs every epoch.
 ///
 /// An epoch's numbers are `training/loss`, `training/` and `validation/` with the name of each of
-/// [`Trainer::metrics`](crate::Trainer) and of the monitored one (`validation/loss` for the loss), and `learning_rate`; with them go the epoch (from 0), the optimizer
-/// steps carried out, and the seconds since this observer was made. They reach the operating system before the next
-/// epoch begins.
+/// [`Trainer::metrics`](crate::Trainer) and of the monitored one (`validation/loss` for the loss), and
+/// `learning_rate`. They are written together with the epoch (from 0), the number of optimizer steps so far, and the
+/// seconds since this observer was created, and reach the operating system before the next epoch begins.
 ///
-/// A run that is resumed goes on with the log of the run before: what that one wrote of epochs that are carried out
-/// again does not count. A run from the start begins the log anew. What cannot be written is reported, and training
-/// goes on; the next epoch is tried again, and JSON Lines get the epochs that they lack from the run's history.
+/// A resumed run continues the log of the interrupted run: what that run wrote about epochs that are carried out
+/// again is discarded. A run from the start begins a new log. A write error is reported, and training continues; the
+/// next epoch tries again, and JSON Lines get the missing epochs from the run's history.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};
@@ -77,7 +77,7 @@ struct Line {
     numbers: Vec<(String, f64)>,
 }
 
-/// A log that could not be written: which file, and why.
+/// An error while writing a log: which file, and why.
 ///
 /// ```
 /// use gmp_train::LogError;
@@ -92,7 +92,7 @@ pub struct LogError {
     pub file: PathBuf,
     /// What was tried.
     pub action: &'static str,
-    /// Its result.
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
@@ -103,15 +103,15 @@ impl LogError {
 }
 
 impl<'a> Log<'a> {
-    /// A file of JSON Lines: an object an epoch, a line each. A number that is not finite is `null`.
+    /// A file of JSON Lines, with one object per epoch, one per line. A number that is not finite is `null`.
     ///
-    /// A file that is something else is reported and left alone.
+    /// If the file exists and is not such a log, this is reported and the file is not changed.
     pub fn json_lines(file: impl Into<PathBuf>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self::to(Box::new(JsonLines::new(file.into())), report)
     }
 
-    /// Event files for TensorBoard (`tensorboard --logdir folder`): a new one in `folder` for every run, by optimizer
-    /// steps.
+    /// Event files for TensorBoard (`tensorboard --logdir folder`): a new one in `folder` for every run, with the
+    /// number of optimizer steps on the horizontal axis.
     pub fn event_files(folder: impl Into<PathBuf>, report: impl FnMut(&LogError) + Send + 'a) -> Self {
         Self::to(Box::new(EventFiles::new(folder.into())), report)
     }

@@ -1,4 +1,4 @@
-//! Own losses.
+//! User-defined losses.
 
 use super::Targets;
 use gmp_autograd::{Tape, Var};
@@ -6,7 +6,7 @@ use gmp_math::Scalar;
 use std::any::Any;
 use std::fmt::Debug;
 
-/// An own loss, in both precisions: [`Loss::Custom`](super::Loss::Custom) takes a reference to one.
+/// A user-defined loss, in both precisions: [`Loss::Custom`](super::Loss::Custom) takes a reference to one.
 ///
 /// ```
 /// use gmp_autograd::{Tape, Var, op};
@@ -36,22 +36,22 @@ use std::fmt::Debug;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A loss with settings that are only known at run time is kept for the rest of the process:
+/// A loss with settings that are known only at run time must be kept for the rest of the process:
 /// `Loss::Custom(Box::leak(Box::new(loss)))`.
 pub trait LossFunction: Debug + Send + Sync + 'static {
-    /// What logs and files call it. Losses of one name count as equal.
+    /// Its name in logs and files. Losses with the same name count as equal.
     fn name(&self) -> &str;
 
     /// Appends the mean loss over the samples to the tape, as a 1×1 matrix. `target` is a constant.
     fn apply<T: Scalar>(&self, tape: &mut Tape<T>, prediction: Var, target: Var) -> Var;
 
-    /// Which targets it takes: others are refused before the run. One finite number per output unless it says otherwise.
+    /// Which targets it accepts: others are an error before the run. The default is one finite number per output.
     fn targets(&self) -> Targets {
         Targets::Values
     }
 
-    /// The same with the loss of every sample multiplied by its weight, a samples×1 constant; `None` if it takes no
-    /// weights.
+    /// The same with the loss of every sample multiplied by its weight, a samples×1 constant; `None` if the loss does
+    /// not support weights.
     fn apply_weighted<T: Scalar>(
         &self,
         _tape: &mut Tape<T>,
@@ -63,7 +63,7 @@ pub trait LossFunction: Debug + Send + Sync + 'static {
     }
 }
 
-/// What a [`LossFunction`] is as an object. Implement that.
+/// A [`LossFunction`] as a trait object. Implement [`LossFunction`] instead of this trait.
 pub trait CustomLoss: Debug + Send + Sync {
     /// See [`LossFunction::name`].
     fn name(&self) -> &str;

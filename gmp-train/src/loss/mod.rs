@@ -17,7 +17,7 @@ use gmp_math::Scalar;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What training minimizes: a mean over the samples of a batch.
+/// The loss that training minimizes, a mean over the samples of a batch.
 ///
 /// | | one prediction p against its target t | targets |
 /// |---|---|---|
@@ -30,10 +30,10 @@ use std::fmt;
 ///
 /// The network's last layer has no activation: the cross-entropies take logits.
 ///
-/// An own loss is a type with [`LossFunction`], as [`Loss::Custom`].
+/// A user-defined loss is a type that implements [`LossFunction`], used as [`Loss::Custom`].
 ///
 /// # Weights of samples and classes
-/// Where the data have weights ([`Dataset::with_weights`](crate::Dataset::with_weights),
+/// If the data have weights ([`Dataset::with_weights`](crate::Dataset::with_weights),
 /// [`Dataset::with_class_weights`](crate::Dataset::with_class_weights)), the loss of every sample is multiplied by its
 /// weight; the sum is still divided by the number of samples, as in Keras.
 ///
@@ -58,17 +58,18 @@ pub enum Loss {
     BinaryCrossEntropy,
     /// Cross-entropy of softmax(logits) against the number of the class: samples×classes against samples×1.
     SoftmaxCrossEntropy,
-    /// Quadratic for errors up to δ and linear beyond. As Keras' and PyTorch's `Huber`.
+    /// Quadratic for errors up to δ and linear beyond, like Keras' and PyTorch's `Huber`.
     Huber {
-        /// The error δ where the two meet, positive.
+        /// The error δ at which the two parts meet, positive.
         delta: f64,
     },
     /// The pinball loss, whose minimizer is a quantile. At level ½ it is half the absolute error.
     Quantile {
-        /// Share q of the targets below the prediction, between 0 and 1.
+        /// Fraction q of the targets below the prediction, between 0 and 1.
         level: f64,
     },
-    /// An own loss. A file keeps its name alone: whoever reads a trainer from one puts the loss in its place.
+    /// A user-defined loss. A file stores only its name: after reading a trainer from a file, put the loss back in
+    /// its place.
     #[serde(with = "custom::by_name")]
     Custom(&'static dyn CustomLoss),
 }
@@ -104,8 +105,8 @@ impl Loss {
         }
     }
 
-    /// Appends the loss with the loss of every sample multiplied by its weight, samples×1; `None` for an own loss that
-    /// does not take weights.
+    /// Appends the loss with the loss of every sample multiplied by its weight, samples×1; `None` for a user-defined
+    /// loss that does not support weights.
     ///
     /// ```
     /// use gmp_train::{Loss, Tape};
@@ -134,7 +135,7 @@ impl Loss {
         )
     }
 
-    /// Which targets it takes.
+    /// Which targets it accepts.
     ///
     /// ```
     /// # use gmp_train::{Loss, Targets};
@@ -172,7 +173,7 @@ impl Loss {
     }
 }
 
-/// The name that a loss has in logs: `mean_squared_error`, `quantile_0.9`.
+/// The name of the loss in logs: `mean_squared_error`, `quantile_0.9`.
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let loss = *self;

@@ -1,4 +1,4 @@
-//! Which targets a loss or a metric takes, checked before a run.
+//! Which targets a loss or a metric accepts, checked before a run.
 
 use crate::Error;
 use gmp_autograd::Mat;
@@ -23,9 +23,9 @@ pub enum Targets {
     Values,
     /// One number from 0 to 1 per output.
     Probabilities,
-    /// One column: the number of the sample's class, 0, 1, … up to the number of outputs less 1.
+    /// One column: the number of the sample's class, 0, 1, … up to the number of outputs minus 1.
     Classes,
-    /// Whatever the loss makes of them; nothing is checked.
+    /// Any targets; nothing is checked.
     Any,
 }
 

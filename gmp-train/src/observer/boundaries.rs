@@ -1,4 +1,4 @@
-//! What the activation boundaries of a layer's units do during a run.
+//! The movement of the activation boundaries of a layer's units during a run.
 
 use super::{Epoch, Observer};
 use crate::Model;
@@ -19,7 +19,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// Of the values that are finite; the others are removed. NaN where there are none.
+    /// Computes them from the finite values; the others are removed. NaN if there are none.
     ///
     /// ```
     /// use gmp_train::Change;
@@ -72,11 +72,11 @@ pub struct BoundaryChanges<T: Element> {
     pub direction: Vec<Change>,
     /// Learning rate of each epoch's last step.
     pub rates: Vec<f64>,
-    /// Unit-epochs whose location did not move at all.
+    /// Number of pairs of a unit and an epoch for which the location did not move at all.
     pub unmoved: usize,
-    /// Unit-epochs whose location or normal was not finite, before or after.
+    /// Number of pairs of a unit and an epoch for which the location or the normal was not finite, before or after.
     pub undefined: usize,
-    /// Length of the path of every unit's location: the sum of its movements, those that are not finite left out.
+    /// Length of the path of every unit's location: the sum of its movements, leaving out those that are not finite.
     pub path: Vec<f64>,
     watched: Watched<T>,
     start: Vec<T>,
@@ -131,8 +131,8 @@ impl<T: Element> Watched<T> {
 
 impl<T: Element> BoundaryChanges<T> {
     /// Watches the layer of units called `layer` ([`Network::unit_layers`](gmp_nn::Network::unit_layers)) of a network that has not been trained
-    /// yet: for a convolution, its filters' boundaries in the space of what is under their window. Normalizations over the
-    /// batch are taken as in evaluation, with their running statistics.
+    /// yet: for a convolution, its filters' boundaries in the space of the inputs in their window. Normalizations
+    /// over the batch use their running statistics, as in evaluation mode.
     ///
     /// # Panics
     /// If there is no such layer.
@@ -140,9 +140,9 @@ impl<T: Element> BoundaryChanges<T> {
         Self::watching(model, Watched::new(layer, None))
     }
 
-    /// The same with the statistics of one batch in place of the running ones: the boundaries of the network in training.
-    /// `inputs` has one row per sample and `columns` numbers in each; most often it is the training set. It costs a
-    /// forward pass per epoch.
+    /// The same with the statistics of one batch in place of the running ones: these are the boundaries of the
+    /// network in training mode. `inputs` has one row per sample and `columns` numbers in each; usually it is the
+    /// training set. It costs one forward pass per epoch.
     ///
     /// # Panics
     /// If there is no such layer, or the batch is empty or has a row that is not whole.
@@ -179,7 +179,7 @@ impl<T: Element> BoundaryChanges<T> {
         &self.before.locations
     }
 
-    /// How far every unit's spatial location is from where it started.
+    /// The distance of every unit's spatial location from its initial one.
     pub fn displacement(&self) -> impl Iterator<Item = f64> + '_ {
         let units = self.path.len();
         (0..units).map(move |j| {
@@ -230,7 +230,7 @@ impl<T: Element> Observer<T> for BoundaryChanges<T> {
     }
 }
 
-/// Keeps the spatial locations of a layer's units at evenly spaced epochs, however long the run turns out.
+/// Keeps the spatial locations of a layer's units at evenly spaced epochs, whatever the length of the run.
 ///
 /// When there are twice as many as wanted, every other one is dropped and the spacing doubles. The initial
 /// ones are always the first.
@@ -267,7 +267,7 @@ impl<T: Element> BoundarySnapshots<T> {
         Self::watching(model, Watched::new(layer, None), wanted)
     }
 
-    /// The same with the statistics of one batch in place of the running ones, as [`BoundaryChanges::in_batch`] has them.
+    /// The same with the statistics of one batch in place of the running ones, like [`BoundaryChanges::in_batch`].
     ///
     /// # Panics
     /// If there is no such layer, the batch is empty or has a row that is not whole, or `wanted` is 0.
@@ -289,7 +289,7 @@ impl<T: Element> BoundarySnapshots<T> {
         Self { watched, wanted, spacing: 1, locations, latest, latest_epoch: 0 }
     }
 
-    /// The kept epochs, the last one of the run included.
+    /// The kept epochs, including the last one of the run.
     pub fn finish(mut self) -> Vec<(usize, Vec<T>)> {
         if self.locations.last().is_some_and(|(epoch, _)| *epoch != self.latest_epoch) {
             self.locations.push((self.latest_epoch, self.latest.locations));

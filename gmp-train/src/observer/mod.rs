@@ -1,4 +1,4 @@
-//! Observers: what looks at a run while it trains.
+//! Observers, which follow a run while it trains (callbacks in Keras).
 
 mod boundaries;
 
@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What an observer sees after a step; [`Observer`] has an example.
+/// The information that an observer receives after a step; [`Observer`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Epoch of the step, from 0.
@@ -25,7 +25,7 @@ pub struct Step {
     pub learning_rate: f64,
 }
 
-/// What an observer sees after an epoch.
+/// The information that an observer receives after an epoch.
 ///
 /// ```
 /// use gmp_train::{Adam, Dataset, Epoch, Loss, Metric, Mlp, OnEpoch, Parameterization, Trainer};
@@ -46,29 +46,30 @@ pub struct Step {
 /// ```
 #[derive(Clone, Copy)]
 pub struct Epoch<'a, T: Element> {
-    /// The epoch in numbers.
+    /// The numbers of the epoch.
     pub record: &'a EpochRecord,
     /// Optimizer steps carried out since the start of the run.
     pub steps: usize,
-    /// How the run trains.
+    /// The settings of the run.
     pub trainer: &'a Trainer,
-    /// What it trains, as it is after the epoch.
+    /// The model, as it is after the epoch.
     pub model: &'a dyn Model<T>,
 }
 
 impl<'a, T: Element> Epoch<'a, T> {
-    /// Most epochs of the run.
+    /// Largest number of epochs of the run.
     pub fn epochs(&self) -> usize {
         self.trainer.epochs
     }
 
-    /// [`Trainer::metrics`] with their values in training and, where there is a validation set, in validation.
+    /// [`Trainer::metrics`] with their values in training and, if there is a validation set, in validation.
     pub fn metrics(&self) -> impl Iterator<Item = (Metric, f64, Option<f64>)> + use<'a, T> {
         self.record.metrics(self.trainer)
     }
 }
 
-/// A run at a moment from which it can be continued: all that its future depends on, except for the data.
+/// The state of a run at a moment from which it can be continued: everything that its future depends on, except for
+/// the data.
 ///
 /// ```
 /// use gmp_train::{Adam, Dataset, Loss, Mlp, Observer, Parameterization, State, Trainer};
@@ -90,20 +91,20 @@ impl<'a, T: Element> Epoch<'a, T> {
 /// ```
 #[derive(Clone, Copy)]
 pub struct State<'a, T: Element> {
-    /// How it trains.
+    /// The settings of the run.
     pub trainer: &'a Trainer,
-    /// What it trains.
+    /// The model.
     pub model: &'a dyn Model<T>,
-    /// What trains it.
+    /// The optimizer.
     pub optimizer: &'a dyn Optimizer<T>,
-    /// How far it is.
+    /// The progress of the run.
     pub progress: &'a TrainState<T>,
 }
 
-/// Looks at a run, and may end it. Every method has a default that does nothing.
+/// Follows a run, and may end it. Every method has a default that does nothing.
 ///
-/// `()` is the observer that does nothing. An `Option`, a tuple of two to four observers and a `&mut` reference to one
-/// are observers too; a tuple ends the run where one of its observers does. For a closure there is [`OnEpoch`].
+/// `()` is the observer that does nothing. An `Option`, a tuple of two to four observers and a `&mut` reference to
+/// one are observers too; a tuple ends the run if one of its observers does. Use [`OnEpoch`] for a closure.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};
@@ -127,8 +128,8 @@ pub struct State<'a, T: Element> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Observer<T: Element> {
-    /// Called after every step; after the last one of an epoch once `on_epoch` and the schedules are through, so that a
-    /// run can be continued from `state`. `Break` ends the run.
+    /// Called after every step. After the last step of an epoch it is called after `on_epoch` and the schedules, so
+    /// that a run can be continued from `state`. `Break` ends the run.
     fn on_step(&mut self, _step: &Step, _state: &State<'_, T>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
@@ -138,13 +139,13 @@ pub trait Observer<T: Element> {
         ControlFlow::Continue(())
     }
 
-    /// Called when the run ends, unless by an error: before the weights of the best epoch are restored.
+    /// Called when the run ends, except with an error, before the weights of the best epoch are restored.
     fn on_end(&mut self, _state: &State<'_, T>) {}
 
-    /// A flag that ends the run at whatever moment it is set, by a handler of Ctrl-C say: in the middle of a step or of
-    /// a validation, which may take minutes. A step that had begun is undone, so that `on_end` sees the state after
-    /// the step before it, from which the run can be continued to the same last bit. Asked for once, when the run
-    /// begins; of a tuple, the first flag counts.
+    /// A flag that ends the run as soon as it is set, for instance by a handler of Ctrl-C: even in the middle of a
+    /// step or of a validation, which may take minutes. A step that had begun is undone, so that `on_end` sees the
+    /// state after the previous step, from which the run can be continued with bit-for-bit the same result. This
+    /// method is called once, when the run begins; for a tuple, the first flag is used.
     ///
     /// ```
     /// use gmp_nn::{Element, Mlp, Parameterization};

@@ -1,9 +1,9 @@
-//! Networks as ONNX files, with the feature `onnx`: for ONNX Runtime, and for all that reads its format.
+//! Networks as ONNX files, with the feature `onnx`, for ONNX Runtime and every other program that reads the format.
 //!
-//! Any network that [`fold::to_standard`] makes plain can be written, in the function of evaluation: operators of opset 13
-//! (`Gemm`, `Conv`, `MaxPool`, `GlobalAveragePool`, `Add`, and those of activations) with single precision. The graph has
-//! one input, `input`, and one output, `output`, and the number of samples is free. A vector is batch × features; an image
-//! is batch × channels × height × width, where this library has channels last.
+//! Any network that [`fold::to_standard`] can convert can be written, in evaluation mode. The file uses operators of
+//! opset 13 (`Gemm`, `Conv`, `MaxPool`, `GlobalAveragePool`, `Add`, and those of activations) with single precision.
+//! The graph has one input, `input`, and one output, `output`, and the batch size is free. A vector is batch ×
+//! features; an image is batch × channels × height × width, while this library stores channels last.
 //!
 //! ```
 //! use gmp_train::{Mlp, Parameterization, onnx};
@@ -25,11 +25,11 @@ use std::path::Path;
 /// Most bytes of a message of protocol buffers.
 const LARGEST: usize = i32::MAX as usize;
 
-/// Writes the network as an ONNX file, whole or not at all.
+/// Writes the network as an ONNX file, atomically.
 ///
 /// # Errors
-/// If the network cannot be folded (layer normalization, a layer from outside), has an activation from outside or a number
-/// that is not finite in single precision, is larger than 2 GiB, or if the operating system refuses.
+/// If the network cannot be folded (layer normalization, a user-defined layer), has a user-defined activation or a
+/// number that is not finite in single precision, is larger than 2 GiB, or if the operating system refuses.
 pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), CheckpointError> {
     write_content(file, to_bytes(network))
 }

@@ -6,10 +6,10 @@ use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use gmp_nn::ParamStore;
 
-/// Adam as Keras has it: step `lr·√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ϵ)`, with ϵ outside the bias correction.
+/// Adam as in Keras: the step is `lr·√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ϵ)`, with ϵ outside the bias correction.
 ///
-/// Moments below the smallest normal number are set to 0: those of units that no longer receive a gradient
-/// decay into denormals, which slow some processors down manyfold.
+/// Moments below the smallest normal number are set to 0: the moments of units that no longer receive a gradient
+/// would decay into denormals, which slow some processors down by a large factor.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};

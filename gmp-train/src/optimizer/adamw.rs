@@ -6,10 +6,9 @@ use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use gmp_nn::{Entry, ParamStore, Role};
 
-/// Adam with weight decay that does not go through the gradient, as Keras has it: `p ← p − lr δ p`, and then the step of
-/// [`Adam`].
+/// Adam with decoupled weight decay, as in Keras: `p ← p − lr δ p`, and then the step of [`Adam`].
 ///
-/// Angles are not decayed: 0 is no more natural an angle than another.
+/// Angles are not decayed, since for an angle 0 is no more natural than any other value.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};
@@ -30,7 +29,7 @@ pub struct AdamW<T> {
 }
 
 impl<T: Scalar> AdamW<T> {
-    /// Keras' constants with a weight decay δ, for which Keras' default is 0.004.
+    /// AdamW with Keras' constants and a weight decay δ, for which Keras' default is 0.004.
     ///
     /// ```
     /// use gmp_train::{AdamW, Optimizer, ParamStore, Role};
@@ -46,7 +45,7 @@ impl<T: Scalar> AdamW<T> {
         Self::with(Adam::default(), weight_decay)
     }
 
-    /// Other constants of Adam.
+    /// AdamW with the given constants of Adam.
     ///
     /// ```
     /// use gmp_train::{Adam, AdamW, Optimizer};

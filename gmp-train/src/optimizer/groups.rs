@@ -5,11 +5,12 @@ use crate::Error;
 use gmp_math::Scalar;
 use gmp_nn::{Entry, ParamStore, Role};
 
-/// An optimizer whose steps differ from one group of parameters to another.
+/// An optimizer whose steps differ between groups of parameters.
 ///
-/// Every parameter belongs to the first group that selects it; what no group selects takes the optimizer's own step.
-/// It works with every [`Optimizer`], own ones included: what the optimizer changed is multiplied by the group's rate.
-/// The groups are settings of the program, as [`Trainer`](crate::Trainer) is: a checkpoint keeps the optimizer alone.
+/// Every parameter belongs to the first group that selects it; a parameter that no group selects takes the
+/// optimizer's own step. It works with every [`Optimizer`], including your own: the change that the optimizer made is
+/// multiplied by the group's rate. The groups are settings of the program, like [`Trainer`](crate::Trainer): a
+/// checkpoint stores only the optimizer.
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization, Role};
@@ -38,7 +39,7 @@ pub struct ParamGroups<T, O> {
     before: Vec<T>,
 }
 
-/// Parameters that are selected together, and how their steps differ.
+/// A selection of parameters, and how their steps differ.
 ///
 /// ```
 /// use gmp_train::{Optimizer, ParamGroup, ParamGroups, ParamStore, Role, Sgd};
@@ -63,12 +64,12 @@ enum Select {
 }
 
 impl ParamGroup {
-    /// All parameters of a role.
+    /// All parameters with this role.
     pub fn role(role: Role) -> Self {
         Self { select: Select::Role(role), rate: 1.0, weight_decay: 0.0 }
     }
 
-    /// All parameters whose name fits a pattern, in which `*` stands for any text: `"hidden1.*"`.
+    /// All parameters whose name matches a pattern, in which `*` stands for any text: `"hidden1.*"`.
     ///
     /// ```
     /// use gmp_train::{Optimizer, ParamGroup, ParamGroups, ParamStore, Role, Sgd};
@@ -93,7 +94,8 @@ impl ParamGroup {
         Self { rate, ..self }
     }
 
-    /// Decays the parameters by lr·δ in every step, as [`AdamW`](super::AdamW) does, beside what the optimizer may do.
+    /// Decays the parameters by lr·δ in every step, as [`AdamW`](super::AdamW) does, in addition to any decay by the
+    /// optimizer.
     ///
     /// ```
     /// use gmp_train::{Optimizer, ParamGroup, ParamGroups, ParamStore, Role, Sgd};
@@ -113,7 +115,7 @@ impl ParamGroup {
         Self { weight_decay, ..self }
     }
 
-    /// Leaves the parameters as they are, to the last bit.
+    /// Freezes the parameters: they do not change, to the last bit.
     #[must_use]
     pub fn frozen(self) -> Self {
         Self { rate: 0.0, ..self }
@@ -139,7 +141,7 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 impl<T: Scalar, O: Optimizer<T>> ParamGroups<T, O> {
-    /// Puts groups around an optimizer.
+    /// Wraps an optimizer in groups.
     pub fn new(optimizer: O, groups: impl IntoIterator<Item = ParamGroup>) -> Self {
         Self { optimizer, groups: groups.into_iter().collect(), before: Vec::new() }
     }
@@ -158,7 +160,7 @@ impl<T: Scalar, O: Optimizer<T>> ParamGroups<T, O> {
 
 impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for ParamGroups<T, O> {
     /// # Panics
-    /// As the optimizer inside, and at the first step if the pattern of a group fits no name.
+    /// As the optimizer inside, and at the first step if the pattern of a group matches no name.
     fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         if self.before.len() != parameters.values().len() {
             for group in &self.groups {

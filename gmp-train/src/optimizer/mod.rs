@@ -2,10 +2,10 @@
 //!
 //! | | step |
 //! |---|---|
-//! | [`Sgd`] | with momentum, Nesterov's too, and weight decay |
-//! | [`Adam`], [`AdamW`] | of moments; with decoupled weight decay |
-//! | [`RmsProp`] | of the mean square |
-//! | [`ParamGroups`] | of any of them, with other rates for some parameters |
+//! | [`Sgd`] | SGD with momentum, including Nesterov momentum, and weight decay |
+//! | [`Adam`], [`AdamW`] | Adam; Adam with decoupled weight decay |
+//! | [`RmsProp`] | RMSprop |
+//! | [`ParamGroups`] | any of them, with other rates for some parameters |
 
 mod adam;
 mod adamw;
@@ -24,7 +24,7 @@ use crate::Error;
 use gmp_math::Scalar;
 use gmp_nn::ParamStore;
 
-/// Changes parameters along their gradients.
+/// Updates parameters from their gradients.
 ///
 /// ```
 /// use gmp_nn::ParamStore;
@@ -50,16 +50,16 @@ pub trait Optimizer<T: Scalar> {
     /// One step at `learning_rate`. State is allocated at the first step and reused from then on.
     ///
     /// # Panics
-    /// If the gradients are not those of the parameters, or the parameters are not those of the step before.
+    /// If the gradients do not belong to the parameters, or the parameters are not those of the previous step.
     fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64);
 
-    /// Everything it is and remembers.
+    /// All of its settings and its memory.
     fn state(&self) -> OptimizerState<T>;
 
-    /// Becomes the optimizer that `state` was taken from: the steps that follow are the same to the last bit.
+    /// Restores the optimizer that `state` was taken from: the following steps are the same to the last bit.
     ///
     /// # Errors
-    /// If the state is that of another kind of optimizer, or makes no sense.
+    /// If the state is that of another kind of optimizer, or is invalid.
     fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error>;
 }
 
@@ -75,7 +75,7 @@ impl<T: Scalar, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
     }
 }
 
-/// An optimizer's settings and memory, as a checkpoint keeps them.
+/// An optimizer's settings and memory, as stored in a checkpoint.
 ///
 /// ```
 /// use gmp_train::{Optimizer, Sgd};
@@ -88,7 +88,7 @@ impl<T: Scalar, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
 pub struct OptimizerState<T> {
     /// The optimizer's name: `"adam"`.
     pub kind: String,
-    /// Steps carried out, where the optimizer counts them.
+    /// Steps carried out, if the optimizer counts them.
     pub steps: u64,
     /// Its constants by name.
     pub settings: Vec<(String, f64)>,
@@ -97,7 +97,7 @@ pub struct OptimizerState<T> {
 }
 
 impl<T: Scalar> OptimizerState<T> {
-    /// A state of these constants and vectors.
+    /// A state with these constants and vectors.
     pub fn new(kind: &str, steps: u64, settings: &[(&str, f64)], vectors: &[(&str, &[T])]) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -107,7 +107,7 @@ impl<T: Scalar> OptimizerState<T> {
         }
     }
 
-    /// The settings and vectors of these names, in this order.
+    /// The settings and vectors with these names, in this order.
     ///
     /// ```
     /// use gmp_train::{Adam, Optimizer, Sgd};

@@ -6,9 +6,9 @@ use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use gmp_nn::ParamStore;
 
-/// RMSprop as Keras has it: `v ← ρ v + (1 − ρ) g²`, `m ← μ m + lr g/√(v + ϵ)`, `p ← p − m`.
+/// RMSprop as in Keras: `v ← ρ v + (1 − ρ) g²`, `m ← μ m + lr g/√(v + ϵ)`, `p ← p − m`.
 ///
-/// (PyTorch's divides by √v + ϵ.) What is below the smallest normal number is set to 0, as [`Adam`](super::Adam) does.
+/// (PyTorch divides by √v + ϵ.) Numbers below the smallest normal number are set to 0, as in [`Adam`](super::Adam).
 ///
 /// ```
 /// use gmp_nn::{Mlp, Parameterization};

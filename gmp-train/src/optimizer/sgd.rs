@@ -6,10 +6,10 @@ use gmp_math::Scalar;
 use gmp_math::simd::{Kernel, dispatch};
 use gmp_nn::{Entry, ParamStore, Role};
 
-/// Stochastic gradient descent with momentum, as Keras has it: `v ← μ v − lr g`, `p ← p + v`.
+/// Stochastic gradient descent with momentum, as in Keras: `v ← μ v − lr g`, `p ← p + v`.
 ///
-/// With weight decay δ, `g + δ p` takes the place of g, as in PyTorch, for all parameters but angles: 0 is no more
-/// natural an angle than another.
+/// With weight decay δ, `g + δ p` replaces g, as in PyTorch, for all parameters except angles, since for an angle 0
+/// is no more natural than any other value.
 ///
 /// Velocities below the smallest normal number are set to 0, as [`Adam`](super::Adam) does with its moments.
 ///
@@ -34,7 +34,7 @@ pub struct Sgd<T> {
 }
 
 impl<T: Scalar> Sgd<T> {
-    /// Descent with the given momentum, 0 for none, and no weight decay.
+    /// SGD with the given momentum, 0 for none, and no weight decay.
     ///
     /// ```
     /// use gmp_train::{Optimizer, ParamStore, Role, Sgd};
@@ -53,7 +53,7 @@ impl<T: Scalar> Sgd<T> {
         Self::checked(momentum, 0.0).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
-    /// The same with weight decay.
+    /// Sets the weight decay.
     ///
     /// ```
     /// use gmp_train::{Optimizer, ParamStore, Role, Sgd};
@@ -72,7 +72,7 @@ impl<T: Scalar> Sgd<T> {
         Self { nesterov: self.nesterov, ..checked.unwrap_or_else(|problem| panic!("{problem}")) }
     }
 
-    /// The same with Nesterov's momentum, as Keras has it: `v ← μ v − lr g`, `p ← p + μ v − lr g`.
+    /// Uses Nesterov momentum, as in Keras: `v ← μ v − lr g`, `p ← p + μ v − lr g`.
     #[must_use]
     pub fn with_nesterov(self) -> Self {
         Self { nesterov: true, ..self }

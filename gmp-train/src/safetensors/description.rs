@@ -1,4 +1,4 @@
-//! What a file says of its network, in its metadata.
+//! The description of a network in the metadata of a file.
 
 use super::file::Opened;
 use super::layout::Layout;

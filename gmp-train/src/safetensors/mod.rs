@@ -1,11 +1,12 @@
-//! Networks to and from safetensors files: in this library's names and layouts, and in [those of PyTorch](pytorch).
+//! Reading and writing networks as safetensors files, in this library's names and layouts and in
+//! [those of PyTorch](pytorch).
 //!
-//! A file says what its network is built of, as the metadata `gmp.network`, so that [`load`] needs nothing else; [`import`]
-//! reads a file into a network that is there already.
+//! A file contains a description of its network, as the metadata `gmp.network`, so that [`load`] needs nothing else;
+//! [`import`] reads a file into an existing network.
 //!
-//! Here, names are those of [`Network::parameters`] and [`Network::buffers`]: `"hidden1.weights"`. Weights and angles are
-//! inputs × units, where PyTorch's `Linear` has units × inputs. What there is one of per unit is one-dimensional. Any
-//! parameterization can be written; `docs/load_in_pytorch.py` reads such files with PyTorch.
+//! In this module, names are those of [`Network::parameters`] and [`Network::buffers`]: `"hidden1.weights"`. Weights
+//! and angles are inputs × units, while PyTorch's `Linear` has units × inputs. Parameters with one number per unit
+//! are one-dimensional. Any parameterization can be written; `docs/load_in_pytorch.py` reads such files with PyTorch.
 //!
 //! ```
 //! use gmp_train::{Mlp, Parameterization, safetensors};
@@ -34,8 +35,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-/// Writes all parameters and buffers, whole or not at all. The metadata are `{"format": "pt"}` and, where the network has
-/// one, its [description](Network::spec).
+/// Writes all parameters and buffers, atomically. The metadata are `{"format": "pt"}` and, if the network has one,
+/// its [description](Network::spec).
 ///
 /// ```
 /// use gmp_train::{Mlp, Parameterization, safetensors};
@@ -53,12 +54,13 @@ pub fn export<T: Element>(network: &Network<T>, file: &Path) -> Result<(), Check
     write_content(file, to_bytes(network))
 }
 
-/// Reads all parameters and buffers of the network; single and double precision are converted to its own.
+/// Reads all parameters and buffers of the network; single and double precision are converted to that of the network.
 ///
 /// # Errors
-/// If the file cannot be read, is no regular file, is no safetensors file, lacks a matrix, has one twice or one that the
-/// network has not, has one of another shape or number type, or a number that is not finite in the network's type. So
-/// is a header that is more than 1 MiB longer than the network's matrices need. The network is then as before.
+/// If the file cannot be read, is not a regular file or not a safetensors file, lacks a matrix, has one twice or one
+/// that the network does not have, has one of another shape or number type, has a number that is not finite in the
+/// network's type, or has a header that is more than 1 MiB longer than the network's matrices need. The network is
+/// then unchanged.
 pub fn import<T: Element>(network: &mut Network<T>, file: &Path) -> Result<(), CheckpointError> {
     let layout = Layout::of(network);
     of_file(file, |open, length| {
@@ -66,7 +68,7 @@ pub fn import<T: Element>(network: &mut Network<T>, file: &Path) -> Result<(), C
     })
 }
 
-/// The network of a file that says what it is built of: one that [`export`] or [`pytorch::export`] wrote. Single and
+/// Loads a network from a file that describes it, as files of [`export`] and [`pytorch::export`] do. Single and
 /// double precision are converted to `T`.
 ///
 /// ```
@@ -80,8 +82,8 @@ pub fn import<T: Element>(network: &mut Network<T>, file: &Path) -> Result<(), C
 /// ```
 ///
 /// # Errors
-/// As [`import`], and if the file does not describe its network, as those of other programs and of networks with layers
-/// from outside do not, or describes one with more numbers than it has.
+/// As [`import`], and if the file does not describe its network (as files of other programs, or of networks with
+/// user-defined layers), or describes a network with more numbers than the file has.
 pub fn load<T: Element>(file: &Path) -> Result<Network<T>, CheckpointError> {
     of_file(file, description::read)
 }
@@ -103,8 +105,9 @@ pub fn to_bytes<T: Element>(network: &Network<T>) -> Result<Vec<u8>, Problem> {
     to_bytes_with_metadata(network, &BTreeMap::new())
 }
 
-/// The content of a file as [`to_bytes`] has it, with metadata of your own beside those of this library: what a program
-/// needs to use the network, such as the names of its inputs or a standardizer as JSON. [`metadata_from_bytes`] reads them.
+/// The content of a file like that of [`to_bytes`], with metadata of your own in addition to those of this library:
+/// whatever a program needs to use the network, such as the names of its inputs or a standardizer as JSON.
+/// [`metadata_from_bytes`] reads them.
 ///
 /// ```
 /// use gmp_train::{Mlp, Parameterization, safetensors};
@@ -118,7 +121,7 @@ pub fn to_bytes<T: Element>(network: &Network<T>) -> Result<Vec<u8>, Problem> {
 /// ```
 ///
 /// # Errors
-/// As [`to_bytes`], and if a key is `format` or begins with `gmp.`, as those of this library.
+/// As [`to_bytes`], and if a key is `format` or begins with `gmp.`, which are the keys of this library.
 pub fn to_bytes_with_metadata<T: Element>(
     network: &Network<T>,
     metadata: &BTreeMap<String, String>,
@@ -128,10 +131,10 @@ pub fn to_bytes_with_metadata<T: Element>(
     file::write(network, &Layout::of(network), &all)
 }
 
-/// The metadata of the content of a file, without those of this library.
+/// The metadata in the content of a file, without those of this library.
 ///
 /// # Errors
-/// If it is no safetensors file, or has a header of more than 4 MiB.
+/// If it is not a safetensors file, or has a header of more than 4 MiB.
 pub fn metadata_from_bytes(bytes: &[u8]) -> Result<BTreeMap<String, String>, Problem> {
     description::users(bytes, bytes.len() as u64)
 }
@@ -154,7 +157,7 @@ pub fn from_bytes<T: Element>(network: &mut Network<T>, bytes: &[u8]) -> Result<
     Opened::new(bytes, bytes.len() as u64, layout.longest_header())?.read_into(network, &layout)
 }
 
-/// The network of the content of a file, as [`load`] reads it.
+/// The network in the content of a file, like [`load`].
 ///
 /// # Errors
 /// As [`load`].
@@ -162,7 +165,7 @@ pub fn network_from_bytes<T: Element>(bytes: &[u8]) -> Result<Network<T>, Proble
     description::read(bytes, bytes.len() as u64)
 }
 
-/// Writes the network as [`export`] does, with metadata of your own ([`to_bytes_with_metadata`]).
+/// Writes the network like [`export`], with metadata of your own ([`to_bytes_with_metadata`]).
 ///
 /// # Errors
 /// As [`to_bytes_with_metadata`], and if the operating system refuses.

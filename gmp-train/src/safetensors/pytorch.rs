@@ -1,9 +1,10 @@
-//! Networks as the `state_dict` of a PyTorch module: its names, and its layouts.
+//! Networks as the `state_dict` of a PyTorch module, with PyTorch's names and layouts.
 //!
-//! What PyTorch's `Linear`, `Conv2d`, `BatchNorm1d`, `BatchNorm2d` and `LayerNorm` hold becomes dense layers, convolutions
-//! and their normalizations, and back: weights `units × inputs` and `filters × channels × rows × columns`, biases, running
-//! statistics. [`Naming`] says what the modules are called. What is not made of standard weights becomes so by
-//! [`fold::to_standard`](gmp_nn::fold::to_standard), and what was read becomes geometric by
+//! The tensors of PyTorch's `Linear`, `Conv2d`, `BatchNorm1d`, `BatchNorm2d` and `LayerNorm` are converted to dense
+//! layers, convolutions and their normalizations, and back: weights `units × inputs` and
+//! `filters × channels × rows × columns`, biases, running statistics. [`Naming`] chooses the names of the modules.
+//! Convert networks in other parameterizations to standard weights with
+//! [`fold::to_standard`](gmp_nn::fold::to_standard) first, and networks that were read to geometric ones with
 //! [`fold::to_geometric`](gmp_nn::fold::to_geometric): the function stays the same.
 //!
 //! ```
@@ -34,47 +35,49 @@ use gmp_nn::{Activation, Element, LayerView, Linear, Network};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What the modules of a PyTorch network are called.
+/// The names of the modules of a PyTorch network.
 #[derive(Clone, Copy)]
 pub enum Naming<'a> {
-    /// As the layers here: `hidden1` with `hidden1.weight` and `hidden1.bias`. A normalization inside a layer of units is
-    /// called `hidden1_norm`.
+    /// The names of the layers in this library: `hidden1` with `hidden1.weight` and `hidden1.bias`. A normalization
+    /// inside a layer of units is called `hidden1_norm`.
     Layers,
-    /// Their position in an `nn.Sequential`, from 0, in which every normalization, activation and pool is a module of its
-    /// own: `0.weight`, `2.weight`. The mean over an image is two, `nn.AdaptiveAvgPool2d(1)` and `nn.Flatten()`. There are
-    /// none for residual blocks.
+    /// Their position in an `nn.Sequential`, from 0, in which every normalization, activation and pool is a separate
+    /// module: `0.weight`, `2.weight`. Global average pooling is two modules, `nn.AdaptiveAvgPool2d(1)` and
+    /// `nn.Flatten()`. Residual blocks are not supported.
     Sequential,
-    /// As torchvision's VGGs: positions in `features` up to [`LayerSpec::Flatten`](gmp_nn::LayerSpec) and in `classifier` behind it,
-    /// where every dense layer has a dropout behind it: `features.0`, …, `classifier.0`, `classifier.3`, `classifier.6`. Their
-    /// `avgpool` does nothing to images of 224×224 pixels, which come out as 7×7, and has no place here.
+    /// The names of torchvision's VGGs: positions in `features` up to [`LayerSpec::Flatten`](gmp_nn::LayerSpec) and
+    /// in `classifier` after it, where every dense layer is followed by a dropout: `features.0`, …, `classifier.0`,
+    /// `classifier.3`, `classifier.6`. Their `avgpool` does nothing for images of 224×224 pixels, whose features are
+    /// 7×7 there, and is left out.
     Vgg,
-    /// As torchvision's ResNets with two convolutions per block, for [`zoo::resnet18`](gmp_nn::zoo::resnet18): `conv1`,
-    /// `bn1`, `layer1.0.conv1`, …, `layer2.0.downsample.0`, …, `fc`.
+    /// The names of torchvision's ResNets with two convolutions per block, for
+    /// [`zoo::resnet18`](gmp_nn::zoo::resnet18): `conv1`, `bn1`, `layer1.0.conv1`, …, `layer2.0.downsample.0`, …,
+    /// `fc`.
     ResNet,
-    /// By a function of the name of a layer and of which of its parts; `None` where there is no such module.
+    /// Given by a function of the name of a layer and the part of it; `None` if there is no such module.
     Custom(&'a dyn Fn(&str, Part) -> Option<String>),
 }
 
-/// What a layer of units becomes in PyTorch.
+/// The parts of a layer of units in PyTorch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// `Linear` or `Conv2d`.
     Linear,
-    /// `BatchNorm1d`, `BatchNorm2d` or `LayerNorm`, inside a layer of units or as a layer of its own.
+    /// `BatchNorm1d`, `BatchNorm2d` or `LayerNorm`, inside a layer of units or as a separate layer.
     Normalization,
 }
 
 /// The modules of every layer: that of its weights, and that of its normalization.
 pub(super) type Modules = BTreeMap<String, [Option<String>; 2]>;
 
-/// Writes the network as a `state_dict`, whole or not at all, with the metadata of [`export`](super::export).
+/// Writes the network as a `state_dict`, atomically, with the metadata of [`export`](super::export).
 ///
-/// Before a batch normalization there is no bias, as in most networks of PyTorch (`bias=False`): the running mean takes it
-/// over.
+/// No bias is written before a batch normalization, as in most networks of PyTorch (`bias=False`): it is absorbed by
+/// the running mean.
 ///
 /// # Errors
-/// A layer that is not made of standard weights, a normalization that PyTorch has not (only batch and layer
-/// normalization), a layer without a name, or if the operating system refuses.
+/// If a layer does not have standard weights, a normalization does not exist in PyTorch (only batch and layer
+/// normalization do), a layer has no name, or if the operating system refuses.
 pub fn export<T: Element>(
     network: &Network<T>,
     file: &Path,
@@ -84,10 +87,10 @@ pub fn export<T: Element>(
 }
 
 /// Reads the `state_dict` of a PyTorch module into a network of the same layers; single and double precision are
-/// converted to its own. A `bias` that the file has not is zero, and `num_batches_tracked` is skipped.
+/// converted to its own. A `bias` that is not in the file is zero, and `num_batches_tracked` is skipped.
 ///
-/// Constants of normalizations are no part of the file. Those of PyTorch are an ϵ of 1e-5 and, written as here, a momentum
-/// of 0.9:
+/// The constants of normalizations are not part of the file. PyTorch's are an ϵ of 1e-5 and, in this library's
+/// convention, a momentum of 0.9:
 ///
 /// ```
 /// use gmp_train::normalization::BatchNorm;
@@ -106,7 +109,7 @@ pub fn export<T: Element>(
 /// ```
 ///
 /// # Errors
-/// As [`import`](super::import) and [`export`]. The network is then as before.
+/// As [`import`](super::import) and [`export`]. The network is then unchanged.
 pub fn import<T: Element>(
     network: &mut Network<T>,
     file: &Path,

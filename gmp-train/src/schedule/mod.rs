@@ -1,7 +1,7 @@
-//! The learning rate during a run, and when the run ends early.
+//! Learning-rate schedules and early stopping.
 //!
-//! Three things change the learning rate, and each multiplies it: [`StepDecay`] at given epochs, [`ReduceOnPlateau`]
-//! when nothing improves, and a [`Schedule`] that is a function of the step.
+//! Three things change the learning rate, each by a factor: [`StepDecay`] at given epochs, [`ReduceOnPlateau`] when
+//! the monitored quantity stops improving, and a [`Schedule`], which is a function of the step.
 
 mod rate;
 mod rules;

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// What [`Trainer::learning_rate`](crate::Trainer) is multiplied by, step by step.
+/// A factor that multiplies [`Trainer::learning_rate`](crate::Trainer) in every step.
 ///
-/// A step i of n has the factor
+/// Step i of n has the factor
 ///
 /// | | |
 /// |---|---|
@@ -17,10 +17,10 @@ use std::sync::Arc;
 /// | `Cosine` | to + (from − to)(1 + cos(π i/n))/2; SGDR without restarts, PyTorch's `CosineAnnealingLR` |
 /// | `OneCycle` | a cosine up to 1 and another one down, with the break points of PyTorch's `OneCycleLR` |
 ///
-/// n is the number of steps of the run, or of the [`Span`] of a [`Schedule::Sequence`]. The rate that a step really had
-/// is in [`Step::learning_rate`](crate::Step), in the [`EpochRecord`](crate::EpochRecord) and in every log.
+/// n is the number of steps of the run, or of the [`Span`] in a [`Schedule::Sequence`]. The actual rate of a step is
+/// in [`Step::learning_rate`](crate::Step), in the [`EpochRecord`](crate::EpochRecord) and in every log.
 ///
-/// Nothing of a schedule is remembered: a run that is resumed has the same rates, to the last bit.
+/// A schedule has no state: a resumed run has the same rates, to the last bit.
 ///
 /// ```
 /// use gmp_train::{Loss, Schedule, Span, Trainer};
@@ -37,7 +37,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// One factor.
+    /// A constant factor.
     Constant(f64),
     /// Linear warm-up, from 1/n to 1.
     WarmUp,
@@ -55,9 +55,9 @@ pub enum Schedule {
         /// The factor at the end.
         to: f64,
     },
-    /// Up, and down to almost nothing.
+    /// A rise, and a fall to almost 0.
     OneCycle {
-        /// Share of the steps in which the rate rises.
+        /// Fraction of the steps in which the rate rises.
         rise: f64,
         /// The first factor.
         start: f64,
@@ -66,11 +66,11 @@ pub enum Schedule {
     },
     /// One schedule after the other. After the last one the factor is 1.
     Sequence(Vec<Phase>),
-    /// An own schedule: see [`Schedule::custom`].
+    /// A user-defined schedule: see [`Schedule::custom`].
     Custom(CustomSchedule),
 }
 
-/// A schedule of a sequence.
+/// One schedule in a sequence, and its duration.
 ///
 /// ```
 /// use gmp_train::{Phase, Schedule, Span};
@@ -79,13 +79,13 @@ pub enum Schedule {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// What the factor is.
+    /// The schedule.
     pub schedule: Schedule,
-    /// For how long.
+    /// Its duration.
     pub span: Span,
 }
 
-/// How long a phase lasts.
+/// The duration of a phase.
 ///
 /// ```
 /// use gmp_train::{Schedule, Span};
@@ -104,7 +104,7 @@ pub enum Span {
     Rest,
 }
 
-/// A step, as an own schedule sees it.
+/// A step, as passed to a user-defined schedule.
 ///
 /// ```
 /// use gmp_train::Moment;
@@ -126,7 +126,7 @@ impl Moment {
     pub fn epoch(self) -> usize {
         self.step / self.steps_per_epoch.max(1)
     }
-    /// Share of the steps that are done, in [0, 1).
+    /// Fraction of the steps that are done, in [0, 1).
     pub fn share(self) -> f64 {
         self.step as f64 / self.steps.max(1) as f64
     }
@@ -146,7 +146,7 @@ impl Schedule {
     }
 
     /// One cycle with the defaults of PyTorch's `OneCycleLR`: from 1/25 up to 1 in the first 30 % of the steps, and down
-    /// to 4e-6. [`Trainer::learning_rate`](crate::Trainer) is the highest.
+    /// to 4e-6. [`Trainer::learning_rate`](crate::Trainer) is the highest rate.
     ///
     /// ```
     /// # use gmp_train::Schedule;
@@ -158,8 +158,9 @@ impl Schedule {
         Self::OneCycle { rise: 0.3, start: 1.0 / 25.0, end: 1.0 / 25.0 / 1e4 }
     }
 
-    /// An own schedule: `factor` must depend on its argument alone, or a run that is resumed becomes another run. A
-    /// file keeps the name: whoever reads a trainer from one puts the schedule in its place.
+    /// A user-defined schedule. `factor` must depend on its argument alone; otherwise a resumed run differs from the
+    /// uninterrupted one. A file stores only the name: after reading a trainer from a file, put the schedule back in
+    /// its place.
     ///
     /// ```
     /// use gmp_train::{Moment, Schedule};
@@ -170,7 +171,7 @@ impl Schedule {
         Self::Custom(CustomSchedule { name: name.into(), factor: Some(Arc::new(factor)) })
     }
 
-    /// This schedule for a while; what follows is said with [`Schedule::then`].
+    /// This schedule with a limited duration; add what follows with [`Schedule::then`].
     ///
     /// ```
     /// # use gmp_train::{Schedule, Span};
@@ -183,7 +184,7 @@ impl Schedule {
         Self::Sequence(vec![Phase { schedule: self, span }])
     }
 
-    /// This schedule and then another one. One that was not given a span lasts to the end of the run.
+    /// This schedule followed by another one. A schedule without a span lasts to the end of the run.
     ///
     /// ```
     /// # use gmp_train::{Schedule, Span};
@@ -285,7 +286,7 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
     to + (from - to) * (1.0 + cosine[0]) / 2.0
 }
 
-/// An own schedule with its name.
+/// A user-defined schedule with its name.
 ///
 /// ```
 /// use gmp_train::Schedule;
@@ -309,7 +310,7 @@ impl fmt::Debug for CustomSchedule {
     }
 }
 
-/// Schedules of one name count as equal.
+/// Schedules with the same name count as equal.
 impl PartialEq for CustomSchedule {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which way a monitored quantity improves.
+/// Whether smaller or larger values of a monitored quantity are better.
 ///
 /// ```
 /// use gmp_train::{Goal, Metric};
@@ -35,10 +35,10 @@ impl Goal {
     }
 }
 
-/// Multiplies the learning rate by a factor when the monitored quantity has not improved for a while.
+/// Multiplies the learning rate by a factor when the monitored quantity has not improved for `patience` epochs.
 ///
-/// As Keras' `ReduceLROnPlateau`. Its min_delta is *absolute*: where the quantity itself is smaller, no
-/// improvement ever registers and the rate falls at every patience.
+/// It behaves like Keras' `ReduceLROnPlateau`. Its min_delta is *absolute*: if the quantity itself is smaller than
+/// min_delta, no improvement is ever large enough and the rate falls every `patience` epochs.
 ///
 /// ```
 /// use gmp_train::{Loss, ReduceOnPlateau, Trainer};
@@ -50,9 +50,9 @@ impl Goal {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReduceOnPlateau {
-    /// What the rate is multiplied by.
+    /// The factor that multiplies the rate.
     pub factor: f64,
-    /// Epochs without improvement before that.
+    /// Number of epochs without improvement before this happens.
     pub patience: usize,
     /// Smallest change that counts as an improvement, in the unit of the monitored quantity.
     #[serde(rename = "margin")]
@@ -66,7 +66,7 @@ impl ReduceOnPlateau {
     }
 }
 
-/// Multiplies the learning rate by a factor after each of the given epochs. As PyTorch's `MultiStepLR`.
+/// Multiplies the learning rate by a factor after each of the given epochs, like PyTorch's `MultiStepLR`.
 ///
 /// ```
 /// use gmp_train::{Adam, Dataset, Loss, Mlp, Parameterization, StepDecay, Trainer};
@@ -82,13 +82,13 @@ impl ReduceOnPlateau {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepDecay {
-    /// What the rate is multiplied by.
+    /// The factor that multiplies the rate.
     pub factor: f64,
     /// Numbers of epochs after which it happens.
     pub epochs: Vec<usize>,
 }
 
-/// Stops training when the monitored quantity has not improved for a while. As Keras' `EarlyStopping`.
+/// Stops training when the monitored quantity has not improved for `patience` epochs, like Keras' `EarlyStopping`.
 ///
 /// ```
 /// use gmp_train::{EarlyStopping, Loss, Restore, Trainer};
@@ -100,12 +100,12 @@ pub struct StepDecay {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {
-    /// Epochs without improvement before that.
+    /// Number of epochs without improvement before this happens.
     pub patience: usize,
     /// Smallest change that counts as an improvement, in the unit of the monitored quantity.
     #[serde(rename = "margin")]
     pub min_delta: f64,
-    /// Whether the weights of the best epoch are restored.
+    /// When the weights of the best epoch are restored.
     pub restore: Restore,
 }
 
@@ -130,7 +130,7 @@ impl EarlyStopping {
 pub enum Restore {
     /// Never: the network keeps the weights of its last step.
     Never,
-    /// Only where early stopping ended the run: TensorFlow before November 2023, which the paper's authors used.
+    /// Only if early stopping ended the run, as in TensorFlow before November 2023, which the paper's authors used.
     WhenStoppedEarly,
     /// However the run ended.
     Always,

@@ -1,8 +1,8 @@
-//! One run on several ranks, to the same bits as in one process.
+//! One run on several ranks, with the same bits as in one process.
 //!
-//! The unit of work is the part of a batch ([`Trainer::micro_batch`]), never the rank. Every rank computes the parts that
-//! it owns; what they sum up to (gradients, losses, metrics, running statistics) is added in the order of the parts,
-//! whoever computed them. Every rank then takes the same step, so that all have the whole state after each.
+//! The unit of work is the part of a batch ([`Trainer::micro_batch`]), never the rank. Every rank computes the parts
+//! that it owns; gradients, losses, metrics and running statistics are added in the order of the parts, whichever
+//! rank computed them. Every rank then takes the same step, so that all have the whole state after each step.
 
 mod report;
 mod start;
@@ -18,17 +18,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A trainer on several ranks: from [`Trainer::across`].
+/// A trainer on several ranks, created by [`Trainer::across`].
 ///
-/// Every rank calls the same method with the same model, optimizer and data. The result is on all of them, and has the
-/// bits that one process with the same [`Trainer::micro_batch`] computes. No number depends on the number of ranks: a
-/// checkpoint of three ranks goes on with two, or in one process.
+/// Every rank calls the same method with the same model, optimizer and data. All ranks get the result, which has the
+/// same bits as that of one process with the same [`Trainer::micro_batch`]. No number depends on the number of ranks:
+/// a run on three ranks can be continued from its checkpoint on two, or in one process.
 ///
-/// - A batch has as many parts as micro-batches, which are dealt out to the ranks. Without [`Trainer::micro_batch`] a batch
-///   is one part, and rank 0 does all of the work.
-/// - The run begins with the state of rank 0, which alone needs to read a checkpoint.
-/// - Observers are called on rank 0 alone, except for [`Observer::stop_flag`]: set on any rank, it stops all of them before
-///   the same step.
+/// - Every micro-batch of a batch is one part, and the parts are distributed over the ranks. Without
+///   [`Trainer::micro_batch`] a batch is one part, and rank 0 does all of the work.
+/// - The run begins with the state of rank 0, so only rank 0 needs to read a checkpoint.
+/// - Observers are called on rank 0 alone, except for [`Observer::stop_flag`]: if it is set on any rank, it stops all
+///   of them before the same step.
 /// - A batch that a rank cannot read, or a number that is not finite, ends the run on all ranks with an error.
 ///
 /// ```
@@ -65,8 +65,8 @@ impl Trainer {
 }
 
 impl<'a> Across<'a> {
-    /// Adds something that must be the same on all ranks, such as a fingerprint of images. The version of this crate, the
-    /// trainer, the model, the optimizer and data sets in memory are compared anyway.
+    /// Adds a value that must be the same on all ranks, such as a fingerprint of images. The version of this crate,
+    /// the trainer, the model, the optimizer and data sets in memory are always compared.
     ///
     /// ```
     /// use gmp_train::exchange::on_threads;
@@ -105,7 +105,7 @@ impl<'a> Across<'a> {
         self.fit_from(start, model, optimizer, train, validation, observer)
     }
 
-    /// As [`Trainer::fit_from`]. The progress, the model and the optimizer of rank 0 count.
+    /// As [`Trainer::fit_from`]. The progress, the model and the optimizer of rank 0 are used.
     ///
     /// # Errors
     /// As [`Trainer::fit_from`], if a rank is lost, and if the ranks do not agree on what they train.
@@ -134,9 +134,10 @@ impl<'a> Across<'a> {
         run.train(&mut train, validation.as_mut().map(|data| data as &mut dyn Batches<T>))
     }
 
-    /// As [`Trainer::fit_batches`]. The progress, the model and the optimizer of rank 0 count.
+    /// As [`Trainer::fit_batches`]. The progress, the model and the optimizer of rank 0 are used.
     ///
-    /// A rank asks for its share of every batch ([`Batches::next_share`]); an image `Loader` reads no more than that.
+    /// A rank requests only its share of every batch ([`Batches::next_share`]); an image `Loader` reads no more than
+    /// that.
     ///
     /// # Errors
     /// As [`Trainer::fit_batches`], if a rank is lost, and if the ranks do not agree on what they train.
@@ -157,7 +158,7 @@ impl<'a> Across<'a> {
     }
 
     /// Metrics of an epoch of `data`, as [`evaluate`](crate::evaluate) computes them, in parts of
-    /// [`Trainer::micro_batch`] samples that the ranks share out.
+    /// [`Trainer::micro_batch`] samples that are distributed over the ranks.
     ///
     /// ```
     /// use gmp_train::exchange::on_threads;

@@ -1,4 +1,4 @@
-//! What a rank tells the others of its parts.
+//! The reports of ranks about their parts.
 
 use crate::Error;
 use crate::checkpoint::{decode, encode};
@@ -123,8 +123,8 @@ pub(super) enum Agreed {
     Stopped,
 }
 
-/// Tells the others of this rank's share, and hears of theirs. All ranks come to the same result, an error too: that of the
-/// lowest rank that failed, whose parts come first.
+/// Sends the report of this rank to the others, and receives theirs. All ranks come to the same result, even if it is
+/// an error: that of the lowest rank that failed, whose parts come first.
 pub(super) fn exchange(
     ranks: &mut Ranks<'_>,
     own: Result<Report, Error>,

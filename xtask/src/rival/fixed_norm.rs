@@ -1,7 +1,7 @@
-//! Fixed norms: the weights of a unit keep the length that they started with, and every step turns them by the same angle.
+//! Fixed norms: the weights of a unit keep their initial norm, and every step turns them by the same angle.
 //!
-//! The direction of a step is that of the optimizer inside, made tangent; its length is the learning rate times ‖w‖. So the turn is
-//! arctan of the learning rate exactly, whatever the gradient: what the learning rate says is all that there is. Biases take
+//! The direction of a step is that of the optimizer inside, projected to the tangent space; its length is the
+//! learning rate times ‖w‖. So the turn is exactly arctan of the learning rate, whatever the gradient. Biases take
 //! the steps of the optimizer inside.
 //!
 //! It is the rule that is known as Hyperball, for each unit instead of each matrix.

@@ -1,8 +1,8 @@
 //! Geodesic steps: a direction moves along the great circle of its tangent step, and turns by the step's length exactly.
 //!
-//! Adam on the sphere: the first moment of a unit is a tangent vector, carried along by parallel transport; the second is one number a
-//! unit, the mean square of the gradient's length, so that no coordinate is distinguished. All other parameters take the steps of the
-//! optimizer inside.
+//! Adam on the sphere: the first moment of a unit is a tangent vector, carried along by parallel transport; the
+//! second is one number per unit, the mean square of the gradient's norm, so that no coordinate is distinguished. All
+//! other parameters take the steps of the optimizer inside.
 //!
 //! Source: G. Bécigneul and O.-E. Ganea, "Riemannian Adaptive Optimization Methods", ICLR 2019, with the second moment of each
 //! factor of the product of spheres.
@@ -15,7 +15,7 @@ use gmp_train::{Error, Optimizer, OptimizerState};
 const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-7;
 
-/// Adam on the spheres of all hidden units' directions, around `optimizer` for the rest.
+/// Adam on the spheres of all hidden units' directions, with `optimizer` for all other parameters.
 #[must_use]
 pub fn stepping(network: &Network<f64>, optimizer: Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>> {
     let slots = hidden(network, "direction");

@@ -1,17 +1,18 @@
-//! Rivals of GmP: other ways to bound the turn of a boundary by the step, without angles. They use the open core from outside,
-//! as any program can: a parameterization is a type with [`Parameterize`](gmp_nn::parameterization::Parameterize), and what changes
-//! steps is an optimizer around an optimizer. `gmp_math::tangent` has the theorems.
+//! Rivals of GmP: other methods that bound the turn of a boundary by the step, without angles. They use only the
+//! public interface of the libraries, as any program can: a parameterization is a type that implements
+//! [`Parameterize`](gmp_nn::parameterization::Parameterize), and steps are changed by an optimizer that wraps another
+//! one. `gmp_math::tangent` has the theorems.
 //!
 //! | | trained | turn of a step |
 //! |---|---|---|
 //! | [`geodesic`] | u, λ, r | its length in radians, exactly |
-//! | [`projected`] | v, λ, r; v back to length 1 after every step | at most arcsin of the step's length |
-//! | [`fixed_norm`] | w, b; ‖w‖ as it was initialized | arctan of the learning rate, exactly |
-//! | [`natural`] | θ, λ, r; steps of angles divided by the root of the metric | the step's length, to first order |
-//! | [`scaled`] | θ, λ, r; steps of angles divided by √(n − 1) | at most the step of one angle, where all are alike |
+//! | [`projected`] | v, λ, r; v rescaled to length 1 after every step | at most arcsin of the step's length |
+//! | [`fixed_norm`] | w, b; ‖w‖ stays as it was initialized | arctan of the learning rate, exactly |
+//! | [`natural`] | θ, λ, r; steps of angles divided by the square root of the metric | the step's length, to first order |
+//! | [`scaled`] | θ, λ, r; steps of angles divided by √(n − 1) | at most the step of one angle, if all steps are equal |
 //!
-//! A network of one's own takes the two apart, a parameterization and, where the method has one, an optimizer around any other. Here
-//! the geodesic one; `projected` needs no optimizer of its own:
+//! In a network of your own, choose the parameterization and, if the method has one, wrap any optimizer in that of
+//! the method. This example uses the geodesic method; `projected` needs no special optimizer:
 //!
 //! ```
 //! use gmp_math::{Mat, boundary::turns};
@@ -37,8 +38,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`projected`] is one file that a program can take as it is; [`geodesic`] is one more. What the experiment `rivals` found of each beside GmP
-//! is in its section of the page.
+//! [`projected`] is one file that a program can copy without changes; [`geodesic`] is one more. The section of the
+//! experiment `rivals` in the report compares each of them with GmP.
 
 pub mod fixed_norm;
 pub mod geodesic;
@@ -49,7 +50,7 @@ pub mod scaled;
 use gmp_nn::{Network, Slot};
 use gmp_train::Optimizer;
 
-/// Puts an optimizer around another, for the steps of a method.
+/// Wraps an optimizer in another one, for the steps of a method.
 pub type Stepping = fn(&Network<f64>, Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>>;
 
 /// The matrices of this name of every hidden layer.

@@ -1,16 +1,17 @@
-//! Natural angles: the step of every angle is divided by the root of its metric, √g, so that all angles turn a boundary alike.
+//! Natural angles: the step of every angle is divided by the square root of its metric, √g, so that equal steps of
+//! all angles turn a boundary equally.
 //!
-//! The gradient of an angle is its derivative along a coordinate line whose length on the sphere is √g; divided by √g it is the
-//! derivative for each radian of turn. The optimizer inside sees those, and its steps are divided by √g again. To first order the turn
-//! is then the length of the step. A finite step has no bound: near a pole, where √g is small, angles move far. Roots below
-//! [`LEAST`] count as that.
+//! The gradient of an angle is its derivative along a coordinate line whose length on the sphere is √g; divided by √g
+//! it is the derivative per radian of turn. The optimizer inside receives these derivatives, and its steps are
+//! divided by √g again. To first order the turn is then the length of the step. A finite step has no bound: near a
+//! pole, where √g is small, angles move far. Square roots below [`LEAST`] are replaced by it.
 
 use super::{column, gather, hidden};
 use gmp_math::sphere::metric;
 use gmp_nn::{Network, ParamStore, Slot};
 use gmp_train::{Error, Optimizer, OptimizerState};
 
-/// The least root of the metric that is divided by.
+/// The smallest square root of the metric by which steps are divided.
 pub const LEAST: f64 = 0.05;
 
 /// Natural steps of all hidden units' angles, by the steps of `optimizer`.

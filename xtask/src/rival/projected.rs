@@ -1,8 +1,8 @@
-//! Projected weight normalization: r g(v/‖v‖·x + λ), and v is brought back to length 1 after every step.
+//! Projected weight normalization: r g(v/‖v‖·x + λ), where v is rescaled to length 1 after every step.
 //!
-//! Weight normalization has no bound in the step because the length of v is free: gradients are orthogonal to v, so that it grows,
-//! and a v that started short turns far. At length 1 a step ε turns v by at most arcsin ‖ε‖. It is also what the geodesic rival is
-//! made of, whose steps leave nothing to bring back.
+//! Weight normalization has no bound in the step because the length of v is free: gradients are orthogonal to v, so
+//! that it grows, and a v that started short turns far. At length 1 a step ε turns v by at most arcsin ‖ε‖. The
+//! geodesic rival uses this parameterization too; its steps keep the length, so that nothing has to be rescaled.
 
 use gmp_autograd::Mat;
 use gmp_nn::parameterization::{EffectiveWeights, Parameterize, Unit, Weights};

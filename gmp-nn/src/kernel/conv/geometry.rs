@@ -1,4 +1,4 @@
-//! Sizes: batches of images, sliding windows, and what comes out.
+//! Sizes: batches of images, sliding windows, and their outputs.
 
 use gmp_autograd::Attributes;
 
@@ -17,7 +17,7 @@ pub struct Images {
     pub height: usize,
     /// Pixels from left to right.
     pub width: usize,
-    /// Numbers a pixel: columns of the matrix.
+    /// Numbers per pixel: columns of the matrix.
     pub channels: usize,
 }
 
@@ -28,7 +28,8 @@ impl Images {
     }
 }
 
-/// What surrounds an image where a window reaches over its edge: zeros for a convolution, nothing for a pool.
+/// Padding of an image where a window extends beyond its edge: a convolution pads with zeros, a pool ignores the
+/// padding.
 ///
 /// ```
 /// use gmp_nn::conv::{Geometry, Images, Padding, Window};
@@ -42,9 +43,10 @@ impl Images {
 pub enum Padding {
     /// None: windows stay inside.
     Valid,
-    /// As Keras and TensorFlow: ⌈size/stride⌉ outputs. Where the padding is odd, the larger half lies below and right.
+    /// As in Keras and TensorFlow: ⌈size/stride⌉ outputs. If the padding is odd, the larger half is below and to the
+    /// right.
     Same,
-    /// As PyTorch: this many pixels on every side.
+    /// As in PyTorch: this many pixels on every side.
     Symmetric(usize),
 }
 
@@ -59,11 +61,11 @@ pub enum Padding {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Window {
-    /// Pixels a side.
+    /// Pixels per side.
     pub size: usize,
     /// Pixels from one position to the next.
     pub stride: usize,
-    /// What lies beyond the edges.
+    /// The padding beyond the edges.
     pub padding: Padding,
 }
 
@@ -83,7 +85,7 @@ pub enum GeometryError {
     /// A size, a stride, a number of channels or of filters is zero.
     #[error("{what} must be at least 1")]
     Zero {
-        /// Which.
+        /// Which of them.
         what: &'static str,
     },
     /// There is no position for the window.
@@ -106,10 +108,10 @@ pub enum GeometryError {
         /// Of the window.
         size: usize,
     },
-    /// More numbers than the matrices of a tape are described with.
+    /// More numbers than a matrix of a tape can have.
     #[error("images of {0:?} are too large to index")]
     TooMany(Images),
-    /// A size that no matrix of a tape is described with.
+    /// A size that is too large for a matrix of a tape.
     #[error("{what} must be less than 2³², got {size}")]
     TooGreat {
         /// Which size.
@@ -155,7 +157,7 @@ impl Window {
     }
 }
 
-/// A window on a batch of images and the images that come out: all that a convolution or a pool need to know.
+/// A window on a batch of images and the output images: all sizes that a convolution or a pool needs.
 ///
 /// ```
 /// use gmp_nn::conv::{Geometry, Images, Padding, Window};
@@ -176,7 +178,8 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// `filters` channels come out of every position of `window` on `input`; an empty batch is allowed.
+    /// The geometry of `window` on `input` with `filters` output channels at every position; an empty batch is
+    /// allowed.
     ///
     /// # Errors
     /// If a size is zero, the window fits nowhere, or there are too many numbers to index.

@@ -1,15 +1,16 @@
 //! Convolutions of images: sizes, and the kernels that [`op::conv2d`](crate::op::conv2d) chooses from.
 //!
-//! Images are matrices of (batch·height·width) rows in that order and one column per channel (NHWC). The weights
-//! of a convolution are a matrix too, as those of a dense layer: (size·size·channels) rows in the order
-//! (row, column, channel), and one column per filter.
+//! Images are matrices of (batch·height·width) rows in that order and one column per channel (NHWC). The weights of a
+//! convolution are a matrix too, like those of a dense layer: (size·size·channels) rows in the order (row, column,
+//! channel), and one column per filter.
 //!
 //! | kernel | for | multiplications |
 //! |---|---|---|
 //! | `winograd` | 3×3, stride 1, enough channels | a quarter of the direct ones, and transforms |
 //! | `shifted` | everything else | all |
 //!
-//! The choice looks at sizes alone. Threads split outputs, never sums: the same bits at any thread count.
+//! The choice depends on sizes alone. Threads split outputs, never sums, so results have the same bits at any thread
+//! count.
 //!
 //! On two cores whose multipliers give at most 195 GFLOP/s in f32, the layers of VGG-6 at batch 32 run at 360 to
 //! 500 GFLOP/s of a direct convolution by Winograd (`cargo xtask bench conv`), and shifted views of stride 1 near 95 a core.

@@ -1,4 +1,4 @@
-//! Matrix products: one entry point, three kernels, the choice made by shape alone.
+//! Matrix products: one entry point and three kernels, chosen by shape alone.
 //!
 //! | kernel | for | allocates |
 //! |---|---|---|
@@ -6,8 +6,8 @@
 //! | `tile` | contiguous rows of B and few enough numbers to stay in cache: small networks | nothing |
 //! | `panel` | everything else: `matrixmultiply` on as many rows as stay in cache, split over rayon | a packing buffer for each of them |
 //!
-//! The choice never looks at the number of threads, and threads split outputs, never sums: the same bits at
-//! any thread count.
+//! The choice never depends on the number of threads, and threads split outputs, never sums, so results have the same
+//! bits at any thread count.
 
 mod narrow;
 mod panel;
@@ -45,7 +45,7 @@ impl<'a, T: Scalar> From<Mat<'a, T>> for View<'a, T> {
     }
 }
 
-/// `c = a·b`, or `c += a·b` where `accumulate`; a is m×k, b is k×n, both of any strides, and c is m×n.
+/// `c = a·b`, or `c += a·b` if `accumulate` is true; a is m×k, b is k×n, both with any strides, and c is m×n.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -99,7 +99,7 @@ pub(crate) fn wants_transposed_copy(k: usize, n: usize) -> bool {
     k > 1 && n > narrow::MAX_COLUMNS && tile::suits(usize::MAX >> (usize::BITS / 2), k, n)
 }
 
-/// A scalar that `matrixmultiply` multiplies: `f32` and `f64`.
+/// A scalar type that `matrixmultiply` supports: `f32` and `f64`.
 ///
 /// ```
 /// use gmp_nn::{Element, Error, Mlp, Parameterization};

@@ -31,20 +31,21 @@ const CHUNK: usize = 1 << 16;
 impl Ranks<'_> {
     /// The sum of the gradients of all parts, in the order of the parts, on every rank.
     ///
-    /// Ranks own the parts in order, so that the sum goes from one to the next: each adds its parts to what the rank
-    /// before has added up, by the very operations of a single process. The last one that owns a part has the result, which
-    /// goes back to the ranks before it and on to those behind it. The vector goes chunk after chunk, so that all ranks
-    /// are busy at a time, in both directions: a chunk of the result is on its way back while later ones are still added up.
-    /// Every rank sends and receives the vector about twice, however many parts it owns.
+    /// Ranks own the parts in order, so the sum passes from one rank to the next: each adds its parts to the sum of
+    /// the ranks before it, with exactly the operations of a single process. The last rank that owns a part has the
+    /// result, which goes back to the ranks before it and on to those after it. The vector is sent in chunks, so that
+    /// all ranks are busy at the same time, in both directions: a chunk of the result is sent back while later ones
+    /// are still being added up. Every rank sends and receives the vector about twice, however many parts it owns.
     pub(crate) fn sum<T: Scalar>(&mut self, owned: &Owned<'_, T>, sum: &mut [T]) -> Result<(), Lost> {
         self.sum_in_chunks(CHUNK, owned, sum)
     }
 
     /// The same with another number of numbers in a message.
     ///
-    /// A chunk makes a move in every step. It stands at rank `r` on its way up `r` steps after it began, and, where the last
-    /// owner is rank `l`, on its way down `2 l - r` steps after. In each step a rank sends on what stood here in the step
-    /// before and receives what stands here now, all at the same time; all ranks have the same number of steps.
+    /// A chunk moves by one rank in every step. On its way up it is at rank `r` `r` steps after it began, and, if the
+    /// last owner is rank `l`, on its way down it is there after `2 l - r` steps. In each step a rank sends the
+    /// chunks that it had in the previous step and receives those of this step, all at the same time; all ranks have
+    /// the same number of steps.
     fn sum_in_chunks<T: Scalar>(
         &mut self,
         size: usize,
@@ -97,7 +98,8 @@ impl Ranks<'_> {
         })
     }
 
-    /// What the ranks before have added up of a chunk becomes what goes to the next one; or the result, which goes on.
+    /// Turns the partial sum of a chunk from the previous ranks into that for the next one, or into the result, which
+    /// is passed on.
     fn go_up<T: Scalar>(&mut self, owned: &Owned<'_, T>, chunk: Range<usize>, sum: &mut [T]) {
         let (rank, ranks, last) = (self.rank(), self.count(), owned.owners - 1);
         let Lane { outgoing, incoming } = &mut self.upward;
