@@ -177,10 +177,10 @@ pub trait Study: Sync {
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Seeds as the results ask for them, the two learning rates of the released code, small networks on images: minutes
+    /// As many seeds as the results require, the two learning rates of the released code, small networks on images: minutes
     /// on two cores
     Quick,
-    /// The paper's set-up over more seeds, at five learning rates and more: hours, and months for networks on images
+    /// The paper's set-up with more seeds, at five or more learning rates: hours, and months for networks on images
     Full,
 }
 

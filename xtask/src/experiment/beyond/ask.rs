@@ -102,7 +102,7 @@ fn without_unreached(
         }
         Claim {
             outcome: Outcome::NotTested,
-            reason: "No run of either method got there.".to_owned(),
+            reason: "No run of either method reached the target.".to_owned(),
             n: 0,
             estimate: None,
             low: None,

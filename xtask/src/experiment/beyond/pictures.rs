@@ -164,10 +164,10 @@ impl Pictures {
     pub fn described(&self) -> String {
         let (filters, [train, test]) = (self.width.filters(), self.samples);
         format!(
-            "On {}, VGG-6 has {filters}, {} and {} filters in its pairs of layers, with input mean normalization (IMN) behind every one of them whatever \
-             the parameterization, and is trained by Adam in batches of {} with random flips; every seed draws {train} training pictures, of which \
-             a fifth is held out, and {test} to test by. The rate falls after {} epochs without a smaller loss on what is held out, and training stops \
-             after {}.",
+            "On {}, VGG-6 has {filters}, {} and {} filters in its pairs of layers, with input mean normalization (IMN) after each of them, whatever \
+             the parameterization, and is trained by Adam in batches of {} with random flips; every seed draws {train} training images, of which a \
+             fifth is held out, and {test} test images. The learning rate falls after {} epochs without a smaller loss on the held-out images, and \
+             training stops after {}.",
             self.set.name,
             2 * filters,
             4 * filters,

@@ -121,7 +121,7 @@ impl Movements {
             }
             Err(error) if !self.is_warned => {
                 self.is_warned = true;
-                say(&format!("WARNING: {error}: training of {} goes on without", self.name));
+                say(&format!("WARNING: {error}: training of {} continues without this file", self.name));
             }
             Err(_) => {}
         }
