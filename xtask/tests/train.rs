@@ -235,7 +235,7 @@ fn a_comparison_goes_on_where_it_was_and_says_what_the_seeds_decide() {
     }
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for expected in
-        ["What is asked of the methods", "Results of the comparison over seeds", "Comparison of the methods"]
+        ["Claims about the methods", "Results of the comparison over seeds", "Comparison of the methods"]
     {
         assert!(page.contains(expected), "{expected}");
     }

@@ -1,4 +1,4 @@
-//! The claims that the page stands on, in one picture: one panel per question, one row for each data set, protocol and choice of
+//! The main claims of the page in one figure: one panel per question, one row for each data set, protocol and choice of
 //! learning rates, a mark for each baseline.
 
 use super::Claim;

@@ -1,4 +1,4 @@
-//! What all claims come to, in a few sentences that the results write.
+//! A summary of all claims in a few sentences, generated from the results.
 
 use super::{Claim, Origin};
 use crate::statistics::Outcome;

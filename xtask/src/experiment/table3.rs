@@ -50,7 +50,7 @@ pub const SEEDS: [u64; 2] = [1, 1];
 const RATE: f64 = 0.1;
 /// Pictures a step.
 const BATCH: usize = 256;
-/// A sample of ILSVRC with so few pictures is trained on for a few epochs in small batches.
+/// A sample of ILSVRC with so few images is trained on for a few epochs in small batches.
 const SAMPLE: usize = 10_000;
 
 impl Experiment for Table3 {
@@ -181,7 +181,7 @@ impl ResNet {
         let options = &context.pictures;
         let is_quick = context.profile == Profile::Quick;
         let quick_small = is_quick && side == Side::Small;
-        // Quick runs of small pictures use a subset unless --epochs is given.
+        // Quick runs on small images use a subset unless --epochs is given.
         let few = (quick_small && options.epochs.is_none()).then_some(QUICK.3);
         let set = match options.pictures.or(few) {
             Some(pictures) => set.some(pictures),
@@ -319,7 +319,7 @@ impl Study for ResNet {
         run.epoch_limit as f64
     }
 
-    /// Large pictures stay on the disk.
+    /// Large images stay on the disk.
     fn size(&self, run: &Run) -> Option<Size> {
         let network = Trained::of(&self.recipe(run)?.network)?;
         let held = if self.side == Side::Small { held(&self.set) } else { 0 };

@@ -10,9 +10,7 @@ use std::fmt::Write as _;
 /// The heading of a group.
 fn heading(origin: Origin, claims: &[Claim]) -> &'static str {
     match origin {
-        Origin::Ours if claims.iter().all(|claim| claim.origin == Origin::Ours) => {
-            "What is asked of the methods"
-        }
+        Origin::Ours if claims.iter().all(|claim| claim.origin == Origin::Ours) => "Claims about the methods",
         Origin::Paper => "What the paper claims",
         Origin::Mathematics => "Checks of the mathematics",
         Origin::Ours => "What this project asks in addition",

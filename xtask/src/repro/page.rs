@@ -57,7 +57,7 @@ impl<'a> Page<'a> {
         let page = Report {
             title: "Geometric Parameterization for ReLU Networks: what reproduces".to_owned(),
             summary,
-            // Those beyond the paper stand in their own sections, where their questions are explained.
+            // Those beyond the paper are in their own sections, where their questions are explained.
             claims: claims.iter().filter(|claim| !claim.is_beyond()).cloned().collect(),
             picture,
             folder: Some(String::new()),
@@ -129,7 +129,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// On what the sentences of the page stand.
+/// What the sentences of the page are based on.
 fn scope(context: &Context, left: &[&str]) -> String {
     let mut scope = match context.profile {
         Profile::Quick => {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// How long the pace of an experiment is measured.
 const MEASURED: Duration = Duration::from_secs(10);
-/// As how many jobs the time is told.
+/// The numbers of jobs for which the time is shown.
 const JOBS: [f64; 3] = [4.0, 16.0, 64.0];
 /// On how many ranks that share out batches, where there are as many parts.
 const RANKS: [usize; 4] = [2, 4, 8, 16];
@@ -23,7 +23,7 @@ const RANKS: [usize; 4] = [2, 4, 8, 16];
 /// The plan of one experiment, a few lines.
 ///
 /// The pace is that of some of the runs that are left, carried out for at most ten seconds and not kept, from cheap to
-/// expensive ones, and of the first steps of runs on images; where that does not tell, that of the runs that are there.
+/// expensive ones, and of the first steps of runs on images; where that gives no answer, the pace of finished runs.
 pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, stop: &Stop) -> Vec<String> {
     let stage = study.runs();
     let left: Vec<&Run> = stage.iter().filter(|run| store.find(run).is_none()).collect();

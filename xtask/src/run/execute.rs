@@ -311,7 +311,7 @@ pub(crate) mod tests {
             let mut seeds = kept.take();
             seeds.sort_unstable();
             assert_eq!(seeds, [0, 1, 2, 4, 6, 7, 8]);
-            // The next call has what is there, and a mended program does the rest.
+            // The next call has the finished runs, and a fixed program does the rest.
             let mut store = Store::open(folder.path(), &threads.to_string()).unwrap();
             let mended = |run: &Run| {
                 assert!([3, 5].contains(&run.seed), "seed {} is there", run.seed);

@@ -68,7 +68,7 @@ fn by_question(claims: &[Claim]) -> Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)
 /// Effects further away than this many times the smallest one that matters are drawn here.
 const FURTHEST: f64 = 25.0;
 
-/// What the picture calls a question, in a few words; the sentence stands above it.
+/// What the figure calls a question, in a few words; the sentence stands above it.
 fn name(question: &str) -> String {
     let (_, asked) = question.split_once('.').unwrap_or(("", question));
     let (asked, what) = match asked.strip_suffix(".epochs") {
@@ -141,7 +141,7 @@ fn effects(section: &Section) -> Option<Figure> {
     (drawn > 0).then(|| figure.row(30.0 + 26.0 * count as f64, vec![panel]))
 }
 
-/// What the claims of an inquiry come to, a sentence for each question: what holds where, what does not, and the median effect.
+/// A summary of the claims of an inquiry, one sentence per question: what holds where, what does not, and the median effect.
 #[must_use]
 pub fn found(claims: &[Claim]) -> Vec<String> {
     let mut said = Vec::new();

@@ -1,4 +1,4 @@
-//! Claims that compare two groups of runs seed by seed, whatever tells them apart.
+//! Claims that compare two groups of runs seed by seed, whatever distinguishes them.
 
 use super::data::Loaded;
 use super::study::Asked;

@@ -19,7 +19,7 @@ use crate::setting::kernel::OfKernel;
 use crate::statistics::{Summary, mean};
 use std::collections::BTreeMap;
 
-/// The rate at which all methods are asked besides their own best ones.
+/// The learning rate at which all methods are compared in addition to their own best ones.
 const EQUAL: f64 = 0.01;
 /// The smallest slope that matters: half of that of 1/√n.
 const SMALLEST: f64 = 0.25;

@@ -77,7 +77,7 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// Whether VGG-6 on pictures is one of its problems.
+    /// Whether VGG-6 on images is one of its problems.
     fn has_pictures(&self) -> bool {
         (self.problems)(Profile::Full).contains(&Kind::Pictures)
     }

@@ -1,8 +1,8 @@
 //! VGG-6 of small width on pictures, as a problem of an inquiry.
 //!
 //! Every seed draws its pictures: some to train on, of which a fifth is held out, and others to test by. That fifth decides when
-//! the rate falls and when training stops, and the test pictures are looked at once, as on the other problems. A run takes seconds and
-//! keeps no checkpoints: one that is stopped starts anew.
+//! the rate falls and when training stops, and the test images are used once, as on the other problems. A run takes seconds and
+//! keeps no checkpoints: one that is stopped starts again from the beginning.
 //!
 //! All parameterizations have input mean normalization, as GmP+IMN has in the paper, which leaves the direction of a filter to its
 //! own parameters; without a normalization so short a training of so narrow a network does not leave the share of guessing. For the same reason the
@@ -37,12 +37,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// Of every network: the first two convolutions have so many filters, the next ones twice and four times as many.
+/// Of every network: the first two convolutions have this many filters, the next ones twice and four times as many.
 pub const SETUP: Setup = Setup {
     units: WIDTH.of(128),
     loss: Loss::SoftmaxCrossEntropy,
     metric: Metric::TopK(1),
-    // Of the few pictures that are held out, the loss says more than how many of them are told right.
+    // Of the few images that are held out, the loss says more than how many are classified correctly.
     monitor: Metric::Loss(Loss::SoftmaxCrossEntropy),
     watched: Watched::TestSet,
     batch_size: 16,
@@ -126,7 +126,7 @@ impl Pictures {
         SetId { name: &self.name, fingerprint: &self.fingerprint }
     }
 
-    /// Whether these are pictures of our own.
+    /// Whether these are generated images.
     #[must_use]
     pub fn is_generated(&self) -> bool {
         self.set.is_generated()
@@ -177,7 +177,7 @@ impl Pictures {
         )
     }
 
-    /// The pictures of a seed: to train on, held out, and to test by.
+    /// The training, held-out and test images of a seed.
     fn drawn(&self, seed: u64) -> Result<[Arc<dyn ImageSource>; 3], Error> {
         let Set { training, validation, .. } = &self.set;
         let [train, test] = self.samples;

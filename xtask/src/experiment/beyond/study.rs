@@ -45,7 +45,7 @@ pub struct Asked {
     rates_on_pictures: [Vec<f64>; 2],
     /// Which seeds.
     pub seeds: Range<u64>,
-    /// How many of them are run on pictures and on the larger sets of Table 1, where the profile has fewer of them.
+    /// How many of them are run on images and on the larger sets of Table 1, where the profile has fewer of them.
     few: [u64; 2],
     /// The smallest effects that matter.
     pub smallest: SmallestEffects,
@@ -132,7 +132,7 @@ impl Asked {
         problem.epochs(self.profile, self.inquiry.budget)
     }
 
-    /// The seeds that are run on a problem: of pictures and of the larger sets of Table 1 as few in the quick profile as can decide.
+    /// The seeds that are run on a problem: on images and on the larger sets of Table 1 as few in the quick profile as can decide.
     #[must_use]
     pub fn seeds_on(&self, kind: Kind) -> Range<u64> {
         let [on_pictures, on_larger] = self.few;
@@ -150,7 +150,7 @@ impl Asked {
         self.rates_in(&Setting::default(), kind)
     }
 
-    /// The learning rates of a problem with a setting: of pictures there are fewer with an intervention in the quick profile.
+    /// The learning rates of a problem with a setting: on images there are fewer with an intervention in the quick profile.
     #[must_use]
     pub fn rates_in(&self, setting: &Setting, kind: Kind) -> &[f64] {
         match (kind, setting.intervention) {

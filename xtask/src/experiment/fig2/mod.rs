@@ -90,7 +90,7 @@ fn questions() -> Vec<Question> {
     vec![
         headline(movement(
             "fig2.movement.authors",
-            "Boundaries move least under GmP, measured as the authors draw it",
+            "Boundaries move least under GmP, as the authors draw it",
             Quantity::bits(
                 "log₂ of the largest |Δφ| of the units, mean over all epochs; BN by its running statistics",
                 |r| measured::in_evaluation(r, |s| s.location.whole.max.mean_of_log),
@@ -98,7 +98,7 @@ fn questions() -> Vec<Question> {
         )),
         headline(movement(
             "fig2.movement.max",
-            "Boundaries move least under GmP at one learning rate, by batch statistics",
+            "Boundaries move least under GmP at one learning rate and by the statistics of the batch",
             Quantity::bits(
                 "log₂ of the largest |Δφ| of the units, mean over the epochs before the learning rate first falls; BN by its batch",
                 |r| measured::in_training(r, |s| s.location.before_reduction.max.mean_of_log),

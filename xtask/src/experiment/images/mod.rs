@@ -1,4 +1,4 @@
-//! What the experiments with pictures share: their options, their data, how a network is trained and how it is shown.
+//! What the experiments on images share: their options, their data, how a network is trained and how it is shown.
 
 pub mod movements;
 pub mod options;

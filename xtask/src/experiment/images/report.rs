@@ -14,7 +14,7 @@ use crate::run::trace::EpochAccuracy;
 use crate::run::{Protocol, Record};
 use crate::statistics::{Population, Summary};
 
-/// One row of a table: a set of pictures at one batch size.
+/// One row of a table: a set of images at one batch size.
 pub struct Row<'a> {
     /// What records call it.
     pub id: SetId<'a>,
@@ -292,7 +292,7 @@ pub fn table(
         results.records.iter().filter_map(|record| Some(record.accuracy?.skipped)).max().unwrap_or(0);
     if skipped > 0 {
         blocks.push(Block::Note(format!(
-            "{skipped} images could not be read and were left out; the first of them were named on the terminal."
+            "{skipped} images could not be read and were left out; the first of them was named on the terminal."
         )));
     }
     let names: Vec<&str> = if name == "table2" {

@@ -1,4 +1,4 @@
-//! The two recipes by which a ResNet-18 is trained, for pictures of 224×224 and of 32×32 pixels.
+//! The two recipes by which a ResNet-18 is trained, for images of 224×224 and of 32×32 pixels.
 
 use super::options::Width;
 use super::training::Recipe;
@@ -38,12 +38,12 @@ const FALLS: [f64; 2] = [1.0 / 3.0, 2.0 / 3.0];
 const WEIGHT_DECAY: f64 = 1e-4;
 /// Epochs without a better validation top-5 until the rate falls, and until training stops.
 const PATIENCE: (usize, usize) = (5, 10);
-/// Pixels that the field adds on every side of a small picture before it cuts it.
+/// Padding on every side of a small image before its random crop, as is usual.
 const PADDING: usize = 4;
-/// The sides that the authors resize to, of pictures of [`LARGE`] pixels: in training from the first to before the second, and
+/// The sides that the authors resize to, of images of [`LARGE`] pixels: in training from the first to before the second, and
 /// in validation.
 const SHORTER: [usize; 3] = [256, 480, 368];
-/// Rows and columns of the pictures of the paper.
+/// Rows and columns of the images of the paper.
 const LARGE: usize = 224;
 /// The standard deviation of the authors' shift of colours.
 const COLOUR: f32 = 0.1;
@@ -53,7 +53,7 @@ const COLOUR: f32 = 0.1;
 pub enum Side {
     /// 224, cut out of photographs.
     Large,
-    /// 32, of which the pictures are.
+    /// 32, the size of the images.
     Small,
 }
 

@@ -8,7 +8,7 @@ use crate::method::{self, Architecture};
 use crate::run::Protocol;
 use gmp_nn::Parameterization;
 
-/// Of the subject of Table 2 against every other parameterization in the paper. The paper says nothing of these networks.
+/// Of the subject of Table 2 against every other parameterization in the paper. The paper does not measure these networks.
 #[must_use]
 pub fn questions() -> Vec<Question> {
     let asked = |id, tested, name, number| Question {

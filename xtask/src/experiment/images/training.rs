@@ -1,4 +1,4 @@
-//! How a network for pictures is trained: with progress, a checkpoint every epoch, and from where it was left.
+//! How a network on images is trained: with progress, a checkpoint every epoch, and resumed from where it stopped.
 
 use super::movements::{BATCH_PICTURES, Movements, Pixels};
 use crate::problem::images::Set;
@@ -87,7 +87,7 @@ pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, 
         _ if !recipe.ranks.is_first() => return Ok(None),
         Ok(End::Epochs) => "epochs".to_owned(),
         Ok(End::EarlyStopping) => "early stopping".to_owned(),
-        // A run that breaks down is a result too; pictures that cannot be had are none.
+        // A run that diverges is a result, too; images that cannot be read are not.
         Err(error @ Error::Diverged { .. }) => {
             live.best = None;
             let checkpoints = checkpoints_of(folder, run);
@@ -228,7 +228,7 @@ fn train(
     let mut progress = TrainState::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
     let anew = |why: &dyn std::fmt::Display| {
-        // Left there, it would stand before this run's own checkpoints at the next start.
+        // Left there, it would be found before this run's own checkpoints at the next start.
         let mut aside = checkpoints.clone().into_os_string();
         aside.push("-set-aside");
         let _ = std::fs::remove_dir_all(&aside);
@@ -331,7 +331,7 @@ struct Live {
     skipped: usize,
     /// The epoch whose network is kept.
     best: Option<usize>,
-    /// What was measured besides.
+    /// What else was measured.
     measures: Option<Measures>,
 }
 

@@ -152,7 +152,7 @@ pub fn geometric(measured: &Measured) -> Vec<Claim> {
         format!(
             "{count} steps of θ₁ alone, up to π long, turn by their length to within {first:.0e}. {poles} steps of θ₂ by 1 with θ₁ near its pole \
              turn as computed to within {pole:.0e}, the least by {least:.0e} of the bound. For random steps of norm 0.1 the median turn is {} of the \
-             bound at n = 2, {} at 8, {} at 4096: the bound is within a factor √2 of typical. Rule: supported if both constructions succeed.",
+             bound at n = 2, {} at 8, {} at 4096: the bound is within a factor √2 of the typical turn. Rule: supported if both constructions succeed.",
             show(2),
             show(8),
             show(4096)
@@ -313,7 +313,7 @@ pub fn order(measured: &Measured) -> Vec<Claim> {
     let decided = decided(&measured.orders);
     let trained = claim(
         Origin::Ours,
-        "7e. It affects trained networks (ours): reversing the inputs changes the test result more under GmP than under SP.",
+        "7e. This affects trained networks (ours): reversing the inputs changes the test result more under GmP than under SP.",
         observed(&parts),
         compared.len(),
         format!(

@@ -148,9 +148,9 @@ pub fn holds(extremes: &[Extreme], construction: Construction, methods: &[Method
 #[must_use]
 pub fn figure(extremes: &[Extreme]) -> Figure {
     let caption = "(a) Steps constructed to reverse a weight of norm ‖ε‖/1.02, n = 512: for SP, WN and BN a turn of π at any step length; for GmP \
-        the largest turn of 200 random steps of that length at the same weight, below its bound ‖ε‖ (dashed). (b) The worst step shorter than ‖w‖ of \
-        SP, WN and BN (dots), which lies on arcsin(‖ε‖/‖w‖) (line), and of GmP, θ₁ alone, which lies on ‖ε‖, n = 512. (c) The coordinate \
-        singularity, n = 8: moving θ₂ by 1 radian turns the direction less and less as θ₁ nears its pole; dots measured, line 2 arcsin(sin θ₁ sin ½).";
+        the largest turn of 200 random steps of that length at the same weight, below its bound ‖ε‖ (dashed). (b) The turn by the worst step shorter \
+        than ‖w‖ of SP, WN and BN (dots) and arcsin(‖ε‖/‖w‖) (line), and that of GmP, θ₁ alone, and ‖ε‖, n = 512. (c) The coordinate singularity, n \
+        = 8: moving θ₂ by 1 radian turns the direction less and less as θ₁ nears its pole; dots measured, line 2 arcsin(sin θ₁ sin ½).";
     let select = move |c: Construction, m: MethodId, n: usize| {
         extremes.iter().filter(move |e| e.construction == c && e.method == m && e.inputs == n)
     };

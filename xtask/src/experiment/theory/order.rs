@@ -64,7 +64,7 @@ pub fn panel(orders: &[Order]) -> Panel {
         let of = orders.iter().filter(|o| o.method == method);
         let points = of.flat_map(|o| {
             let at = sets.iter().position(|s| *s == o.dataset).unwrap_or(0) as f64 + shift;
-            // No change at all stands on the frame.
+            // Zero change is drawn on the frame.
             o.changes().into_iter().map(move |c| (at, c.abs().max(1e-17)))
         });
         let points = Layer::points(points, method.color, Marker::Dot).sized(6.0).faded(0.7);
