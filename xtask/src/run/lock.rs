@@ -296,7 +296,7 @@ mod tests {
         let (path, notes) = (folder.path().join(NAME), folder.path().join("notes"));
         let refused = || {
             let error = Lock::take(folder.path()).unwrap_err().to_string();
-            assert!(error.contains(&format!("{}: is not this program's", path.display())), "{error}");
+            assert!(error.contains(&format!("{}: is not a file of this program", path.display())), "{error}");
         };
         fs::write(&path, "remember the milk").unwrap();
         refused();
