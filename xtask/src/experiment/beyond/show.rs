@@ -280,7 +280,7 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
 }
 
 /// Medians over seeds of the epochs until the loss has fallen by the problem's factor and of the seconds, with their decimals; none where
-/// more than half of the seeds never got there.
+/// more than half of the seeds never reached it.
 fn medians(
     results: &Results<'_>,
     cell: Cell<'_>,

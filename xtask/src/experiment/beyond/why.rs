@@ -1,4 +1,4 @@
-//! Whether stability is what helps: interventions on movement alone, mediation, and the noise of the gradient.
+//! Whether stability is the cause: interventions on movement only, mediation, and the noise of the gradient.
 
 use super::ask::{self, Asks};
 use super::compare::Compared;
@@ -194,7 +194,7 @@ fn across(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
     claims
 }
 
-/// A method with its boundaries held still or jittered, against itself.
+/// A method with limited or jittered boundaries, against itself.
 fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
     let (mut claims, kind) = (Vec::new(), problem.kind());
     let equal = if kind == Kind::Pictures { LIMITED_AT } else { 0.1 };
