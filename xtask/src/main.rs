@@ -17,16 +17,16 @@ use xtask::train::{self, PredictCommand, TrainCommand};
 enum Cli {
     /// Run experiments and write figures, tables and report.html
     Repro(Box<ReproCommand>),
-    /// Train a network on a CSV file of your own, and write a page and the network
+    /// Train a network on your own CSV file, and write a page with the results and the network
     Train(Box<TrainCommand>),
     /// Predict the rows of a CSV file with a network that `train` wrote
     Predict(PredictCommand),
     /// List and fetch the data sets
     #[command(subcommand)]
     Data(DataCommand),
-    /// Time the engine beside the limits of this machine
+    /// Benchmark the engine against the limits of this machine
     Bench(BenchArguments),
-    /// Interrupt, starve and damage a small reproduction and what it reads
+    /// Test a small reproduction under interruptions, full disks and damaged files
     #[cfg(unix)]
     Torture(TortureCommand),
 }

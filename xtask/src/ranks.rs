@@ -264,20 +264,20 @@ pub fn check(
     if ranks.shared == Shared::Batches {
         if let Some((id, _)) = experiments.iter().find(|(_, has_parts)| !has_parts) {
             bail!(
-                "the ranks are to share out the parts of every batch (--micro-batch), and those of {id} have none: name it in a \
-                 command of its own without --micro-batch, where every rank carries out whole runs"
+                "the ranks would divide every batch into micro-batches (--micro-batch), but batches of {id} cannot be split: run it in a separate \
+                 command without --micro-batch, in which every rank carries out whole runs"
             );
         }
         if micro_batch.is_none() {
             bail!(
-                "the {} ranks are to share out the parts of every batch, and without --micro-batch N a batch is one part: \
-                 the batch size divided by the number of ranks keeps all of them busy",
+                "the {} ranks would divide the micro-batches of every batch, but without --micro-batch N a batch is not split: with N = batch size / \
+                 number of ranks all of them are busy",
                 ranks.count
             );
         }
     }
     if plan {
-        bail!("--plan is for one process");
+        bail!("--plan works with one process only");
     }
     Ok(())
 }
@@ -346,7 +346,7 @@ mod tests {
         let without = check(&of(2, Shared::Batches), &[table2], None, false).unwrap_err().to_string();
         assert!(without.contains("--micro-batch N"), "{without}");
         let said = refused(Shared::Batches, &[table2, table1], false);
-        assert!(said.contains("those of table1 have none"), "{said}");
+        assert!(said.contains("batches of table1 cannot be split"), "{said}");
         assert!(refused(Shared::Runs, &[table1], true).contains("--plan"));
         for (count, shared, experiments, plan) in [
             (2, Shared::Batches, &[table2][..], false),

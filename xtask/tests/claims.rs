@@ -77,7 +77,7 @@ fn what_has_no_data_is_not_tested() {
     let folder = tempfile::tempdir().unwrap();
     let claims = repro(&["table1", "table3"], folder.path(), folder.path());
     for (prefix, word) in
-        [("table1.", "data fetch uci"), ("table3.", "ILSVRC"), ("fig2.", "did not ask for it")]
+        [("table1.", "data fetch uci"), ("table3.", "ILSVRC"), ("fig2.", "not part of this run")]
     {
         let of: Vec<&Claim> = claims.iter().filter(|claim| claim.id.starts_with(prefix)).collect();
         assert!(!of.is_empty());
@@ -107,7 +107,7 @@ fn options_narrow_what_is_tested_and_not_what_is_claimed() {
         ("fig2.rmse/levy/paper/equal-0.01/SP", "--lr leaves out 0.01"),
         ("fig2.rmse/levy/paper/authors/SP", "--lr leaves out the authors' learning rates"),
         ("fig2.rmse/levy/held-out/equal-0.1/SP", "--protocol leaves out held-out"),
-        ("fig2.rmse/levy/paper/own-best/SP", "--protocol leaves out held-out, whose samples choose"),
+        ("fig2.rmse/levy/paper/own-best/SP", "--protocol leaves out held-out, which is needed to choose"),
         ("fig2.rmse/levy/paper/equal-0.1/each", "--method leaves out WN"),
     ] {
         let claim = find(id);

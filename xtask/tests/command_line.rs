@@ -187,7 +187,7 @@ fn generated_data_are_announced_and_marked() {
     assert_eq!(code, Some(0), "{message}");
     let banana = data.join("banana.csv");
     assert!(
-        message.contains(&format!("fig3: on generated data: there is no {}\n", banana.display())),
+        message.contains(&format!("fig3 uses generated data: there is no {}\n", banana.display())),
         "{message}"
     );
     let claims: Vec<&str> = message.lines().filter(|line| line.contains(" Figure 3(")).collect();
@@ -200,7 +200,7 @@ fn generated_data_are_announced_and_marked() {
     let small = ["--pictures", "32", "--epochs", "1", "--width", "1/64", "--batch", "8"];
     let (code, message) = said(&[&fig4[..], &small, &common].concat());
     assert_eq!(code, Some(0), "{message}");
-    assert!(message.contains("fig4: on generated data, "), "{message}");
+    assert!(message.contains("fig4: trained on generated images"), "{message}");
     assert!(
         message.lines().any(|line| line.contains(" Figure 4: ") && line.ends_with("(on generated data)")),
         "{message}"

@@ -20,7 +20,7 @@ fn bad_tables_are_refused_with_the_place_and_the_expectation() {
         (b"x,y\n", "a.csv: a header line only; expected at least 2 rows of numbers below it"),
         (
             b"x,y\n\n1,2\n",
-            "a.csv, line 3: the only row; expected at least 2, one to train on and one to test on",
+            "a.csv, line 3: the only row; expected at least 2, one for training and one for test",
         ),
         (
             b"x,y\n1,2\n3,abc\n",

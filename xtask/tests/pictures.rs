@@ -46,8 +46,8 @@ fn figure_4_and_table_2_share_their_runs_under_every_method() {
     let out = folder.path();
     let (code, said) = run(out, &[&["fig4", "table2"][..], &TINY].concat());
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("table2: 6 of 6 runs are there already"), "{said}");
-    assert!(said.contains("epoch 2 of 2: loss ") && said.contains(" pictures/s"), "{said}");
+    assert!(said.contains("table2: 6 of 6 runs are already done"), "{said}");
+    assert!(said.contains("epoch 2 of 2: loss ") && said.contains(" images/s"), "{said}");
     let records = records(out, "vgg6");
     let methods: Vec<&str> = records.iter().map(|record| record["method"].as_str().unwrap()).collect();
     assert_eq!(methods, ["SP", "WN", "WN+MBN", "BN", "GmP", "GmP+IMN"]);
@@ -81,8 +81,7 @@ fn figure_4_and_table_2_share_their_runs_under_every_method() {
         "the figure does not say whose pictures it shows"
     );
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    for expected in
-        ["Figure 4", "Table 2", "GENERATED", "48 training and 12 validation pictures", "not tested"]
+    for expected in ["Figure 4", "Table 2", "GENERATED", "48 training and 12 validation images", "not tested"]
     {
         assert!(page.contains(expected), "the page does not say {expected}");
     }
@@ -164,12 +163,12 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads
     let (code, said) = interrupted(start("1"), "-INT", "epoch 1 of 5");
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("Ctrl-C again ends at once") && said.contains("1 are left"), "{said}");
-    let (code, said) = interrupted(start("2"), "-TERM", "goes on in epoch");
+    let (code, said) = interrupted(start("2"), "-TERM", "continues in epoch");
     assert_eq!(code, Some(130), "{said}");
     assert!(!said.contains("WARNING"), "{said}");
     let (code, said) = interrupted(start("3"), "-KILL", "epoch 2 of 5");
     assert_eq!(code, None, "{said}");
-    assert!(said.contains("goes on in epoch 2"), "{said}");
+    assert!(said.contains("continues in epoch 2"), "{said}");
 
     // The last state of a longer run, such as an earlier version leaves.
     let checkpoints = fs::read_dir(broken.join("vgg6/checkpoints")).unwrap().next().unwrap().unwrap().path();
@@ -177,7 +176,7 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads
     fs::rename(checkpoint_of_another(folder.path()), &foreign).unwrap();
     let (code, said) = interrupted(start("4"), "-HUP", "epoch 1 of 5");
     assert_eq!(code, Some(130), "{said}");
-    assert!(said.contains("is of another version or recipe") && said.contains("starts anew"), "{said}");
+    assert!(said.contains("is of another version or recipe") && said.contains("starts again"), "{said}");
     assert!(
         !foreign.exists(),
         "a checkpoint that cannot be gone on from stands in the way of those that can"
@@ -185,7 +184,7 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads
 
     let (code, said) = run(&broken, &[&arguments[..], &["--threads", "2"]].concat());
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("goes on in epoch 2"), "{said}");
+    assert!(said.contains("continues in epoch 2"), "{said}");
     assert_eq!(records(&broken, "vgg6"), records(&whole, "vgg6"));
     assert_eq!(traces(&broken, "vgg6"), traces(&whole, "vgg6"));
     assert_eq!(logged_epochs(&broken), logged_epochs(&whole));
@@ -207,13 +206,13 @@ fn parts_of_batches_are_runs_of_their_own() {
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = run(folder.path(), &[&arguments[..], &["--micro-batch", "8"]].concat());
     assert_eq!(code, Some(0), "{said}");
-    assert!(!said.contains("are there already"), "{said}");
+    assert!(!said.contains("are already done"), "{said}");
     let records = records(folder.path(), "vgg6");
     let names: Vec<&str> = records.iter().map(|record| record["dataset"].as_str().unwrap()).collect();
     let name = "GENERATED pictures (48 of 20000), width 1/64, batch 16";
     assert_eq!(names, [&format!("{name} by 8"), name]);
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
-    assert!(page.contains("Gradients are summed over 8 pictures at a time"));
+    assert!(page.contains("Gradients are accumulated over micro-batches of 8 images"));
 }
 
 /// A step that is far too long: the run is a result, and its last state can be looked into.
@@ -253,7 +252,7 @@ fn table_3_is_skipped_without_pictures_and_runs_with_some() {
     let arguments = ["table3", "--data-dir", data, "--epochs", "1", "--batch", "2", "--method", "BN,GmP+IMN"];
     let (code, said) = run(folder.path(), &arguments);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("a training picture is left out: ") && said.contains("half.JPEG"), "{said}");
+    assert!(said.contains("a training image is left out: ") && said.contains("half.JPEG"), "{said}");
     let records = records(folder.path(), "table3");
     assert_eq!(records.len(), 2);
     for record in &records {
@@ -264,7 +263,7 @@ fn table_3_is_skipped_without_pictures_and_runs_with_some() {
     for expected in [
         "this shows that everything runs and measures nothing",
         "all at learning rate 0.1",
-        "1 pictures could not be read and were left out",
+        "1 images could not be read and were left out",
     ] {
         assert!(page.contains(expected), "the page does not say {expected}");
     }
@@ -305,7 +304,7 @@ fn table_3_runs_on_small_pictures_by_both_recipes() {
     // Without a recipe it is the field's.
     let (code, said) = run(folder.path(), &arguments);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("table3: 2 of 2 runs are there already"), "{said}");
+    assert!(said.contains("table3: 2 of 2 runs are already done"), "{said}");
 }
 
 #[test]
@@ -316,8 +315,8 @@ fn what_makes_no_sense_is_refused_in_a_line() {
     for (arguments, expected) in [
         (&["fig4", "--width", "1/3"][..], "expected 1, 1/2, 1/4"),
         (&["fig4", "--batch", "0"], "expected a whole number from 1"),
-        (&["table2", "--dataset", "mnist"], "there is no set of pictures \"mnist\""),
-        (&["table2", "--dataset", empty.to_str().unwrap()], "no pictures of a known layout"),
+        (&["table2", "--dataset", "mnist"], "there is no set of images \"mnist\""),
+        (&["table2", "--dataset", empty.to_str().unwrap()], "no images of a known layout"),
         (&["table2", "--method", "nGPT"], "unknown method"),
         (&["table3", "--dataset", "a", "--dataset", "b"], "table3 takes one --dataset"),
         (&["table3", "--batch", "8,16"], "table3 takes one --batch; 2 were named"),
@@ -331,7 +330,7 @@ fn what_makes_no_sense_is_refused_in_a_line() {
     assert!(code == Some(1) && said.contains("table1: --method GmP+IMN: it has none of them"), "{said}");
     let (code, said) = run(folder.path(), &["fig4", "--protocol", "held-out"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("fig4: Skipped: networks on pictures have the authors' protocol alone"), "{said}");
+    assert!(said.contains("fig4: Skipped: networks on images have the authors' protocol only"), "{said}");
 }
 
 /// CIFAR-10's layout with the given number of training pictures of random bytes, and a fifth as many to test.
@@ -368,7 +367,7 @@ fn results_of_other_pictures_are_not_taken_for_these() {
     let is_trained = |sets: &[&Path]| {
         let (code, said) = table2(sets);
         assert_eq!(code, Some(0), "{said}");
-        !said.contains("are there already")
+        !said.contains("are already done")
     };
     assert!(is_trained(&[&a, &a]), "a set that is named twice is one");
     assert!(is_trained(&[&b]) && !is_trained(&[&a]) && !is_trained(&[&b]));
@@ -396,7 +395,7 @@ fn the_fingerprint_of_pictures_on_disk_is_kept_until_one_changes() {
         let all = [&["table3"][..], &small, &[data.to_str().unwrap()]].concat();
         let (code, said) = run(&out, &all);
         assert_eq!(code, Some(0), "{said}");
-        !said.contains("are there already")
+        !said.contains("are already done")
     };
     let kept = out.join("fingerprints.json");
     assert!(is_trained());

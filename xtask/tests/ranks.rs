@@ -223,7 +223,7 @@ fn the_runs_of_a_process_that_is_killed_go_to_others() {
     signal("-KILL", victim);
     let output = finish(child, "a sweep that loses a process");
     let said = said(&output);
-    assert!(said.contains("rank 2: it has said nothing for"), "it was not at work: {said}");
+    assert!(said.contains("rank 2: it has sent no message for"), "it was not at work: {said}");
     assert!(output.status.success(), "{said}");
     assert!(results(RUNS, &out) == expected, "another result without a process");
 }
@@ -280,7 +280,7 @@ fn processes_that_do_not_agree_refuse_each_other_by_name() {
     let mut mixed = own.clone();
     mixed.insert(1, "fig2".to_owned());
     let output = finish(mpirun(2, &[mixed]).spawn().unwrap(), "no parts");
-    assert!(said(&output).contains("those of fig2 have none"), "{}", said(&output));
+    assert!(said(&output).contains("batches of fig2 cannot be split"), "{}", said(&output));
 }
 
 /// A rank, `mpirun` or a signal to one of them, at any moment; and then another number of ranks, until it ends.

@@ -166,7 +166,7 @@ fn every_experiment_ends_with_its_figures_and_a_page_that_stands_alone() {
     let again = xtask(&arguments);
     assert!(again.status.success());
     assert!(
-        text(&again.stderr).contains("table1: 10 of 10 runs are there already"),
+        text(&again.stderr).contains("table1: 10 of 10 runs are already done"),
         "{}",
         text(&again.stderr)
     );
@@ -255,7 +255,7 @@ fn ctrl_c_keeps_finished_runs_and_the_same_command_goes_on() {
     let again = xtask(&arguments);
     assert!(again.status.success(), "{}", text(&again.stderr));
     assert!(
-        text(&again.stderr).contains(&format!("fig2: {} of 32 runs are there already", kept - 1)),
+        text(&again.stderr).contains(&format!("fig2: {} of 32 runs are already done", kept - 1)),
         "{}",
         text(&again.stderr)
     );
@@ -402,7 +402,7 @@ fn another_set_of_the_same_name_is_another_run() {
             &[&["repro", "table1", "--dataset", path(&file), "--out", path(&out)][..], &arguments].concat(),
         );
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(!text(&output.stderr).contains("are there already"), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("are already done"), "{}", text(&output.stderr));
         records(&out, "table1")[0]["value"].as_f64().unwrap()
     };
     let (small, large) = (run(""), run("000"));
@@ -432,11 +432,11 @@ fn missing_curves_are_made_again_and_old_figures_removed() {
     fs::write(&traces[1], &fs::read(&traces[1]).unwrap()[..500]).unwrap();
     fs::write(out.join("fig2/fig2-old.png"), "").unwrap();
     let said = run();
-    assert!(said.contains("carried out again for their curves: 2 ("), "{said}");
+    assert!(said.contains("repeated because their curves are missing: 2 ("), "{said}");
     assert!(page() == whole && fs::read(out.join("fig2/fig2.svg")).unwrap() == figure);
     assert!(!out.join("fig2/fig2-old.png").exists());
     assert_eq!(records(&out, "fig2").len(), 2, "each run has one record");
-    assert!(run().contains("2 of 2 runs are there already"));
+    assert!(run().contains("2 of 2 runs are already done"));
 
     let message = error_of(&["repro", "fig2", "--method", "GmP-half-sphere", "--out", path(&out)]);
     assert!(message.contains("its methods are SP, WN, BN, GmP\n"), "{message}");

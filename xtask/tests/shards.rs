@@ -49,13 +49,13 @@ fn jobs_in_one_folder_give_the_results_of_one_call() {
     let there: usize = (0..count)
         .filter(|place| [0, 2].contains(&(if (place / 3) % 2 == 0 { place % 3 } else { 2 - place % 3 })))
         .count();
-    assert!(plan.contains(&format!("{count} runs; {there} are there, {} are left", count - there)), "{plan}");
+    assert!(plan.contains(&format!("{count} runs; {there} are done, {} are left", count - there)), "{plan}");
     assert!(plan.contains("measured here") && plan.contains("as 16 jobs"), "{plan}");
     call(&shared, &["--shard", "2/3"]);
 
     let output = call(&shared, &[]);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains(&format!("{count} of {count} runs are there already")), "{said}");
+    assert!(said.contains(&format!("{count} of {count} runs are already done")), "{said}");
     assert!(shared.join("report.html").exists());
     assert_eq!(records(&shared), records(&whole));
     let claims = |out: &Path| fs::read_to_string(out.join("claims.json")).unwrap();
@@ -64,7 +64,7 @@ fn jobs_in_one_folder_give_the_results_of_one_call() {
     // Into another folder, twice.
     let other = shared.to_str().unwrap();
     for there in
-        [format!("{count} runs gathered from {other}"), format!("{count} of {count} runs are there already")]
+        [format!("{count} runs gathered from {other}"), format!("{count} of {count} runs are already done")]
     {
         let said = String::from_utf8(call(&copy, &["--gather", other]).stderr).unwrap();
         assert!(said.contains(&there), "{said}");
@@ -96,7 +96,7 @@ fn a_plan_of_images_tells_their_number_the_memory_and_the_time_on_ranks() {
     assert!(whole.contains(" of memory for a process") && !whole.contains("parts of every batch"), "{whole}");
     let parts = plan(&["--micro-batch", "4"]);
     assert!(
-        parts.contains("on 2, 4 ranks of such machines that share out the 4 parts of every batch"),
+        parts.contains("on 2, 4 ranks of such machines that share the 4 parts of every batch"),
         "{parts}"
     );
     assert!(parts.contains("over 100 Gbit/s") && parts.contains("of memory for each of 4"), "{parts}");

@@ -195,7 +195,7 @@ fn a_finished_run_is_kept_whatever_its_files_are_called() {
     // The same run is found again.
     let (code, said) = run(&out, &arguments);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("1 of 1 runs are there already"), "{said}");
+    assert!(said.contains("1 of 1 runs are already done"), "{said}");
 
     let other = folder.path().join("other");
     fs::create_dir_all(other.join("vgg6")).unwrap();
@@ -248,7 +248,7 @@ fn what_can_be_known_to_fail_is_refused_before_anything_runs() {
     for class in ["a", "b"] {
         fs::write(data.join("ilsvrc/val").join(class).join("0.JPEG"), "no picture").unwrap();
     }
-    refused(&["fig2", "table3"], &["none of the 2 validation pictures can be read", "val/a/0.JPEG"]);
+    refused(&["fig2", "table3"], &["none of the 2 validation images can be read", "val/a/0.JPEG"]);
 
     fs::write(data.join("banana.csv"), "x,y,class\n1,2,1\n3,4,-1\n2,2,1\n").unwrap();
     refused(&["fig2", "fig3"], &["banana.csv: 3 rows", "KEEL"]);
@@ -298,7 +298,10 @@ fn the_page_is_written_after_each_experiment() {
     running.until("runs to carry out");
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(
-        page.contains("Figure 5") && page.contains("Unfinished: ") && page.contains("table2 were to come")
+        page.contains("Figure 5")
+            && page.contains("Unfinished: ")
+            && page.contains("had not been run yet: ")
+            && page.contains("table2.")
     );
     running.signal("-INT");
     assert_eq!(running.end().0, Some(130));

@@ -113,7 +113,7 @@ fn a_network_goes_from_one_command_to_the_other_bit_for_bit() {
     for (name, table, results) in [
         ("numbers", numbers(), &["test root mean squared error, in units of price: ", "test R²: 0.9"][..]),
         ("two", two_classes(), &["test accuracy: ", "test cross-entropy, in nats: 0."]),
-        ("three", three_classes(), &["test accuracy: ", "test accuracy of always answering"]),
+        ("three", three_classes(), &["test accuracy: ", "test accuracy of always predicting"]),
     ] {
         let (file, out) = (folder.path().join(format!("{name}.csv")), folder.path().join(name));
         fs::write(&file, &table).unwrap();
@@ -122,7 +122,7 @@ fn a_network_goes_from_one_command_to_the_other_bit_for_bit() {
             assert!(stdout.contains(expected), "{stdout}");
         }
         assert!(
-            stderr.contains("120 samples, 3 inputs, named by the first line") && stderr.contains("epoch"),
+            stderr.contains("120 samples, 3 inputs, named by the header") && stderr.contains("epoch"),
             "{stderr}"
         );
 
@@ -235,7 +235,7 @@ fn a_comparison_goes_on_where_it_was_and_says_what_the_seeds_decide() {
     }
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for expected in
-        ["What is asked of the methods", "What the seeds say of the comparison", "Comparison of the methods"]
+        ["Claims about the methods", "Results of the comparison over seeds", "Comparison of the methods"]
     {
         assert!(page.contains(expected), "{expected}");
     }
@@ -254,7 +254,7 @@ fn a_comparison_goes_on_where_it_was_and_says_what_the_seeds_decide() {
     assert!(page.contains(&shown), "{shown}");
 
     let (again, stderr) = done(&[&command[..], &compare].concat());
-    assert!(stderr.contains("two: 36 of 36 runs are there already"), "{stderr}");
+    assert!(stderr.contains("two: 36 of 36 runs are already done"), "{stderr}");
     assert_eq!(again, stdout);
     // Other settings are other runs.
     let other = ["--seeds", "2", "--lr", "0.01", "--patience", "9"];
@@ -283,10 +283,10 @@ fn options_that_do_not_fit_are_refused() {
             "there is no column \"cost\"; expected one of \"length\", \"width\", \"noise\", \"price\"",
         ),
         (&["--drop", "5"], "there is no column \"5\""),
-        (&["--task", "binary"], "target column \"price\": 120 different values; expected two classes"),
+        (&["--task", "binary"], "target column \"price\": 120 distinct values; expected two classes"),
         (
             &["--test", "0.99"],
-            "a.csv: 120 rows; --test and --validation leave none to train or to validate on",
+            "a.csv: 120 rows; --test and --validation leave none for training or validation",
         ),
     ] {
         let said = refused(&[&["train", text(&file), "--out", text(&out)], arguments].concat());
@@ -322,7 +322,7 @@ fn files_that_cannot_be_learned_from_are_one_line() {
         (
             "constant.csv",
             "x,y\n".to_owned() + &"1,a\n".repeat(20),
-            "1 different value; expected at least two classes",
+            "1 distinct value; expected at least two classes",
         ),
     ] {
         let file = folder.path().join(name);
@@ -371,7 +371,7 @@ fn networks_and_tables_that_do_not_fit_are_refused() {
     let plain = path("plain.safetensors");
     gmp_train::safetensors::export(&trained.model.network, &plain).unwrap();
     let said = refused(&["predict", text(&plain), text(&path("new.csv"))]);
-    assert!(said.contains("the network does not say which columns it takes"), "{said}");
+    assert!(said.contains("the file does not say which columns the network takes"), "{said}");
     assert!(refused(&["predict", text(&path("new.csv")), text(&path("new.csv"))]).contains("new.csv: "));
 }
 

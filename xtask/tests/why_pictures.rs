@@ -36,7 +36,7 @@ fn why_is_asked_of_vgg_6() {
     let out = &folder.path().join("out");
     let (code, plan, said) = repro(out, &[&TINY[..], &["--plan"]].concat());
     assert_eq!(code, Some(0), "{said}");
-    assert!(plan.contains("0 are there") && plan.contains("each of at most 2 epochs"), "{plan}");
+    assert!(plan.contains("0 are done") && plan.contains("each of at most 2 epochs"), "{plan}");
     // 32 runs over the 16 pictures that are not held out.
     let images = "at most 1,024 images to train on, in 64 steps; about ";
     assert!(plan.contains(images) && plan.contains("measured here"), "{plan}");
@@ -44,7 +44,7 @@ fn why_is_asked_of_vgg_6() {
     assert!(with_others.contains(images) && !with_others.contains(" 32 runs;"), "{with_others}{said}");
     let (code, _, said) = repro(out, &TINY);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("why: VGG-6 on generated data, pictures of our own"), "{said}");
+    assert!(said.contains("why: VGG-6 is trained on generated images"), "{said}");
     let text = fs::read_to_string(out.join("why/runs.jsonl")).unwrap();
     let records: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -100,7 +100,7 @@ fn why_is_asked_of_vgg_6() {
     }
     // What is there is not run again.
     let (code, _, said) = repro(out, &TINY);
-    assert!(code == Some(0) && said.contains("why: 32 of 32 runs are there already"), "{said}");
+    assert!(code == Some(0) && said.contains("why: 32 of 32 runs are already done"), "{said}");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn it_can_be_left_out_and_a_set_that_is_not_there_is_refused() {
     let (code, plan, said) = repro(out, &options);
     assert_eq!(code, Some(0), "{said}");
     // As in the paper, batches of 16 and of 4, jittered.
-    assert!(plan.contains("4 runs; 0 are there, 4 are left"), "{plan}");
+    assert!(plan.contains("4 runs; 0 are done, 4 are left"), "{plan}");
     assert!(!said.contains("VGG-6"), "{said}");
     for (named, expected) in [
         (

@@ -39,21 +39,16 @@ use gmp_math::simd;
 use machine::Machine;
 use timing::{Rounds, Timing};
 
-/// Time the engine beside the limits of this machine
+/// Benchmark the engine against the limits of this machine
 #[derive(Debug, clap::Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Examples:\n  \
-    cargo xtask bench                     every case on one thread, as a table\n  \
-    cargo xtask bench mlp levy --json     one JSON line per case\n  \
-    cargo xtask bench gemm --threads 2    matrix products on two threads\n  \
-    cargo xtask bench vgg6 --threads 2    training steps of VGG-6, with their peak memory\n  \
-    cargo xtask bench --profile-step vgg6 where the time of a step goes, operation by operation\n  \
-    cargo xtask bench vgg6 --scaling 8    the same on 1, 2, 4 and 8 threads, with the speed-up\n  \
-    cargo xtask bench --json > before; …; cargo xtask bench --against before\n                                        \
-    how much faster each case has become\n\n\
-    The machine should be idle. Figures are medians; `spread` is the range of the rounds around it. GMP_SIMD=avx2 or\n\
-    GMP_SIMD=portable measures kernels with narrower registers than the machine has."
+    after_help = "Examples:\n  cargo xtask bench                     every case on one thread, as a table\n  cargo xtask bench mlp levy --json     \
+    one JSON line per case\n  cargo xtask bench gemm --threads 2    matrix products on two threads\n  cargo xtask bench vgg6 --threads 2    training \
+    steps of VGG-6, with their peak memory\n  cargo xtask bench --profile-step vgg6 the time of a step by operation\n  cargo xtask bench vgg6 \
+    --scaling 8    the same on 1, 2, 4 and 8 threads, with the speed-up\n  cargo xtask bench --json > before; …; cargo xtask bench --against \
+    before\n                                        the speed-up of each case\n\nThe machine should be idle. Figures are medians; `spread` is the \
+    range of the rounds around it. GMP_SIMD=avx2 or\nGMP_SIMD=portable measures kernels with narrower registers than the machine has."
 )]
 pub struct BenchArguments {
     /// Workloads to time [default: all]
@@ -62,20 +57,20 @@ pub struct BenchArguments {
     /// Set the number of threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
-    /// Measure on 1, 2, 4, … and N threads, and show how much faster each is than one
+    /// Measure on 1, 2, 4, … and N threads, and show the speed-up over one
     #[arg(long, value_name = "N", conflicts_with = "threads", value_parser = clap::value_parser!(u16).range(1..=1024))]
     scaling: Option<u16>,
-    /// Keep every thread on a core of its own (Linux)
+    /// Pin every thread to its own core (Linux)
     #[arg(long)]
     pin: bool,
     /// Compare with a file of lines that `--json` printed: 1.30× is 30% faster, with the range of both runs' rounds
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// Show where the time of one training step goes, operation by operation: vgg6 or resnet18, under every chosen
-    /// method; the picture goes to the folder of --out
+    /// Show the time of each operation of one training step: vgg6 or resnet18, under every chosen method; the figure
+    /// goes to the folder of --out
     #[arg(long, value_name = "NETWORK", conflicts_with_all = ["workloads", "scaling", "against", "json"])]
     profile_step: Option<Profiled>,
-    /// Set the folder for the picture of --profile-step
+    /// Set the folder for the figure of --profile-step
     #[arg(long, value_name = "FOLDER", default_value = "out/bench", requires = "profile_step")]
     out: PathBuf,
     /// Print one JSON object per case and nothing else
@@ -87,7 +82,7 @@ pub struct BenchArguments {
     /// Set the shortest round in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20, hide = true)]
     round_milliseconds: u64,
-    /// Measure vgg6 and resnet18 under this method alone [default: all; --profile-step: GmP+IMN]
+    /// Measure vgg6 and resnet18 under this method only [default: all; --profile-step: GmP+IMN]
     #[arg(long, value_name = "METHOD")]
     method: Option<MethodId>,
     /// Measure a network in this process, and print what a parent process reads
@@ -114,7 +109,7 @@ enum Workload {
     Mlp,
     /// A run of 10,000 epochs: 1→100→1 on 50 points, f64
     Levy,
-    /// One training step as of mlp, under GmP and the other ways to a bounded turn, f64
+    /// One training step as in mlp, under GmP and the other methods with a bounded turn, f64
     Rivals,
     /// Angles of n×512 weights to directions, and the vector-Jacobian product
     Transform,

@@ -188,7 +188,7 @@ fn table(lines: &[Line], whole: f64, machine: &Machine) -> String {
     }
     let _ = write!(
         text,
-        "{:<56}{:>10.3}   a step without the watch takes {:.3} ms",
+        "{:<56}{:>10.3}   a step without profiling takes {:.3} ms",
         "sum",
         1e3 * sum,
         1e3 * whole

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn section(claims: &[Claim]) -> Section {
     let mut blocks = vec![Block::Heading(
-        "Why: the reasons that the paper gives, and what these runs say of them".to_owned(),
+        "Why: the reasons that the paper gives, and what these runs say about them".to_owned(),
     )];
     blocks.extend(CHAIN.iter().flat_map(|link| link.blocks(claims)));
     blocks.extend(together(claims).map(Block::Paragraph));
@@ -45,8 +45,8 @@ const CHAIN: [Link; 5] = [
             ("fig1.turn", "turns of small and of Glorot's weights (Figure 1)"),
             ("fig1.location", "movements of φ under the same steps"),
         ],
-        beyond: "A bound on one step says nothing of a sequence of steps that a gradient chooses. It is in ‖ε‖₂ over all angles, so it also \
-                 grows with their number.",
+        beyond: "A bound on one step says nothing about a sequence of steps along gradients. It is in ‖ε‖₂ over all angles, so it also grows with \
+                 their number.",
     },
     Link {
         reason: "2. So in training, boundaries of GmP move and turn less.",
@@ -60,18 +60,18 @@ const CHAIN: [Link; 5] = [
                  where a batch holds all points, there is none.",
     },
     Link {
-        reason: "3. So GmP bears a learning rate ten times larger, at which the other methods become unstable.",
+        reason: "3. So GmP tolerates a learning rate ten times larger, at which the other methods become unstable.",
         questions: &[("fig2.rates", "the best rate of a seed (Figure 2)")],
         beyond: "That a method does best at a lower rate does not say that unstable boundaries are the reason.",
     },
     Link {
-        reason: "4. Spatial locations that spread over the data make useful non-linearities.",
+        reason: "4. Spatial locations that are spread over the data provide useful non-linearities.",
         questions: &[
             ("fig2.coverage", "coverage of the inputs' range on Levy"),
             ("fig3.coverage", "coverage of the square on banana"),
         ],
-        beyond: "Spread and error are measured on the same networks, and nothing sets the spread by hand: if both come with a method, neither is \
-                 shown to make the other.",
+        beyond: "Spread and error are measured on the same networks, and no run varies the spread alone: if both are effects of a method, neither is \
+                 shown to cause the other.",
     },
     Link {
         reason: "5. So networks with GmP learn faster and generalize better.",
@@ -85,8 +85,8 @@ const CHAIN: [Link; 5] = [
             ("table2.top", "accuracy of VGG-6"),
             ("table3.", "speed and accuracy of ResNet-18"),
         ],
-        beyond: "What would show that stability is the cause is one method with its stability taken away and nothing else. The comparisons at one \
-                 learning rate for all methods come nearest: they take away the difference in rates.",
+        beyond: "To show that stability is the cause, one would have to take away the stability of one method and nothing else. The comparisons at \
+                 one learning rate for all methods come nearest: they take away the difference in rates.",
     },
 ];
 
@@ -104,7 +104,7 @@ impl Link {
             text.extend(summary::mathematics(claims).map(|said| format!(" {said}")));
         }
         if measured.is_empty() {
-            text += " In this call no runs were compared on it.";
+            text += " None of these runs tests it.";
         } else {
             let _ = write!(text, " GmP against each of its baselines: {}.", measured.join("; "));
         }
@@ -161,8 +161,7 @@ fn together(claims: &[Claim]) -> Option<String> {
         return None;
     }
     let lead = format!(
-        "Do steady boundaries and good results go together? In {pairs} comparisons (one data set, the same learning rates) both were \
-         measured."
+        "Do stable boundaries and good results go together? In {pairs} comparisons (one data set, the same learning rates) both were measured."
     );
     if results.is_empty() {
         return Some(format!(
@@ -171,14 +170,14 @@ fn together(claims: &[Claim]) -> Option<String> {
     }
     let better = results.iter().filter(|outcome| **outcome == Outcome::Supported).count();
     let conclusion = if better == results.len() {
-        "They do, in all of them; that is not yet to say that the one makes the other."
+        "They do, in all of them; this does not show that one causes the other."
     } else if better == 0 {
-        "Steadier boundaries alone did not make better results."
+        "More stable boundaries alone did not give better results."
     } else {
-        "Steadier boundaries came with better results in some of them and not in others."
+        "More stable boundaries came with better results in some of them and not in others."
     };
     Some(format!(
-        "{lead} Boundaries moved least under GmP in {}; there, that its result is better than that of each baseline is: {}. {conclusion}",
+        "{lead} Boundaries moved least under GmP in {}; there, the claim that its result is better than that of each baseline is: {}. {conclusion}",
         results.len(),
         tally(&results)
     ))
@@ -215,9 +214,9 @@ fn by_rates(claims: &[Claim]) -> Option<String> {
     text += if authors.0 == 0 && fair == 0.0 {
         ". No advantage over all baselines is shown, whatever the rates."
     } else if part(authors) > fair {
-        ". It is better more often where its rate is ten times that of the others: a part of the advantage is the rate's."
+        ". It is better more often where its rate is ten times that of the others: a part of the advantage is due to the learning rate."
     } else {
-        ". It is better no more often where its rate is ten times that of the others: the rate does not explain the advantage."
+        ". It is not better more often where its rate is ten times that of the others: the rate does not explain the advantage."
     };
     Some(text)
 }
@@ -236,7 +235,7 @@ fn not_tested(claims: &[Claim]) -> Option<String> {
     }
     let listed: Vec<String> = figures.iter().map(|(figure, count)| format!("{figure} ({count})")).collect();
     (!listed.is_empty())
-        .then(|| format!("Comparisons of the paper's that this call did not test: {}.", listed.join(", ")))
+        .then(|| format!("Comparisons of the paper that these runs did not test: {}.", listed.join(", ")))
 }
 
 fn generated(claims: &[Claim]) -> Option<String> {
@@ -248,7 +247,7 @@ fn generated(claims: &[Claim]) -> Option<String> {
     names.sort_unstable();
     names.dedup();
     (!names.is_empty()).then(|| {
-        format!("Of data that this program generated in place of the paper's, and which say nothing of those: {}.", names.join(", "))
+        format!("Results on data that this program generated in place of the paper's, which say nothing about the paper's data: {}.", names.join(", "))
     })
 }
 
@@ -263,31 +262,31 @@ const EASY: [&str; 3] = [
 
 const HARD: [&str; 10] = [
     "The released conversion from weights to angles loses the sign of the last weight: its denominator is a square root, which is never negative. A \
-     correction that is meant to mend this writes to the index −1, which is an error on a CPU and is silently dropped on a GPU. So units of GmP begin \
+     correction that is meant to fix this writes to the index −1, which is an error on a CPU and is silently dropped on a GPU. So units of GmP start \
      with directions in half of the sphere.",
     "Early stopping, the learning-rate schedule and the choice of weights look at the test set on banana and on the sets of Table 1, and at the \
-     validation set that is reported for VGG-6. That flatters every method, and those with more noise from epoch to epoch most.",
-    "The learning rate is 0.1 for GmP and 0.01 for everything else, fixed by hand; captions speak of cross-validation, which no version of the code has.",
-    "The schedule counts an improvement only from 10^{−4} on, in absolute terms. Where the loss is smaller than that, as on naval, the rate falls \
-     at fixed intervals whatever happens, and the number in the table is one of the schedule.",
-    "Panel (i) of Figure 3 is computed by no version of the code, panel (c) of Figure 2 by an older one alone, and there is no code for ResNet-18. \
+     validation set that is reported for VGG-6. That favours every method, and most of all those with more noise from epoch to epoch.",
+    "The learning rate is 0.1 for GmP and 0.01 for everything else, fixed by hand; captions mention cross-validation, which no version of the code has.",
+    "The schedule counts an improvement only from 10^{−4} on, in absolute terms. Where the loss is smaller than that, as on naval, the rate falls at \
+     fixed intervals whatever happens, and the number in the table is determined by the schedule.",
+    "Panel (i) of Figure 3 is computed by no version of the code, panel (c) of Figure 2 only by an older one, and there is no code for ResNet-18. \
      Numbers of seeds and the batch sizes of networks on images are not in the repository.",
     "Convolutions of GmP and WN draw their first weights with the number of filters as fan-out, those of SP and BN with nine times as many (3×3 \
      windows): at equal channels 1.8 times the variance, a difference between methods that no table mentions. The runs here keep it.",
-    "In WN+MBN the subtracted mean takes the bias of the layer away again, so that baseline has no effective bias.",
+    "In WN+MBN, subtracting the mean cancels the bias of the layer, so that baseline has no effective bias.",
     "The mean of input mean normalization that is meant to be shared between graphics cards is computed outside of its class and never used: each \
      card has its own.",
-    "In TensorFlow the gradient of a cumulative product divides by its inputs, so it is not a number where the sine of an angle is zero.",
+    "In TensorFlow the gradient of a cumulative product divides by its inputs, so it is NaN where the sine of an angle is zero.",
     "The version of Keras that the authors name restores the best weights only where early stopping ended the run: a run that goes to its last epoch \
      keeps the last weights. The runs here do the same in the authors' protocol.",
 ];
 
 const LIMITS: [&str; 4] = [
-    "The published numbers of Tables 1 to 3 were not at hand. Tables here can be read beside the paper, and are not compared with it by a test.",
-    "An interval speaks of what its seeds vary: other draws of the points, other splits of one set, or other initial weights. None speaks of other \
+    "The published numbers of Tables 1 to 3 were not available. Tables here can be read beside the paper, and are not compared with it by a test.",
+    "An interval covers what its seeds vary: other draws of the points, other splits of one set, or other initial weights. None covers other \
      problems or architectures.",
-    "One grid of learning rates for all methods is fair, and coarse: in the quick profile it has two values. A method's best rate can lie between them or \
-     outside.",
+    "One grid of learning rates for all methods is fair but coarse: in the quick profile it has two values. A method's best learning rate can be \
+     between its values or outside of them.",
     "Everything is computed in double precision by one program on CPUs (networks on images in single precision). Its gradients are checked against finite \
      differences, its layers and schedules against published formulas; another framework rounds differently, and long runs of unstable methods \
      depend on rounding.",
@@ -337,7 +336,7 @@ mod tests {
                 && mixed.contains("in some of them and not in others")
         );
         assert!(mixed.contains("at the authors' rates in 1 of 1 comparisons, at one rate for all in 0 of 1"));
-        assert!(mixed.contains("a part of the advantage is the rate's"));
+        assert!(mixed.contains("a part of the advantage is due to the learning rate"));
         let good = all(Supported, Supported, Supported);
         assert!(
             good.contains("They do, in all of them")
@@ -345,7 +344,7 @@ mod tests {
         );
         let steady = all(Supported, Inconclusive, Contradicted);
         assert!(
-            steady.contains("alone did not make better results")
+            steady.contains("alone did not give better results")
                 && steady.contains("No advantage over all baselines")
         );
         assert!(all(Contradicted, Supported, Supported).contains("In none of them is it shown"));
@@ -356,7 +355,7 @@ mod tests {
     fn nothing_is_said_of_what_was_not_tested() {
         let none =
             text(&[Claim { each: false, ..claim("fig2.rmse", "levy", "authors", Outcome::NotTested) }]);
-        assert_eq!(none.matches("no runs were compared on it").count(), CHAIN.len());
+        assert_eq!(none.matches("None of these runs tests it").count(), CHAIN.len());
         for word in ["supported", "go together?", "The learning rate or the"] {
             assert!(!none.contains(word), "{word}");
         }
@@ -365,9 +364,8 @@ mod tests {
             generated: true,
             ..claim("fig3.accuracy", "banana-generated", "authors", Outcome::Supported)
         };
-        assert!(
-            text(&[generated])
-                .contains("in place of the paper's, and which say nothing of those: banana-generated.")
-        );
+        assert!(text(&[generated]).contains(
+            "in place of the paper's, which say nothing about the paper's data: banana-generated."
+        ));
     }
 }

@@ -1,4 +1,4 @@
-//! The claims that the page stands on, in one picture: one panel per question, one row for each data set, protocol and choice of
+//! The main claims of the page in one figure: one panel per question, one row for each data set, protocol and choice of
 //! learning rates, a mark for each baseline.
 
 use super::Claim;
@@ -19,9 +19,9 @@ pub fn figure(claims: &[Claim]) -> Option<Figure> {
         claims.iter().filter(|claim| claim.headline && !claim.each && claim.estimate.is_some()).collect();
     let mut questions: Vec<&str> = shown.iter().map(|claim| &claim.question[..]).collect();
     questions.dedup();
-    let caption = "Each mark is the mean effect of GmP against one baseline over seeds with its 95% interval; to the right of the \
-        middle GmP is better. The grey band holds the effects that are too small to matter. What reaches beyond the frame is cut at \
-        it. Supported is what lies to the right of the band as a whole, contradicted to the left, equivalent within.";
+    let caption = "Each mark is the mean effect of GmP against one baseline over seeds with its 95% interval; to the right of the middle GmP is \
+        better. The grey band holds the effects that are too small to matter. Intervals that exceed the frame are cut off. A claim is supported \
+        where its whole interval is to the right of the band, contradicted where it is to the left, equivalent where it is within.";
     let mut figure = Figure::new("claims", "The paper's claims, measured").caption(caption);
     for question in questions {
         let of: Vec<&Claim> = shown.iter().copied().filter(|claim| claim.question == question).collect();

@@ -1,4 +1,4 @@
-//! The claims that the page stands on as a table for a README.
+//! The main claims of the page as a table for a README.
 
 use super::{Claim, Origin};
 use std::fmt::Write as _;

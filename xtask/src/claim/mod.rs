@@ -2,7 +2,7 @@
 //!
 //! A claim compares one subject with one baseline (or with each of several) on one data set, with one choice of learning
 //! rates and one protocol. `OUT/claims.json` holds every claim of every experiment, those that were not tested among
-//! them; the page is made from the same list. [`summary`] says in a few sentences what they come to.
+//! them; the page is made from the same list. [`summary`] sums them up in a few sentences.
 
 pub mod agreement;
 pub mod discussion;
@@ -154,7 +154,7 @@ pub struct Claim {
     pub outcome: Outcome,
     /// Why, in words.
     pub reason: String,
-    /// Whether the page stands on it: such claims are drawn in the forest plot.
+    /// Whether it is one of the main claims of the page, which are drawn in the forest plot.
     pub headline: bool,
     /// The rest of what the effects say, where there are effects of single pairs of runs.
     pub judgement: Option<Judgement>,

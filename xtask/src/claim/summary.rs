@@ -1,4 +1,4 @@
-//! What all claims come to, in a few sentences that the results write.
+//! A summary of all claims in a few sentences, generated from the results.
 
 use super::{Claim, Origin};
 use crate::statistics::Outcome;
@@ -14,7 +14,7 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
     let count = |outcome| empirical.iter().filter(|claim| claim.outcome == outcome).count();
     for (outcome, lead) in [
         (Outcome::Supported, "Holds against each baseline"),
-        (Outcome::Contradicted, "Does not hold, at least one baseline is better"),
+        (Outcome::Contradicted, "Does not hold, since at least one baseline is better"),
         (Outcome::Equivalent, "Makes no difference that matters against at least one baseline"),
     ] {
         if count(outcome) > 0 {
@@ -24,11 +24,10 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
     let (open, untested) = (count(Outcome::Inconclusive), count(Outcome::NotTested));
     let decided = empirical.len() - open - untested;
     if untested == empirical.len() && untested > 0 {
-        said.push("None of the paper's comparisons was tested: the reasons are with its claims.".to_owned());
+        said.push("None of the paper's comparisons was tested: its claims state the reasons.".to_owned());
     } else if !empirical.is_empty() {
         let mut last = format!(
-            "Of {} comparisons of the paper's with all of their baselines {decided} are decided, {open} are open (inconclusive), \
-             {untested} were not tested.",
+            "Of {} comparisons of the paper with all of their baselines, {decided} are decided, {open} are open (inconclusive), {untested} were not tested.",
             empirical.len()
         );
         if open > 0 {
@@ -56,8 +55,8 @@ fn beyond(claims: &[Claim]) -> Option<String> {
     let count = |outcome| asked.iter().filter(|claim| claim.outcome == outcome).count();
     (!asked.is_empty()).then(|| {
         format!(
-            "Beyond the paper, of {} comparisons with one baseline each {} are supported, {} contradicted, {} equivalent, and the others open: \
-             “What we would tell the authors” says what follows.",
+            "Beyond the paper, of {} comparisons with one baseline each, {} are supported, {} contradicted, {} equivalent, and the others open: \
+             “What we would tell the authors” draws the conclusions.",
             asked.len(),
             count(Outcome::Supported),
             count(Outcome::Contradicted),
@@ -79,8 +78,8 @@ pub(super) fn mathematics(claims: &[Claim]) -> Option<String> {
     match (all.len(), failed.len()) {
         (0, _) => None,
         (n, 0) => Some(format!(
-            "The mathematics holds in every check ({n} of {n} propositions): no step of the parameters turns a boundary of GmP \
-             further than its length, and under SP, WN and BN a short step can turn one around once the weights are small."
+            "The mathematics holds in every check ({n} of {n} propositions): no step of the parameters turns a boundary of GmP further than its \
+             length, and under SP, WN and BN a short step can reverse one once the weights are small."
         )),
         (n, k) => Some(format!("Of {n} checks of the mathematics {k} fail: {}", failed.join(" "))),
     }
@@ -240,7 +239,8 @@ mod tests {
         assert_eq!(said.len(), 2);
         assert!(said[0].starts_with("None of the paper's"), "{}", said[0]);
         assert!(
-            said[1].contains("of 3 comparisons with one baseline each 1 are supported, 1 contradicted, 0 eq")
+            said[1]
+                .contains("of 3 comparisons with one baseline each, 1 are supported, 1 contradicted, 0 eq")
         );
     }
 }

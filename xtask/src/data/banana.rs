@@ -80,7 +80,7 @@ const CLOUDS: [Cloud; 4] = [
 /// ```
 #[track_caller]
 pub fn synthetic(points: usize, uniform: &mut dyn FnMut() -> f64) -> Table {
-    assert!(points >= 2, "{points} points asked for, a table needs at least 2");
+    assert!(points >= 2, "{points} points were requested, a table needs at least 2");
     let mut values = Vec::with_capacity(points * 3);
     for _ in 0..points {
         let cloud = pick(uniform());

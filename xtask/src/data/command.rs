@@ -25,7 +25,7 @@ const DEFAULT: &str = "data";
 pub enum DataCommand {
     /// List the data sets with their publishers and their state in the data folder
     List {
-        /// Look into this folder [default: data]
+        /// Look for them in this folder [default: data]
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
@@ -41,7 +41,7 @@ pub enum DataCommand {
         /// Read the originals from a folder or web address instead of their publishers
         #[arg(long, value_name = "FOLDER|URL")]
         from: Option<OsString>,
-        /// Fetch data sets again that are already there
+        /// Fetch data sets again even if they are there
         #[arg(long)]
         force: bool,
         /// Accept tables of the right shape with values other than the published ones

@@ -114,7 +114,7 @@ pub enum DataError {
         file: String,
     },
     /// One row of numbers only.
-    #[error("{file}, line {line}: the only row; expected at least 2, one to train on and one to test on")]
+    #[error("{file}, line {line}: the only row; expected at least 2, one for training and one for test")]
     OneRow {
         /// The file read.
         file: String,
@@ -179,7 +179,7 @@ pub enum DataError {
     },
     /// Values other than those that were published.
     #[error(
-        "{file}: the values differ from the published ones in {} of {of} columns: {}; --accept takes them all the same",
+        "{file}: the values differ from the published ones in {} of {of} columns: {}; --accept takes them anyway",
         .columns.len(), places(.columns, *.row)
     )]
     Values {

@@ -28,7 +28,7 @@ pub(super) fn first_sheet(file: &str, bytes: &[u8], each: &mut EachRow<'_>) -> R
         check_parts(file, bytes)?;
         // The library's promise is an error for a damaged file; should it panic, that costs one file, not the run.
         catch_unwind(AssertUnwindSafe(|| read_xlsx(bytes, &damaged, &mut sheet)))
-            .unwrap_or_else(|_| Err(damaged("the reader gave up on its contents")))?;
+            .unwrap_or_else(|_| Err(damaged("its contents cannot be read")))?;
     } else {
         xls::read(bytes, &damaged, &mut |row, column, cell| sheet.push(row, column, cell))?;
     }

@@ -33,7 +33,7 @@ pub(super) fn read(
     push: &mut dyn FnMut(u32, u32, Cell) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let stream = Compound::open(bytes).and_then(|file| file.stream("Workbook"));
-    let stream = stream.ok_or_else(|| damaged("no workbook of Excel 97 to 2003 in it"))?;
+    let stream = stream.ok_or_else(|| damaged("it contains no workbook of Excel 97 to 2003"))?;
     let mut records = Records(&stream);
     if !records.next().is_some_and(|(kind, data)| kind == BOF && u16_at(data, 0) == Some(0x0600)) {
         return Err(damaged("not of Excel 97 to 2003"));
@@ -46,7 +46,7 @@ pub(super) fn read(
             BOUND_SHEET if sheet.is_none() && data.get(5) == Some(&0) => sheet = u32_at(data, 0),
             SST => {
                 let texts = shared_strings(data.get(8..).unwrap_or_default(), &mut records);
-                strings = texts.ok_or_else(|| damaged("texts that are cut off"))?;
+                strings = texts.ok_or_else(|| damaged("texts are cut off"))?;
             }
             EOF => break,
             _ => {}
@@ -98,7 +98,7 @@ fn cells(
         }
         LABEL_SST => text(strings.get(u32_at(data, 6)? as usize)?),
         LABEL => text(&Text { pieces: vec![data.get(6..)?] }.string()?),
-        BOOL_ERR => Some(Err(CellProblem::NotANumber("a truth value or an error".to_string()))),
+        BOOL_ERR => Some(Err(CellProblem::NotANumber("a Boolean or an error value".to_string()))),
         // The formula's last value; other than numbers end in two bytes of ones.
         _ => Some(match data.get(6..14)? {
             [.., 0xff, 0xff] => Err(CellProblem::NotANumber("a formula's text".to_string())),

@@ -122,7 +122,7 @@ impl Asker<'_> {
         if matches!(rate, Rate::Chosen | Rate::ChosenBySeed) {
             let list = |rates: &[f64]| rates.iter().map(|lr| shown(*lr)).collect::<Vec<_>>().join(" or ");
             claim.reason += &format!(
-                " Chosen: {} {}, {baseline} {}.",
+                " Chosen learning rates: {} {}, {baseline} {}.",
                 question.subject,
                 list(&rates[0]),
                 list(&rates[1])
@@ -134,8 +134,8 @@ impl Asker<'_> {
                 results.rates(data.id, baseline).into_iter().any(|lr| results.of(cell(lr)).next().is_some())
             };
             claim.reason += match results.is_some_and(has_folds) {
-                true => " Each seed chose by a cross-validation of five folds.",
-                false => " Each seed chose by the fifth of its samples that is held out.",
+                true => " Each seed chose its learning rate by five-fold cross-validation.",
+                false => " Each seed chose its learning rate on its held-out fifth of the samples.",
             };
         }
         claim.runs = [question.subject, baseline].into_iter().zip(rates).map(of).collect();
@@ -166,10 +166,10 @@ impl Asker<'_> {
         } else {
             match rate {
                 Rate::Chosen | Rate::ChosenBySeed if !context.protocols.contains(&Protocol::HeldOut) => {
-                    "--protocol leaves out held-out, whose samples choose the learning rate.".to_owned()
+                    "--protocol leaves out held-out, which is needed to choose the learning rate.".to_owned()
                 }
                 Rate::Chosen | Rate::ChosenBySeed if named.is_some_and(|rates| rates.len() < 2) => {
-                    "--lr leaves nothing to choose from.".to_owned()
+                    "--lr leaves fewer than two learning rates to choose from.".to_owned()
                 }
                 Rate::Paper if sides.iter().any(|method| lacks(method.paper_rate)) => {
                     "--lr leaves out the authors' learning rates.".to_owned()
@@ -216,22 +216,23 @@ fn outcome_in_words(judgement: &Judgement) -> Vec<String> {
         }
         Outcome::Contradicted => {
             said.push(
-                "The whole interval is beyond the smallest effect that matters, the other way.".to_owned(),
+                "The whole interval is beyond the smallest effect that matters, in the opposite direction."
+                    .to_owned(),
             );
         }
         Outcome::Equivalent if judgement.negligible => {
-            said.push("There is a difference, and it is smaller than one that matters.".to_owned());
+            said.push("There is a difference, but it is too small to matter.".to_owned());
         }
-        Outcome::Equivalent => said.push("Any difference is smaller than one that matters.".to_owned()),
+        Outcome::Equivalent => said.push("Any difference is too small to matter.".to_owned()),
         Outcome::NotTested => {
-            said.push(format!("{} seed; an outcome takes at least {FEWEST_SEEDS}.", judgement.n));
+            said.push(format!("{} seed; an outcome needs at least {FEWEST_SEEDS}.", judgement.n));
         }
         Outcome::Inconclusive => {
             if judgement.n < FEWEST_SEEDS {
-                said.push(format!("{} seeds; an outcome takes at least {FEWEST_SEEDS}.", judgement.n));
+                said.push(format!("{} seeds; an outcome needs at least {FEWEST_SEEDS}.", judgement.n));
             }
             if judgement.significant {
-                said.push("There is a difference, but it may be smaller than one that matters.".to_owned());
+                said.push("There is a difference, but it may be too small to matter.".to_owned());
             }
             if judgement.needed != Needed::Decided {
                 let needed = judgement.needed.to_string();
@@ -242,7 +243,7 @@ fn outcome_in_words(judgement: &Judgement) -> Vec<String> {
     }
     if judgement.diverged > 0 {
         said.push(format!(
-            "In {} of {} pairs a run diverged or did not move at all: the median and the sign test decide.",
+            "In {} of {} pairs a run diverged or did not move at all: the outcome is that of the median and the sign test.",
             judgement.diverged, judgement.n
         ));
     }
@@ -314,7 +315,7 @@ fn over_sets(claims: &[Claim], headline: bool) -> Option<Claim> {
     };
     let Some(pooled) = pooled(&studies, ALPHA) else {
         if !tested.is_empty() {
-            claim.reason = "One estimate takes at least two data sets with enough seeds.".to_owned();
+            claim.reason = "A pooled estimate needs at least two data sets with enough seeds.".to_owned();
         }
         return Some(claim);
     };
@@ -324,12 +325,12 @@ fn over_sets(claims: &[Claim], headline: bool) -> Option<Claim> {
     claim.outcome = outcome;
     let lost = tested.len() - studies.len();
     claim.reason = format!(
-        "Random effects over {} data sets; {:.0}% of the spread of their estimates is between sets{}.{}",
+        "Random effects over {} data sets; {:.0}% of the variation of their estimates is between data sets{}.{}",
         pooled.studies,
         100.0 * pooled.heterogeneity,
-        if negligible { "; the difference is smaller than one that matters" } else { "" },
+        if negligible { "; the difference is too small to matter" } else { "" },
         if lost > 0 {
-            format!(" {lost} sets have no standard error and are left out.")
+            format!(" {lost} data sets have no standard error and are left out.")
         } else {
             String::new()
         }

@@ -118,7 +118,7 @@ impl Design {
         self.sets.iter().flat_map(|set| self.runs(set, &self.grid, |_| set.seeds[0])).collect()
     }
 
-    /// What is to be run besides, now that there are these results; empty when all is done.
+    /// What else is to be run, given these results; empty when all is done.
     #[must_use]
     pub fn more(&self, results: &Results<'_>) -> Vec<Run> {
         let there: HashSet<&Run> = results.records.iter().map(|record| &record.run).collect();

@@ -27,13 +27,13 @@ impl Experiment for Fig4 {
         vgg::OPTIONS
     }
     fn needs(&self) -> &'static str {
-        "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 pictures are generated"
+        "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 images are generated"
     }
     fn duration(&self) -> [&'static str; 2] {
         [
             "1 min, shared with table2",
-            "months: 3 h for an epoch of ImageNet32, of which 6 methods × 5 seeds have up to 500 each; \
-             --method, --seeds, --epochs, --width and --dataset make it less",
+            "months: 3 h for an epoch of ImageNet32, of which 6 methods × 5 seeds have up to 500 each; --method, --seeds, --epochs, --width and \
+             --dataset reduce it",
         ]
     }
 
@@ -43,7 +43,7 @@ impl Experiment for Fig4 {
             title: self.title().to_owned(),
             caption: format!("Figure 4: {}", CAPTIONS[0].text),
             // On the paper's pictures, where they are not run.
-            claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
+            claims: self.untested(context, "These images were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
             ..Section::default()
         };
         Vgg::prepare(context, Shown::Curves, section)

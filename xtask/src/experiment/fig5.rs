@@ -46,7 +46,7 @@ impl Study for Fig5 {
                       regions and red arrows denote inactive regions."
                 .to_owned(),
             differs: vec![
-                "A drawing of the definition: nothing is measured. It has both directions u with both signs of λ.".to_owned(),
+                "An illustration of the definition: nothing is measured. It shows both directions u with both signs of λ.".to_owned(),
             ],
             // A definition makes no claim.
             claims: Vec::new(),

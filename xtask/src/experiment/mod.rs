@@ -124,7 +124,7 @@ pub enum Prepared {
 /// Seconds that a run takes, if it ends until `end`.
 fn by_carrying_out<S: Study + ?Sized>(study: &S, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
     let start = Instant::now();
-    // A run that cannot be carried out, or panics, says nothing of the time; the call itself says why.
+    // A run that cannot be carried out, or panics, does not tell the time; the command itself says why.
     let done = until(end, stop, |stop| attempt(|| study.carry_out(run, stop)));
     matches!(done, Ok(Some(_))).then(|| start.elapsed().as_secs_f64())
 }
@@ -135,7 +135,7 @@ pub trait Study: Sync {
     fn runs(&self) -> Vec<Run> {
         Vec::new()
     }
-    /// What is to be trained besides, now that there are these results; empty when all is done. Asked after every stage.
+    /// What else is to be trained, given these results; empty when all is done. Asked after every stage.
     fn more(&self, _results: &Results<'_>) -> Vec<Run> {
         Vec::new()
     }
@@ -177,10 +177,10 @@ pub trait Study: Sync {
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Seeds as the results ask for them, the two learning rates of the released code, small networks on images: minutes
+    /// As many seeds as the results require, the two learning rates of the released code, small networks on images: minutes
     /// on two cores
     Quick,
-    /// The paper's set-up over more seeds, at five learning rates and more: hours, and months for networks on images
+    /// The paper's set-up with more seeds, at five or more learning rates: hours, and months for networks on images
     Full,
 }
 

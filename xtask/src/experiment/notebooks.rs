@@ -107,7 +107,7 @@ pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Vec<Block> 
                 row(name, *value, 3, &|record| record.value);
             }
             Shown::Schedule(falls, last) => {
-                let names = ["1st fall of lr", "2nd fall of lr", "3rd fall of lr"];
+                let names = ["1st drop of lr", "2nd drop of lr", "3rd drop of lr"];
                 for (k, (name, epoch)) in names.iter().zip(*falls).take(FALLS).enumerate() {
                     row(name, *epoch as f64, 0, &|record| {
                         record.measures.as_ref()?.reductions.get(k).map(|epoch| *epoch as f64)
@@ -123,8 +123,8 @@ pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Vec<Block> 
         "lr",
         "authors",
         "here",
-        "least to largest",
-        "theirs among ours",
+        "smallest to largest",
+        "their number among ours",
         "seeds",
         "source",
     ];
@@ -140,10 +140,10 @@ pub fn table(figure: &str, results: &Results<'_>, set: SetId<'_>) -> Vec<Block> 
     vec![Block::Paragraph(EXPLAINED.to_owned()), Block::Table(table)]
 }
 
-const EXPLAINED: &str = "The authors' notebooks show one seed. Below, their numbers stand beside runs on the same data, at the same learning rates \
-    and under the same protocol, in which every seed draws other initial weights: the mean ± half of its 95% interval, the range, and where their \
-    number falls among ours. The percentile is the share of our seeds below it, with half of the equal ones. A fall of the learning rate \
-    is given by its epoch; the seeds beside it are those that had one.";
+const EXPLAINED: &str = "The authors' notebooks show one seed. Below, their numbers are compared with runs on the same data, at the same learning \
+    rates and under the same protocol, in which every seed draws other initial weights: the mean ± half of its 95% interval, the range, and where \
+    their number falls among ours. The percentile is the share of our seeds below it, counting half of the ties. A drop of the learning rate is \
+    given by its epoch; the number of seeds beside it counts those that had one.";
 
 /// Our mean and interval, our range, and their place among ours.
 fn beside(theirs: f64, ours: &[f64], decimals: usize) -> [String; 3] {

@@ -27,11 +27,11 @@ const CAPTION: &str = "Test RMSE for MLPs trained on 7 UCI benchmarks.";
 const DIFFERS: [&str; 4] = [
     "The released code gives GmP the learning rate 0.1 and every other method 0.01. Here every method is run at every rate of one grid, and \
      compared at the released rates, at equal ones, and at each method's own best rate, which held-out samples choose.",
-    "Its test set decides when the rate falls, when training stops and which weights are kept. That protocol is here, and beside it one in \
+    "Its test set decides when the learning rate falls, when training stops and which weights are kept. Here there are both that protocol and one in \
      which a fifth of the training samples decides and the test set is read once.",
     "Numbers are means over seeds with the 95% interval. How many seeds the published table has is not in the released code.",
-    "Initial directions of GmP cover the whole sphere; GmP-half-sphere keeps the released conversion, whose sign error confines them to half \
-     of it, to measure what that does.",
+    "Initial directions of GmP cover the whole sphere; GmP-half-sphere keeps the released conversion, whose sign error confines them to half of it, \
+     to measure the effect.",
 ];
 
 fn questions() -> Vec<Question> {
@@ -79,8 +79,8 @@ fn questions() -> Vec<Question> {
         sphere,
         ours(
             "table1.turn",
-            "In networks with more inputs than two the boundaries turn least under GmP too.",
-            "The boundary that turns furthest in an epoch turns least under GmP",
+            "In networks with more than two inputs, too, boundaries turn least under GmP.",
+            "The largest turn of a boundary in an epoch is smallest under GmP",
             Quantity::bits(
                 "largest turn per epoch before the learning rate first falls, BN by its batch",
                 |r| measured::in_training(r, |s| s.direction.before_reduction.max.mean_of_log),
@@ -239,12 +239,11 @@ impl Study for Uci {
 
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {
         let mut blocks = vec![Block::Paragraph(format!(
-            "A hidden layer of 100 units, MAE loss, Adam, batches of 1024, at most 5000 epochs; the rate falls tenfold \
-             after 50 epochs without improvement and training stops after 100. A fifth of the samples tests, drawn for each \
-             seed as the authors' code draws it; every method of a seed has the same split and the same sampled initial \
-             weights. In the authors' protocol the test set decides when to slow down and when to stop; held out, a fifth of \
-             the training samples does, and the test set is read once. Cells are mean ± half of the 95% confidence interval \
-             over seeds. Seeds: {}.",
+            "A hidden layer of 100 units, MAE loss, Adam, batches of 1024, at most 5000 epochs; the learning rate falls tenfold after 50 epochs \
+             without improvement and training stops after 100. A fifth of the samples is the test set, drawn for each seed as the authors' code \
+             draws it; every method of a seed has the same split and the same sampled initial weights. Under the authors' protocol the test set \
+             decides when the learning rate falls and when training stops; under the held-out protocol a fifth of the training samples does, and the \
+             test set is read once. Cells are mean ± half of the 95% confidence interval over seeds. Seeds: {}.",
             self.design.seeds_in_words(results)
         ))];
         self.notes(&mut blocks);
@@ -301,7 +300,7 @@ impl Study for Uci {
     }
 }
 
-const IN_BRIEF: &str = "The quick profile runs this set under one seed, at the authors' learning rates, with few epochs: --profile full.";
+const IN_BRIEF: &str = "The quick profile runs this set with one seed, at the authors' learning rates and with few epochs; use --profile full.";
 
 impl Uci {
     fn set(&self, run: &Run) -> Option<&Set> {
@@ -317,16 +316,16 @@ impl Uci {
         }
         for set in self.sets.iter().filter(|set| !set.constant.is_empty()) {
             blocks.push(Block::Note(format!(
-                "{}: constant input columns ({}), which standardize to 0.",
+                "{}: constant input columns ({}), which become 0 when standardized.",
                 set.name,
                 set.constant.join(", ")
             )));
         }
         if self.sets.iter().any(|set| set.name == "naval") {
             blocks.push(Block::Note(
-                "naval: the schedule counts only improvements of more than 1e-4, and the MSE there is about 4e-6. No \
-                 improvement ever registers, the rate falls tenfold every 50 epochs whatever happens, and this row \
-                 measures the schedule. It is kept as the authors have it."
+                "naval: the schedule counts only improvements of more than 1e-4, and the MSE there is about 4e-6. So no improvement is ever \
+                 registered, the learning rate falls tenfold every 50 epochs whatever happens, and this row measures the schedule. It is kept as in \
+                 the authors' code."
                     .to_owned(),
             ));
         }
@@ -335,8 +334,8 @@ impl Uci {
     fn rates_figure(&self, results: &Results<'_>, methods: &[MethodId]) -> Figure {
         let protocol = self.design.protocols.last().copied().unwrap_or(Protocol::HeldOut);
         let caption = format!(
-            "Test RMSE over the learning rate ({protocol} protocol), mean and 95% interval over seeds. The released code has \
-             GmP at 0.1 and the others at 0.01; here every method is seen at every rate."
+            "Test RMSE over the learning rate ({protocol} protocol), mean and 95% interval over seeds. The released code has GmP at 0.1 and the \
+             others at 0.01; here every method is shown at every rate."
         );
         let mut figure =
             Figure::new("table1-learning-rates", "Test RMSE at each learning rate").caption(caption);

@@ -27,7 +27,7 @@ impl Experiment for Table2 {
         vgg::OPTIONS
     }
     fn needs(&self) -> &'static str {
-        "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 pictures are generated"
+        "DATA-DIR/imagenet32 (full) or DATA-DIR/cifar10; without them 32×32 images are generated"
     }
     fn duration(&self) -> [&'static str; 2] {
         ["1 min, shared with fig4", "three times fig4, which is one of its three batch sizes"]
@@ -39,7 +39,7 @@ impl Experiment for Table2 {
             title: self.title().to_owned(),
             caption: format!("Table 2: {}", CAPTIONS[1].text),
             // On the paper's pictures, where they are not run.
-            claims: self.untested(context, "These pictures were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
+            claims: self.untested(context, "These images were not named or found, or --protocol leaves out the authors' protocol, the only one here."),
             ..Section::default()
         };
         Vgg::prepare(context, Shown::Table, section)

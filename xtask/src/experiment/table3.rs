@@ -50,7 +50,7 @@ pub const SEEDS: [u64; 2] = [1, 1];
 const RATE: f64 = 0.1;
 /// Pictures a step.
 const BATCH: usize = 256;
-/// A sample of ILSVRC with so few pictures is trained on for a few epochs in small batches.
+/// A sample of ILSVRC with so few images is trained on for a few epochs in small batches.
 const SAMPLE: usize = 10_000;
 
 impl Experiment for Table3 {
@@ -72,7 +72,7 @@ impl Experiment for Table3 {
     }
     fn duration(&self) -> [&'static str; 2] {
         [
-            "1 min on a sample of 44 pictures, 2 min with --dataset cifar10",
+            "1 min on a sample of 44 images, 2 min with --dataset cifar10",
             "5 months: 14 h for an epoch of ImageNet, of which 3 methods have 90 each",
         ]
     }
@@ -80,7 +80,7 @@ impl Experiment for Table3 {
     fn prepare(&self, context: &Context) -> Result<Prepared> {
         if let [_, _, ..] = context.datasets[..] {
             bail!(
-                "table3 takes one --dataset, the folder of ILSVRC or a set of 32×32 pictures; {} were named",
+                "table3 takes one --dataset, the folder of ILSVRC or a set of 32×32 images; {} were named",
                 context.datasets.len()
             );
         }
@@ -101,8 +101,8 @@ impl Experiment for Table3 {
             let folder = named.unwrap_or_else(|| context.data_dir.join("ilsvrc"));
             if !folder.join("train").is_dir() {
                 let how = format!(
-                    "Skipped: there is no {}. ILSVRC cannot be fetched without an account: put its classes into train/ and val/ \
-                     there, or name a folder with --dataset. With --dataset cifar10 a ResNet-18 for small pictures is trained.",
+                    "Skipped: there is no {}. ILSVRC cannot be fetched without an account: put its classes into train/ and val/ there, or name a \
+                     folder with --dataset. With --dataset cifar10 a ResNet-18 for small images is trained.",
                     folder.join("train").display()
                 );
                 let claims = self.untested(context, &how);
@@ -154,7 +154,7 @@ const DIFFERS: [&str; 3] = [
     "No released code trains a ResNet-18. The recipe field is the usual one; the recipe authors is that of an older version of the released code, \
      which trains a ResNet-34 (see --recipe).",
     "Every method has the same learning rate.",
-    "WN+MBN has no effective bias, here as in the released code: the mean that is subtracted takes it away.",
+    "WN+MBN has no effective bias, here as in the released code: subtracting the mean cancels it.",
 ];
 
 const USUAL: Rate = Rate::Equal(RATE);
@@ -181,7 +181,7 @@ impl ResNet {
         let options = &context.pictures;
         let is_quick = context.profile == Profile::Quick;
         let quick_small = is_quick && side == Side::Small;
-        // Quick runs of small pictures use a subset unless --epochs is given.
+        // Quick runs on small images use a subset unless --epochs is given.
         let few = (quick_small && options.epochs.is_none()).then_some(QUICK.3);
         let set = match options.pictures.or(few) {
             Some(pictures) => set.some(pictures),
@@ -189,7 +189,7 @@ impl ResNet {
         };
         set.check_readable()?;
         if set.is_generated() {
-            say("table3: on generated data, pictures of our own");
+            say("table3: trained on generated images");
         }
         let is_sample = side == Side::Large && set.training.len() < SAMPLE;
         let batch_size = match options.batches[..] {
@@ -275,16 +275,16 @@ impl ResNet {
         }
         if self.side == Side::Small {
             differs.push(format!(
-                "The pictures are not those of ILSVRC (1,281,167 of about 500×375 pixels to train on, cut to 224×224, of 1000 classes) but: {} ({} \
-                 of 32×32 to train on, of {} classes).",
+                "The images are not those of ILSVRC (1,281,167 of about 500×375 pixels to train on, cut to 224×224, of 1000 classes) but: {} ({} of \
+                 32×32 to train on, of {} classes).",
                 self.set.name,
                 self.set.training.len(),
                 self.set.training.classes()
             ));
             differs.push(
-                "The stem has windows of 3×3 pixels, stride 1 and no pool, as is usual for 32×32 pictures: that of ImageNet (7×7, stride 2, a pool of \
+                "The stem has 3×3 convolutions, stride 1 and no pooling, as is usual for 32×32 images: that of ImageNet (7×7, stride 2, pooling of \
                  stride 2) leaves 8×8 pixels to the first stage and one to the last. Here the four stages have 32, 16, 8 and 4 rows. Random crops \
-                 are made for pictures of this size (see the recipes)."
+                 are adapted to images of this size (see the recipes)."
                     .to_owned(),
             );
         }
@@ -319,7 +319,7 @@ impl Study for ResNet {
         run.epoch_limit as f64
     }
 
-    /// Large pictures stay on the disk.
+    /// Large images stay on the disk.
     fn size(&self, run: &Run) -> Option<Size> {
         let network = Trained::of(&self.recipe(run)?.network)?;
         let held = if self.side == Side::Small { held(&self.set) } else { 0 };
@@ -351,8 +351,8 @@ impl Study for ResNet {
         let pixels = if self.side == Side::Small { "32×32" } else { "224×224" };
         let filters = self.width.of(64);
         let mut blocks = vec![Block::Paragraph(format!(
-            "ResNet-18 with stages of {filters}, {}, {} and {} filters, {pixels}, learning rate {RATE} for every method where nothing else is \
-             said. The authors released neither code nor recipe for it.",
+            "ResNet-18 with stages of {filters}, {}, {} and {} filters, {pixels}, learning rate {RATE} for every method unless stated otherwise. The \
+             authors released neither code nor recipe for it.",
             2 * filters,
             4 * filters,
             8 * filters
@@ -360,14 +360,14 @@ impl Study for ResNet {
         blocks.extend(self.rows.iter().map(|(_, recipe)| Block::Paragraph(recipe.in_words(self.side))));
         if self.is_sample() {
             blocks.push(Block::Note(format!(
-                "A sample of {} training pictures of {} classes: this shows that everything runs and measures nothing.",
+                "A sample of {} training images of {} classes: this shows that everything runs; it is not a measurement.",
                 self.set.training.len(),
                 self.set.training.classes()
             )));
         }
         if self.is_quick {
             blocks.push(Block::Note(
-                "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not which method is best."
+                "Quick profile: a narrow network, few images, few epochs, one seed: it shows that everything runs, not which method is best."
                     .to_owned(),
             ));
         }
@@ -384,9 +384,9 @@ impl Study for ResNet {
         let questions = questions();
         let mut claims = CAPTION.claims(context, &questions, results, &rows, &methods, USUAL);
         let why = match self.side {
-            Side::Large if self.is_sample() => Some("This is a sample of the pictures."),
+            Side::Large if self.is_sample() => Some("This is a sample of the images."),
             Side::Large => None,
-            Side::Small => Some("Other pictures were named with --dataset."),
+            Side::Small => Some("Other images were named with --dataset."),
         };
         claims.extend(why.into_iter().flat_map(|why| Table3.untested(context, why)));
         Section { differs: self.differences(), ..Table3.section(claims, blocks) }

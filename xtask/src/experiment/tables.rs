@@ -128,9 +128,8 @@ pub fn movement_table(
         "unit-epochs without movement of φ",
     ];
     let caption = format!(
-        "Change of {what} from epoch to epoch on {}, {protocol} protocol: mean over seeds of the log₂ of the mean over \
-         units (and of their median), averaged over epochs; the largest of all; the share of unit-epochs in which φ stood \
-         still (units without a gradient).",
+        "Change of {what} from epoch to epoch on {}, {protocol} protocol: mean over seeds of the log₂ of the mean over units (and of their median), \
+         averaged over epochs; the largest of all; the share of unit-epochs in which φ did not move (units without a gradient).",
         set.name
     );
     let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
@@ -206,7 +205,7 @@ pub fn published(table: &str, what: &str, names: &[&str], methods: &[MethodId]) 
     };
     Table {
         caption: format!(
-            "Published {what}. The paper's cells were not at hand: enter them in xtask/data/published.csv."
+            "Published {what}. The paper's numbers were not available: enter them in xtask/data/published.csv."
         ),
         header: std::iter::once("data".to_owned()).chain(methods.iter().map(ToString::to_string)).collect(),
         rows: names

@@ -31,7 +31,7 @@ pub struct Problem {
     pub grid: Vec<f64>,
     /// What is kept of the activation boundaries.
     pub watch: Watching,
-    /// Whether the run's picture is kept too.
+    /// Whether the frames of the run for the figure are kept, too.
     pub picture: bool,
 }
 

@@ -10,12 +10,10 @@ use std::fmt::Write as _;
 /// The heading of a group.
 fn heading(origin: Origin, claims: &[Claim]) -> &'static str {
     match origin {
-        Origin::Ours if claims.iter().all(|claim| claim.origin == Origin::Ours) => {
-            "What is asked of the methods"
-        }
+        Origin::Ours if claims.iter().all(|claim| claim.origin == Origin::Ours) => "Claims about the methods",
         Origin::Paper => "What the paper claims",
         Origin::Mathematics => "Checks of the mathematics",
-        Origin::Ours => "What this project asks besides",
+        Origin::Ours => "What this project asks in addition",
     }
 }
 
@@ -103,17 +101,15 @@ fn folded(out: &mut String, questions: &[Vec<&Claim>]) {
     out.push_str("</details>\n");
 }
 
-const WORDS: &str = "<details class=\"words\">\n<summary>How to read the outcomes</summary>\n<p>An effect is the mean over seeds of \
-    the difference between two runs that share their seed, positive where it favours the claim: \
-    ln(baseline/subject) for errors and epochs, in percent; log<sub>2</sub>(baseline/subject) for movement, in bits; \
-    subject − baseline for accuracies, in points. Beside it stands its 95% interval.</p>\n<ul>\n\
-    <li><b>supported</b>: the whole interval lies above the smallest effect that matters.</li>\n\
-    <li><b>equivalent</b>: the 90% interval lies within the smallest effect that matters, on both sides of zero.</li>\n\
-    <li><b>contradicted</b>: the whole interval lies below the smallest effect that matters, the other way.</li>\n\
-    <li><b>inconclusive</b>: the seeds do not tell.</li>\n<li><b>not tested</b>: it was not run.</li>\n</ul>\n\
-    <p>“Each” is better than each of the baselines: supported where it is supported against all of them, contradicted where it \
-    is against one. A star marks a decided outcome that does not remain once the claims of the whole page are corrected for \
-    together (Benjamini and Hochberg, 5%). A run that diverges is a loss for its side.</p>\n</details>\n";
+const WORDS: &str = "<details class=\"words\">\n<summary>How to read the outcomes</summary>\n<p>An effect is the mean over seeds of the difference \
+    between two runs that share their seed, positive where it favours the claim: ln(baseline/subject) for errors and epochs, in percent; \
+    log<sub>2</sub>(baseline/subject) for movement, in bits; subject − baseline for accuracies, in points. Beside it stands its 95% \
+    interval.</p>\n<ul>\n<li><b>supported</b>: the whole interval lies above the smallest effect that matters.</li>\n<li><b>equivalent</b>: the 90% \
+    interval lies within the smallest effect that matters, on both sides of zero.</li>\n<li><b>contradicted</b>: the whole interval lies below the \
+    smallest effect that matters, the other way.</li>\n<li><b>inconclusive</b>: more seeds are needed to decide.</li>\n<li><b>not tested</b>: there \
+    are no runs for it.</li>\n</ul>\n<p>“Each” means better than each of the baselines: supported where it is supported against all of them, \
+    contradicted where it is contradicted against at least one. A star marks a decided outcome that does not remain after a correction for all \
+    claims of the page together (Benjamini and Hochberg, 5%). A run that diverges is a loss for its side.</p>\n</details>\n";
 
 fn article(out: &mut String, claims: &[&Claim]) {
     let Some(first) = claims.first() else { return };

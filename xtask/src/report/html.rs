@@ -259,7 +259,7 @@ impl Section {
             claims::of_section(out, &self.claims);
         }
         if let Some(made) = &self.made {
-            let _ = writeln!(out, "<h3>How this section is made again</h3>");
+            let _ = writeln!(out, "<h3>How to reproduce this section</h3>");
             made.write(out, &anchor);
         }
         out.push_str("</section>\n");

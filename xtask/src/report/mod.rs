@@ -38,7 +38,7 @@ pub enum Error {
         problem: Problem,
     },
     /// A figure of an earlier report could not be removed.
-    #[error("{}: a figure of an earlier report that cannot be removed: {source}", path.display())]
+    #[error("{}: cannot remove this figure of an earlier report: {source}", path.display())]
     Stale {
         /// Its file.
         path: PathBuf,

@@ -184,7 +184,7 @@ const tools = (() => {
     const turn = slider("direction of w", 0, 360, 40, (degrees) => `${Math.round(degrees)}°`);
     const offset = slider("distance of the boundary", 0, 2, 1, words);
     const table = htmlElement("table", {}, host);
-    htmlElement("caption", { textContent: "What the step does to each boundary" }, table);
+    htmlElement("caption", { textContent: "Effect of the step on each boundary" }, table);
     const heading = table.createTHead().insertRow();
     for (const text of ["method", "turn", "movement of φ"]) htmlElement("th", { textContent: text, scope: "col" }, heading);
     const body = table.createTBody();

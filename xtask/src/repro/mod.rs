@@ -176,7 +176,7 @@ fn lead(
             && command.shard.is_none()
             && let Err(error) = page.write(&sections, &left)
         {
-            say(&format!("WARNING: {error:#}: the page is tried again after the next experiment"));
+            say(&format!("WARNING: {error:#}: writing the page is tried again after the next experiment"));
         }
     }
     match command.shard.is_none().then(|| page.write(&sections, &[])) {
@@ -271,7 +271,7 @@ fn carry_out(
     }
     let mut results = Results::new(runs.iter().filter_map(|run| store.find(run)).collect(), store);
     let Some(measurements) = study.measure(&results, threads, stop) else {
-        say(&format!("stopped: the runs of {id} are kept, its measurements are not"));
+        say(&format!("stopped: the runs of {id} are kept, but not its measurements"));
         return Ok(Ended::Stopped);
     };
     results.measurements = measurements;
@@ -295,8 +295,8 @@ fn carry_out(
 /// so there are no results.
 fn failed(experiment: &dyn Experiment, context: &Context, error: &anyhow::Error) -> Section {
     let why = format!(
-        "Failed: {error:#}. There are no results here until all of its runs are done. Those that are were kept: once the cause \
-         is mended, the same command goes on from them."
+        "Failed: {error:#}. There are no results here until all of its runs are done. The finished runs are kept: once the cause is fixed, the same \
+         command continues from them."
     );
     Section {
         id: experiment.id().to_owned(),

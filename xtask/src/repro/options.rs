@@ -26,13 +26,13 @@ pub struct ReproCommand {
     /// Choose the scale of the runs
     #[arg(long, value_enum, default_value_t = Profile::Quick)]
     profile: Profile,
-    /// Fix the number of seeds [default: a pilot, then as many as its spread asks for, up to the profile's limit]
+    /// Fix the number of seeds [default: a pilot, then as many as its spread requires, up to the profile's limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     seeds: Option<u16>,
-    /// Count the seeds from N [default: 0]
+    /// Set the first seed [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32))]
     first_seed: Option<u32>,
-    /// Set the smallest effects that matter: shares of RMSE, of samples and of epochs, bits of movement, coverage
+    /// Set the smallest effects that matter: fractions of RMSE, of samples and of epochs, bits of movement, coverage
     /// [default: rmse=0.05,accuracy=0.01,movement=1,epochs=0.1,coverage=0.05]
     #[arg(long, value_name = "NAME=X", value_parser = smallest_effects)]
     smallest: Option<SmallestEffects>,
@@ -56,16 +56,16 @@ pub struct ReproCommand {
     /// Write results to this folder
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub(super) out: PathBuf,
-    /// Print what is to be carried out, how much of it is there and how long the rest takes on this machine, then exit
+    /// Print what would be run, how much of it is done and how long the rest takes on this machine, then exit
     #[arg(long, conflicts_with = "shard")]
     pub(super) plan: bool,
-    /// Carry out the share of job K of N, in OUT/shards/K-of-N; the same command without it gathers the jobs' runs
+    /// Run the share of job K of N, in OUT/shards/K-of-N; the same command without it gathers the runs of all jobs
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
-    /// Choose what the processes of mpirun or srun share out [default: batches with --micro-batch, else runs]
+    /// Choose what is distributed over the processes of mpirun or srun [default: batches with --micro-batch, else runs]
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "shard")]
     share: Option<Shared>,
-    /// Take over the runs of another output folder first; may be repeated
+    /// Import the finished runs of another output folder first; may be repeated
     #[arg(long, value_name = "DIR")]
     pub(super) gather: Vec<PathBuf>,
     /// Set the number of threads, of which at most four per core are used [default: one per core]
@@ -77,20 +77,13 @@ pub struct ReproCommand {
 fn after_help() -> String {
     let known = |architecture| method::names(&method::of(architecture));
     format!(
-        "Data sets:\n  \
-         table1, theory  the name of a file in DATA-DIR/uci, or the path of a CSV file\n  \
-         fig4, table2    cifar10, imagenet32, pictures (generated images), or the folder of a set\n  \
-         table3          the folder of ILSVRC; cifar10, imagenet32, pictures, or the folder of a set of 32×32 images\n  \
-         why             levy, banana, yacht, boston, energy, concrete, wine; of VGG-6 cifar10, pictures\n  \
-         other questions beyond the paper: those of levy, banana, yacht, boston, energy, concrete and ridge that they have\n\n\
-         Methods:\n  \
-         fig2            {}\n  \
-         fig3, table1    {}\n  \
-         fig4, table2    {}\n  \
-         table3          {}\n\n\
-         Finished runs are kept in the output folder: after Ctrl-C, SIGTERM or SIGHUP the same command continues from them. \
-         Networks on images log every run in OUT/vgg6/logs and OUT/table3/logs: epochs.jsonl and a TensorBoard event file \
-         (tensorboard --logdir OUT/vgg6/logs). xtask/docs/EXPERIMENTS.md describes every set-up.",
+        "Data sets:\n  table1, theory  the name of a file in DATA-DIR/uci, or the path of a CSV file\n  fig4, table2    cifar10, imagenet32, \
+         pictures (generated images), or the folder of a set\n  table3          the folder of ILSVRC; cifar10, imagenet32, pictures, or the folder \
+         of a set of 32×32 images\n  why             levy, banana, yacht, boston, energy, concrete, wine; for VGG-6: cifar10, pictures\n  other \
+         questions beyond the paper: those of levy, banana, yacht, boston, energy, concrete and ridge that they use\n\nMethods:\n  fig2            \
+         {}\n  fig3, table1    {}\n  fig4, table2    {}\n  table3          {}\n\nFinished runs are kept in the output folder: after Ctrl-C, SIGTERM \
+         or SIGHUP the same command continues from them. Networks on images log every run in OUT/vgg6/logs and OUT/table3/logs: epochs.jsonl and a \
+         TensorBoard event file (tensorboard --logdir OUT/vgg6/logs). xtask/docs/EXPERIMENTS.md describes every set-up.",
         method::names(&method::in_paper(Architecture::Dense)),
         known(Architecture::Dense),
         known(Architecture::Vgg),
@@ -108,7 +101,7 @@ enum Protocols {
     Paper,
     /// A fifth of the training samples; the test set is read once
     HeldOut,
-    /// Each in turn (fig4, table2 and table3 have the paper's alone)
+    /// Each in turn (fig4, table2 and table3 have only the paper's)
     Both,
 }
 

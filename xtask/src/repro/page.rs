@@ -57,7 +57,7 @@ impl<'a> Page<'a> {
         let page = Report {
             title: "Geometric Parameterization for ReLU Networks: what reproduces".to_owned(),
             summary,
-            // Those beyond the paper stand in their own sections, where their questions are explained.
+            // Those beyond the paper are in their own sections, where their questions are explained.
             claims: claims.iter().filter(|claim| !claim.is_beyond()).cloned().collect(),
             picture,
             folder: Some(String::new()),
@@ -115,12 +115,13 @@ impl<'a> Page<'a> {
             if let Some(section) = sections.iter().find(|section| section.id == id) {
                 claims.extend(section.claims.iter().cloned());
             } else if left.contains(&id) {
-                claims
-                    .extend(experiment.untested(self.context, "It was still to come when this was written."));
+                claims.extend(
+                    experiment.untested(self.context, "It had not been run yet when this page was written."),
+                );
             } else if is_chosen {
                 claims.extend(experiment.untested(self.context, "--method leaves out all of its methods."));
             } else if experiment.chapter() == Chapter::Paper {
-                claims.extend(experiment.untested(self.context, "This call did not ask for it."));
+                claims.extend(experiment.untested(self.context, "It was not part of this run."));
             }
         }
         correct_for_all(&mut claims);
@@ -128,19 +129,22 @@ impl<'a> Page<'a> {
     }
 }
 
-/// On what the sentences of the page stand.
+/// What the sentences of the page are based on.
 fn scope(context: &Context, left: &[&str]) -> String {
     let mut scope = match context.profile {
         Profile::Quick => {
-            "This is the quick profile: two learning rates, small sets in full and large ones in brief, small networks on \
-             images. The whole grid of learning rates: --profile full."
+            "This is the quick profile: two learning rates, small data sets in full and large ones with few epochs, small networks on images. For \
+             the whole grid of learning rates: --profile full."
         }
         Profile::Full => "This is the full profile.",
     }
     .to_owned();
     scope += " Every number on this page was measured by the runs named at its end.";
     if !left.is_empty() {
-        scope += &format!(" Unfinished: when this page was written, {} were to come.", left.join(", "));
+        scope += &format!(
+            " Unfinished: when this page was written, these had not been run yet: {}.",
+            left.join(", ")
+        );
     }
     scope
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// How long the pace of an experiment is measured.
 const MEASURED: Duration = Duration::from_secs(10);
-/// As how many jobs the time is told.
+/// The numbers of jobs for which the time is shown.
 const JOBS: [f64; 3] = [4.0, 16.0, 64.0];
 /// On how many ranks that share out batches, where there are as many parts.
 const RANKS: [usize; 4] = [2, 4, 8, 16];
@@ -23,13 +23,13 @@ const RANKS: [usize; 4] = [2, 4, 8, 16];
 /// The plan of one experiment, a few lines.
 ///
 /// The pace is that of some of the runs that are left, carried out for at most ten seconds and not kept, from cheap to
-/// expensive ones, and of the first steps of runs on images; where that does not tell, that of the runs that are there.
+/// expensive ones, and of the first steps of runs on images; where that gives no answer, the pace of finished runs.
 pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, stop: &Stop) -> Vec<String> {
     let stage = study.runs();
     let left: Vec<&Run> = stage.iter().filter(|run| store.find(run).is_none()).collect();
     let epochs = left.iter().map(|run| run.epoch_limit).max().unwrap_or(0);
     let mut lines = vec![format!(
-        "{id:8} {} runs; {} are there, {} are left{}",
+        "{id:8} {} runs; {} are done, {} are left{}",
         stage.len(),
         stage.len() - left.len(),
         left.len(),
@@ -45,10 +45,10 @@ pub(super) fn lines(id: &str, study: &dyn Study, store: &Store, threads: usize, 
     let (pace, source) = match measured(id, study, &left, stop) {
         Some(pace) => (pace, "measured here"),
         None => match recorded(study, &stage, store) {
-            Some(pace) => (pace, "by the runs that are there"),
+            Some(pace) => (pace, "from finished runs"),
             None => {
                 lines.push(format!(
-                    "{:8} the time is not known: a run takes more than {} seconds here, and none is there",
+                    "{:8} the time is not known: a run takes more than {} seconds here, and none is finished",
                     "",
                     MEASURED.as_secs()
                 ));
@@ -119,8 +119,8 @@ impl Images {
         });
         let ranks: Vec<String> = ranks.iter().map(usize::to_string).collect();
         Some(format!(
-            "on {} ranks of such machines that share out the {parts} parts of every batch (mpirun -n K, by the model of \
-             xtask/docs/CLUSTER.md): {}; about {} of memory for each of {most}",
+            "on {} ranks of such machines that share the {parts} parts of every batch (mpirun -n K, by the model of xtask/docs/CLUSTER.md): {}; \
+             about {} of memory for each of {most}",
             ranks.join(", "),
             over.join("; "),
             mebibytes(self.largest.memory(*most))

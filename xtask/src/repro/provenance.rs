@@ -19,9 +19,9 @@ pub(super) fn complete(
 ) {
     let mut made = section.made.take().unwrap_or_default();
     made.command = command.alone(experiment.id());
-    let this_call = format!("{} in this call", duration(took.as_secs_f64()));
+    let this_call = format!("{} in this run of the command", duration(took.as_secs_f64()));
     made.time = match training(records) {
-        Some(training) => format!("{training}; {this_call}, which carries out no run that is there already"),
+        Some(training) => format!("{training}; {this_call}, which reuses finished runs"),
         None => this_call,
     };
     if !records.is_empty() {

@@ -36,8 +36,10 @@ impl FromStr for Shard {
         let parts = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
         match parts {
             Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
-            _ => Err("expected K/N, the number of the job from 1 on and how many there are, such as 2/8"
-                .to_owned()),
+            _ => {
+                Err("expected K/N, the number of the job, from 1, and the number of jobs, such as 2/8"
+                    .to_owned())
+            }
         }
     }
 }
@@ -174,7 +176,7 @@ impl Share {
             )?;
             if let Done::Stopped { done, left } = done {
                 say(&format!(
-                    "stopped: {} runs of {id} are kept in {}, {left} are left; the same command goes on from there",
+                    "stopped: {} runs of {id} are kept in {}, {left} are left; the same command continues from there",
                     finished + done,
                     out.display()
                 ));
@@ -197,7 +199,7 @@ impl Share {
             if stage.is_empty() {
                 return Ok(ControlFlow::Continue(runs));
             }
-            say(&format!("{id}: the results so far ask for {} runs more", stage.len()));
+            say(&format!("{id}: the results so far require {} more runs", stage.len()));
         }
     }
 }

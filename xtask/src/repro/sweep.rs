@@ -59,7 +59,7 @@ pub(super) fn share_runs(
     }
     let places = places.iter().map(|places| serde_json::from_slice(places)).collect::<Result<_, _>>()?;
     let sweep = Sweep::new(places);
-    say(&format!("{} ranks share out the runs", ranks.count()));
+    say(&format!("the runs are shared by {} ranks", ranks.count()));
     let done = thread::scope(|scope| {
         scope.spawn(|| sweep.attend(&mut **ranks.exchange(), stop, Pace::USUAL));
         let done = attempt(|| lead(command, shared, begun, start, stop, Some(&sweep)));

@@ -56,7 +56,7 @@ pub fn execute(
     left.sort_by(|a, b| b.0.total_cmp(&a.0));
     let there = there.len();
     if there > 0 {
-        say(&format!("{name}: {there} of {} runs are there already", runs.len()));
+        say(&format!("{name}: {there} of {} runs are already done", runs.len()));
     }
     if left.is_empty() {
         return Ok(Done::All);
@@ -99,12 +99,12 @@ pub fn execute(
             progress.advance(cost, finished);
             // The curves first: a run that has a record is not carried out again for them.
             if let Some(Err(error)) = trace.map(|trace| store.write_trace(&mut record, &trace)) {
-                say(&format!("WARNING: {error:#}: no figure will show the curves of {}", title(run)));
+                say(&format!("WARNING: {error:#}: the figures will not show the curves of {}", title(run)));
             }
             waiting.push(record.clone());
             match store.push(record) {
                 Ok(()) => waiting.drain(..).for_each(|record| kept(&record)),
-                Err(error) => say(&format!("WARNING: {error:#}: it is tried again after the next run")),
+                Err(error) => say(&format!("WARNING: {error:#}: writing is tried again after the next run")),
             }
         }
         Ok(())
@@ -143,7 +143,7 @@ pub fn attempt<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
 
 /// The bar that is on the terminal, if one is: there is one terminal.
@@ -208,7 +208,7 @@ impl Progress {
     fn new(name: &str, runs: usize, total: f64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style =
-                ProgressStyle::with_template("{prefix:>8} [{bar:32}] {msg} · {elapsed} gone · {eta} left");
+                ProgressStyle::with_template("{prefix:>8} [{bar:32}] {msg} · {elapsed} elapsed · {eta} left");
             let bar = ProgressBar::with_draw_target(Some(STEPS as u64), ProgressDrawTarget::stderr());
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▌ "));
             bar.set_prefix(escaped(name).into_owned());
@@ -311,7 +311,7 @@ pub(crate) mod tests {
             let mut seeds = kept.take();
             seeds.sort_unstable();
             assert_eq!(seeds, [0, 1, 2, 4, 6, 7, 8]);
-            // The next call has what is there, and a mended program does the rest.
+            // The next call has the finished runs, and a fixed program does the rest.
             let mut store = Store::open(folder.path(), &threads.to_string()).unwrap();
             let mended = |run: &Run| {
                 assert!([3, 5].contains(&run.seed), "seed {} is there", run.seed);

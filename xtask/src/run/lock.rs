@@ -91,7 +91,10 @@ impl Lock {
                         let how = format!("; if it has ended, remove {}", path.display());
                         bail!(busy(out, &path, Some(owner), if is_gone.is_none() { &how } else { "" }));
                     }
-                    say(&format!("{}: {owner} left it behind and is gone: it is taken over", path.display()));
+                    say(&format!(
+                        "{}: {owner} left this lock behind and no longer runs: it is taken over",
+                        path.display()
+                    ));
                 }
             }
             // A disk that is full leaves the file empty: it keeps others out all the same.
@@ -130,7 +133,7 @@ const BEGIN: &[u8] = b"{\"process\":";
 
 fn foreign(path: &Path) -> String {
     format!(
-        "{}: is not this program's, which would put a file of its own there; move it away",
+        "{}: is not a file of this program, which needs to write its own there; move it away",
         path.display()
     )
 }
@@ -293,7 +296,7 @@ mod tests {
         let (path, notes) = (folder.path().join(NAME), folder.path().join("notes"));
         let refused = || {
             let error = Lock::take(folder.path()).unwrap_err().to_string();
-            assert!(error.contains(&format!("{}: is not this program's", path.display())), "{error}");
+            assert!(error.contains(&format!("{}: is not a file of this program", path.display())), "{error}");
         };
         fs::write(&path, "remember the milk").unwrap();
         refused();

@@ -37,7 +37,7 @@ impl Requests {
         let handler = move || {
             let first = *first.get_or_insert_with(Instant::now);
             if has_begun.load(Ordering::Relaxed) && !stop.swap(true, Ordering::Relaxed) {
-                say("stopping as soon as what is under way can be kept; Ctrl-C again ends at once");
+                say("stopping as soon as the current work can be kept; press Ctrl-C again to end at once");
             } else if first.elapsed() > ONE_REQUEST || !has_begun.load(Ordering::Relaxed) {
                 if let Some(lock) = &lock {
                     lock.release();

@@ -211,8 +211,7 @@ impl Store {
             let Err(error) = self.curves(record) else { continue };
             if record.seconds > SECONDS_FOR_CURVES {
                 said.push(format!(
-                    "curves of a finished run are missing ({error}); it took {:.0} s and is not carried out again. \
-                     To have it carried out again, take its line out of {}",
+                    "curves of a finished run are missing ({error}); it took {:.0} s and is not repeated. To repeat it, remove its line from {}",
                     record.seconds,
                     self.folder.join("runs.jsonl").display()
                 ));
@@ -224,7 +223,7 @@ impl Store {
         if let Some(first) = again.first() {
             let count = again.len();
             said.push(format!(
-                "finished runs that are carried out again for their curves: {count} ({first})"
+                "finished runs that are repeated because their curves are missing: {count} ({first})"
             ));
         }
         said
@@ -490,7 +489,7 @@ mod tests {
         damage(1, &|path| fs::write(path, fs::read_to_string(path).unwrap().replace("0.5", "0.25")).unwrap());
         damage(2, &|path| fs::write(path, "").unwrap());
         let said = store.check_curves(&runs);
-        let words = ["is not carried out again", "that are carried out again for their curves: 2 ("];
+        let words = ["is not repeated", "that are repeated because their curves are missing: 2 ("];
         assert!(
             said.len() == 2 && said.iter().zip(words).all(|(said, word)| said.contains(word)),
             "{said:?}"

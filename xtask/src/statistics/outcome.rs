@@ -48,7 +48,7 @@ pub enum Outcome {
     Equivalent,
     /// The effect goes against the claim and is not negligible.
     Contradicted,
-    /// The seeds do not tell.
+    /// More seeds are needed to decide.
     Inconclusive,
     /// It was not run.
     NotTested,

@@ -4,7 +4,7 @@
 /// The two-sided signed rank test of effects that are symmetric about 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignedRank {
-    /// Effects that are not 0: the others say nothing and are left out.
+    /// Effects that are not 0: the others carry no information and are left out.
     pub count: usize,
     /// Sum of the ranks of the positive effects; equal sizes share the mean of their ranks.
     pub positive: f64,
@@ -22,7 +22,7 @@ impl SignedRank {
         self.positive > (self.count * (self.count + 1)) as f64 / 4.0
     }
 
-    /// The smallest p-value that so many effects can have: that of effects which all have one sign.
+    /// The smallest p-value that this many effects can have: that of effects which all have one sign.
     #[must_use]
     pub fn smallest_p(&self) -> f64 {
         2.0 * 0.5_f64.powf(self.count as f64)

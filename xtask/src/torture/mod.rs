@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tally::Tally;
 
-/// Interrupt, starve and damage a small reproduction and the files that are read, and check the results
+/// Test a small reproduction under interruptions, full disks and damaged files, and check the results
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true, after_help = after_help())]
 pub struct TortureCommand {
@@ -40,7 +40,7 @@ pub struct TortureCommand {
     /// Select campaigns, separated by commas [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_enum)]
     only: Vec<Name>,
-    /// Write the summary and what failed to this folder
+    /// Write the summary and the failed cases to this folder
     #[arg(long, value_name = "DIR", default_value = "out/torture")]
     out: PathBuf,
     /// Read damaged files of this format: what the hostile campaign starts this program with
@@ -108,31 +108,31 @@ struct Campaign {
 const CAMPAIGNS: [Campaign; 5] = [
     Campaign {
         name: Name::FullDisk,
-        about: "the output folder is on a disk that is too small, at many sizes, and then there is space",
+        about: "the output folder is on a disk that is too small, at many sizes, and then has enough space",
         share: 1.0,
         run: full_disk::run,
     },
     Campaign {
         name: Name::Faults,
-        about: "the n-th write, rename, flush, open, … fails or is the moment of a SIGKILL (needs strace)",
+        about: "the n-th write, rename, flush, open, … fails or triggers a SIGKILL (needs strace)",
         share: 6.0,
         run: faults::run,
     },
     Campaign {
         name: Name::Kills,
-        about: "SIGINT, SIGTERM, SIGHUP, SIGKILL, SIGQUIT and others at random moments, until it is finished",
+        about: "SIGINT, SIGTERM, SIGHUP, SIGKILL, SIGQUIT and others at random moments, until the reproduction is finished",
         share: 3.0,
         run: kills::run,
     },
     Campaign {
         name: Name::Damage,
-        about: "files of the output folder are cut, changed, exchanged or replaced between two calls",
+        about: "files of the output folder are cut off, changed, exchanged or replaced between two calls",
         share: 3.0,
         run: damage::run,
     },
     Campaign {
         name: Name::Hostile,
-        about: "files of every format that is read, damaged where their structure is, under a limit on memory",
+        about: "files of every format that is read, with their structure damaged, under a memory limit",
         share: 3.0,
         run: hostile::run,
     },

@@ -73,13 +73,13 @@ impl Subject {
             let outcome = run(&mut subject.command(&case), &case)?;
             subject.duration = start.elapsed();
             if !outcome.status.is_some_and(|status| status.success()) {
-                bail!("the reproduction fails where nothing happens to it: {}", outcome.said);
+                bail!("the reproduction fails when nothing interferes with it: {}", outcome.said);
             }
             snapshots.push(snapshot(&case.join("out"))?);
             fs::remove_dir_all(&case)?;
         }
         if let Some(difference) = difference(&snapshots[0], &snapshots[1], &|_| true) {
-            bail!("two runs of the reproduction differ where nothing happens to them: {difference}");
+            bail!("two runs of the reproduction differ when nothing interferes with them: {difference}");
         }
         subject.expected = snapshots.remove(0);
         Ok(subject)
@@ -135,7 +135,12 @@ impl Subject {
         outcome.no_panic()?;
         match outcome.status {
             Some(status) if status.success() => {}
-            _ => return Err(format!("the same command fails where nothing happens: {}", outcome.describe())),
+            _ => {
+                return Err(format!(
+                    "the same command fails when nothing interferes with it: {}",
+                    outcome.describe()
+                ));
+            }
         }
         self.compare(&case.join("out"), &|name| !besides.iter().any(|other| name.starts_with(other)))
     }
@@ -330,7 +335,7 @@ pub(crate) fn check_whole(out: &Path) -> Result<(), String> {
             }
         };
         if !is_whole {
-            return Err(format!("{} is not whole ({} bytes)", path.display(), bytes.len()));
+            return Err(format!("{} is incomplete ({} bytes)", path.display(), bytes.len()));
         }
     }
     Ok(())

@@ -124,7 +124,7 @@ fn understood(table: &TextTable, samples: &Samples) -> String {
         table.file,
         samples.data.samples(),
         columns.inputs.len(),
-        if table.has_header { "named by the first line" } else { "without a header" },
+        if table.has_header { "named by the header" } else { "without a header" },
         columns.target,
         columns.task,
         samples.reason
@@ -148,7 +148,7 @@ fn train(
         let (done, store) = plan.carry_out(out, command.threads(), stop)?;
         if let Done::Stopped { done, left } = done {
             say(&format!(
-                "stopped: {done} runs are kept, {left} are left; the same command goes on from them"
+                "stopped: {done} runs are kept, {left} are left; the same command continues from them"
             ));
             return Ok(ExitCode::from(STOPPED));
         }
@@ -175,7 +175,7 @@ fn train(
     let job = Job { samples, settings, method, lr, seed: seeds.start };
     let (trained, curves) = one(&job, name, stop)?;
     let Some(trained) = trained else {
-        say("stopped: nothing is written of the network");
+        say("stopped: the network is not written");
         return Ok(ExitCode::from(STOPPED));
     };
     for [what, value] in trained.test.rows(&samples.columns.target) {
@@ -231,7 +231,7 @@ fn over_seeds(plan: &Seeds<'_>, results: &Results<'_>) -> (Section, String) {
     let cell = Cell { set: plan.id(), method, lr, protocol: Protocol::HeldOut };
     let (shown, count) =
         (results.display(cell, compare::decimals(plan, results)), plan.seeds.clone().count());
-    let metric = if is_regression { "RMSE" } else { "accuracy, as a share," };
+    let metric = if is_regression { "RMSE" } else { "accuracy, as a fraction," };
     let line = format!("test {metric} over {count} seeds: {shown} (mean ± half of the 95% interval)");
     let rows = results.of(cell).map(|record| {
         let value =
@@ -249,9 +249,7 @@ fn over_seeds(plan: &Seeds<'_>, results: &Results<'_>) -> (Section, String) {
         rows: rows.collect(),
         highlight: Vec::new(),
     };
-    let text = format!(
-        "Every seed has a split, initial weights and an order of the samples of its own. The {line}."
-    );
+    let text = format!("Every seed has its own split, initial weights and order of the samples. The {line}.");
     let section = Section {
         id: "seeds".to_owned(),
         title: "Other seeds".to_owned(),
@@ -276,10 +274,10 @@ fn manifest(command: &TrainCommand, job: &Job<'_>) -> Vec<(String, String)> {
         ("loss", job.samples.columns.task.loss(settings.loss).to_string()),
         ("learning rate", rate(job.lr)),
         ("batch size", settings.batch_size.to_string()),
-        ("most epochs", settings.epochs.to_string()),
+        ("maximum number of epochs", settings.epochs.to_string()),
         ("patience", settings.patience.to_string()),
         (
-            "shares that test and validate",
+            "test and validation fractions",
             format!("{} and {} of the others", settings.test, settings.validation),
         ),
         ("seed", job.seed.to_string()),

@@ -51,7 +51,7 @@ fn questions(task: Task, baselines: &[MethodId]) -> [Question; 2] {
     let turn = Question {
         id: "train.turn",
         statement: "The activation boundaries of the first hidden layer turn least under GmP.",
-        tested: "The boundary that turns furthest in an epoch turns least under GmP",
+        tested: "The largest turn of a boundary in an epoch is smallest under GmP",
         quantity: Quantity::bits(
             "largest turn per epoch before the learning rate first falls, BN by its batch",
             |record| {
@@ -103,9 +103,9 @@ pub fn section(plan: &Seeds<'_>, results: &Results<'_>, threads: usize) -> Secti
         ))
     };
     let mut blocks = vec![Block::Paragraph(format!(
-        "Every method is trained under the same {} seeds at the same learning rates ({}). A seed draws the split, the initial weights \
-         and the order of the samples, the same for every method. A method's own best rate is chosen by the validation samples of \
-         other seeds than those that it is judged by; no test sample has a say in anything but the result.",
+        "Every method is trained with the same {} seeds at the same learning rates ({}). A seed draws the split, the initial weights and the order \
+         of the samples, the same for every method. A method's own best learning rate is chosen on the validation samples of other seeds than those \
+         on which it is judged; test samples affect nothing but the result.",
         plan.seeds.clone().count(),
         plan.rates.iter().map(|lr| rate(*lr)).collect::<Vec<_>>().join(", ")
     ))];

@@ -67,8 +67,8 @@ pub enum TableError {
     },
     /// Text in a target that is to be a number, or is one in other rows.
     #[error(
-        "{file}, line {line}, target column {column:?}: {cell:?} is text{}; expected a number in every row, or --task \
-         multi-class, which makes a class of every different text",
+        "{file}, line {line}, target column {column:?}: {cell:?} is text{}; expected a number in every row, or --task multi-class, which makes every \
+         distinct text a class",
         if *.among_numbers { " where other rows have numbers" } else { "" }
     )]
     TextTarget {
@@ -129,7 +129,7 @@ pub enum TableError {
         target: String,
     },
     /// More names than a file of a network can hold.
-    #[error("{file}: {found} of columns and classes; expected at most {limit}")]
+    #[error("{file}: the names of columns and classes have {found}; expected at most {limit}")]
     TooManyNames {
         /// The file read.
         file: String,
@@ -139,7 +139,7 @@ pub enum TableError {
         limit: String,
     },
     /// Fewer rows than three parts need.
-    #[error("{file}: {rows} row{}; expected at least {needed} to train, to validate and to test on", if *.rows == 1 { "" } else { "s" })]
+    #[error("{file}: {rows} row{}; expected at least {needed} for training, validation and test", if *.rows == 1 { "" } else { "s" })]
     TooFewRows {
         /// The file read.
         file: String,
@@ -149,7 +149,7 @@ pub enum TableError {
         needed: usize,
     },
     /// Shares that leave a part empty.
-    #[error("{file}: {rows} rows; --test and --validation leave none to train or to validate on")]
+    #[error("{file}: {rows} rows; --test and --validation leave none for training or validation")]
     EmptyPart {
         /// The file read.
         file: String,
@@ -192,7 +192,7 @@ pub enum TableError {
     },
     /// A safetensors file that was not written by `cargo xtask train`.
     #[error(
-        "{file}: the network does not say which columns it takes; expected a file that `cargo xtask train` wrote"
+        "{file}: the file does not say which columns the network takes; expected a file that `cargo xtask train` wrote"
     )]
     NotOfATable {
         /// The file read.

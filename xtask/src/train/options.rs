@@ -9,36 +9,36 @@ use gmp_nn::Activation;
 use gmp_train::Loss;
 use std::path::PathBuf;
 
-/// Train a network on a CSV file of your own, and write a page and the network
+/// Train a network on your own CSV file, and write a page with the results and the network
 #[derive(Debug, Clone, Args)]
 #[command(allow_negative_numbers = true, after_help = after_help())]
 pub struct TrainCommand {
-    /// CSV file: a row for each sample, a column for each input and one for the target
+    /// CSV file: one row per sample, one column per input and one for the target
     pub(super) file: PathBuf,
-    /// Learn this column, named or numbered from 1 [default: the last one]
+    /// Set the target column, by name or by number from 1 [default: the last one]
     #[arg(long, value_name = "COLUMN")]
     pub(super) target: Option<String>,
-    /// Leave this column out, named or numbered from 1; may be repeated
+    /// Leave out this column, by name or by number from 1; may be repeated
     #[arg(long, value_name = "COLUMN")]
     pub(super) drop: Vec<String>,
-    /// Say what is learned of the target [default: what it looks like]
+    /// Set the task [default: inferred from the target]
     #[arg(long, value_enum)]
     pub(super) task: Option<Task>,
     #[command(flatten)]
     reading: Reading,
-    /// Choose what the hidden units are made of; several, separated by commas, with --compare (see below) [default: GmP; with --compare SP,WN,BN,GmP]
+    /// Choose the parameterization and normalization of the hidden units; several, separated by commas, with --compare (see below) [default: GmP; with --compare SP,WN,BN,GmP]
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
     pub(super) methods: Vec<MethodId>,
     /// Choose the activation of the hidden units, such as relu, gelu, tanh or leaky_relu(0.1)
     #[arg(long, value_name = "NAME", default_value = "relu")]
     activation: Activation,
-    /// Set the units of the hidden layers
+    /// Set the number of units of every hidden layer
     #[arg(long, value_name = "N,N,…", default_value = "64,64", value_delimiter = ',', value_parser = at_least_1)]
     hidden: Vec<usize>,
     /// Set the learning rate; several, separated by commas, with --compare [default: 0.01; with --compare 0.003,0.01,0.03,0.1]
     #[arg(long = "lr", value_name = "X", value_parser = positive, value_delimiter = ',')]
     pub(super) rates: Vec<f64>,
-    /// Choose what is minimized where the target is a number
+    /// Choose the loss for a numeric target
     #[arg(long, value_enum, default_value = "mse")]
     loss: RegressionLoss,
     /// Set the maximum number of epochs
@@ -47,19 +47,19 @@ pub struct TrainCommand {
     /// Set the batch size
     #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_1)]
     batch: usize,
-    /// Stop after this many epochs without a lower validation loss; the rate falls tenfold after half as many
+    /// Stop after this many epochs without a lower validation loss; the learning rate falls tenfold after half as many
     #[arg(long, value_name = "N", default_value = "50", value_parser = at_least_1)]
     patience: usize,
-    /// Test on this share of the samples
+    /// Set the fraction of the samples for the test
     #[arg(long, value_name = "SHARE", default_value = "0.2", value_parser = share)]
     test: f64,
-    /// Validate on this share of the others
+    /// Set the fraction of the other samples for validation
     #[arg(long, value_name = "SHARE", default_value = "0.2", value_parser = share)]
     validation: f64,
     /// Set the seed of the split, the initial weights and the order of the samples
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(super) seed: u32,
-    /// Train under this many seeds, each with its own split [default: 1; with --compare 10]
+    /// Train with this many seeds, each with its own split [default: 1; with --compare 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) seeds: Option<u32>,
     /// Compare GmP with the other methods over seeds and learning rates, with intervals and outcomes
@@ -90,7 +90,7 @@ pub struct PredictCommand {
 /// How a CSV file is read.
 #[derive(Debug, Clone, Args)]
 struct Reading {
-    /// Say whether the first line names the columns
+    /// Set whether the first line is a header with the names of the columns
     #[arg(long, value_enum, default_value = "auto")]
     header: Header,
     /// Set the character between two cells, or "tab" [default: that of , ; and tab which the first line has]
@@ -111,12 +111,11 @@ enum RegressionLoss {
 
 fn after_help() -> String {
     format!(
-        "Methods: {}\n\n\
-         A fifth of the samples tests and is looked at once; of the others a fifth validates: it decides when the learning rate \
-         falls and when training stops. Inputs, and targets that are numbers, are standardized by the training samples. The \
-         same command gives the same results to the last bit, at any number of threads.\n\n\
-         Written are report.html, one page with curves and results, and model.safetensors, which holds the network, its \
-         standardizers and the names of columns and classes: cargo xtask predict DIR/model.safetensors NEW.csv",
+        "Methods: {}\n\nA fifth of the samples is the test set, which is used once; a fifth of the others is the validation set, which decides when \
+         the learning rate falls and when training stops. Inputs, and targets that are numbers, are standardized by the training samples. The same \
+         command gives the same results to the last bit, at any number of threads.\n\nThe command writes report.html, one page with curves and \
+         results, and model.safetensors, which holds the network, its standardizers and the names of columns and classes: cargo xtask predict \
+         DIR/model.safetensors NEW.csv",
         method::names(&method::of(Architecture::Dense))
     )
 }

@@ -38,7 +38,7 @@ impl Page<'_> {
         sections.extend(self.boundaries());
         let claims: Vec<_> = self.seeds.iter().flat_map(|section| section.claims.clone()).collect();
         let picture = forest::figure(&claims)
-            .map(|figure| Figure { title: "What the seeds say of the comparison".to_owned(), ..figure });
+            .map(|figure| Figure { title: "Results of the comparison over seeds".to_owned(), ..figure });
         let methods = match claims.is_empty() {
             true => Vec::new(),
             false => self.compared.iter().map(|method| (method.name.to_owned(), method.color)).collect(),
@@ -77,8 +77,7 @@ impl Page<'_> {
                 }
             ),
             Score::Classes { accuracy, cross_entropy, most_frequent, .. } => format!(
-                "On the {} test samples the accuracy is {}%, where always answering their most frequent class has {}%; the \
-                 cross-entropy is {}.",
+                "On the {} test samples the accuracy is {}%, where always predicting their most frequent class has {}%; the cross-entropy is {}.",
                 test.len(),
                 number(100.0 * accuracy, 1),
                 number(100.0 * most_frequent, 1),
@@ -92,8 +91,8 @@ impl Page<'_> {
         vec![
             result,
             format!(
-                "A network of {} inputs and hidden layers of {} {} units ({}) learned {}{kind} from {} samples; {} others decided when \
-                 the learning rate fell and when training stopped. The test samples were looked at once.",
+                "A network of {} inputs and hidden layers of {} {} units ({}) learned {}{kind} from {} samples; {} validation samples decided when \
+                 the learning rate fell and when training stopped. The test samples were used once.",
                 columns.inputs.len(),
                 hidden.join(" and "),
                 job.method,
@@ -172,8 +171,8 @@ impl Page<'_> {
         ));
         let figure = Figure::new("training", "Training")
             .caption(
-                "Training curves are means over the batches of an epoch, while the network changed; validation curves are of the \
-                 network after it. The star is the epoch whose network was kept.",
+                "Training curves are means over the batches of an epoch, while the network changed; validation curves are those of the network after \
+                 it. The star marks the epoch whose network was kept.",
             )
             .row(220.0, vec![losses, metrics, rates]);
         let fit = &trained.fit;
@@ -181,10 +180,10 @@ impl Page<'_> {
             Some(best) => {
                 format!("the lowest validation loss was after epoch {}, whose network was kept", best + 1)
             }
-            None => "no validation loss was a number".to_owned(),
+            None => "no validation loss was finite".to_owned(),
         };
         let text = format!(
-            "{} epochs, {} steps of Adam at learning rate {} at the start and {} in the end; {end}.",
+            "{} epochs, {} steps of Adam at learning rate {} at the start and {} at the end; {end}.",
             fit.epochs,
             fit.steps,
             rate(job.lr),
@@ -298,7 +297,7 @@ fn confusions(columns: &Columns, confusion: &[Vec<usize>], outputs: &[f64], targ
         vec![classes[k].clone(), total(k).to_string(), share(right, total(k)), share(right, predicted(k))]
     });
     blocks.push(Block::Table(Table {
-        caption: "Each class: test samples, recall (share of them that was found) and precision (share of those found that is right)."
+        caption: "Each class: test samples, recall (share of them that was found) and precision (share of those found that are correct)."
             .to_owned(),
         header: ["class", "samples", "recall", "precision"].map(str::to_owned).to_vec(),
         rows: rows.collect(),
@@ -306,10 +305,7 @@ fn confusions(columns: &Columns, confusion: &[Vec<usize>], outputs: &[f64], targ
     }));
     let wrong = outputs.chunks_exact(columns.outputs()).zip(targets);
     let wrong = wrong.filter(|(logits, target)| class(columns.task, logits) != **target as usize).count();
-    blocks.push(Block::Paragraph(format!(
-        "{wrong} of {} test samples got another class than their own.",
-        targets.len()
-    )));
+    blocks.push(Block::Paragraph(format!("{wrong} of {} test samples were misclassified.", targets.len())));
     section("errors", "Errors of the test samples", blocks)
 }
 

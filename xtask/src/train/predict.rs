@@ -30,7 +30,7 @@ pub fn run(command: &PredictCommand) -> Result<ExitCode> {
         let target = &model.columns.target;
         let said: Vec<String> =
             score.rows(target).into_iter().map(|[name, value]| format!("{name} {value}")).collect();
-        say(&format!("the file has the target {target:?} too: {}", said.join(", ")));
+        say(&format!("the file also has the target {target:?}: {}", said.join(", ")));
     }
     let text = predictions.csv()?;
     match &command.out {

@@ -179,7 +179,7 @@ mod tests {
             (
                 "x,y\n1,2\n".to_owned(),
                 &[],
-                "a.csv: 1 row; expected at least 10 to train, to validate and to test on",
+                "a.csv: 1 row; expected at least 10 for training, validation and test",
             ),
         ] {
             assert_eq!(read(&text, None, drop).unwrap_err().to_string(), message);

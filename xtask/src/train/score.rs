@@ -87,7 +87,7 @@ impl Score {
                 row("accuracy".to_owned(), format!("{}%", number(100.0 * accuracy, 2))),
                 row("cross-entropy, in nats".to_owned(), number(*cross_entropy, 4)),
                 row(
-                    "accuracy of always answering the most frequent class".to_owned(),
+                    "accuracy of always predicting the most frequent class".to_owned(),
                     format!("{}%", number(100.0 * most_frequent, 2)),
                 ),
             ],

@@ -54,14 +54,14 @@ impl Target {
             Some(task) => (task, "--task says so"),
             None if has_texts && has_numbers => return Err(column.text(true)),
             None if has_texts && column.texts.len() == 2 => {
-                (Task::Binary, "the target has two different texts")
+                (Task::Binary, "the target has two distinct texts")
             }
             None if has_texts => (Task::MultiClass, "the target is text"),
             None if distinct.len() == 2 && distinct.iter().all(|number| number.fract() == 0.0) => {
-                (Task::Binary, "the target has two different whole numbers")
+                (Task::Binary, "the target has two distinct whole numbers")
             }
             None if are_classes(&distinct) => {
-                (Task::MultiClass, "the target has few whole numbers without a gap")
+                (Task::MultiClass, "the target has few distinct whole numbers without a gap")
             }
             None => (Task::Regression, "the target has numbers"),
         };
@@ -77,7 +77,7 @@ impl Target {
                 file: table.file.clone(),
                 column: column.name.clone(),
                 found: format!(
-                    "{} different value{}",
+                    "{} distinct value{}",
                     classes.len(),
                     if classes.len() == 1 { "" } else { "s" }
                 ),
@@ -90,7 +90,7 @@ impl Target {
             }
             (Task::Binary, _) => wrong("two classes"),
             (_, ..=1) => wrong("at least two classes"),
-            _ => wrong("at most 1000 classes; is it a number, or does it name the rows?"),
+            _ => wrong("at most 1000 classes; is the target a number, or a name of the rows?"),
         }
     }
 }
@@ -212,14 +212,14 @@ mod tests {
             (
                 "1 2 oops",
                 None,
-                "a.csv, line 4, target column \"y\": \"oops\" is text where other rows have numbers; expected a number \
-              in every row, or --task multi-class, which makes a class of every different text",
+                "a.csv, line 4, target column \"y\": \"oops\" is text where other rows have numbers; expected a number in every row, or --task \
+              multi-class, which makes every distinct text a class",
             ),
             (
                 "a b a",
                 Some(Task::Regression),
-                "a.csv, line 2, target column \"y\": \"a\" is text; expected a number in every row, or \
-              --task multi-class, which makes a class of every different text",
+                "a.csv, line 2, target column \"y\": \"a\" is text; expected a number in every row, or --task multi-class, which makes every \
+              distinct text a class",
             ),
             (
                 "1 NA 2",
@@ -228,11 +228,11 @@ mod tests {
               remove the row or the column",
             ),
             ("1 inf 2", None, "a.csv, line 3, column \"y\": \"inf\" is not finite; expected a finite number"),
-            ("a a a", None, "a.csv, target column \"y\": 1 different value; expected at least two classes"),
+            ("a a a", None, "a.csv, target column \"y\": 1 distinct value; expected at least two classes"),
             (
                 "1 2 3",
                 Some(Task::Binary),
-                "a.csv, target column \"y\": 3 different values; expected two classes",
+                "a.csv, target column \"y\": 3 distinct values; expected two classes",
             ),
         ] {
             assert_eq!(target(cells, task).unwrap_err().to_string(), message, "{cells}");
@@ -240,7 +240,7 @@ mod tests {
         let many: Vec<String> = (0..1500).map(|k| format!("row{k}")).collect();
         let error = target(&many.join(" "), None).unwrap_err().to_string();
         assert!(
-            error.ends_with("at most 1000 classes; is it a number, or does it name the rows?"),
+            error.ends_with("at most 1000 classes; is the target a number, or a name of the rows?"),
             "{error}"
         );
     }

@@ -14,10 +14,10 @@ use gmp_nn::Activation;
 /// All activations but the identity.
 pub const ACTIVATIONS: Inquiry = Inquiry {
     id: "activations",
-    title: "Activations: is it the ReLU alone?",
-    question: "The paper is about ReLU units, and names other activations as future work. A leaky ReLU, |x| and a hard tanh have kinks, so \
-               boundaries that can be unstable in the same way; tanh, sigmoid, softplus, GELU and SiLU are smooth, and what is called their \
-               boundary here is where their input is zero. Does GmP help with any of them, and does it hold their kinks still?",
+    title: "Activations: does it hold beyond ReLU?",
+    question: "The paper is about ReLU units, and names other activations as future work. Leaky ReLU, |x| and hard tanh have kinks, so their \
+               boundaries can be unstable in the same way; tanh, sigmoid, softplus, GELU and SiLU are smooth, and their boundary is here the set \
+               where the input of the activation is zero. Does GmP help with any of them, and does it keep their boundaries stable?",
     arms: |_| {
         let others = Activation::ALL.into_iter().filter(|activation| *activation != Activation::Identity);
         others
@@ -41,15 +41,15 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Other activations: {} (best results: {}; least movement: {}). With an activation that is not homogeneous a radius outside of it cannot make \
-             the unit steeper; what it does inside was not asked.",
+            "Other activations: {} (best results: {}; least movement: {}). With an activation that is not homogeneous, a radius outside of it cannot \
+             make the unit steeper; a radius inside of it was not tested.",
             tally.verdict(
                 "activations.result",
                 [
-                    "GmP is best with most of them",
-                    "some baseline is better than GmP with most of them",
-                    "some baseline is as good as GmP with most of them",
-                    "whether GmP is best is not settled with most of them",
+                    "with most of them, GmP is best",
+                    "with most of them, some baseline is better than GmP",
+                    "with most of them, some baseline is as good as GmP",
+                    "with most of them, it is not settled whether GmP is best",
                 ]
             ),
             tally.words("activations.result"),
@@ -59,8 +59,8 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     notes: &[
         "The radius of a geometric unit stands outside the activation, as in the paper. With an activation that is not homogeneous, networks of \
          different methods do not start as the same function.",
-        "The leaky ReLU has slope 0.01. A hard tanh has two kinks, and so two boundaries a unit.",
-        "Where the grid of learning rates ends inside a method's range, its tolerance is a lower bound.",
+        "The leaky ReLU has slope 0.01 for negative inputs. A hard tanh has two kinks, and so two boundaries per unit.",
+        "Where the learning rates that a method tolerates reach the end of the grid, its tolerance is a lower bound.",
     ],
     duration: ["1 min", "8 h"],
 };

@@ -85,7 +85,7 @@ fn of_arm(
     claims
 }
 
-/// The same claims, where none is made of two methods that never got there: that both did not is no result.
+/// The same claims, without those about two methods that both never reached the target: that is not a result.
 fn without_unreached(
     claims: Vec<Claim>,
     results: &Results<'_>,
@@ -102,7 +102,7 @@ fn without_unreached(
         }
         Claim {
             outcome: Outcome::NotTested,
-            reason: "No run of either method got there.".to_owned(),
+            reason: "No run of either method reached the target.".to_owned(),
             n: 0,
             estimate: None,
             low: None,

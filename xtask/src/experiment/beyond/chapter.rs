@@ -25,8 +25,9 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
         return None;
     }
     let mut blocks = vec![Block::Paragraph(
-        "Open questions of the paper, asked by this project. Every statement about results is written by the outcomes of claims, which have \
-         the same rules and intervals as those about the paper's figures; none of them is the paper's. A comparison is of one problem in one setting."
+        "Open questions of the paper, studied by this project. Every statement about results is generated from the outcomes of claims, which follow \
+         the same rules and have the same intervals as those about the paper's figures; none of these claims is the paper's. A comparison is about \
+         one problem in one setting."
             .to_owned(),
     )];
     for section in &questions {
@@ -67,7 +68,7 @@ fn by_question(claims: &[Claim]) -> Vec<(&Claim, BTreeMap<Outcome, Vec<&Claim>>)
 /// Effects further away than this many times the smallest one that matters are drawn here.
 const FURTHEST: f64 = 25.0;
 
-/// What the picture calls a question, in a few words; the sentence stands above it.
+/// What the figure calls a question, in a few words; the sentence stands above it.
 fn name(question: &str) -> String {
     let (_, asked) = question.split_once('.').unwrap_or(("", question));
     let (asked, what) = match asked.strip_suffix(".epochs") {
@@ -79,17 +80,17 @@ fn name(question: &str) -> String {
         "epochs" => "learns fastest".to_owned(),
         "movement" => "moves least".to_owned(),
         "tolerance" => "tolerates most rates".to_owned(),
-        "transfer" => "best rate stays".to_owned(),
+        "transfer" => "rate transfers".to_owned(),
         "lazy" => "lazier when wider, at own rates".to_owned(),
         "lazy.equal" => "lazier when wider, at one rate".to_owned(),
-        "start" => "better with another start".to_owned(),
+        "start" => "other init. is better".to_owned(),
         "limited" => format!("held still: {what}"),
         "jittered" => format!("not jittered: {what}"),
         "within" => format!("less movement, within a method: {what}"),
         "between" => format!("less movement, between methods: {what}"),
         "seeds" => format!("less movement, between seeds: {what}"),
         "direct" => format!("GmP at equal movement: {what}"),
-        "noise" => "gains by small batches".to_owned(),
+        "noise" => "small-batch advantage".to_owned(),
         _ => asked.replace('.', " "),
     }
 }
@@ -103,7 +104,7 @@ fn effects(section: &Section) -> Option<Figure> {
     let ticks =
         questions.iter().enumerate().map(|(k, (first, _))| (place(k), name(&first.question))).collect();
     let y = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.6, count as f64 - 0.4) };
-    let x = Axis::linear("effect over the smallest that matters; to the right it favours what is tested");
+    let x = Axis::linear("effect / smallest effect that matters; right: favours what is tested");
     let mut panel = Panel::new("", x.between(-FURTHEST - 1.0, FURTHEST + 1.0), y).legend(Legend::Above);
     for end in [-1.0, 1.0] {
         let upright = [(end, -0.6), (end, count as f64 - 0.4)];
@@ -131,16 +132,16 @@ fn effects(section: &Section) -> Option<Figure> {
         }
     }
     let caption = format!(
-        "{} One point for each comparison: on one problem, in one setting, against the least favourable baseline where there are several. \
-         Between the dotted lines effects do not matter. Effects beyond {FURTHEST} times the smallest that matters stand at the edge; those of \
-         runs that diverged or never got there are left out.",
+        "{} One point for each comparison: on one problem, in one setting, against the least favourable baseline where there are several. Effects \
+         between the dotted lines are too small to matter. Effects beyond {FURTHEST} times the smallest that matters are drawn at the edge; those of \
+         runs that diverged or never reached the target are left out.",
         section.title
     );
     let figure = Figure::new(format!("{ID}-{}", section.id), section.title.clone()).caption(caption);
     (drawn > 0).then(|| figure.row(30.0 + 26.0 * count as f64, vec![panel]))
 }
 
-/// What the claims of an inquiry come to, a sentence for each question: what holds where, what does not, and the median effect.
+/// A summary of the claims of an inquiry, one sentence per question: what holds where, what does not, and the median effect.
 #[must_use]
 pub fn found(claims: &[Claim]) -> Vec<String> {
     let mut said = Vec::new();
@@ -169,9 +170,9 @@ pub fn found(claims: &[Claim]) -> Vec<String> {
             1 => "1 comparison".to_owned(),
             count => format!("{count} comparisons"),
         };
-        said.push(format!("{}{against}: of {count} {}{middle}.", first.tested, parts.join(", ")));
+        said.push(format!("{}{against}: of {count}, {}{middle}.", first.tested, parts.join(", ")));
     }
-    if said.is_empty() { vec!["Nothing was compared in this call.".to_owned()] } else { said }
+    if said.is_empty() { vec!["Nothing was compared in this run.".to_owned()] } else { said }
 }
 
 /// A few of the comparisons by name, with the baseline that decides and the effect.
@@ -238,7 +239,7 @@ impl<'a> Tally<'a> {
     pub fn words(&self, question: &str) -> String {
         let count = self.of(question);
         match (count.all, count.said()) {
-            (0, _) => "it was not compared".to_owned(),
+            (0, _) => "not compared".to_owned(),
             (1, Some(said)) => format!("{said} of 1 comparison"),
             (all, Some(said)) => format!("{said} of {all} comparisons"),
             (all, None) => format!("open in all {all} comparisons"),
@@ -302,7 +303,7 @@ fn told(section: &Section) -> String {
     let count = Count::of(counted(&section.claims));
     let comparisons = if count.all == 1 { "comparison" } else { "comparisons" };
     match (count.all, count.said()) {
-        (0, _) => "Nothing was compared in this call.".to_owned(),
+        (0, _) => "Nothing was compared in this run.".to_owned(),
         (all, Some(said)) => format!("Of {all} {comparisons}: {said}; the others are open."),
         (all, None) => format!("Open in all of {all} {comparisons}."),
     }
@@ -371,13 +372,13 @@ mod tests {
         ];
         assert_eq!(
             found(&claims).join(" "),
-            "GmP has the best test result: of 3 comparisons supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
+            "GmP has the best test result: of 3 comparisons, supported in 1 (levy · 1 –), contradicted in 1 (levy · 2 –), open in 1."
         );
         let section = Section { title: "Depth".to_owned(), claims: claims.to_vec(), ..Section::default() };
         assert_eq!(told(&section), "Of 3 comparisons: yes in 1 and no in 1; the others are open.");
         assert_eq!(outcomes(&section).unwrap().rows, [["GmP has the best test result", "1", "1", "0", "1"]]);
         assert!(outcomes(&Section::default()).is_none());
-        assert_eq!(found(&[]), ["Nothing was compared in this call."]);
+        assert_eq!(found(&[]), ["Nothing was compared in this run."]);
         let tally = Tally(&claims);
         assert_eq!(tally.of("depth.result"), Count { yes: 1, no: 1, same: 0, all: 3 });
         assert_eq!(tally.words("depth.result"), "yes in 1 and no in 1 of 3 comparisons");
@@ -386,7 +387,7 @@ mod tests {
         assert_eq!(Tally(&claims[1..2]).verdict("depth.result", texts), "yes");
         assert_eq!(Tally(&claims[..1]).verdict("depth.result", texts), "no");
         assert_eq!(Tally(&[]).verdict("depth.result", texts), "open");
-        assert_eq!(tally.words("depth.epochs"), "it was not compared");
+        assert_eq!(tally.words("depth.epochs"), "not compared");
         assert!(effects(&section).is_none(), "none of them has an effect");
         let at = |estimate| Claim {
             estimate: Some(estimate),

@@ -1,4 +1,4 @@
-//! Claims that compare two groups of runs seed by seed, whatever tells them apart.
+//! Claims that compare two groups of runs seed by seed, whatever distinguishes them.
 
 use super::data::Loaded;
 use super::study::Asked;
@@ -45,7 +45,7 @@ impl Compared<'_> {
         let base = Claim {
             population: data.population.to_string(),
             generated: data.generated,
-            ..self.absent(id, data.id.name, "No run of it came to a result.")
+            ..self.absent(id, data.id.name, "No run of this comparison has a result.")
         };
         let mut claim = judged(base, effects, data.population);
         let seeds = asked.seeds_on(problem.kind());

@@ -133,7 +133,7 @@ impl Kind {
     pub fn learned(self) -> Quantity {
         match self {
             Self::Pictures => Quantity::epochs(
-                "epochs until the training loss is 2.18, 5% below that of guessing",
+                "epochs until the training loss is 2.18, 5% below that of random guessing",
                 |record| {
                     let convergence = &record.measures.as_ref()?.convergence;
                     convergence.epochs_to(pictures::learned()).map(|epochs| epochs as f64)
@@ -162,7 +162,7 @@ impl Kind {
     #[must_use]
     pub fn learned_in_short(self) -> &'static str {
         match self {
-            Self::Banana => "epochs to half of the loss",
+            Self::Banana => "epochs to half the loss",
             Self::Pictures => "epochs to a loss of 2.18",
             _ => "epochs to a quarter of the loss",
         }

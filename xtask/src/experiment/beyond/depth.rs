@@ -22,10 +22,10 @@ const UNITS: usize = 32;
 /// 1, 2, 4, 8 and 16 hidden layers.
 pub const DEPTH: Inquiry = Inquiry {
     id: "depth",
-    title: "Depth: is it a matter of one hidden layer?",
-    question: "The paper's theory is about one unit, and its small experiments are about one hidden layer. In a deep network the boundary of a \
-               unit is a hyperplane in the space of the layer before it, which moves too. How do results, movements, gradients and dead units \
-               depend on the depth?",
+    title: "Depth: does it hold beyond one hidden layer?",
+    question: "The paper's theory is about one unit, and its small experiments are about one hidden layer. In a deep network the boundary of a unit \
+               is a hyperplane in the output space of the previous layer, which is trained too. How do results, movement, gradients and dead units \
+               depend on depth?",
     arms: |_| {
         let arm = |depth: usize| {
             Arm::named(
@@ -57,11 +57,11 @@ pub const DEPTH: Inquiry = Inquiry {
         )
     },
     notes: &[
-        "Every hidden layer has 32 units, with Glorot's weights and without residual connections.",
-        "The gradient of a layer is that of its own parameters: angles, offsets and radii under GmP. Its length is to be compared along the \
-         depth, not between methods.",
+        "Every hidden layer has 32 units, with Glorot initialization and without residual connections.",
+        "The gradient of a layer is that with respect to its own parameters: angles, offsets and radii under GmP. Its norm can be compared between \
+         layers, but not between methods.",
         "A unit is dead where its output is the same for every training sample at the end of training.",
-        "The turns of BN's normals are those of its weights; its running statistics do not turn them.",
+        "The turns of BN's normals are those of its weights; its statistics do not change the direction of a normal.",
     ],
     duration: ["1 min", "20 h"],
 };
@@ -71,9 +71,9 @@ fn depth(arm: &Arm) -> f64 {
 }
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
-    let caption = "Test results and tolerated learning rates over the number of hidden layers, each method at its own best learning rate; \
-                   below, of the deepest network, from the first hidden layer to the last: how far normals turn per epoch, the length of the \
-                   gradient, and the share of dead units.";
+    let caption = "Test results and tolerated learning rates over the number of hidden layers, each method at its own best learning rate; below, of \
+                   the deepest network, from the first hidden layer to the last: how far normals turn per epoch, the norm of the gradient, and the \
+                   share of dead units.";
     let mut figure =
         show::curves(asked, results, &[Shown::Result, Shown::Tolerance], ["hidden layers", caption], depth);
     if let Some(arm) = asked.arms.last() {
@@ -90,7 +90,7 @@ fn layers(asked: &Asked, results: &Results<'_>, problem: &Loaded, figure: Figure
     type Number = fn(&OfLayer) -> f64;
     let shown: [(&str, Number); 3] = [
         ("log₂ of the mean turn per epoch", |layer| layer.turn.mean_of_log),
-        ("log₂ of the length of the gradient", |layer| layer.gradient),
+        ("log₂ of the gradient norm", |layer| layer.gradient),
         ("share of dead units", |layer| layer.dead),
     ];
     let panel = |(label, number): (&str, Number)| {

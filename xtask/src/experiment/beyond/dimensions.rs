@@ -22,11 +22,11 @@ use gmp_nn::Rng;
 /// From 2 inputs on.
 pub const DIMENSIONS: Inquiry = Inquiry {
     id: "dimensions",
-    title: "Dimensions: what do many inputs do to angles?",
-    question: "A step of Adam of length lr in every angle turns a boundary by about lr √(n/2), and the later an angle, the less it turns: √g falls \
-               from 1 to about √(2/n). So the best learning rate should fall with the number of inputs n. Two repairs are tried: the rate of \
-               every angle divided by √(n − 1), and every angle's step divided by the root of its metric (natural). The problem is drawn in n \
-               dimensions: a ridge y = sin(2 a·x) + noise along a random direction a, x ~ N(0, I).",
+    title: "Dimensions: how do angles behave with many inputs?",
+    question: "A step of Adam of size lr in every angle turns a boundary by about lr √(n/2), and the later an angle, the less it turns the boundary: \
+               √g falls from 1 to about √(2/n). So the best learning rate should fall with the number of inputs n. Two remedies are tried: dividing \
+               the learning rate of every angle by √(n − 1), and dividing every angle's step by the square root of its metric (natural). The problem \
+               in n dimensions is a ridge y = sin(2 a·x) + noise along a random direction a, x ~ N(0, I).",
     arms: |profile| {
         let inputs: &[usize] = match profile {
             Profile::Quick => &[2, 8, 32, 128],
@@ -51,16 +51,20 @@ pub const DIMENSIONS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Dimensions: a step of Adam in all angles turns a boundary by about lr √(n/2), so the bound in ‖ε‖ says little for many inputs; dividing the \
-             steps of angles by √(n − 1) makes the turn independent of n. Plain GmP is better than all repairs and baselines: {}; its best learning rate depends least on n: {}.",
+            "Dimensions: a step of Adam in all angles turns a boundary by about lr √(n/2), so the bound in ‖ε‖ says little for many inputs; dividing \
+             the steps of angles by √(n − 1) makes the turn independent of n. Plain GmP is better than all remedies and baselines: {}; its best \
+             learning rate depends least on n: {}.",
             tally.words("dimensions.result"),
             tally.words("dimensions.transfer")
         )
     },
     notes: &[
-        "Laws of single angles, of √g and of the order of the inputs are in the section on the theory; here the turn of a step goes up to 100,000 inputs.",
-        "Natural steps divide by roots of the metric no smaller than 0.05, so that beyond some hundreds of inputs late angles are repaired in part alone.",
-        "From 400 samples a ridge in many dimensions is not learned by any method: there, what is compared is how they fit and how far they move.",
+        "Single angles, √g and the order of the inputs are studied in the section on the theory; here the turn of a step is measured for up to \
+         100,000 inputs.",
+        "Natural steps divide by the square root of the metric or by 0.05, whichever is larger, so beyond a few hundred inputs late angles are \
+         corrected only in part.",
+        "400 samples are too few for any method to learn a ridge in many dimensions: there, the comparison is of how well the training samples are \
+         fitted and how far boundaries move.",
     ],
     duration: ["1 min", "10 h"],
 };
@@ -80,10 +84,10 @@ fn across(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
 }
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
-    let caption = "Top: the median turn of one step of length 0.01 in every trained number, with random signs, from a uniform direction: of angles \
-                   (GmP), of angles divided by √(n − 1), of natural angles, and of Glorot's weights in a layer of 100 units (SP); dotted, 0.01 √(n/2). \
-                   Right: the root of the metric at the first, the middle and the last angle. Below, over the number of inputs of the ridge: best \
-                   learning rates, test results, movement, and tolerance.";
+    let caption = "Top: the median turn by one step of length 0.01 in every trained parameter, with random signs, from a uniformly distributed \
+                   direction: of angles (GmP), of angles divided by √(n − 1), of natural angles, and of Glorot's weights in a layer of 100 units \
+                   (SP); dotted, 0.01 √(n/2). Right: the square root of the metric at the first, the middle and the last angle. Below, over the \
+                   number of inputs of the ridge: best learning rates, test results, movement, and tolerance.";
     let shown = [Shown::Rate, Shown::Result, Shown::Movement, Shown::Tolerance];
     let mut figure = show::curves(asked, results, &shown, ["inputs", caption], inputs);
     figure.rows.insert(0, Row { height: 190.0, panels: geometry().to_vec() });

@@ -24,7 +24,7 @@ const PROMISES: [Promise; 4] = [
     },
     Promise {
         rival: method::PROJECTED,
-        turn: "arctan of a tangent step's length; at most the arcsine of any",
+        turn: "arctan of the length of a tangent step; at most its arcsine for any step",
         singular: "nowhere for steps shorter than 1",
         keeps_the_bound: true,
     },
@@ -93,11 +93,11 @@ impl Standing {
                 "has better results than GmP, and in no comparison worse ones, but no bound"
             }
             (Self::Loses, _) => "is dominated by GmP here: worse results, and in no comparison better ones",
-            (Self::Alike, _) => "makes no difference that matters to any result",
+            (Self::Alike, _) => "differs from GmP in no result by an amount that matters",
             (Self::Mixed, _) => {
                 "is better than GmP in some comparisons and worse, slower or less tolerant in others"
             }
-            (Self::Open, _) => "is neither shown to have better results than GmP nor worse ones",
+            (Self::Open, _) => "is shown to have neither better nor worse results than GmP",
             (Self::Absent, _) => "was not compared",
         }
     }
@@ -118,7 +118,7 @@ fn shown(count: Count) -> String {
 /// A row for each rival: its promise, and how its comparisons with GmP came out.
 #[must_use]
 pub fn table(tally: &Tally<'_>) -> Table {
-    let asked = ASKED.map(|(_, what)| format!("{what} beside GmP"));
+    let asked = ASKED.map(|(_, what)| format!("{what} compared with GmP"));
     let header = ["rival", "turn of a step", "singular"].map(str::to_owned).into_iter().chain(asked);
     let rows = PROMISES.iter().map(|promise| {
         let counts = ASKED.map(|(question, _)| shown(tally.against(question, promise.rival.name)));
@@ -127,10 +127,10 @@ pub fn table(tally: &Tally<'_>) -> Table {
         first.into_iter().chain(counts).chain([standing]).collect()
     });
     Table {
-        caption: "Each rival beside GmP, which turns a boundary by at most the step's length and is singular at its poles: in how many comparisons, one \
-                  for each problem, the rival is better or worse by a difference that matters."
+        caption: "Each rival compared with GmP, which turns a boundary by at most the length of the step and is singular at its poles: the number of \
+                  comparisons, one for each problem, in which the rival is better or worse by a difference that matters."
             .to_owned(),
-        header: header.chain(["in short".to_owned()]).collect(),
+        header: header.chain(["summary".to_owned()]).collect(),
         rows: rows.collect(),
         ..Table::default()
     }

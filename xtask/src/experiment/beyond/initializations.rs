@@ -16,10 +16,11 @@ use crate::statistics::paired_effects;
 /// Glorot's weights, and five other starts.
 pub const INITIALIZATIONS: Inquiry = Inquiry {
     id: "initializations",
-    title: "Initializations: does the start matter?",
-    question: "All boundaries start at the origin (λ = 0), though what should help is that they are spread over the data; and the released code \
-               starts with directions on half of the sphere. Does it help to start with boundaries that go through training samples, does \
-               the half sphere harm, and do He's weights, uniform directions of equal length or orthogonal ones make a difference to GmP?",
+    title: "Initializations: does the initialization matter?",
+    question: "All boundaries start at the origin (λ = 0), although it is their spread over the data that should help; and the released code starts \
+               with directions on half of the sphere. Does it help to start with boundaries through training samples, does the half sphere do harm, \
+               and do He initialization, uniformly distributed directions with weights of equal length or orthogonal weights make a difference to \
+               GmP?",
     arms: |_| {
         let of =
             |start: Start| Arm::named(start.name(), Setting { start: Some(start), ..Setting::default() });
@@ -36,23 +37,24 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Initializations: another start than Glorot's weights with λ = 0 helps GmP: {}. {}",
+            "Initializations: an initialization other than Glorot's weights with λ = 0 helps GmP: {}. {}",
             tally.words("initializations.start"),
             tally.verdict(
                 "initializations.start",
                 [
-                    "Start GmP in another way than with Glorot's weights and λ = 0.",
-                    "Glorot's weights with λ = 0 are the better start.",
-                    "The start makes no difference that matters.",
-                    "Most comparisons do not settle whether the start matters."
+                    "Initialize GmP differently from Glorot's weights and λ = 0.",
+                    "Glorot's weights with λ = 0 are the better initialization.",
+                    "The initialization makes no difference that matters.",
+                    "Most comparisons do not settle whether the initialization matters."
                 ]
             )
         )
     },
     notes: &[
-        "Every start is a set of weights and biases of the hidden layer, which each method expresses in its own parameters: all methods start as \
-         the same function. BN is left out, since it cancels the bias.",
-        "With one input (levy) a direction is a sign: the half sphere changes nothing, and uniform and orthogonal directions have weights of one length.",
+        "Every initialization is a set of weights and biases of the hidden layer, which each method expresses in its own parameters: all methods \
+         start as the same function. BN is left out, since it cancels the bias.",
+        "With one input (levy) a direction is a sign: the half sphere changes nothing, and with uniform and orthogonal directions all weights have \
+         the same length.",
     ],
     duration: ["1 min", "8 h"],
 };
@@ -68,8 +70,8 @@ fn starts(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
         for arm in others.iter().filter(|_| asked.methods.contains(&method::GMP)) {
             let compared = Compared {
                 question: "initializations.start",
-                statement: "Another start than Glorot's weights with λ = 0 helps GmP.",
-                tested: "GmP does better with another start than with Glorot's weights and λ = 0",
+                statement: "An initialization other than Glorot's weights with λ = 0 helps GmP.",
+                tested: "GmP does better with an initialization other than Glorot's weights and λ = 0",
                 quantity: quantity.name,
                 unit: quantity.unit(),
                 smallest: (quantity.smallest)(&asked.smallest),
@@ -86,7 +88,7 @@ fn starts(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
 }
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
-    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (bottom; of banana, half of it), each \
+    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (bottom; on banana, half of it), each \
                    method at its own best learning rate of one grid.";
     vec![Block::Figure(show::figure(asked, results, &[Shown::Result, Shown::Epochs], caption))]
 }

@@ -19,7 +19,7 @@ use crate::setting::kernel::OfKernel;
 use crate::statistics::{Summary, mean};
 use std::collections::BTreeMap;
 
-/// The rate at which all methods are asked besides their own best ones.
+/// The learning rate at which all methods are compared in addition to their own best ones.
 const EQUAL: f64 = 0.01;
 /// The smallest slope that matters: half of that of 1/√n.
 const SMALLEST: f64 = 0.25;
@@ -58,7 +58,7 @@ pub(super) fn lazy(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
                 });
                 let compared = Compared {
                     question: if lr.is_none() { "width.lazy" } else { "width.lazy.equal" },
-                    statement: "Wide networks are trained lazily: their neural tangent kernel stays where it started.",
+                    statement: "Wide networks are trained lazily: their neural tangent kernel stays close to its initial value.",
                     tested: &format!(
                         "Training moves the neural tangent kernel less the wider a network is, each method {at}"
                     ),
@@ -100,8 +100,8 @@ fn measured(
     let settings: Vec<_> = asked.arms.iter().map(|arm| (method, arm.setting)).collect();
     let mut claim = compared.claim(asked, problem, &effects, &settings);
     if effects.is_empty() {
-        claim.reason = "No seed has a kernel at every width: a run diverged, --method or --lr leaves it out, or the records are of a version \
-                        that did not measure it, and runs in another --out folder will have it."
+        claim.reason = "No seed has a measured kernel at every width: a run diverged, --method or --lr leaves it out, or the records are from an \
+                        earlier version that did not measure it (runs in another --out folder will have it)."
             .to_owned();
     } else if let [(narrowest, first), .., (widest, last)] = &by_arm[..] {
         let mean_of = |of: &BTreeMap<u64, f64>| {

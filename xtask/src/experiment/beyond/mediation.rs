@@ -103,7 +103,7 @@ mod tests {
         assert!((slope_within(&points).unwrap() + 1.0).abs() < 1e-12);
         let together: Vec<Point<u8>> = points.iter().map(|p| Point { group: 0, ..*p }).collect();
         assert!(slope_within(&together).unwrap() > 0.5);
-        // A run that diverged is left out, and one of a kind says nothing.
+        // A run that diverged is left out, and a group of one run has no slope.
         let more: Vec<Point<u8>> =
             points.iter().copied().chain([point(0, 0, f64::NAN, 1.0), point(0, 7, 1.0, 1.0)]).collect();
         assert_eq!(slope_within(&more), slope_within(&points));

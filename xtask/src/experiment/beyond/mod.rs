@@ -77,7 +77,7 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// Whether VGG-6 on pictures is one of its problems.
+    /// Whether VGG-6 on images is one of its problems.
     fn has_pictures(&self) -> bool {
         (self.problems)(Profile::Full).contains(&Kind::Pictures)
     }
@@ -151,11 +151,11 @@ impl Experiment for Inquiry {
     fn needs(&self) -> &'static str {
         match self.has_pictures() {
             true => {
-                "DATA-DIR/banana.csv (else a set of its shape is generated), DATA-DIR/cifar10 (else pictures are generated) and the small sets of \
-                 DATA-DIR/uci (those that are not there are left out)"
+                "DATA-DIR/banana.csv (else a set of its shape is generated), DATA-DIR/cifar10 (else images are generated) and the small sets of \
+                 DATA-DIR/uci (missing ones are left out)"
             }
             false => {
-                "DATA-DIR/banana.csv (else a set of its shape is generated) and the small sets of DATA-DIR/uci (those that are not there are left out)"
+                "DATA-DIR/banana.csv (else a set of its shape is generated) and the small sets of DATA-DIR/uci (missing ones are left out)"
             }
         }
     }

@@ -39,25 +39,25 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Normalizations: with the same normalization for all, GmP has the best results: {}; it learns fastest: {}. Compare \
-             parameterizations under one normalization.",
+            "Normalizations: with the same normalization for all, GmP has the best results: {}; it learns fastest: {}. Compare parameterizations \
+             under the same normalization.",
             tally.words("normalizations.result"),
             tally.words("normalizations.epochs")
         )
     },
     notes: &[
-        "IMN normalizes what enters the hidden layer, as in the paper's convolutions; the inputs of banana and of the sets of Table 1 are \
+        "IMN normalizes the input of the hidden layer, as in the paper's convolutions; the inputs of banana and of the sets of Table 1 are \
          standardized already. All other normalizations stand between the linear map and the ReLU.",
-        "Constants are Keras'. MBN cancels the bias, so that units under it have none, whatever the parameterization.",
-        "Movement is not compared: under LN a unit does not switch on a hyperplane.",
+        "Constants are those of Keras. MBN cancels the bias, so units under it have none, whatever the parameterization.",
+        "Movement is not compared: under LN the boundary of a unit is not a hyperplane.",
     ],
     duration: ["1 min", "8 h"],
 };
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
-    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; of banana, half of it), each method at its own \
-                   best learning rate of one grid, and the range of learning rates that each method tolerates with results within 5% of its \
-                   best (bottom).";
+    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; on banana, half of it), each \
+                   method at its own best learning rate of one grid, and the range of learning rates that each method tolerates with results within \
+                   5% of its best (bottom).";
     let shown = [Shown::Result, Shown::Epochs, Shown::Tolerance];
     vec![Block::Figure(show::figure(asked, results, &shown, caption))]
 }

@@ -13,11 +13,11 @@ use crate::setting::{Optimizing, Setting};
 /// SGD, momentum, Nesterov, RMSprop, Adam and AdamW.
 pub const OPTIMIZERS: Inquiry = Inquiry {
     id: "optimizers",
-    title: "Optimizers: is it Adam alone?",
+    title: "Optimizers: does it hold beyond Adam?",
     question: "The paper trains its small networks with Adam, whose steps have about the same length in every parameter whatever the gradient. A \
-               bound on the turn of a boundary in the length of a step is then a bound in the learning rate. Under plain gradient descent the \
-               length of a step is that of the gradient. Does GmP give better results, learn faster and tolerate more learning rates under every \
-               optimizer?",
+               bound on the turn of a boundary in terms of the length of a step is then a bound in terms of the learning rate. Under plain gradient \
+               descent the length of a step is proportional to that of the gradient. Does GmP give better results, learn faster and tolerate more \
+               learning rates under every optimizer?",
     arms: |_| {
         Optimizing::ALL
             .map(|optimizer| Arm::of(Setting { optimizer: Some(optimizer), ..Setting::default() }))
@@ -37,8 +37,8 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Optimizers: {} (best results: {}; fastest: {}; widest range of learning rates: {}). Say which optimizer a result is of, and \
-             tune the rate of every method on one grid.",
+            "Optimizers: {} (best results: {}; fastest: {}; widest range of learning rates: {}). State the optimizer of every result, and tune the \
+             learning rate of every method on the same grid.",
             tally.verdict(
                 "optimizers.epochs",
                 [
@@ -54,16 +54,17 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
         )
     },
     notes: &[
-        "Every optimizer has Keras' constants, momentum 0.9 where it has momentum; AdamW decays everything but angles by 0.004.",
-        "One grid of learning rates serves all optimizers. Where a method's range is cut off by an end of the grid, its tolerance is a lower bound.",
+        "Every optimizer has the constants of Keras, and momentum 0.9 where it has momentum; AdamW has weight decay 0.004 on everything but angles.",
+        "All optimizers have the same grid of learning rates. Where the learning rates that a method tolerates reach the end of the grid, its \
+         tolerance is a lower bound.",
     ],
     duration: ["1 min", "8 h"],
 };
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
-    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; of banana, half of it), each method at its own \
-                   best learning rate of one grid, and the range of learning rates that each method tolerates with results within 5% of its \
-                   best (bottom).";
+    let caption = "Test results (top) and epochs until the training loss is a quarter of the first epoch's (middle; on banana, half of it), each \
+                   method at its own best learning rate of one grid, and the range of learning rates that each method tolerates with results within \
+                   5% of its best (bottom).";
     let shown = [Shown::Result, Shown::Epochs, Shown::Tolerance];
     vec![Block::Figure(show::figure(asked, results, &shown, caption))]
 }

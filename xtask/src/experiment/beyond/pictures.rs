@@ -1,11 +1,11 @@
-//! VGG-6 of small width on pictures, as a problem of an inquiry.
+//! VGG-6 of small width on images, as a problem of an inquiry.
 //!
-//! Every seed draws its pictures: some to train on, of which a fifth is held out, and others to test by. That fifth decides when
-//! the rate falls and when training stops, and the test pictures are looked at once, as on the other problems. A run takes seconds and
-//! keeps no checkpoints: one that is stopped starts anew.
+//! Every seed draws its images: a training set, of which a fifth is held out, and a test set. That fifth decides when
+//! the rate falls and when training stops, and the test images are used once, as on the other problems. A run takes seconds and
+//! keeps no checkpoints: one that is stopped starts again from the beginning.
 //!
 //! All parameterizations have input mean normalization, as GmP+IMN has in the paper, which leaves the direction of a filter to its
-//! own parameters; without a normalization so short a training of so narrow a network does not leave the share of guessing. For the same reason the
+//! own parameters; without a normalization, so narrow a network stays at chance level in so few epochs. For the same reason the
 //! optimizer is Adam, as on the other problems, in place of the paper's gradient descent with momentum.
 
 use crate::experiment::images::movements::Movements;
@@ -37,12 +37,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// Of every network: the first two convolutions have so many filters, the next ones twice and four times as many.
+/// Of every network: the first two convolutions have this many filters, the next ones twice and four times as many.
 pub const SETUP: Setup = Setup {
     units: WIDTH.of(128),
     loss: Loss::SoftmaxCrossEntropy,
     metric: Metric::TopK(1),
-    // Of the few pictures that are held out, the loss says more than how many of them are told right.
+    // Of the few images that are held out, the loss says more than how many are classified correctly.
     monitor: Metric::Loss(Loss::SoftmaxCrossEntropy),
     watched: Watched::TestSet,
     batch_size: 16,
@@ -51,41 +51,41 @@ pub const SETUP: Setup = Setup {
 };
 /// A sixteenth of the paper's filters.
 const WIDTH: Width = Width::over(16);
-/// Pictures that a run trains on, those that are held out included, and epochs: in the quick and in the full profile.
+/// Training images of a run, including those held out, and epochs: in the quick and in the full profile.
 const SIZES: [(usize, usize); 2] = [(800, 5), (4000, 30)];
 /// The learning rates of both profiles, lower than those of networks with one hidden layer.
 pub const RATES: [&[f64]; 2] = [&[0.001, LIMITED_AT], &[3e-4, 0.001, LIMITED_AT, 0.01, 0.03]];
-/// The one at which interventions are compared; in the quick profile there are no others of them.
+/// The one at which interventions are compared; in the quick profile it is the only one with interventions.
 pub const LIMITED_AT: f64 = 0.003;
-/// The names by which a user chooses the pictures.
+/// The names by which a user chooses the images.
 pub const NAMES: [&str; 2] = [CIFAR10, GENERATED];
 
-/// A cross-entropy of ten classes, 5% below that of guessing, on the ladder of
+/// A cross-entropy of ten classes, 5% below that of random guessing, on the ladder of
 /// [`Convergence`](crate::run::measures::Convergence).
 #[must_use]
 pub fn learned() -> f64 {
     (9.0_f64 / 8.0).exp2()
 }
 
-/// Pictures that seeds draw from, and the network that is trained on them.
+/// Images that seeds draw from, and the network that is trained on them.
 pub struct Pictures {
     set: Set,
     name: String,
     fingerprint: String,
     width: Width,
-    /// Pictures that a run trains on and is tested by.
+    /// Training and test images of a run.
     samples: [usize; 2],
     /// The maximum number of epochs.
     epochs: usize,
-    /// Multiplications and additions of a pass of one picture.
+    /// Multiplications and additions of a pass of one image.
     multiply_adds: u64,
 }
 
 impl Pictures {
-    /// The sets that the user named; without a name CIFAR-10, or generated pictures where it is not in the data folder.
+    /// The sets that the user named; without a name CIFAR-10, or generated images where it is not in the data folder.
     ///
     /// # Errors
-    /// Pictures that were named and cannot be read, too few of them, and an output folder that cannot be written to.
+    /// Images that were named and cannot be read, too few of them, and an output folder that cannot be written to.
     pub fn load(context: &Context) -> Result<Vec<Self>> {
         let is_known = |name: &&String| NAMES.contains(&name.as_str());
         let named: Vec<String> = context.datasets.iter().filter(is_known).cloned().collect();
@@ -126,13 +126,13 @@ impl Pictures {
         SetId { name: &self.name, fingerprint: &self.fingerprint }
     }
 
-    /// Whether these are pictures of our own.
+    /// Whether these are generated images.
     #[must_use]
     pub fn is_generated(&self) -> bool {
         self.set.is_generated()
     }
 
-    /// Pictures that a run trains on, those that are held out included, and those of its test.
+    /// Training images of a run, including those held out, and its test images.
     #[must_use]
     pub fn samples(&self) -> [usize; 2] {
         self.samples
@@ -159,15 +159,15 @@ impl Pictures {
         Some(Size::of(network, training.len(), run.epoch_limit, batch_size, None, held(&self.set)))
     }
 
-    /// How networks are trained on it, in a sentence.
+    /// How networks are trained on it, in one sentence.
     #[must_use]
     pub fn described(&self) -> String {
         let (filters, [train, test]) = (self.width.filters(), self.samples);
         format!(
-            "On {}, VGG-6 has {filters}, {} and {} filters in its pairs of layers, with input mean normalization (IMN) behind every one of them whatever \
-             the parameterization, and is trained by Adam in batches of {} with random flips; every seed draws {train} training pictures, of which \
-             a fifth is held out, and {test} to test by. The rate falls after {} epochs without a smaller loss on what is held out, and training stops \
-             after {}.",
+            "On {}, VGG-6 has {filters}, {} and {} filters in its pairs of layers, with input mean normalization (IMN) after each of them, whatever \
+             the parameterization, and is trained by Adam in batches of {} with random flips; every seed draws {train} training images, of which a \
+             fifth is held out, and {test} test images. The learning rate falls after {} epochs without a smaller loss on the held-out images, and \
+             training stops after {}.",
             self.set.name,
             2 * filters,
             4 * filters,
@@ -177,7 +177,7 @@ impl Pictures {
         )
     }
 
-    /// The pictures of a seed: to train on, held out, and to test by.
+    /// The training, held-out and test images of a seed.
     fn drawn(&self, seed: u64) -> Result<[Arc<dyn ImageSource>; 3], Error> {
         let Set { training, validation, .. } = &self.set;
         let [train, test] = self.samples;
@@ -193,7 +193,7 @@ impl Pictures {
     /// Trains one network on one thread and scores it; `None` where it was stopped.
     ///
     /// # Errors
-    /// Pictures that cannot be read, and a system that has no thread left.
+    /// Images that cannot be read, and a system that has no thread left.
     pub fn train(&self, run: &Run, around: Around<'_>, stop: &Stop) -> Finished {
         let start = Instant::now();
         // Runs take the cores side by side.

@@ -16,13 +16,13 @@ use crate::setting::Setting;
 /// Geodesic steps, projected weight normalization, fixed norms and natural angles.
 pub const RIVALS: Inquiry = Inquiry {
     id: "rivals",
-    title: "Rivals: does it take angles?",
-    question: "The theorem behind GmP is that a step turns a boundary by no more than its length. Angles are one way to that, at the price of \
-               sines and cosines, of coordinates that are not alike, and of poles. Four others make the same promise without angles, or with \
-               better ones: directions that move along great circles (geodesic: the turn is the length of the step, exactly), weight \
-               normalization with directions of length 1 (projected: at most the arc sine), weights of fixed length with steps of a fixed angle \
-               (fixed norm), and angles whose steps are divided by the root of the metric (natural: to first order alone). Is any of them better \
-               than GmP?",
+    title: "Rivals: are angles necessary?",
+    question: "The theorem behind GmP is that a step turns a boundary by no more than the length of the step. Angles are one way to achieve this, at \
+               the price of sines and cosines, of coordinates that are not equivalent, and of poles. Four other methods bound the turn without \
+               angles, or with corrected ones: directions that move along great circles (geodesic: the turn is exactly the length of the step), \
+               weight normalization with directions of length 1 (projected: at most the arcsine of it), weights of fixed length with steps of a \
+               fixed angle (fixed norm), and angles whose steps are divided by the square root of the metric (natural: to first order only). Is any \
+               of them better than GmP?",
     arms: |_| vec![Arm::named("Adam", Setting::default())],
     methods: || {
         [in_paper(), vec![method::GEODESIC, method::PROJECTED, method::FIXED_NORM, method::NATURAL]].concat()
@@ -41,30 +41,29 @@ pub const RIVALS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Rivals: the bound does not take angles. Directions on the sphere that move along great circles have it exactly, for every step and every \
-             number of inputs, without poles and without an order of the inputs. What these runs say of each: {}. GmP has the best results of \
-             all: {}; it learns fastest: {}.",
+            "Rivals: the bound does not require angles. Directions on the sphere that move along great circles satisfy it exactly, for every step \
+             and every number of inputs, without poles and without dependence on the order of the inputs. Each rival in these runs: {}. GmP has the \
+             best results of all: {}; it learns fastest: {}.",
             duel::sentence(tally),
             tally.words("rivals.result"),
             tally.words("rivals.epochs")
         )
     },
     notes: &[
-        "With one input (levy) there is nothing to turn: geodesic, projected and natural are GmP there, but for rounding, and fixed norm is SP with fixed weights. With two (banana) a direction has \
-         one angle: geodesic and natural are GmP there too.",
-        "The geodesic rival has Adam on the sphere: moments are carried along by parallel transport, and each unit has one second moment. Its turn is \
-         about the learning rate, whatever the number of inputs; that of GmP under Adam grows with it.",
-        "Fixed norm is the rule that is known as Hyperball, for each unit: its turns do not become shorter as gradients do, but with the \
-         learning rate alone.",
+        "With one input (levy) no direction can turn: geodesic, projected and natural equal GmP there up to rounding, and fixed norm is SP with \
+         fixed weights. With two inputs (banana) a direction has one angle: geodesic and natural equal GmP there, too.",
+        "The geodesic rival is trained by Adam on the sphere: moments are moved by parallel transport, and each unit has one second moment. Its turn \
+         per step is about the learning rate, whatever the number of inputs; that of GmP under Adam grows with the number of inputs.",
+        "Fixed norm is the rule known as Hyperball, applied to each unit: its turns become smaller with the learning rate only, not with the gradient.",
         "The theorems are in gmp-math (THEORY.md, section 6), where property tests check them in both precisions.",
     ],
     duration: ["1 min", "8 h"],
 };
 
 fn blocks(asked: &Asked, results: &Results<'_>, claims: &[Claim]) -> Vec<Block> {
-    let caption = "Test results, epochs until the training loss is a quarter of the first epoch's (of banana, half of it) and movement of the boundaries, \
-                   each method at its own best learning rate of one grid, and the range of learning rates that each method tolerates with results \
-                   within 5% of its best.";
+    let caption = "Test results, epochs until the training loss is a quarter of the first epoch's (on banana, half of it) and movement of the \
+                   boundaries, each method at its own best learning rate of one grid, and the range of learning rates that each method tolerates \
+                   with results within 5% of its best.";
     let shown = [Shown::Result, Shown::Epochs, Shown::Movement, Shown::Tolerance];
     let figure = show::figure(asked, results, &shown, caption);
     vec![Block::Table(duel::table(&Tally::new(claims))), Block::Figure(figure)]

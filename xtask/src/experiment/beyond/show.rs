@@ -106,8 +106,8 @@ fn marker(place: usize) -> Marker {
 pub fn figure(asked: &Asked, results: &Results<'_>, shown: &[Shown], caption: &str) -> Figure {
     let arms: Vec<Results<'_>> = asked.arms.iter().map(|arm| results.with(&arm.setting)).collect();
     let mut figure = Figure::new(asked.inquiry.id, asked.inquiry.title).caption(format!(
-        "{caption} Means and 95% intervals over {} seeds{}, geometric means of RMSE and of epochs; nothing where a run diverged or \
-         never got there.",
+        "{caption} Means and 95% intervals over {} seeds{}, geometric means of RMSE and of epochs; nothing is drawn where a run diverged or never \
+         reached the target.",
         asked.seeds.end - asked.seeds.start,
         asked.fewer()
     ));
@@ -157,7 +157,7 @@ fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown
         panel = panel.with(Layer::points(means, method.color, marker(k)).labelled(method.name));
     }
     if is_empty {
-        panel.title = format!("{}: no method got there with every seed", panel.title);
+        panel.title = format!("{}: no method reached it with all seeds", panel.title);
     }
     panel
 }
@@ -173,8 +173,8 @@ pub fn curves(
 ) -> Figure {
     let arms: Vec<Results<'_>> = asked.arms.iter().map(|arm| results.with(&arm.setting)).collect();
     let mut figure = Figure::new(asked.inquiry.id, asked.inquiry.title).caption(format!(
-        "{caption} Means and 95% intervals over {} seeds{}, geometric means of RMSE, epochs, rates and changes; nothing where a run diverged or \
-         never got there.",
+        "{caption} Means and 95% intervals over {} seeds{}, geometric means of RMSE, epochs, rates and changes; nothing is drawn where a run \
+         diverged or never reached the target.",
         asked.seeds.end - asked.seeds.start,
         asked.fewer()
     ));
@@ -228,17 +228,17 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
     let header = [
         "setting",
         "method",
-        "own rate",
+        "own learning rate",
         &Shown::Result.label(problem),
         &Shown::Epochs.label(problem),
-        "seconds to it",
+        "seconds to that epoch",
         "movement, log₂",
         "tolerated learning rates",
     ];
     let caption = format!(
-        "{}: each method at its own learning rate, chosen by held-out samples: mean ± half of the 95% interval over seeds; medians of \
-         epochs and seconds, which were measured while every core trained. The tolerated learning rates are those whose mean result is \
-         within 5% of the best, where the grid did not end before (≤, ≥).",
+        "{}: each method at its own learning rate, chosen by held-out samples: mean ± half of the 95% interval over seeds; medians of epochs and \
+         seconds, which were measured while every core was training. The tolerated learning rates are those whose mean result is within 5% of the \
+         best; ≤ and ≥ mark a range that reaches the end of the grid.",
         set.name
     );
     let mut table = Table { caption, header: header.map(str::to_owned).to_vec(), ..Table::default() };
@@ -266,7 +266,7 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
             } else {
                 let seeds = asked.seeds_on(kind);
                 let all = seeds.end - seeds.start;
-                row.extend(["–".to_owned(), format!("some of {all} diverged at every rate")]);
+                row.extend(["–".to_owned(), format!("at every rate some of {all} seeds diverged")]);
                 row.extend(["–", "–", "–"].map(str::to_owned));
             }
             row.push(tolerated(&results, problem, method));
@@ -280,7 +280,7 @@ pub fn table(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Table {
 }
 
 /// Medians over seeds of the epochs until the loss has fallen by the problem's factor and of the seconds, with their decimals; none where
-/// more than half of the seeds never got there.
+/// more than half of the seeds never reached it.
 fn medians(
     results: &Results<'_>,
     cell: Cell<'_>,

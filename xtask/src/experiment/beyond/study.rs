@@ -45,7 +45,7 @@ pub struct Asked {
     rates_on_pictures: [Vec<f64>; 2],
     /// Which seeds.
     pub seeds: Range<u64>,
-    /// How many of them are run on pictures and on the larger sets of Table 1, where the profile has fewer of them.
+    /// How many of them are run on images and on the larger sets of Table 1, where the profile has fewer of them.
     few: [u64; 2],
     /// The smallest effects that matter.
     pub smallest: SmallestEffects,
@@ -79,11 +79,11 @@ impl Asked {
             asked.problems.extend(loaded);
         }
         for kind in &asked.missing {
-            say(&format!("{id}: without {}: there is no CSV file of it in the data folder", kind.name()));
+            say(&format!("{id}: {} is left out: its CSV file is not in the data folder", kind.name()));
         }
         let is_generated = |problem: &&Loaded| matches!(problem, Loaded::Pictures(of) if of.is_generated());
         if asked.problems.iter().any(|problem| is_generated(&problem)) {
-            say(&format!("{id}: VGG-6 on generated data, pictures of our own"));
+            say(&format!("{id}: VGG-6 is trained on generated images"));
         }
         Ok(asked)
     }
@@ -132,7 +132,7 @@ impl Asked {
         problem.epochs(self.profile, self.inquiry.budget)
     }
 
-    /// The seeds that are run on a problem: of pictures and of the larger sets of Table 1 as few in the quick profile as can decide.
+    /// The seeds that are run on a problem: on images and on the larger sets of Table 1 as few in the quick profile as can decide.
     #[must_use]
     pub fn seeds_on(&self, kind: Kind) -> Range<u64> {
         let [on_pictures, on_larger] = self.few;
@@ -150,7 +150,7 @@ impl Asked {
         self.rates_in(&Setting::default(), kind)
     }
 
-    /// The learning rates of a problem with a setting: of pictures there are fewer with an intervention in the quick profile.
+    /// The learning rates of a problem with a setting: on images there are fewer with an intervention in the quick profile.
     #[must_use]
     pub fn rates_in(&self, setting: &Setting, kind: Kind) -> &[f64] {
         match (kind, setting.intervention) {
@@ -194,15 +194,15 @@ impl Asked {
         let rates = |rates: &[f64]| rates.iter().map(|lr| rate(*lr)).collect::<Vec<_>>().join(", ");
         let on_pictures = match self.pictures().next() {
             Some(_) if self.rates_on(Kind::Pictures) != self.rates => {
-                format!(" ({} on pictures)", rates(self.rates_on(Kind::Pictures)))
+                format!(" ({} on images)", rates(self.rates_on(Kind::Pictures)))
             }
             _ => String::new(),
         };
         let seeds = self.seeds.end - self.seeds.start;
         format!(
-            "Every combination is run under {seeds} seeds{} at the learning rates {}{on_pictures}, held out: a fifth of the training samples \
-             decides when the rate falls and when training stops, and chooses each method's own rate; the test set is read \
-             once. Most epochs: {}. Otherwise the set-ups are those of Figures 2 and 3 and of Table 1.{}",
+            "Every combination is run with {seeds} seeds{} at the learning rates {}{on_pictures}, under the held-out protocol: a fifth of the \
+             training samples decides when the learning rate falls and when training stops, and chooses each method's own learning rate; the test \
+             set is read once. Maximum number of epochs: {}. Otherwise the set-ups are those of Figures 2 and 3 and of Table 1.{}",
             self.fewer(),
             rates(&self.rates),
             epochs.join(", "),
@@ -315,7 +315,7 @@ impl Study for Asked {
         blocks.push(Block::Paragraph(self.setup()));
         if self.profile == Profile::Quick {
             blocks.push(Block::Note(
-                "Quick profile: few seeds and few epochs. What is found here is about so short a training."
+                "Quick profile: few seeds and few epochs. The results hold for such short training only."
                     .to_owned(),
             ));
         }
@@ -323,10 +323,9 @@ impl Study for Asked {
             let name = problem.id().name;
             blocks.push(Block::Note(match problem.kind() {
                 Kind::Pictures => format!(
-                    "{name}: pictures of our own (ten kinds of figure, 32×32), since no others were named or found: what is said of them is \
-                     said of a GENERATED set."
+                    "{name}: generated images (ten kinds of figure, 32×32), since no others were named or found: results on them are about a GENERATED set."
                 ),
-                _ => format!("banana.csv is not in the data folder: what is said of {name} is said of a GENERATED set."),
+                _ => format!("banana.csv is not in the data folder: results on {name} are about a GENERATED set."),
             }));
         }
         blocks.push(Block::List(inquiry.notes.iter().map(|&note| note.to_owned()).collect()));

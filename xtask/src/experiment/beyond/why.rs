@@ -1,4 +1,4 @@
-//! Whether stability is what helps: interventions on movement alone, mediation, and the noise of the gradient.
+//! Whether stability is the cause: interventions on movement only, mediation, and the noise of the gradient.
 
 use super::ask::{self, Asks};
 use super::compare::Compared;
@@ -24,14 +24,14 @@ use std::collections::BTreeMap;
 /// Interventions, mediation, batch sizes and tolerances.
 pub const WHY: Inquiry = Inquiry {
     id: "why",
-    title: "Why: is stability what helps?",
-    question: "The paper's reason why GmP helps is that boundaries are stable under it. That boundaries move less and that results are better \
-               may both come with a method without one being the reason of the other. Four things are asked. (a) Intervention: SP and WN with \
-               the step of every unit shortened, so that its boundary moves no further than the boundaries of the same layer of GmP do in the same step at the same \
-               learning rate, and GmP with its boundaries jittered until they move as far as those of SP. (b) Mediation: do runs whose boundaries move less end \
-               better, within a method, between methods, and between seeds; and is GmP better than another method at equal movement? (c) Noise: \
-               does the advantage of GmP grow as the batch, from all samples to four, gets smaller? (d) Tolerance: at which learning rates is a \
-               method within 5% of its best?",
+    title: "Why: is stability the cause?",
+    question: "The paper's explanation of why GmP helps is that boundaries are stable under it. Less movement of boundaries and better results may \
+               both be effects of a method without one being the cause of the other. Four questions are asked. (a) Intervention: SP and WN with the \
+               step of every unit shortened, so that its boundary moves no further than the boundaries of the same layer of GmP do in the same step \
+               at the same learning rate, and GmP with its boundaries jittered until they move as far as those of SP. (b) Mediation: do runs whose \
+               boundaries move less have better results, within a method, between methods, and between seeds; and is GmP better than another method \
+               at equal movement? (c) Noise: does the advantage of GmP grow as the batch, from all samples to four, gets smaller? (d) Tolerance: at \
+               which learning rates is a method within 5% of its best?",
     arms,
     methods: in_paper,
     rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
@@ -49,11 +49,13 @@ pub const WHY: Inquiry = Inquiry {
             tally.verdict(
                 "why.limited",
                 [
-                    "SP and WN become better in most comparisons where their boundaries are held as still as those of GmP, as the paper's reason predicts",
-                    "SP and WN become worse in most comparisons where their boundaries are held as still as those of GmP, which the paper's reason does not predict",
-                    "it makes no difference that matters in most comparisons that the boundaries of SP and WN are held as still as those of GmP, which the paper's \
-                     reason does not predict",
-                    "whether SP and WN become better where their boundaries are held as still as those of GmP is not settled by most comparisons",
+                    "in most comparisons SP and WN become better when the movement of their boundaries is limited to that of GmP, as the paper's \
+                     explanation predicts",
+                    "in most comparisons SP and WN become worse when the movement of their boundaries is limited to that of GmP, which the paper's \
+                     explanation does not predict",
+                    "in most comparisons it makes no difference that matters to limit the movement of the boundaries of SP and WN to that of GmP, \
+                     which the paper's explanation does not predict",
+                    "most comparisons do not settle whether SP and WN become better when the movement of their boundaries is limited to that of GmP",
                 ]
             ),
             tally.words("why.limited"),
@@ -65,20 +67,20 @@ pub const WHY: Inquiry = Inquiry {
         )
     },
     notes: &[
-        "As in the paper, a batch of levy and of the sets of Table 1 holds all training samples, and one of banana 128. The quick profile has other batch \
-         sizes on levy, banana and yacht alone, five seeds on VGG-6 and on the other sets of Table 1, and half as many epochs on the latter.",
-        "VGG-6 is compared under SP, WN and GmP, where the direction of a filter is in its own parameters: BN and MBN, whose boundaries change with the \
-         statistics of a batch, are left out, and SP+IMN, WN+IMN and GmP+IMN are what is called SP, WN and GmP there. Interventions act on every layer \
-         but the output, each filter by the movement of its own layer in the same step, and the movement is that of all filters together, from epoch to epoch. \
-         Batches are of 16, and the quick profile has interventions at the learning rate 0.003 alone. It is a narrow network on few pictures, trained for a short \
-         time by Adam: nothing of it says how the paper's would do.",
-        "With one input (levy) nothing turns: there, the movement that is limited or added is that of the location φ.",
-        "A unit whose boundary would move too far takes a shorter step in all of its numbers, its length and bias included. The optimizer's moments stay \
-         as they are. The limit of a step is that of a reference run of GmP with the same data, seed, learning rate and stops.",
-        "Jitter is random, while the movement of SP follows a gradient: that jitter harms would not show that the movement of SP does.",
-        "Slopes are of the logarithm of the error over the log₂ of the movement: percent for each doubling of the movement. Intervals of (b) are \
-         the jackknife's over seeds. Runs that diverged have no movement and are left out of (b).",
-        "The rate of a method also changes its movement; (b) between seeds, at one method and rate, is free of that.",
+        "As in the paper, a batch of levy and of the sets of Table 1 holds all training samples, and one of banana 128. The quick profile has other \
+         batch sizes only on levy, banana and yacht, five seeds on VGG-6 and on the other sets of Table 1, and half as many epochs on the latter.",
+        "VGG-6 is compared under SP, WN and GmP, where the direction of a filter depends on its own parameters only: BN and MBN, whose boundaries \
+         change with the statistics of a batch, are left out, and SP, WN and GmP stand for SP+IMN, WN+IMN and GmP+IMN there. Interventions act on \
+         every layer but the output, on each filter by the movement of its own layer in the same step, and the measured movement is that of all \
+         filters together, from epoch to epoch. The batch size is 16, and the quick profile has interventions only at the learning rate 0.003. It is \
+         a narrow network trained for a short time by Adam on few images: its results say nothing about the paper's network.",
+        "With one input (levy) no direction can turn: there, the movement that is limited or added is that of the spatial location φ.",
+        "A unit whose boundary would move too far takes a shorter step in all of its parameters, length and bias included. The optimizer's moments \
+         are not changed. The limit for each step comes from a reference run of GmP with the same data, seed, learning rate and stopping rules.",
+        "Jitter is random, while the movement of SP follows a gradient: harm done by jitter would not show that the movement of SP does harm.",
+        "Slopes are those of the logarithm of the error against the log₂ of the movement: percent for each doubling of the movement. Intervals of \
+         (b) are from the jackknife over seeds. Runs that diverged have no movement and are left out of (b).",
+        "The learning rate changes both the movement and the result of a method; (b) between seeds, at one method and learning rate, is free of this effect.",
     ],
     duration: ["2 min", "26 h"],
 };
@@ -192,7 +194,7 @@ fn across(asked: &Asked, results: Option<&Results<'_>>) -> Vec<Claim> {
     claims
 }
 
-/// A method with its boundaries held still or jittered, against itself.
+/// A method with limited or jittered boundaries, against itself.
 fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
     let (mut claims, kind) = (Vec::new(), problem.kind());
     let equal = if kind == Kind::Pictures { LIMITED_AT } else { 0.1 };
@@ -231,7 +233,7 @@ fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<
                     if question.ends_with(".epochs") { "learns faster" } else { "has better test results" };
                 let tested = match is_limit {
                     true => format!(
-                        "A method whose boundaries move no further than those of GmP {better} than as it is"
+                        "A method {better} if the movement of its boundaries is limited to that of GmP"
                     ),
                     false => format!(
                         "GmP {better} than with its boundaries jittered until they move as far as those of SP"
@@ -240,7 +242,7 @@ fn interventions(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<
                 let rates = lr.map_or("own best".to_owned(), |lr| format!("equal {}", shown_rate(lr)));
                 let compared = Compared {
                     question,
-                    statement: "Stable boundaries are what helps: less movement makes results better, and more makes them worse.",
+                    statement: "Stability of boundaries is the cause: less movement makes results better, and more movement makes them worse.",
                     tested: &tested,
                     quantity: quantity.name,
                     unit: quantity.unit(),
@@ -285,7 +287,7 @@ fn mediation(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Clai
         for ((words, rates, slope), question) in slopes.into_iter().zip(questions) {
             let compared = Compared {
                 question,
-                statement: "Runs whose boundaries move less end better.",
+                statement: "Runs whose boundaries move less have better results.",
                 tested: &format!("Runs whose boundaries move less do better in {what} {words}"),
                 quantity: &format!("slope of ln {what} over the log₂ of the movement, {words}"),
                 unit: Unit::LogRatio,
@@ -302,7 +304,7 @@ fn mediation(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Clai
             }
             let compared = Compared {
                 question: if what == "epochs" { "why.direct.epochs" } else { "why.direct" },
-                statement: "What GmP gains is not explained by how far boundaries move.",
+                statement: "The advantage of GmP is not explained by how far boundaries move.",
                 tested: &format!("GmP does better in {what} than another method at equal movement"),
                 quantity: &format!(
                     "difference of ln {what} less the slope within methods times that of the movement"
@@ -326,11 +328,9 @@ fn noise(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
     let settings = [batch(NOISIEST), calm];
     let tested = match problem.kind() {
         Kind::Pictures => {
-            "The advantage of GmP over another method is larger in batches of four samples than of 16"
+            "The advantage of GmP over another method is larger at batch size 4 than at batch size 16"
         }
-        _ => {
-            "The advantage of GmP over another method is larger in batches of four samples than in full batches"
-        }
+        _ => "The advantage of GmP over another method is larger at batch size 4 than with full batches",
     };
     let is_noisy = |arm: &Arm| arm.setting == settings[0] && (arm.on)(problem.kind(), method::GMP);
     if !asked.arms.iter().any(is_noisy) {
@@ -354,7 +354,7 @@ fn noise(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
             .collect();
         let compared = Compared {
             question: "why.noise",
-            statement: "GmP helps against the noise of the gradient.",
+            statement: "GmP helps against gradient noise.",
             tested,
             quantity: &format!("difference of two effects on {}", quantity.name),
             unit: quantity.unit(),
@@ -373,9 +373,9 @@ fn noise(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
 }
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
-    let caption = "Top: every run as in the paper at every learning rate, its test error over the movement of its boundaries. Below, over batch \
-                   sizes and interventions: test results at each method's own best learning rate, movement of the boundaries at that rate, and \
-                   the range of learning rates that each method tolerates.";
+    let caption = "Top: test error against the movement of the boundaries, for every run as in the paper, at every learning rate. Below, over batch \
+                   sizes and interventions: test results at each method's own best learning rate, movement of the boundaries at that rate, and the \
+                   range of learning rates that each method tolerates.";
     let shown = [Shown::Result, Shown::Movement, Shown::Tolerance];
     let mut figure = show::figure(asked, results, &shown, caption);
     let scatters: Vec<Row> = show::in_rows(&asked.problems)
@@ -390,7 +390,7 @@ fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
 
 fn scatter(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Panel {
     let points = points(results, problem, |record| error(problem, record));
-    let label = if problem.kind().larger_is_better() { "share of errors" } else { "test RMSE" };
+    let label = if problem.kind().larger_is_better() { "error rate" } else { "test RMSE" };
     let axes = (Axis::linear(problem.kind().movement().name), Axis::log10(label));
     let panel = Panel::new(problem.id().name, axes.0, axes.1).legend(Legend::Above);
     let is_run = |(_, method): &(usize, &MethodId)| is_compared(problem.kind(), **method);

@@ -21,10 +21,10 @@ use std::collections::BTreeMap;
 pub const WIDTH: Inquiry = Inquiry {
     id: "width",
     title: "Width: does the best learning rate transfer, and is training lazy?",
-    question: "Under the standard parameterization the best learning rate of Adam falls as networks become wider, so that it has to be searched \
-               anew. A step of an angle turns a boundary by no more than itself, whatever the width. Is the best learning rate of GmP the same \
-               at every width, and how far does a boundary move? And are wide networks trained lazily, so that their neural tangent kernel stays \
-               where it started and they learn as linear models of fixed features, or does the kernel move in them as in narrow ones?",
+    question: "Under the standard parameterization the best learning rate of Adam falls as networks become wider, so that it has to be tuned again. \
+               A step in an angle turns a boundary by no more than the length of the step, whatever the width. Is the best learning rate of GmP the \
+               same at every width, and how far does a boundary move? And are wide networks trained lazily, so that their neural tangent kernel \
+               stays close to its initial value and they learn like linear models of fixed features, or does the kernel change as in narrow networks?",
     arms: |profile| {
         let widths = match profile {
             Profile::Quick => vec![4, 6, 8, 10],
@@ -52,7 +52,7 @@ pub const WIDTH: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Width: {} (its best rate depends least on the width: {}; the slopes are with the claims). {} ({}; at one learning rate for all: {}).",
+            "Width: {} (its best rate depends least on the width: {}; the claims state the slopes). {} ({}; at one learning rate for all: {}).",
             tally.verdict(
                 "width.transfer",
                 [
@@ -66,7 +66,8 @@ pub const WIDTH: Inquiry = Inquiry {
             tally.verdict(
                 "width.lazy",
                 [
-                    "Training moves the neural tangent kernel less the wider a network is, as lazy training predicts; how far it still moves is with the claims",
+                    "Training moves the neural tangent kernel less the wider a network is, as lazy training predicts; the claims state how far it \
+                     still moves",
                     "Training moves the neural tangent kernel more in wide networks than in narrow ones: they are not trained lazily, and a theory of the kernel at the \
                      start does not explain them",
                     "Training moves the neural tangent kernel as far in wide networks as in narrow ones: they are not trained lazily, and a theory of the kernel at the \
@@ -79,15 +80,17 @@ pub const WIDTH: Inquiry = Inquiry {
         )
     },
     notes: &[
-        "Weights are Glorot's, so that they become shorter with the width: the standard parameterization of practice, not the maximal-update \
-         parameterization, which is made to transfer.",
+        "Weights have Glorot initialization, so they become smaller with the width: this is the standard parameterization used in practice, not the \
+         maximal-update parameterization (µP), which is designed to transfer.",
         "The best rate of a seed is that of the grid with the best held-out result. Its slope is that of the straight line through its \
          log₂ over the log₂ of the width: 0 where the rate transfers, −1 where it falls as the width grows.",
-        "The neural tangent kernel K is that of all trained numbers in the method's own parameterization, at 32 of the training inputs, \
-         which are the same for all methods, rates and widths of a seed. Its change is ‖K − K₀‖/‖K₀‖ between the start and the trained network, in the \
-         Frobenius norm, and the alignment is the cosine between the two. Under BN the outputs of a batch depend on one another: there is no such kernel.",
-        "The kernel describes gradient descent; these networks are trained by Adam, whose steps do not become shorter in wide networks. With Glorot's \
-         variances the kernel would move under gradient descent, too, by a share that does not depend on the width (THEORY.md, section 7).",
+        "The neural tangent kernel K is that of all trained parameters in the method's own parameterization, at 32 of the training inputs, which are \
+         the same for all methods, rates and widths of a seed. Its change is ‖K − K₀‖/‖K₀‖ between the start and the trained network, in the \
+         Frobenius norm, and the alignment is the cosine between the two. Under BN the outputs of a batch depend on one another: there is no such \
+         kernel.",
+        "The kernel describes gradient descent; these networks are trained by Adam, whose steps do not become shorter in wide networks. With \
+         Glorot's variances the kernel would move under gradient descent, too, by a fraction that does not depend on the width (THEORY.md, section \
+         7).",
     ],
     duration: ["2 min", "30 h"],
 };
@@ -180,7 +183,7 @@ pub(super) fn transfer_of(
                     question,
                     Origin::Ours,
                     &Claim::figure_beyond(asked.inquiry.id),
-                    "The learning rate of GmP transfers from few to many.",
+                    "The best learning rate of GmP transfers from small networks to large ones.",
                     "It was not run.",
                 )
             };

@@ -10,15 +10,14 @@ use std::f64::consts::PI;
 /// The whole figure for a unit with the given weights and bias, both of the order of 10⁻³ in the paper's set-up.
 #[must_use]
 pub fn figure(weights: [f64; 2], bias: f64) -> Figure {
-    let caption = "(a) Characteristic activation boundary (CAB; brown) and spatial location φ = −λu(θ) of a ReLU unit \
-        z = ReLU(cos(θ)x₁ + sin(θ)x₂ + λ). Green arrows point into the active region, red arrows into the inactive \
-        one. (b)–(e) The boundary before (grey) and after ε was added to every parameter, with dotted lines from the \
-        origin to φ. The nearer a coloured line is to the grey one, the more stable the parameterization. The boundary of BN is that of a \
-        batch of 128 points x ~ N(0, I), with γ = 1 and the β that gives it the same boundary before. (f)–(h) Not in the paper. \
-        (f) The angle by which the direction u turned; the bound is that of the theory for GmP, the angle is at most ε. SP, WN and BN turn \
-        alike. (g) How often GmP turns least, of 400 draws w, b ~ σ·N(0, 1), over the size of w: it is a fact about small weights. (h) \
-        The median movement of φ in these draws, for ε = 10^{−2}. Dashed upright lines: left, the weights of (b)–(e); right, the initial \
-        (Glorot) weights of the network of Figure 3.";
+    let caption = "(a) Characteristic activation boundary (CAB; brown) and spatial location φ = −λu(θ) of a ReLU unit z = ReLU(cos(θ)x₁ + sin(θ)x₂ + \
+        λ). Green arrows point into the active region, red arrows into the inactive one. (b)–(e) The boundary before (grey) and after ε was added to \
+        every parameter, with dotted lines from the origin to φ. The nearer a coloured line is to the grey one, the more stable the \
+        parameterization. The boundary of BN is that of a batch of 128 points x ~ N(0, I), with γ = 1 and the β that gives it the same boundary \
+        before. (f)–(h) Not in the paper. (f) The angle by which the direction u turned; the bound is that of the theory for GmP: the angle is at \
+        most ε. SP, WN and BN turn alike. (g) How often GmP turns least in 400 draws w, b ~ σ·N(0, 1), against the size of w: this is a property of \
+        small weights. (h) The median movement of φ in these draws, for ε = 10^{−2}. Dashed vertical lines: left, the weights of (b)–(e); right, the \
+        initial (Glorot) weights of the network of Figure 3.";
     let letters = ["(b)", "(c)", "(d)", "(e)"];
     let reach = view(weights, bias);
     let panels = |steps: std::ops::Range<usize>| {

@@ -56,12 +56,12 @@ impl Experiment for Fig1 {
 const CAPTION: &str = "Smaller changes between the perturbed and original boundaries imply higher stability. GmP is most stable \
                        against perturbations.";
 const DIFFERS: [&str; 4] = [
-    "BN is drawn too, for a stated batch of 128 points; the released code draws SP, WN and GmP, since the boundary of BN depends on a batch.",
+    "BN is drawn, too, for a stated batch of 128 points; the released code draws SP, WN and GmP only, since the boundary of BN depends on a batch.",
     "The angle of the direction is atan2(w₂, w₁). The released code takes arccos(w₁/‖w‖), which loses the sign of w₂: the lines that it draws are \
      mirror images where the second weight is negative.",
     "The released code draws one unit (its seed 1). The unit here is drawn in the same way by another generator, and the numbers below are over a \
      thousand of them.",
-    "Panels (f) to (h) and the unit under your hand are additions.",
+    "Panels (f) to (h) and the interactive unit are additions.",
 ];
 const AT_GLOROT: &str = "GmP is most stable against perturbations of weights of the size that they have at the start of training \
                          (Glorot's, two inputs and ten units).";
@@ -204,18 +204,18 @@ impl Study for Fig1 {
             claims: claims(context, None),
             blocks: vec![
                 Block::Paragraph(
-                    "What the figure shows is a fact about small weights: under SP, WN and BN a step ε turns the direction by about ε/‖w‖, \
-                     under GmP by ε. Where ‖w‖ is not small, as at the start of training, GmP turns less by little or not at all: panels (g) \
-                     and (h)."
+                    "What the figure shows is a property of small weights: under SP, WN and BN a step ε turns the direction by about ε/‖w‖, under \
+                     GmP by ε. Where ‖w‖ is not small, as at the start of training, GmP turns only a little less or not less at all: panels (g) and \
+                     (h)."
                         .to_owned(),
                 ),
                 Block::Figure(figure(weights, bias)),
-                Block::Live { title: "A unit under your hand".to_owned(), data: boundary::live() },
+                Block::Live { title: "An interactive unit".to_owned(), data: boundary::live() },
                 Block::Table(table),
             ],
             made: Some(Box::new(Provenance {
                 sample: format!("{DRAWS} draws of a unit in the tables and claims; 400 for each size in panels (g) and (h)"),
-                seeds: format!("{PICTURED} pictured; {PICTURED} to {} in the tables and claims", PICTURED + DRAWS - 1),
+                seeds: format!("{PICTURED} in the figure; {PICTURED} to {} in the tables and claims", PICTURED + DRAWS - 1),
                 ..Provenance::default()
             })),
             ..Section::default()

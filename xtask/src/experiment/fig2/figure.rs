@@ -48,13 +48,13 @@ pub(super) fn figure(
         strips.push(strips_panel(&trace, method));
     }
     let [a, b] = [unit_panel("(a)", 1.0, -0.8), unit_panel("(b)", -1.0, -0.8)];
-    let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) The largest |φ_{t} − φ_{t−1}| of the 100 units at each step, \
-                   with every method at learning rate 0.1, as an older version of the authors' notebook draws it, BN by its running statistics; the largest of a \
-                   bin of epochs; levy, one line a seed, the first nine. (c2) The same at the learning rates of the other panels, and BN by the statistics of the batch. (c3) The \
-                   mean over the units instead of the largest. Where the learning rate has fallen many times nothing moves: the axes \
-                   end at 2^{−20}. (d)–(g) The authors' fifty points, for each method the seed with the median test RMSE of the \
-                   first nine: the function (grey), the points, the network before (dashed) and after training. Below, the spatial \
-                   locations φ of all 100 units, from the start (bottom) to the end (top) of training; those of BN by the statistics of the batch.";
+    let caption = "(a)–(b) A unit with one input, as in Figure 5. (c) The largest |φ_{t} − φ_{t−1}| of the 100 units at each step, with every method \
+                   at learning rate 0.1, as in an older version of the authors' notebook, BN by its running statistics; of each bin of epochs the \
+                   largest value is drawn; levy, one line per seed for the first nine seeds. (c2) The same at the learning rates of the other \
+                   panels, and BN by batch statistics. (c3) The mean over the units instead of the largest. After the learning rate has fallen many \
+                   times, nothing moves: the axes end at 2^{−20}. (d)–(g) The authors' fifty points, for each method the seed with the median test \
+                   RMSE of the first nine: the function (grey), the points, the network before (dashed) and after training. Below, the spatial \
+                   locations φ of all 100 units, from the start (bottom) to the end (top) of training; those of BN by batch statistics.";
     if fits.is_empty() {
         return None;
     }

@@ -35,14 +35,14 @@ const CAPTION_STRIPS: &str = "The y-axis is in log2 scale. (d)-(g): The top row 
                               shows the spatial location spectrum for a chosen optimization step, moving from the bottom (at initialization) to \
                               the top (after training with Adam).";
 const DIFFERS: [&str; 5] = [
-    "(c) One line for each seed, of up to nine; the paper shows one run. All methods at learning rate 0.1, as an older version of the authors' \
+    "(c) One line per seed, for up to nine seeds; the paper shows one run. All methods at learning rate 0.1, as an older version of the authors' \
      notebook computes it; (c2), at the rates of the other panels, and (c3), the mean over the units, are additions.",
-    "The caption speaks of cross-validation. The released code has none: it fixes the rates at 0.1 for GmP and 0.01 for the others. Here are \
-     those rates, equal ones, and each method's own best of a grid by ten held-out points.",
-    "(d)–(g) Of up to nine seeds the one with the median test RMSE for each method; the paper shows the run of one seed.",
-    "BN's boundary depends on a batch. The authors take its running statistics, which lag behind; (c) does as they do, the other panels take \
-     the batch.",
-    "Training is ours in double precision with the rules of Keras: the same formulas, another generator of random numbers.",
+    "The caption mentions cross-validation. The released code has none: it fixes the learning rates at 0.1 for GmP and 0.01 for the others. Here the \
+     methods are compared at those rates, at equal ones, and at each method's own best rate of a grid by ten held-out points.",
+    "(d)–(g) For each method the seed with the median test RMSE of up to nine; the paper shows the run of one seed.",
+    "BN's boundary depends on a batch. The authors use its running statistics, which lag behind; (c) does so, too, while the other panels use batch \
+     statistics.",
+    "Training uses our own code in double precision with the semantics of Keras: the same formulas, but another random number generator.",
 ];
 const CAPTION_C: &str = "(c) Evolution dynamics of the characteristic points B in a one-hidden-layer network with 100 ReLU units for \
                          a 1D Levy regression problem under SP, WN, BN and GmP during training. […] Smaller values are better as \
@@ -76,7 +76,7 @@ fn questions() -> Vec<Question> {
         "fig2.coverage",
         "Under GmP the spatial locations cover most of the data's range",
         Quantity::coverage(
-            "share of 40 equal cells of the inputs' range with a φ at the end of training",
+            "share of 40 equal cells of the inputs' range that contain a φ at the end of training",
             measured::covered,
         ),
     );
@@ -122,15 +122,15 @@ fn questions() -> Vec<Question> {
         ),
         movement(
             "fig2.movement.per-rate",
-            "Boundaries move least under GmP for the learning rate that there is",
+            "Relative to the current learning rate, boundaries move least under GmP",
             Quantity::bits(
-                "log₂ of the largest |Δφ| of the units over the learning rate, mean over all epochs; BN by its batch",
+                "log₂ of the largest |Δφ| of the units divided by the learning rate, mean over all epochs; BN by its batch",
                 |r| measured::in_training(r, |s| s.location.per_rate.max.mean_of_log),
             ),
         ),
         movement(
             "fig2.movement.largest",
-            "The largest jump of a boundary is smallest under GmP",
+            "The largest jump of any boundary is smallest under GmP",
             Quantity::bits("log₂ of the largest |Δφ| of all units and epochs; BN by its batch", |r| {
                 measured::in_training(r, |s| s.location.whole.max.largest)
             }),
@@ -249,7 +249,7 @@ fn best_rates(data: &Data<'_>, results: Option<&Results<'_>>) -> Vec<Claim> {
         let base = Claim {
             id: format!("fig2.rates/{}/held-out/per-seed/{baseline}", data.id.name),
             tested: "The best learning rate of GmP is higher".to_owned(),
-            quantity: "best learning rate of a seed, of the grid".to_owned(),
+            quantity: "best learning rate of the grid for a seed".to_owned(),
             unit: Unit::Bits,
             dataset: data.id.name.to_owned(),
             subject: method::GMP.to_string(),
@@ -261,13 +261,13 @@ fn best_rates(data: &Data<'_>, results: Option<&Results<'_>>) -> Vec<Claim> {
         };
         let mut claim = judged(base, &effects, data.population);
         if claim.n == 0 {
-            let why = "It takes held-out runs of both methods at several learning rates.".to_owned();
+            let why = "It needs held-out runs of both methods at several learning rates.".to_owned();
             claim.reason = data.limits.clone().unwrap_or(why);
         } else {
             let grid: Vec<String> = results
                 .map(|results| results.rates(data.id, method::GMP).into_iter().map(rate).collect())
                 .unwrap_or_default();
-            claim.reason += &format!(" The grid: {}.", grid.join(", "));
+            claim.reason += &format!(" The grid of learning rates: {}.", grid.join(", "));
         }
         let rates = |method| results.map_or_else(Vec::new, |results| results.rates(data.id, method));
         let (first, last) = (ours.keys().next(), ours.keys().last());
@@ -329,11 +329,10 @@ impl Study for Levy {
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {
         let methods = &self.design.methods;
         let mut blocks = vec![Block::Paragraph(format!(
-            "100 units on 50 points with noise of deviation 0.1, MAE loss, full batch, Adam, at most 10,000 epochs; the \
-             rate falls tenfold after 500 epochs without improvement, training stops after 1000. RMSE is that of the \
-             noise-free function on the grid −10, −9.9, …, 10. In the authors' protocol the training loss decides; held \
-             out, ten of the fifty points do. On levy every seed draws new points, on levy-notebook the authors' points stay and a \
-             seed draws the initial weights. Seeds: {}.",
+            "100 units on 50 points with noise of standard deviation 0.1, MAE loss, full batch, Adam, at most 10,000 epochs; the learning rate falls \
+             tenfold after 500 epochs without improvement, and training stops after 1000. RMSE is against the noise-free function on the grid −10, \
+             −9.9, …, 10. Under the authors' protocol the training loss decides; under the held-out protocol, ten of the fifty points do. On levy \
+             every seed draws new points; on levy-notebook the points are the authors' and a seed draws only the initial weights. Seeds: {}.",
             self.design.seeds_in_words(results)
         ))];
         blocks.extend(figure::figure(&self.design, self.notebook(), results).map(Block::of_figure));

@@ -74,14 +74,14 @@ impl Classification {
         }
         let which = if first.name == GENERATED { " (GENERATED set)" } else { "" };
         let caption = format!(
-            "Data: {}{which}; for each method and rate the seed with the median test accuracy of the first nine (at the authors' \
-             rates: {}). (a)–(d) Paths of the spatial locations φ of the 10 units over training, a colour a unit, from cross to dot, \
-             at the authors' learning rates; (e)–(h) at each other's, 0.1 for the baselines and 0.01 for GmP. All eight have the same \
-             axes, so that smoothness can be compared; paths that leave them are cut. (i) The largest change of a normal's direction from \
-             epoch to epoch, (i2) the mean over the 10 units, (i3) the largest with every method at 0.1; {}, one line a seed. No version of \
-             the authors' code has this panel: it is a reading of the caption. In (a)–(i) BN's boundaries are those by the statistics of the batch. (j)–(m) The trained network: probability as colour, \
-             the line where it is one half, test points (white and black by class), and φ as red stars. Axes are in standard deviations \
-             of the training points.",
+            "Data: {}{which}; for each method and learning rate the seed with the median test accuracy of the first nine (at the authors' rates: \
+             {}). (a)–(d) Paths of the spatial locations φ of the 10 units over training, one colour per unit, from cross to dot, at the authors' \
+             learning rates; (e)–(h) with the rates exchanged, 0.1 for the baselines and 0.01 for GmP. All eight have the same axes, so that \
+             smoothness can be compared; paths that leave them are cut off. (i) The largest change of a normal's direction from epoch to epoch, (i2) \
+             the mean over the 10 units, (i3) the largest with every method at 0.1; {}, one line per seed. No version of the authors' code has this \
+             panel: it is our interpretation of the caption. In (a)–(i) BN's boundaries are those by batch statistics. (j)–(m) The trained network: \
+             probability as colour, the line where it is one half, test points (white and black by class), and φ as red stars. Axes are in standard \
+             deviations of the training points.",
             first.name,
             seeds.join(", "),
             seeded.name

@@ -35,13 +35,13 @@ const CAPTION_STARS: &str = "Intuitively speaking, more evenly spread out red st
                              provide more useful non-linearity.";
 
 const DIFFERS: [&str; 4] = [
-    "(a)–(h) The caption does not say in what the two rows differ. Here the first has the released learning rates (0.1 for GmP, 0.01 for \
-     the others), the second 0.1 for the others and 0.01 for GmP.",
-    "(i) No version of the released code computes this panel. It is a reading of the caption: the change of a normal's direction from epoch to \
-     epoch, its maximum and its mean over units, one line for each seed, of up to nine.",
-    "(j)–(m) Of up to nine seeds the one with the median test accuracy for each method; the paper shows the run of one seed.",
-    "In the released code the test set decides when the rate falls, when training stops and which weights are kept. That protocol is here, \
-     and beside it one in which a fifth of the training points decides.",
+    "(a)–(h) The caption does not say how the two rows differ. Here the first row has the released learning rates (0.1 for GmP, 0.01 for the \
+     others), the second 0.1 for the others and 0.01 for GmP.",
+    "(i) No version of the released code computes this panel. It is our interpretation of the caption: the change of a normal's direction from epoch \
+     to epoch, its maximum and its mean over units, one line per seed, for up to nine seeds.",
+    "(j)–(m) For each method the seed with the median test accuracy of up to nine; the paper shows the run of one seed.",
+    "In the released code the test set decides when the learning rate falls, when training stops and which weights are kept. Here there are both \
+     that protocol and one in which a fifth of the training points decides.",
 ];
 
 fn questions() -> Vec<Question> {
@@ -95,7 +95,7 @@ fn questions() -> Vec<Question> {
         "fig3.coverage",
         "Under GmP the red stars are spread most evenly",
         Quantity::coverage(
-            "share of 25 equal squares of the inputs' range with a φ at the end of training",
+            "share of 25 equal squares of the inputs' range that contain a φ at the end of training",
             measured::covered,
         ),
     );
@@ -111,13 +111,13 @@ fn questions() -> Vec<Question> {
             "fig3.path.smooth",
             "Paths of spatial locations are straightest under GmP",
             Quantity::bits(
-                "log₂ of the length of a path over the distance of its ends, median over units; BN by its batch",
+                "log₂ of the length of a path divided by the distance between its ends, median over units; BN by its batch",
                 |r| measured::in_training(r, |s| s.tortuosity),
             ),
         )),
         paths(movement(
             "fig3.path.largest",
-            "The largest jump of a spatial location is smallest under GmP",
+            "The largest jump of any spatial location is smallest under GmP",
             Quantity::bits(
                 "log₂ of the largest ‖Δφ‖ of all units and epochs; BN by its batch",
                 |r| measured::in_training(r, |s| s.location.whole.max.largest),
@@ -149,15 +149,15 @@ fn questions() -> Vec<Question> {
         ),
         movement(
             "fig3.turn.per-rate",
-            "Boundaries turn least under GmP for the learning rate that there is",
+            "Relative to the current learning rate, boundaries turn least under GmP",
             Quantity::bits(
-                "log₂ of the mean turn of the units over the learning rate, mean over all epochs; BN by its batch",
+                "log₂ of the mean turn of the units divided by the learning rate, mean over all epochs; BN by its batch",
                 |r| measured::in_training(r, |s| s.direction.per_rate.mean.mean_of_log),
             ),
         ),
         movement(
             "fig3.turn.largest",
-            "The largest turn of a boundary is smallest under GmP",
+            "The largest turn of a boundary in the whole run is smallest under GmP",
             Quantity::bits("log₂ of the largest turn of all units and epochs; BN by its batch", |r| {
                 measured::in_training(r, |s| s.direction.whole.max.largest)
             }),
@@ -218,13 +218,13 @@ impl Experiment for Fig3 {
         let needed = train.into_iter().chain(test).max().map_or(0, |last| last + 1);
         if !is_real {
             say(&format!(
-                "fig3: on generated data: there is no {}",
+                "fig3 uses generated data: there is no {}",
                 banana::path(&context.data_dir).display()
             ));
         } else if data.table.rows < needed {
             let (path, rows) = (data.table.path.display(), data.table.rows);
             bail!(
-                "{path}: {rows} rows; the authors' split is of the first {needed}, and more, of KEEL's set"
+                "{path}: {rows} rows; expected KEEL's set, of which the authors' split uses the first {needed} rows and more"
             );
         }
         let datasets = if is_real { vec![NOTEBOOK, SEEDED] } else { vec![GENERATED] };
@@ -281,17 +281,17 @@ impl Study for Classification {
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {
         let methods = &self.design.methods;
         let mut blocks = vec![Block::Paragraph(format!(
-            "10 units and a logistic output on 1000 points of the set, 800 to train and 200 to test, standardized; \
-             cross-entropy, Adam, batches of 128, at most 5000 epochs; the rate falls tenfold after 50 epochs without \
-             improvement, training stops after 100. In the authors' protocol the accuracy on the test set decides; held \
-             out, that on a fifth of the training points. On banana every seed takes and splits other points, on banana-notebook the \
-             authors' split stays and a seed draws the initial weights and the order of the points. Seeds: {}.",
+            "10 units and a logistic output on 1000 points of the set, 800 to train and 200 to test, standardized; cross-entropy, Adam, batches of \
+             128, at most 5000 epochs; the learning rate falls tenfold after 50 epochs without improvement, and training stops after 100. Under the \
+             authors' protocol the accuracy on the test set decides; under the held-out protocol, that on a fifth of the training points. On banana \
+             every seed draws and splits other points; on banana-notebook the split is the authors' and a seed draws only the initial weights and \
+             the order of the points. Seeds: {}.",
             self.design.seeds_in_words(results)
         ))];
         if self.datasets.contains(&GENERATED) {
             blocks.push(Block::Note(
-                "banana.csv is not in the data folder. These results are of a GENERATED set of the same shape, not of the \
-                 paper's: fetch the real one with `cargo xtask data fetch banana`."
+                "banana.csv is not in the data folder. These results are for a GENERATED set of the same shape, not for the paper's: fetch the real \
+                 one with `cargo xtask data fetch banana`."
                     .to_owned(),
             ));
         }

@@ -7,7 +7,7 @@
 //!
 //! A checkpoint does not hold what observers know, so the boundaries at the end of an epoch and the movements so far are kept
 //! in a file of their own, of the last two epochs: a run that goes on from a checkpoint comes to the same numbers. Where that file is
-//! lost or damaged, the run starts anew.
+//! lost or damaged, the run starts again.
 
 use crate::report::write_atomically;
 use crate::run::execute::say;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// Training pictures whose statistics stand for those of a batch: each of them has a thousand pixels, and there is a
+/// Training images whose statistics stand for those of a batch: each of them has a thousand pixels, and there is a
 /// forward pass for every layer.
 pub const BATCH_PICTURES: usize = 64;
 /// The layer whose units have no activation.
@@ -49,7 +49,7 @@ pub struct Movements {
 
 impl Movements {
     /// Of a network that has not been trained yet, called `name` in messages. Its state is kept in `folder`, where there is one. `pixels` are
-    /// those of the pictures whose statistics make the boundaries of training; none where there is no normalization over
+    /// those of the images whose statistics make the boundaries of training; none where there is no normalization over
     /// the batch.
     #[must_use]
     pub fn of(name: &str, network: &Network<f32>, pixels: Option<Pixels>, folder: Option<&Path>) -> Self {
@@ -121,7 +121,7 @@ impl Movements {
             }
             Err(error) if !self.is_warned => {
                 self.is_warned = true;
-                say(&format!("WARNING: {error}: training of {} goes on without", self.name));
+                say(&format!("WARNING: {error}: training of {} continues without this file", self.name));
             }
             Err(_) => {}
         }

@@ -15,13 +15,13 @@ pub struct Options {
     /// Set the batch size; several, separated by commas, are rows of table2 (fig4, table2, table3)
     #[arg(long = "batch", value_name = "N", value_parser = at_least_1, value_delimiter = ',')]
     pub batches: Vec<usize>,
-    /// Set the maximum number of epochs (fig4, table2, table3; why: of VGG-6)
+    /// Set the maximum number of epochs (fig4, table2, table3; why: for VGG-6)
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub epochs: Option<usize>,
     /// Train on a fixed random subset of N images and validate on a quarter as many (fig4, table2, table3; why: a subset for each seed)
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub pictures: Option<usize>,
-    /// Split batches into parts of N images to save memory; BN, MBN and IMN then see one part at a time
+    /// Split batches into micro-batches of N images to save memory; BN, MBN and IMN then use the statistics of one micro-batch
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     pub micro_batch: Option<usize>,
     /// Train ResNet-18 by this recipe; both, separated by commas, are rows of table3 [default: field] (table3)

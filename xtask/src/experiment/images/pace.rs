@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How long one run is measured, where others are to be measured as well.
 const MEASURED: Duration = Duration::from_millis(2500);
-/// An image of the validation set costs a forward pass; one of the training set a backward pass besides, which is two more.
+/// An image of the validation set costs a forward pass; one of the training set also a backward pass, which costs two more.
 const OF_TRAINING: f64 = 1.0 / 3.0;
 
 /// Seconds that all epochs of the run take on `threads` threads: by its first steps until `end`, at least one. Nothing is written.
@@ -63,7 +63,7 @@ struct Taken {
 }
 
 impl Taken {
-    /// Seconds of so many epochs over so many training and validation images; `None` where nothing was carried out.
+    /// Seconds of this many epochs over this many training and validation images; `None` where nothing was carried out.
     fn of_all(self, [training, validation]: [usize; 2], epochs: usize) -> Option<f64> {
         let of_epoch = match self.epochs {
             0 if self.images == 0 => return None,

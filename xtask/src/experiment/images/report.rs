@@ -14,7 +14,7 @@ use crate::run::trace::EpochAccuracy;
 use crate::run::{Protocol, Record};
 use crate::statistics::{Population, Summary};
 
-/// One row of a table: a set of pictures at one batch size.
+/// One row of a table: a set of images at one batch size.
 pub struct Row<'a> {
     /// What records call it.
     pub id: SetId<'a>,
@@ -241,8 +241,8 @@ fn figure(
         }
     }
     let caption = format!(
-        "Accuracy of {} over the epochs, {}: the mean over the seeds, and thin lines for each. Training accuracy is that of \
-         the batches as they were learned from, before their step; validation accuracy that of the network after the epoch.",
+        "Accuracy of {} over the epochs, {}: the mean over the seeds, and thin lines for each. Training accuracy is that of each batch before its \
+         step; validation accuracy is that of the network after the epoch.",
         row.id.name,
         rate.words()
     );
@@ -270,8 +270,7 @@ pub fn table(
             blocks.push(Block::Table(accuracies(results, rows, methods, rate, quantity.number, caption)));
         }
         let caption = format!(
-            "Top-1 accuracy in percent on the training pictures in the last epoch, {}: what is left to the validation \
-             accuracy is generalization.",
+            "Top-1 accuracy in percent on the training images in the last epoch, {}: its difference to the validation accuracy is the generalization gap.",
             rate.words()
         );
         let training = |record: &Record| record.accuracy.map(|a| a.training);
@@ -283,7 +282,7 @@ pub fn table(
             let Set { training, validation, .. } = row.set;
             let (training, validation, classes) = (training.len(), validation.len(), training.classes());
             format!(
-                "{}: {training} training and {validation} validation pictures of {classes} classes",
+                "{}: {training} training and {validation} validation images of {classes} classes",
                 row.id.name
             )
         })
@@ -293,7 +292,7 @@ pub fn table(
         results.records.iter().filter_map(|record| Some(record.accuracy?.skipped)).max().unwrap_or(0);
     if skipped > 0 {
         blocks.push(Block::Note(format!(
-            "{skipped} pictures could not be read and were left out; the terminal named the first of them."
+            "{skipped} images could not be read and were left out; the first of them was named on the terminal."
         )));
     }
     let names: Vec<&str> = if name == "table2" {

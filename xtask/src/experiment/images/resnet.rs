@@ -1,4 +1,4 @@
-//! The two recipes by which a ResNet-18 is trained, for pictures of 224×224 and of 32×32 pixels.
+//! The two recipes by which a ResNet-18 is trained, for images of 224×224 and of 32×32 pixels.
 
 use super::options::Width;
 use super::training::Recipe;
@@ -18,7 +18,7 @@ use std::fmt;
 pub enum RecipeName {
     /// The usual one: weight decay, and a learning rate that falls after a third and two thirds of the epochs
     Field,
-    /// That of an older script of the authors: no weight decay, a learning rate that falls where nothing improves
+    /// That of an older script of the authors: no weight decay, a learning rate that falls on a plateau
     Authors,
 }
 
@@ -38,12 +38,12 @@ const FALLS: [f64; 2] = [1.0 / 3.0, 2.0 / 3.0];
 const WEIGHT_DECAY: f64 = 1e-4;
 /// Epochs without a better validation top-5 until the rate falls, and until training stops.
 const PATIENCE: (usize, usize) = (5, 10);
-/// Pixels that the field adds on every side of a small picture before it cuts it.
+/// Padding on every side of a small image before its random crop, as is usual.
 const PADDING: usize = 4;
-/// The sides that the authors resize to, of pictures of [`LARGE`] pixels: in training from the first to before the second, and
+/// The sides that the authors resize to, of images of [`LARGE`] pixels: in training from the first to before the second, and
 /// in validation.
 const SHORTER: [usize; 3] = [256, 480, 368];
-/// Rows and columns of the pictures of the paper.
+/// Rows and columns of the images of the paper.
 const LARGE: usize = 224;
 /// The standard deviation of the authors' shift of colours.
 const COLOUR: f32 = 0.1;
@@ -53,7 +53,7 @@ const COLOUR: f32 = 0.1;
 pub enum Side {
     /// 224, cut out of photographs.
     Large,
-    /// 32, of which the pictures are.
+    /// 32, the size of the images.
     Small,
 }
 
@@ -153,12 +153,11 @@ impl RecipeName {
                         "random crops and flips in training, the centre crop in validation".to_owned()
                     }
                     Side::Small => format!(
-                        "random crops of the pictures with {PADDING} pixels added on every side, and flips, in training, the whole picture in \
-                         validation"
+                        "random crops of the images padded by {PADDING} pixels on every side, and flips, in training, the whole image in validation"
                     ),
                 };
                 format!(
-                    "Recipe field, the usual one: SGD with momentum 0.9, weight decay {WEIGHT_DECAY} on all parameters but angles, the rate \
+                    "Recipe field, the usual one: SGD with momentum 0.9, weight decay {WEIGHT_DECAY} on all parameters but angles, the learning rate \
                      falls tenfold after a third and two thirds of the epochs ({} in full), {pictures}.",
                     self.epochs()
                 )
@@ -172,12 +171,11 @@ impl RecipeName {
                     return String::new();
                 };
                 format!(
-                    "Recipe authors, of an older script of theirs for a ResNet-34: SGD with momentum 0.9, no weight decay, the rate falls \
-                     tenfold after {} epochs without a better validation top-5, training stops after {} and keeps its last weights; in \
-                     training pictures are resized to a random shorter side of {shortest} to {} pixels and a random {size}×{size} is cut out \
-                     and flipped, with one random shift of the colours for each batch; in validation the centre of a shorter side of \
-                     {shorter}. Channels are not divided by their deviations, windows are padded as Keras does, and geometric units \
-                     have their radius inside the ReLU.",
+                    "Recipe authors, of an older script of theirs for a ResNet-34: SGD with momentum 0.9, no weight decay, the learning rate falls \
+                     tenfold after {} epochs without a better validation top-5, training stops after {} and keeps its last weights; in training, \
+                     images are resized to a random shorter side of {shortest} to {} pixels, cropped at random to {size}×{size} and flipped, with \
+                     one random colour shift for each batch; in validation, the centre crop at a shorter side of {shorter}. Channels are not divided \
+                     by their standard deviations, convolutions are padded as in Keras, and geometric units have their radius inside the ReLU.",
                     PATIENCE.0,
                     PATIENCE.1,
                     longest - 1

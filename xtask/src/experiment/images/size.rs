@@ -43,7 +43,7 @@ const BATCHES: usize = 2;
 const PROGRAM: u64 = 16 << 20;
 const NUMBER: u64 = size_of::<f32>() as u64;
 
-/// Bytes of a set of 32×32 pictures in memory; generated ones are made as they are needed.
+/// Bytes of a set of 32×32 images in memory; generated ones are made as they are needed.
 #[must_use]
 pub fn held(set: &Set) -> u64 {
     let pictures = if set.is_generated() { 0 } else { set.training.len() + set.validation.len() };
@@ -64,7 +64,7 @@ impl Trained {
 }
 
 impl Size {
-    /// Of a run of so many epochs over `images` images, of which all are in memory where they are `held`.
+    /// Of a run of this many epochs over `images` images, of which all are in memory where they are `held`.
     pub fn of(
         network: Trained,
         images: usize,

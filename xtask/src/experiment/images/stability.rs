@@ -8,14 +8,14 @@ use crate::method::{self, Architecture};
 use crate::run::Protocol;
 use gmp_nn::Parameterization;
 
-/// Of the subject of Table 2 against every other parameterization in the paper. The paper says nothing of these networks.
+/// Of the subject of Table 2 against every other parameterization in the paper. The paper does not measure these networks.
 #[must_use]
 pub fn questions() -> Vec<Question> {
     let asked = |id, tested, name, number| Question {
         id,
         origin: Origin::Ours,
         figure: "Table 2",
-        statement: "In convolutional networks too, the boundaries of geometric units are the most stable ones in training.",
+        statement: "In convolutional networks, too, the boundaries of geometric units are the most stable in training.",
         tested,
         quantity: Quantity::bits(name, number),
         subject: SUBJECT,
@@ -33,7 +33,7 @@ pub fn questions() -> Vec<Question> {
     vec![
         asked(
             "table2.turn.max",
-            "The boundary that turns furthest in an epoch turns least under GmP+IMN",
+            "The largest turn of a boundary in an epoch is smallest under GmP+IMN",
             "log₂ of the largest turn per epoch, mean over the epochs before the learning rate first falls; BN, MBN by their batch",
             |r| in_training(r, |s| s.direction.before_reduction.max.mean_of_log),
         ),
@@ -45,25 +45,25 @@ pub fn questions() -> Vec<Question> {
         ),
         asked(
             "table2.turn.median",
-            "Half of the boundaries turn less under GmP+IMN",
+            "The median boundary turns least under GmP+IMN",
             "log₂ of the median turn per epoch, mean over the epochs before the learning rate first falls; BN, MBN by their batch",
             |r| in_training(r, |s| s.direction.before_reduction.median.mean_of_log),
         ),
         asked(
             "table2.turn.rate",
-            "The boundary that turns furthest turns least under GmP+IMN for its learning rate",
-            "log₂ of the largest turn per epoch over its learning rate, mean over all epochs; BN, MBN by their batch",
+            "Relative to the learning rate, the largest turn of a boundary in an epoch is smallest under GmP+IMN",
+            "log₂ of the largest turn per epoch divided by its learning rate, mean over all epochs; BN, MBN by their batch",
             |r| in_training(r, |s| s.direction.per_rate.max.mean_of_log),
         ),
         asked(
             "table2.turn.whole",
-            "The boundary that turns furthest turns least under GmP+IMN over the whole run",
+            "Over the whole run, the largest turn of a boundary in an epoch is smallest under GmP+IMN",
             "log₂ of the largest turn per epoch, mean over all epochs; BN, MBN by their batch",
             |r| in_training(r, |s| s.direction.whole.max.mean_of_log),
         ),
         asked(
             "table2.movement.max",
-            "The boundary that moves furthest in an epoch moves least under GmP+IMN",
+            "The largest movement of a boundary in an epoch is smallest under GmP+IMN",
             "log₂ of the largest |Δφ| per epoch, mean over the epochs before the learning rate first falls; BN, MBN by their batch",
             |r| in_training(r, |s| s.location.before_reduction.max.mean_of_log),
         ),
@@ -75,19 +75,19 @@ pub fn questions() -> Vec<Question> {
         ),
         asked(
             "table2.movement.median",
-            "Half of the boundaries move less under GmP+IMN",
+            "The median boundary moves least under GmP+IMN",
             "log₂ of the median |Δφ| per epoch, mean over the epochs before the learning rate first falls; BN, MBN by their batch",
             |r| in_training(r, |s| s.location.before_reduction.median.mean_of_log),
         ),
         asked(
             "table2.movement.rate",
-            "The boundary that moves furthest moves least under GmP+IMN for its learning rate",
-            "log₂ of the largest |Δφ| per epoch over its learning rate, mean over all epochs; BN, MBN by their batch",
+            "Relative to the learning rate, the largest movement of a boundary in an epoch is smallest under GmP+IMN",
+            "log₂ of the largest |Δφ| per epoch divided by its learning rate, mean over all epochs; BN, MBN by their batch",
             |r| in_training(r, |s| s.location.per_rate.max.mean_of_log),
         ),
         asked(
             "table2.movement.whole",
-            "The boundary that moves furthest moves least under GmP+IMN over the whole run",
+            "Over the whole run, the largest movement of a boundary in an epoch is smallest under GmP+IMN",
             "log₂ of the largest |Δφ| per epoch, mean over all epochs; BN, MBN by their batch",
             |r| in_training(r, |s| s.location.whole.max.mean_of_log),
         ),

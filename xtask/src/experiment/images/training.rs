@@ -1,4 +1,4 @@
-//! How a network for pictures is trained: with progress, a checkpoint every epoch, and from where it was left.
+//! How a network on images is trained: with progress, a checkpoint every epoch, and resumed from where it stopped.
 
 use super::movements::{BATCH_PICTURES, Movements, Pixels};
 use crate::problem::images::Set;
@@ -87,7 +87,7 @@ pub fn carry_out(recipe: &Recipe<'_>, run: &Run, folder: &Path, threads: usize, 
         _ if !recipe.ranks.is_first() => return Ok(None),
         Ok(End::Epochs) => "epochs".to_owned(),
         Ok(End::EarlyStopping) => "early stopping".to_owned(),
-        // A run that breaks down is a result too; pictures that cannot be had are none.
+        // A run that diverges is a result, too; images that cannot be read are not.
         Err(error @ Error::Diverged { .. }) => {
             live.best = None;
             let checkpoints = checkpoints_of(folder, run);
@@ -165,9 +165,9 @@ pub(super) fn load(recipe: &Recipe<'_>, run: &Run, threads: usize, name: &str) -
         let report = move |skipped: &Skipped| {
             reported += 1;
             if reported <= MAX_REPORTED {
-                say(&format!("{name}: a {half} picture is left out: {}", skipped.problem));
+                say(&format!("{name}: a {half} image is left out: {}", skipped.problem));
             } else if reported == MAX_REPORTED + 1 {
-                say(&format!("{name}: more {half} pictures are left out"));
+                say(&format!("{name}: more {half} images are left out"));
             }
         };
         let loader = Loader::new(Arc::clone(source), preparation, loading)?;
@@ -228,12 +228,16 @@ fn train(
     let mut progress = TrainState::start(&trainer);
     let checkpoints = checkpoints_of(folder, run);
     let anew = |why: &dyn std::fmt::Display| {
-        // Left there, it would stand before this run's own checkpoints at the next start.
+        // Left there, it would be found before this run's own checkpoints at the next start.
         let mut aside = checkpoints.clone().into_os_string();
         aside.push("-set-aside");
         let _ = std::fs::remove_dir_all(&aside);
         let _ = std::fs::rename(&checkpoints, &aside);
-        say(&format!("WARNING: {why}: {} starts anew, what was there is in {}", live.name, aside.display()));
+        say(&format!(
+            "WARNING: {why}: {} starts again from the beginning; its earlier files are in {}",
+            live.name,
+            aside.display()
+        ));
     };
     // The other ranks begin with the state of the first.
     let is_first = exchange.rank() == 0;
@@ -244,7 +248,7 @@ fn train(
         Ok(None) => {}
         Ok(Some(newest)) => {
             for error in &newest.unreadable {
-                say(&format!("WARNING: {error}: an older checkpoint is taken"));
+                say(&format!("WARNING: {error}: an older checkpoint is used"));
             }
             if newest.checkpoint.description != identity {
                 anew(&format!("{} is of another version or recipe", newest.file.display()));
@@ -259,7 +263,10 @@ fn train(
                 match taken_up {
                     Ok(left) => {
                         let (epoch, batches) = (left.fit().epochs + 1, left.batches());
-                        say(&format!("{}: goes on in epoch {epoch} after {batches} steps of it", live.name));
+                        say(&format!(
+                            "{}: continues in epoch {epoch} after {batches} of its steps",
+                            live.name
+                        ));
                         progress = left;
                     }
                     Err(error) => {
@@ -272,11 +279,13 @@ fn train(
         Err(error) => anew(&error),
     }
     live.take_up(&progress);
-    let loud =
-        |error: &gmp_train::CheckpointError| say(&format!("WARNING: {error}: training goes on without"));
+    let loud = |error: &gmp_train::CheckpointError| {
+        say(&format!("WARNING: {error}: training continues without this checkpoint"))
+    };
     let checkpoints = Checkpoints::new(&checkpoints, 2, Every::Epochs(1), loud).describe(identity);
     let checkpoints = checkpoints.and(Every::Steps(CHECKPOINT_EVERY));
-    let loud = |error: &gmp_train::LogError| say(&format!("WARNING: {error}: training goes on without"));
+    let loud =
+        |error: &gmp_train::LogError| say(&format!("WARNING: {error}: training continues without this log"));
     let logs = folder.join("logs").join(run.slug());
     let logs = (Log::json_lines(logs.join("epochs.jsonl"), loud), Log::event_files(logs, loud));
     // A process that is killed between the two has a line too many, which is cut off when the run goes on.
@@ -301,7 +310,7 @@ fn train(
     live.measures = movements.and_then(|movements| movements.finish(&live.epochs));
     live.skipped = training.skipped().len() + validation.skipped().len();
     if live.skipped > 0 {
-        say(&format!("{}: {} pictures were left out", live.name, live.skipped));
+        say(&format!("{}: {} images were left out", live.name, live.skipped));
     }
     Ok(fit.end)
 }
@@ -322,7 +331,7 @@ struct Live {
     skipped: usize,
     /// The epoch whose network is kept.
     best: Option<usize>,
-    /// What was measured besides.
+    /// What else was measured.
     measures: Option<Measures>,
 }
 
@@ -366,10 +375,7 @@ impl Live {
     fn pace(&self, done: usize) -> String {
         let rate = done.saturating_sub(self.earlier) as f64 / self.start.elapsed().as_secs_f64();
         let left = (self.pictures * self.epoch_limit).saturating_sub(done) as f64 / rate.max(1e-9);
-        format!(
-            "{rate:.0} pictures/s · at most {} left",
-            HumanDuration(Duration::from_secs_f64(left.min(1e9)))
-        )
+        format!("{rate:.0} images/s · at most {} left", HumanDuration(Duration::from_secs_f64(left.min(1e9))))
     }
 }
 
@@ -408,7 +414,7 @@ impl Observer<f32> for Live {
             let pace = self.pace(self.seen(state.progress));
             let (name, epoch, seen) =
                 (&self.name, state.progress.fit().epochs + 1, batches * self.batch_size);
-            status(&format!("{name}: epoch {epoch}, {seen} of {} pictures · {pace}", self.pictures));
+            status(&format!("{name}: epoch {epoch}, {seen} of {} images · {pace}", self.pictures));
         }
         ControlFlow::Continue(())
     }

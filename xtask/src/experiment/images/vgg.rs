@@ -136,7 +136,7 @@ impl Vgg {
         let (mut rows, mut runs, mut seen) = (Vec::new(), Vec::new(), Names::default());
         for set in context.small_sets()? {
             if set.is_generated() {
-                say(&format!("{}: on generated data, pictures of our own", section.id));
+                say(&format!("{}: trained on generated images", section.id));
             }
             // Quick runs use a subset unless --epochs is given.
             let few = (quick && options.epochs.is_none()).then_some(QUICK.3);
@@ -249,10 +249,10 @@ impl Study for Vgg {
     fn report(&self, context: &Context, results: &Results<'_>) -> Section {
         let filters = self.width.filters();
         let mut blocks = vec![Block::Paragraph(format!(
-            "VGG-6 with pairs of {filters}, {} and {} filters (the paper's has 128, 256 and 512), 3×3 windows, global average \
-             pool, dense output; SGD with momentum 0.9, learning rate 0.1 for GmP and GmP+IMN and 0.01 for the rest where \
-             nothing else is said, random horizontal flips; the rate falls tenfold after {} epochs without a better \
-             validation top-5, training stops after {}. The validation pictures decide and judge, as in the paper.",
+            "VGG-6 with pairs of {filters}, {} and {} filters (the paper's has 128, 256 and 512), 3×3 convolutions, global average pooling, dense \
+             output; SGD with momentum 0.9, learning rate 0.1 for GmP and GmP+IMN and 0.01 for the others unless stated otherwise, random horizontal \
+             flips; the learning rate falls tenfold after {} epochs without a better validation top-5, and training stops after {}. As in the paper, \
+             the validation images that decide this are also the ones reported.",
             2 * filters,
             4 * filters,
             PATIENCE.0,
@@ -260,15 +260,14 @@ impl Study for Vgg {
         ))];
         if self.is_quick {
             blocks.push(Block::Note(
-                "Quick profile: a narrow network, few pictures, few epochs, one seed: it shows that everything runs, not \
-                 which method is best. For ten epochs of all pictures and seeds that may decide: --epochs 10 --seeds 5; for the paper's \
-                 set-up: --profile full."
+                "Quick profile: a narrow network, few images, few epochs, one seed: it shows that everything runs, not which method is best. For ten \
+                 epochs on all images, with enough seeds for outcomes: --epochs 10 --seeds 5; for the paper's set-up: --profile full."
                     .to_owned(),
             ));
         }
         for row in self.rows.iter().filter(|row| row.set.is_generated()) {
             blocks.push(Block::Note(format!(
-                "{}: pictures of our own (ten kinds of figure, 32×32), since no others were named or found.",
+                "{}: generated images (ten kinds of figure, 32×32), since no others were named or found.",
                 row.name
             )));
         }
@@ -313,7 +312,7 @@ impl Vgg {
             .collect();
         if !others.is_empty() {
             differs.push(format!(
-                "The pictures are not those of ImageNet32 (1,281,167 to train on) but: {}.",
+                "The images are not those of ImageNet32 (1,281,167 to train on) but: {}.",
                 others.join(", ")
             ));
         }
@@ -332,9 +331,9 @@ impl Vgg {
             differs.push(format!("Batches of {}; the paper has {}.", listed(&batches), listed(usual)));
         }
         differs.push(
-            "Initial directions of geometric units cover the whole sphere: the released conversion from weights to angles loses the \
-             sign of the last weight, so that its units begin in half of the sphere. Its input mean normalization divides by √(1 + 1e-6) \
-             besides; this one does not. Numbers are means over seeds with the 95% interval, where there are several."
+            "Initial directions of geometric units cover the whole sphere: the released conversion from weights to angles loses the sign of the last \
+             weight, so its units start in half of the sphere. Its input mean normalization also divides by √(1 + 1e-6); this one does not. Numbers \
+             are means over seeds, with the 95% interval where there are several seeds."
                 .to_owned(),
         );
         differs

@@ -75,8 +75,8 @@ pub fn cartesian(measured: &Measured) -> Vec<Claim> {
             .map(|e| e.step)
             .fold(f64::INFINITY, f64::min);
         let evidence = format!(
-            "{violations} of {draws} random steps turn further than arcsin(‖ε‖/‖w‖), or π from ‖ε‖ = ‖w‖ on. {count} constructed steps turn \
-             by arcsin(‖ε‖/‖w‖) up to {worst:.0e}. {flips} constructed steps, down to ‖ε‖ = {shortest:.0e}, turn a small weight by π up to \
+            "{violations} of {draws} random steps turn further than arcsin(‖ε‖/‖w‖), or π from ‖ε‖ = ‖w‖ on. {count} constructed steps turn by \
+             arcsin(‖ε‖/‖w‖) to within {worst:.0e}. {flips} constructed steps, down to ‖ε‖ = {shortest:.0e}, turn a small weight by π to within \
              {flip:.0e}. Rule: supported if no random step is beyond the bound and all constructions succeed, else contradicted."
         );
         claim(Origin::Mathematics, statement, all(parts), draws + count + flips, evidence)
@@ -84,8 +84,8 @@ pub fn cartesian(measured: &Measured) -> Vec<Claim> {
     vec![
         one(
             &[method::SP],
-            "1. SP: a step shorter than ‖w‖ turns the direction by at most arcsin(‖ε‖/‖w‖), which is attained; a small weight is turned \
-             around by a step however short.",
+            "1. SP: a step shorter than ‖w‖ turns the direction by at most arcsin(‖ε‖/‖w‖), which is attained; a small weight can be reversed by an \
+             arbitrarily short step.",
         ),
         one(&[method::WN, method::BN], "2. WN and BN inherit this: their directions are those of v and w."),
     ]
@@ -122,9 +122,9 @@ pub fn geometric(measured: &Measured) -> Vec<Claim> {
             .and_then(|case| serde_json::to_string(case).ok())
             .map_or(String::new(), |case| format!(" The first: {case}."));
         let evidence = format!(
-            "{} violations of {formula} in {} random cases: 2 to 512 inputs, angles uniform, at poles and far out of range, steps of norm \
-             10⁻⁶ to 10 in isotropic and in extreme directions. Largest value/bound: {:.9}.{counterexample} Rule: supported if no case is \
-             beyond the bound by more than {ROUNDING:.0e}, which is for rounding.",
+            "{} violations of {formula} in {} random cases: 2 to 512 inputs, angles uniform, at poles and far out of range, steps of norm 10⁻⁶ to 10 \
+             in isotropic and in extreme directions. Largest value/bound: {:.9}.{counterexample} Rule: supported if no case is beyond the bound by \
+             more than {ROUNDING:.0e}, an allowance for rounding.",
             found.violations, found.cases, found.largest_ratio
         );
         claim(Origin::Mathematics, statement, all(&[found.violations == 0]), found.cases, evidence)
@@ -150,9 +150,9 @@ pub fn geometric(measured: &Measured) -> Vec<Claim> {
         if measured.extremes.is_empty() { Outcome::NotTested } else { all(&parts) },
         count + poles,
         format!(
-            "{count} steps of θ₁ alone, up to π long, turn by their length up to {first:.0e}. {poles} steps of θ₂ by 1 with θ₁ near its pole turn \
-             as computed up to {pole:.0e}, the least by {least:.0e} of the bound. For random steps of norm 0.1 the median turn is {} of the bound at \
-             n = 2, {} at 8, {} at 4096: the bound is within a factor √2 of typical. Rule: supported if both constructions succeed.",
+            "{count} steps of θ₁ alone, up to π long, turn by their length to within {first:.0e}. {poles} steps of θ₂ by 1 with θ₁ near its pole \
+             turn as computed to within {pole:.0e}, the least by {least:.0e} of the bound. For random steps of norm 0.1 the median turn is {} of the \
+             bound at n = 2, {} at 8, {} at 4096: the bound is within a factor √2 of the typical turn. Rule: supported if both constructions succeed.",
             show(2),
             show(8),
             show(4096)
@@ -212,12 +212,12 @@ pub fn singularity(measured: &Measured) -> Vec<Claim> {
     let parts: Vec<bool> = trained.iter().map(|m| share(m) > initial(m)).collect();
     let died = claim(
         Origin::Ours,
-        "7b. The coordinate singularity is met in training (ours): angles die that were alive at initialization.",
+        "7b. The coordinate singularity occurs in training (ours): some angles die that were alive at initialization.",
         observed(&parts),
         trained.len(),
         format!(
-            "Angles with g < {DEAD:.0e} after training at learning rate 0.1: {}. Before this was measured we had expected fewer than 1%. Rule: supported if \
-             the share grows on every data set with three inputs or more.",
+            "Angles with g < {DEAD:.0e} after training at learning rate 0.1: {}. Before the measurement we had expected fewer than 1%. Rule: \
+             supported if the share grows on every data set with three inputs or more.",
             if shown.is_empty() {
                 "no networks with three inputs were trained".to_owned()
             } else {
@@ -246,14 +246,14 @@ pub fn optimizers(measured: &Measured) -> Vec<Claim> {
     let show = |method, n, lr| adam(method, n, lr).map_or("–".to_owned(), |t| format!("{t:.2}"));
     let grows = claim(
         Origin::Ours,
-        "7c. One Adam step of lr turns a GmP direction by about lr·√(n/2) while that is small: the bound in ‖ε‖₂ is no bound in the learning rate.",
+        "7c. One Adam step of lr turns a GmP direction by about lr·√(n/2) while that is small: the bound in ‖ε‖₂ is not a bound in the learning rate.",
         all(&parts),
         ratios.len(),
         format!(
-            "Median turn over lr·√(n/2) is {low:.2} to {high:.2} where lr·√(n/2) ≤ 0.5 and n ≥ 8. At lr 0.1 the turn is {} rad at n = 8 and {} at \
-             n = 1152. There the formula says {:.1}, but so long a step scrambles the direction, and a random direction is at π/2. SP at lr 0.1 turns \
-             by {} and {}, at 0.01 by {} and {}: in many dimensions a step of Adam turns GmP no less than SP. Rule: supported if all those ratios \
-             are 1 ± 0.15, else contradicted.",
+            "Median turn over lr·√(n/2) is {low:.2} to {high:.2} where lr·√(n/2) ≤ 0.5 and n ≥ 8. At lr 0.1 the turn is {} rad at n = 8 and {} at n \
+             = 1152. There the formula says {:.1}, but so long a step randomizes the direction, and the angle to a random direction is π/2. SP at lr \
+             0.1 turns by {} and {}, at 0.01 by {} and {}: in many dimensions a step of Adam turns GmP no less than SP. Rule: supported if all those \
+             ratios are 1 ± 0.15, else contradicted.",
             show(method::GMP, 8, 0.1),
             show(method::GMP, 1152, 0.1),
             predicted(1152, 0.1),
@@ -284,8 +284,9 @@ pub fn order(measured: &Measured) -> Vec<Claim> {
         all(&parts),
         parts.len(),
         format!(
-            "One step with the inputs reversed ends elsewhere by {low:.2} to {high:.2} of the turn (medians over rules, rates and n ≥ 3) under GmP; \
-             under SP, and under GmP in the plane, by at most {still:.0e}. Rule: supported if the first is always above 0.01 and the second below 10⁻⁶."
+            "With the inputs reversed, one step ends at another direction, which differs by {low:.2} to {high:.2} of the turn (medians over rules, \
+             rates and n ≥ 3) under GmP; under SP, and under GmP in the plane, by at most {still:.0e}. Rule: supported if the first is always above \
+             0.01 and the second below 10⁻⁶."
         ),
     );
     let typical = |dataset: &str, method: MethodId| {
@@ -312,14 +313,13 @@ pub fn order(measured: &Measured) -> Vec<Claim> {
     let decided = decided(&measured.orders);
     let trained = claim(
         Origin::Ours,
-        "7e. Trained networks feel it (ours): reversing the inputs changes the test result more under GmP than under SP.",
+        "7e. This affects trained networks (ours): reversing the inputs changes the test result more under GmP than under SP.",
         observed(&parts),
         compared.len(),
         format!(
-            "Median |change| of the test metric over seeds under GmP and SP: {}. What SP shows is the rounding of sums in another order. \
-             The mean over seeds changes under GmP (paired t-tests, Holm, level 0.05) on: {}; elsewhere \
-             another order is like another seed. Rule: supported if larger under GmP on every set with three inputs or more and three \
-             seeds or more, inconclusive if on some.",
+            "Median |change| of the test metric over seeds under GmP and SP: {}. The change under SP is due to the rounding of sums in another \
+             order. The mean over seeds changes under GmP (paired t-tests, Holm, level 0.05) on: {}; elsewhere another order acts like another seed. \
+             Rule: supported if larger under GmP on every set with three inputs or more and three seeds or more, inconclusive if on some.",
             if shown.is_empty() { "not enough runs".to_owned() } else { shown.join(", ") },
             if decided.is_empty() { "no data set".to_owned() } else { decided.join(", ") }
         ),

@@ -147,15 +147,14 @@ pub fn holds(extremes: &[Extreme], construction: Construction, methods: &[Method
 /// The constructions as pictures.
 #[must_use]
 pub fn figure(extremes: &[Extreme]) -> Figure {
-    let caption = "(a) Steps constructed to turn a weight of norm ‖ε‖/1.02 around, n = 512: for SP, WN and BN a turn of π at \
-        any length of the step; for GmP the largest turn of 200 random steps of that length at the same weight, below its \
-        bound ‖ε‖ (dashed). (b) The worst step shorter than ‖w‖ of SP, WN and BN (dots) on arcsin(‖ε‖/‖w‖) (line), and \
-        of GmP, θ₁ alone, on ‖ε‖, n = 512. (c) The coordinate singularity, n = 8: moving θ₂ by 1 radian turns the direction less and less as θ₁ \
-        nears its pole; dots measured, line 2 arcsin(sin θ₁ sin ½).";
+    let caption = "(a) Steps constructed to reverse a weight of norm ‖ε‖/1.02, n = 512: for SP, WN and BN a turn of π at any step length; for GmP \
+        the largest turn of 200 random steps of that length at the same weight, below its bound ‖ε‖ (dashed). (b) The turn by the worst step shorter \
+        than ‖w‖ of SP, WN and BN (dots) and arcsin(‖ε‖/‖w‖) (line), and that of GmP, θ₁ alone, and ‖ε‖, n = 512. (c) The coordinate singularity, n \
+        = 8: moving θ₂ by 1 radian turns the direction less and less as θ₁ nears its pole; dots measured, line 2 arcsin(sin θ₁ sin ½).";
     let select = move |c: Construction, m: MethodId, n: usize| {
         extremes.iter().filter(move |e| e.construction == c && e.method == m && e.inputs == n)
     };
-    let flips = Panel::new("(a) Turned around", Axis::log10("‖ε‖"), Axis::log10("turn (radians)"));
+    let flips = Panel::new("(a) Reversed", Axis::log10("‖ε‖"), Axis::log10("turn (radians)"));
     let flips = method::in_paper(Architecture::Dense).into_iter().zip([7.0, 4.0, 1.6, 2.0]).fold(
         flips,
         |panel, (method, width)| {
@@ -189,7 +188,7 @@ pub fn figure(extremes: &[Extreme]) -> Figure {
         .with(Layer::line(poles().map(|e| (e.size, e.expected)), Color::GREY).sized(1.0))
         .with(Layer::points(poles().map(|e| (e.size, e.turn)), method::GMP.color, Marker::Dot));
     let panels = vec![flips.legend(Legend::Above), worst.legend(Legend::Above), singular];
-    Figure::new("theory-extremes", "The worst and the least that a step can do")
+    Figure::new("theory-extremes", "The largest and smallest turns by a step")
         .caption(caption)
         .row(210.0, panels)
 }

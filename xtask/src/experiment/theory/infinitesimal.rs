@@ -102,7 +102,7 @@ pub fn figure(remainders: &[Remainder]) -> Figure {
         let points = remainders.iter().filter(|r| r.inputs == n).map(|r| (r.step, r.remainder));
         panel = panel.with(Layer::line(points, Color::of_unit(k)).labelled(format!("n = {n}")));
     }
-    Figure::new("theory-infinitesimal", "The paper's theorem and what finite steps add to it")
+    Figure::new("theory-infinitesimal", "The paper's theorem and its remainder")
         .caption(caption)
         .row(230.0, vec![panel.legend(Legend::Above)])
 }

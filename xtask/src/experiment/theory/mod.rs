@@ -120,7 +120,7 @@ impl Experiment for Theory {
         &["--seeds", "--first-seed", "--dataset", "--method"]
     }
     fn needs(&self) -> &'static str {
-        "nothing; DATA-DIR/banana.csv and DATA-DIR/uci/*.csv for the trained networks where they are there"
+        "nothing; DATA-DIR/banana.csv and DATA-DIR/uci/*.csv, where present, for the trained networks"
     }
     fn duration(&self) -> [&'static str; 2] {
         ["10 s", "2 min"]
@@ -182,25 +182,25 @@ impl Study for Prepare {
     fn report(&self, _: &Context, results: &Results<'_>) -> Section {
         let measured = Measured::of(&results.measurements);
         let mut blocks = vec![Block::Paragraph(
-            "The paper: under an infinitesimal step ε the direction of a boundary can change without bound under SP, WN and BN, but under \
-             GmP by ∠ = √(Σ g_{i}ε_{i}²) ≤ ‖ε‖₂. That the bound holds for finite steps, what it costs and what it does not say is ours. \
-             Each proposition is measured in double precision on units in 2 to 4096 dimensions. ∠ is the angle between the directions \
-             of a boundary before and after a step ε of the parameters, φ its spatial location. Every number below is in \
-             theory/measurements.jsonl; the trained networks are in theory/runs.jsonl."
+            "The paper: under an infinitesimal step ε the direction of a boundary can change without bound under SP, WN and BN, but under GmP by ∠ = \
+             √(Σ g_{i}ε_{i}²) ≤ ‖ε‖₂. That the bound holds for finite steps, what it costs and what it does not imply is our addition. Each \
+             proposition is measured in double precision on units in 2 to 4096 dimensions. ∠ is the angle between the directions of a boundary \
+             before and after a step ε of the parameters, φ its spatial location. Every number below is in theory/measurements.jsonl; the trained \
+             networks are in theory/runs.jsonl."
                 .to_owned(),
         )];
         blocks.extend(self.networks.notes.iter().cloned().map(Block::Note));
         blocks.push(Block::Figure(turns::figure(&measured.turns)));
         blocks.push(Block::Note(
-            "Glorot-uniform weights of a layer of 100 units have norms near √(2n/(n + 100)), up to √2. In hundreds of dimensions and more a \
-             random step of SP then turns the direction by about ‖ε‖/√2, which is just what it does under GmP. Until the weights shrink, \
-             the bound distinguishes the two in few dimensions, not in many."
+            "Glorot-uniform weights of a layer of 100 units have norms near √(2n/(n + 100)), up to √2. In hundreds of dimensions and more a random \
+             step of SP then turns the direction by about ‖ε‖/√2, just as under GmP. Until the weights shrink, the bound distinguishes the two in \
+             few dimensions, not in many."
                 .to_owned(),
         ));
         blocks.push(Block::Figure(extremes::figure(&measured.extremes)));
         blocks.push(Block::Note(
-            "WN and BN have one more way to turn around: where ℓ or γ passes through zero, the active side changes to the other. \
-             That is not counted here. For GmP it is not a turn, since r stands outside of the ReLU."
+            "WN and BN can reverse in one more way: where ℓ or γ passes through zero, the active and the inactive side are exchanged. That is not \
+             counted here. Under GmP it is not a turn, since r is outside of the ReLU."
                 .to_owned(),
         ));
         blocks.push(Block::Figure(infinitesimal::figure(&measured.remainders)));
@@ -219,9 +219,9 @@ impl Study for Prepare {
             blocks.push(Block::Table(order::table(&measured.orders)));
         }
         blocks.push(Block::Note(
-            "What none of this says: that a network with stable boundaries generalizes better. The bound is on one step of the \
-             parameters; the loss, the data and the sequence of steps do not enter it. It is in ‖ε‖₂ over n − 1 angles, so a step of \
-             a fixed size in each of them is allowed to, and does, turn the direction further the more inputs there are."
+            "None of this says that a network with stable boundaries generalizes better. The bound is on one step of the parameters; the loss, the \
+             data and the sequence of steps do not enter it. It is in ‖ε‖₂ over n − 1 angles, so a step of a fixed size in each of them may, and \
+             does, turn the direction further the more inputs there are."
                 .to_owned(),
         ));
         Section {
@@ -236,11 +236,12 @@ impl Study for Prepare {
 }
 
 fn order_figure(measured: &Measured) -> Figure {
-    let caption = "(a) One Adam step of 10⁻⁵ on a random linear loss: how far each coordinate of the direction moves, over the root mean \
-        square of all. The late inputs of a GmP unit move least; SP has no such order. (b) The same step with the inputs in the \
-        opposite order: the angle between the two results (put back in order) over the turn itself, learning rate 0.01. 0 would be equivariance: SP, and GmP in the plane. \
-        (c) Networks trained from the same function on the same data with the inputs in the given and the opposite order: |change| of \
-        the test metric over its mean, a dot a seed; no change stands on the frame. What SP shows is rounding, and so is what GmP shows in the plane (banana).";
+    let caption = "(a) One Adam step of 10⁻⁵ on a random linear loss: how far each coordinate of the direction moves, divided by the root mean \
+        square of all. The late inputs of a GmP unit move least; SP has no such order. (b) The same step with the inputs in the opposite order: the \
+        angle between the two results (put back in order) divided by the turn itself, learning rate 0.01. 0 means equivariance: SP, and GmP in the \
+        plane. (c) Networks trained from the same function on the same data with the inputs in the given and the opposite order: |change| of the \
+        test metric divided by its mean, one dot per seed; no change is drawn on the frame. The changes of SP are rounding, and so are those of GmP \
+        in the plane (banana).";
     let figure = Figure::new("theory-order", "What the order of the inputs changes").caption(caption);
     let figure = figure.row(200.0, optimizers::order_panels(&measured.steps, &measured.shares));
     if measured.orders.is_empty() { figure } else { figure.row(190.0, vec![order::panel(&measured.orders)]) }

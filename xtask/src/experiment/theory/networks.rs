@@ -87,7 +87,7 @@ impl Networks {
         let name = if is_real { banana::SEEDED } else { banana::GENERATED };
         if !is_real {
             say(&format!(
-                "theory: on generated data, beside its own: there is no {}",
+                "theory also uses generated banana data: there is no {}",
                 banana::path(&context.data_dir).display()
             ));
             let note = "banana.csv is not in the data folder: banana-generated is a GENERATED set of the same shape.";

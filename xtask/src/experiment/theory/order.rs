@@ -59,12 +59,12 @@ pub fn panel(orders: &[Order]) -> Panel {
     let ticks = sets.iter().enumerate().map(|(k, name)| (k as f64, (*name).to_owned())).collect();
     let x = Axis { ticks: Some(ticks), ..Axis::linear("").between(-0.5, sets.len() as f64 - 0.5) };
     let y = Axis::log10("|change| of the test metric (relative)").between(1e-17, 3.0);
-    let mut panel = Panel::new("(c) Trained with the inputs reversed, a dot a seed", x, y);
+    let mut panel = Panel::new("(c) Trained, inputs reversed, one dot per seed", x, y);
     for (method, shift) in METHODS.into_iter().zip([-0.13, 0.13]) {
         let of = orders.iter().filter(|o| o.method == method);
         let points = of.flat_map(|o| {
             let at = sets.iter().position(|s| *s == o.dataset).unwrap_or(0) as f64 + shift;
-            // No change at all stands on the frame.
+            // Zero change is drawn on the frame.
             o.changes().into_iter().map(move |c| (at, c.abs().max(1e-17)))
         });
         let points = Layer::points(points, method.color, Marker::Dot).sized(6.0).faded(0.7);
@@ -114,9 +114,9 @@ pub fn table(orders: &[Order]) -> Table {
     let header =
         ["data", "n", "method", "given order", "reversed", "median |change|", "reversed − given", "p (Holm)"];
     let caption = format!(
-        "Test results with the inputs, and the rows of the initial weights, in the given and the opposite order: the same \
-         initial function, split and shuffles; Adam, learning rate {RATE} for both, the authors' protocol. In exact arithmetic SP \
-         does not know the order: what it shows is rounding. A star: the mean changes, at level {ALPHA}."
+        "Test results with the inputs, and the rows of the initial weights, in the given and the opposite order: the same initial function, split \
+         and shuffles; Adam, learning rate {RATE} for both, the authors' protocol. In exact arithmetic SP does not depend on the order: its changes \
+         are rounding. A star marks a change of the mean that is significant at level {ALPHA}."
     );
     let rows = orders.iter().zip(&tests).zip(adjusted).map(row).collect();
     Table { caption, header: header.map(str::to_owned).to_vec(), rows, highlight: Vec::new() }

@@ -110,11 +110,11 @@ fn drawn(inputs: usize, units: usize) -> Option<Metric> {
 #[must_use]
 pub fn figure(metrics: &[Metric]) -> Figure {
     let caption = format!(
-        "√g_i, the angle by which a radian of θ_i alone turns the direction to first order. First row, Glorot-uniform units: median and 5–95% \
-         band by position; dashed √((n−i+1)/n), from E g_i of a uniform direction. To the right the last angles of each, counted from the \
-         end: only there does the coordinate singularity bite. Other rows: GmP networks of {LAYER} units (banana 10) before (grey) and \
-         after (green) training at learning rate 0.1: median and 5–95% band over units and seeds, the band reaches out of the frame where 5% of the units fall below 10⁻⁴. \
-         The red line is √g = 10⁻³, below which an angle counts as dead."
+        "√g_i, the angle by which a radian of θ_i alone turns the direction to first order. First row, Glorot-uniform units: median and 5–95% band \
+         by position; dashed √((n−i+1)/n), from E g_i of a uniform direction. To the right the last angles of each, counted from the end: only there \
+         does the coordinate singularity matter. Other rows: GmP networks of {LAYER} units (banana 10) before (grey) and after (green) training at \
+         learning rate 0.1: median and 5–95% band over units and seeds, the band leaves the frame where 5% of the units fall below 10⁻⁴. The red \
+         line is √g = 10⁻³, below which an angle counts as dead."
     );
     let mut by_position = Panel::new(
         "Initialization",
@@ -145,7 +145,7 @@ pub fn figure(metrics: &[Metric]) -> Figure {
         }
     }
     let mut figure =
-        Figure::new("theory-singularity", "The coordinate singularity: what each angle is worth")
+        Figure::new("theory-singularity", "The coordinate singularity: the effect of each angle")
             .caption(caption)
             .row(190.0, vec![by_position.legend(Legend::Above), from_end.legend(Legend::Above)]);
     let trained: Vec<&Metric> =
@@ -193,8 +193,7 @@ pub fn table(metrics: &[Metric]) -> Table {
         std::iter::once(what).chain(numbers).chain(tail).collect()
     };
     Table {
-        caption: "Numerically dead angles. A dead angle is no error: the direction there does not depend on it, until an \
-                  earlier angle leaves its pole."
+        caption: "Numerically dead angles. A dead angle is not an error: the direction does not depend on it until an earlier angle leaves its pole."
             .to_owned(),
         header: header.map(str::to_owned).to_vec(),
         rows: metrics.iter().map(row).collect(),

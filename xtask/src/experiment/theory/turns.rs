@@ -100,11 +100,10 @@ fn measure(inputs: usize, weights: Weights, draws: usize) -> Vec<Measurement> {
 /// Turns against step norms: one column per dimension, one row per way to draw weights.
 #[must_use]
 pub fn figure(turns: &[Turn]) -> Figure {
-    let caption = "Turn of the direction by steps ε of one norm in random directions: median (line), 5–95% band, largest \
-        (dots). Dashed: the bounds, arcsin(‖ε‖/‖w‖) for SP, WN and BN at the median ‖w‖, then π; min(‖ε‖, π) for GmP. SP, \
-        WN and BN step in w, v and w and turn equally, so their lines lie on each other; GmP steps in its angles. Above: \
-        Glorot-uniform weights of a layer of 100 units. Below: weights 10⁻³·N(0, 1), as in Figure 1: the steps that turned \
-        the boundary little now turn it anywhere, but for GmP nothing has changed.";
+    let caption = "Turn of the direction by steps ε of one norm in random directions: median (line), 5–95% band, largest (dots). Dashed: the bounds, \
+        arcsin(‖ε‖/‖w‖) for SP, WN and BN at the median ‖w‖, then π; min(‖ε‖, π) for GmP. SP, WN and BN step in w, v and w and turn equally, so \
+        their lines coincide; GmP steps in its angles. Above: Glorot-uniform weights of a layer of 100 units. Below: weights 10⁻³·N(0, 1), as in \
+        Figure 1: the steps that turned the boundary little now turn it arbitrarily far, but for GmP nothing has changed.";
     let mut figure = Figure::new("theory-turns", "How far a random step turns the boundary").caption(caption);
     for weights in Weights::ALL {
         let panel = |n: usize| {
@@ -154,10 +153,10 @@ fn turns_panel(turns: &[Turn], inputs: usize, weights: Weights, title: String) -
 /// Median of turn/bound against the dimension.
 #[must_use]
 pub fn tightness_figure(turns: &[Turn]) -> Figure {
-    let caption = "Median over random steps of the turn divided by its bound: 1 is a bound that is always reached. SP at ‖ε‖ = 1 has \
-        the bound π where ‖w‖ < 1 and arcsin(1/‖w‖) beyond, hence the kink. A GmP step of random direction turns by about \
-        ‖ε‖√(Σ g_i/(n−1)), which falls to ‖ε‖/√2 (dashed); its lines for 0.001 and 0.1 lie on each other. So the bound in ‖ε‖₂ is no \
-        loose one; what grows with n is ‖ε‖₂ itself, as √n for equal steps in every angle.";
+    let caption = "Median over random steps of the turn divided by its bound: 1 is a bound that is always reached. SP at ‖ε‖ = 1 has the bound π \
+        where ‖w‖ < 1 and arcsin(1/‖w‖) beyond, hence the kink. A GmP step of random direction turns by about ‖ε‖√(Σ g_i/(n−1)), which falls to \
+        ‖ε‖/√2 (dashed); its lines for 0.001 and 0.1 coincide. So the bound in ‖ε‖₂ is not loose; what grows with n is ‖ε‖₂ itself, as √n for equal \
+        steps in every angle.";
     let panel = |method: MethodId| {
         let mut panel = Panel::new(
             format!("{method}, Glorot weights"),

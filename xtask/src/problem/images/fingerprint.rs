@@ -99,7 +99,7 @@ fn content(name: &str, halves: [&dyn ImageSource; 2]) -> (Digest, bool) {
             let mut spoken = spoken.lock().unwrap_or_else(PoisonError::into_inner);
             if spoken.elapsed() >= PATIENCE {
                 *spoken = Instant::now();
-                say(&format!("{name}: its fingerprint: {done} of {all} pictures are read"));
+                say(&format!("{name}: computing its fingerprint: {done} of {all} images read"));
             }
             digest
         };

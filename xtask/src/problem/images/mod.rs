@@ -75,7 +75,7 @@ impl Set {
                 }
             });
             if let (false, Some(first)) = (is_readable, first) {
-                bail!("{}: none of the {} {half} pictures can be read: {first}", self.name, source.len());
+                bail!("{}: none of the {} {half} images can be read: {first}", self.name, source.len());
             }
         }
         Ok(())
@@ -128,8 +128,7 @@ pub fn small(data_dir: &Path, datasets: &[String], imagenet32: bool) -> Result<V
             IMAGENET32 => open_imagenet32(&at(IMAGENET32)),
             path if Path::new(path).is_dir() => detect(&PathBuf::from(path)),
             other => bail!(
-                "there is no set of pictures \"{other}\"; expected {CIFAR10}, {IMAGENET32} (folders of {}), {GENERATED} \
-                 (generated), or the path of a folder",
+                "there is no set of images \"{other}\"; expected {CIFAR10}, {IMAGENET32} (folders of {}), {GENERATED} (generated), or the path of a folder",
                 data_dir.display()
             ),
         })
@@ -145,8 +144,7 @@ fn detect(folder: &Path) -> Result<Set> {
         return open_imagenet32(folder);
     }
     bail!(
-        "{}: no pictures of a known layout; expected data_batch_*.bin and test_batch.bin (CIFAR-10), or \
-         train_data_batch_*.npz and val_data.npz (ImageNet32)",
+        "{}: no images of a known layout; expected data_batch_*.bin and test_batch.bin (CIFAR-10), or train_data_batch_*.npz and val_data.npz (ImageNet32)",
         folder.display()
     )
 }

@@ -109,9 +109,9 @@ pub(super) fn wait_for<T: DeserializeOwned>(
 }
 
 pub(super) fn silent(rank: usize, pace: Pace) -> Lost {
-    Lost { rank, why: format!("it has said nothing for {} s", pace.silence.as_secs()) }
+    Lost { rank, why: format!("it has sent no message for {} s", pace.silence.as_secs()) }
 }
 
 pub(super) fn out_of_turn(rank: usize) -> Lost {
-    Lost { rank, why: "its message is damaged or out of turn".to_owned() }
+    Lost { rank, why: "its message is damaged or unexpected".to_owned() }
 }

@@ -263,7 +263,7 @@ fn a_rank_whose_leader_is_lost_ends_with_an_error_that_says_so() {
         let stop = Stop::default();
         let ended = serve(&mut second, |_, run| study.carry_out(run, &stop), &stop, pace);
         let said = ended.unwrap_err().to_string();
-        assert!(said.starts_with("rank 0: ") && said.contains("said nothing") == is_silent, "{said}");
+        assert!(said.starts_with("rank 0: ") && said.contains("sent no message") == is_silent, "{said}");
         drop(kept);
     }
 }
