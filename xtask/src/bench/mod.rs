@@ -43,12 +43,17 @@ use timing::{Rounds, Timing};
 #[derive(Debug, clap::Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Examples:\n  cargo xtask bench                     every case on one thread, as a table\n  cargo xtask bench mlp levy --json     \
-    one JSON line per case\n  cargo xtask bench gemm --threads 2    matrix products on two threads\n  cargo xtask bench vgg6 --threads 2    training \
-    steps of VGG-6, with their peak memory\n  cargo xtask bench --profile-step vgg6 the time of a step by operation\n  cargo xtask bench vgg6 \
-    --scaling 8    the same on 1, 2, 4 and 8 threads, with the speed-up\n  cargo xtask bench --json > before; …; cargo xtask bench --against \
-    before\n                                        the speed-up of each case\n\nThe machine should be idle. Figures are medians; `spread` is the \
-    range of the rounds around it. GMP_SIMD=avx2 or\nGMP_SIMD=portable measures kernels with narrower registers than the machine has."
+    after_help = "Examples:\n  \
+    cargo xtask bench                     every case on one thread, as a table\n  \
+    cargo xtask bench mlp levy --json     one JSON line per case\n  \
+    cargo xtask bench gemm --threads 2    matrix products on two threads\n  \
+    cargo xtask bench vgg6 --threads 2    training steps of VGG-6, with their peak memory\n  \
+    cargo xtask bench --profile-step vgg6 the time of a step by operation\n  \
+    cargo xtask bench vgg6 --scaling 8    the same on 1, 2, 4 and 8 threads, with the speed-up\n  \
+    cargo xtask bench --json > before; …; cargo xtask bench --against before\n                                        \
+    the speed-up of each case\n\n\
+    The machine should be idle. Figures are medians; `spread` is the range of the rounds around it. GMP_SIMD=avx2 or\n\
+    GMP_SIMD=portable measures kernels with narrower registers than the machine has."
 )]
 pub struct BenchArguments {
     /// Workloads to time [default: all]
