@@ -162,7 +162,7 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_result_at_any_number_of_threads
     let start = |threads| xtask(&broken, &[&arguments[..], &["--threads", threads]].concat());
     let (code, said) = interrupted(start("1"), "-INT", "epoch 1 of 5");
     assert_eq!(code, Some(130), "{said}");
-    assert!(said.contains("Ctrl-C again ends at once") && said.contains("1 are left"), "{said}");
+    assert!(said.contains("press Ctrl-C again to end at once") && said.contains("1 are left"), "{said}");
     let (code, said) = interrupted(start("2"), "-TERM", "continues in epoch");
     assert_eq!(code, Some(130), "{said}");
     assert!(!said.contains("WARNING"), "{said}");
@@ -261,7 +261,7 @@ fn table_3_is_skipped_without_pictures_and_runs_with_some() {
     }
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
     for expected in [
-        "this shows that everything runs and measures nothing",
+        "this shows that everything runs; it is not a measurement",
         "all at learning rate 0.1",
         "1 images could not be read and were left out",
     ] {
@@ -291,7 +291,7 @@ fn table_3_runs_on_small_pictures_by_both_recipes() {
         "Recipe authors",
         "stages of 1, 2, 4 and 8 filters, 32×32",
         "random shorter side of 37 to 68 pixels",
-        "The stem has windows of 3×3 pixels",
+        "The stem has 3×3 convolutions",
         "1/64 of the paper&#39;s filters",
         "GENERATED",
     ] {

@@ -242,7 +242,7 @@ fn a_signal_to_one_process_stops_all_with_what_is_finished() {
     signal("-TERM", chosen);
     let output = finish(child, "a sweep that is stopped");
     assert_eq!(output.status.code(), Some(130), "{}", said(&output));
-    assert!(said(&output).contains("the same command goes on from there"), "{}", said(&output));
+    assert!(said(&output).contains("the same command continues from there"), "{}", said(&output));
     assert!((1..12).contains(&results(RUNS, &out).0.len()));
     let output = finish(mpirun(2, &[arguments(RUNS, &out)]).spawn().unwrap(), "a sweep that goes on");
     assert!(output.status.success() && results(RUNS, &out) == expected, "{}", said(&output));

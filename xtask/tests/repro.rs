@@ -243,7 +243,7 @@ fn ctrl_c_keeps_finished_runs_and_the_same_command_goes_on() {
         return;
     }
     assert_eq!(status.code(), Some(130), "{message}");
-    assert!(message.contains("the same command goes on from there"), "{message}");
+    assert!(message.contains("the same command continues from there"), "{message}");
     let kept = lines();
     assert!(kept >= 2);
     assert!(!out.join("report.html").exists());
