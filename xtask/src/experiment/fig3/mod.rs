@@ -125,7 +125,7 @@ fn questions() -> Vec<Question> {
         )),
         headline(movement(
             "fig3.turn.max",
-            "Of the units, the one that turns furthest in an epoch turns least under GmP",
+            "The largest turn of a boundary in an epoch is smallest under GmP",
             Quantity::bits(
                 "log₂ of the largest turn of the units, mean over the epochs before the learning rate first falls; BN by its batch",
                 |r| measured::in_training(r, |s| s.direction.before_reduction.max.mean_of_log),
