@@ -27,7 +27,8 @@ fn its_tables_are_those_of_the_example_results() {
     let file = root().join("README.md");
     let readme = fs::read_to_string(&file).unwrap();
     let wanted = with_table(&readme, "outcomes, full profile", &markdown::table(&example("full")));
-    let wanted = with_table(&wanted, "outcomes of Table 1, full profile", &markdown::table(&example("table1")));
+    let wanted =
+        with_table(&wanted, "outcomes of Table 1, full profile", &markdown::table(&example("table1")));
     let wanted = with_table(&wanted, "beyond the paper", &chapter::markdown(&example("beyond")));
     if std::env::var_os("README_UPDATE").is_some() {
         fs::write(&file, &wanted).unwrap();
