@@ -143,11 +143,7 @@ pub(crate) fn directions_vjp_in<T: Scalar>(
     if large::is_large(inputs, units) {
         large::backward(angles, saved, shape, gradients, angle_gradients, accumulate).run_in(pieces);
     } else {
-        // One pass over memory that is in cache; a large layer's kernel does it row by row.
-        if !accumulate {
-            angle_gradients.fill(T::ZERO);
-        }
-        backward(saved, shape, gradients, angle_gradients).run_in(pieces);
+        backward(saved, shape, gradients, angle_gradients, accumulate).run_in(pieces);
     }
 }
 

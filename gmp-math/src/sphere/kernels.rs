@@ -183,9 +183,12 @@ fn places(row: usize, height: usize, width: usize) -> [usize; 2] {
     }
 }
 
-/// Jᵀg, added to what is there.
+/// Jᵀg.
 #[derive(Clone, Copy)]
-pub(crate) struct Backward;
+pub(crate) struct Backward {
+    /// Whether it is added to what is there.
+    accumulate: bool,
+}
 
 /// A batch of it.
 pub(crate) fn backward<'a, T: Scalar>(
@@ -193,10 +196,11 @@ pub(crate) fn backward<'a, T: Scalar>(
     [inputs, units]: [usize; 2],
     direction_gradients: &'a [T],
     angle_gradients: &'a mut [T],
+    accumulate: bool,
 ) -> Batch<'a, T, Backward, 2, 1> {
     let saved = Columns::new(saved, units, saved_len(inputs, 1));
     let reads = [saved, Columns::new(direction_gradients, units, 1)];
-    Batch::new(Backward, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])
+    Batch::new(Backward { accumulate }, inputs, units, reads, [ColumnsMut::new(angle_gradients, units, 1)])
 }
 
 impl<T: Scalar> Body<T, 2, 1> for Backward {
@@ -232,21 +236,31 @@ impl<T: Scalar> Body<T, 2, 1> for Backward {
                 let [sines, cosines] = pair(row);
                 let gradients = &direction_gradients.row(first + row)[..width];
                 let outputs = &mut angle_gradients.row(first + row)[..width];
-                pull_back_row::<T, true>([sines, cosines, products, gradients], outputs, tails);
+                pull_back_row([sines, cosines, products, gradients], outputs, tails, self.accumulate);
             }
         }
     }
 }
 
-/// One row of the recurrence, of which the result is added to the outputs or replaces them. Sixteen columns at a time are
-/// loaded before any is stored: the compiler cannot prove that the rows lie apart in memory, and would otherwise take one
-/// column at a time.
+/// One row of the recurrence, whose result is added to the outputs or replaces them.
 #[inline(always)]
-pub(super) fn pull_back_row<T: Scalar, const ACCUMULATE: bool>(
+pub(super) fn pull_back_row<T: Scalar>(
     rows: [&[T]; 4],
     outputs: &mut [T],
     tails: &mut [T],
+    accumulate: bool,
 ) {
+    if accumulate {
+        row_of_recurrence::<T, true>(rows, outputs, tails);
+    } else {
+        row_of_recurrence::<T, false>(rows, outputs, tails);
+    }
+}
+
+/// [`pull_back_row`] without a branch in its loop. Sixteen columns at a time are loaded before any is stored: the compiler cannot
+/// prove that the rows lie apart in memory, and would otherwise take one column at a time.
+#[inline(always)]
+fn row_of_recurrence<T: Scalar, const ACCUMULATE: bool>(rows: [&[T]; 4], outputs: &mut [T], tails: &mut [T]) {
     const ABREAST: usize = 16;
     let pull_back = |[sine, cosine, product, gradient]: [T; 4], output: &mut T, tail: &mut T| {
         let before = if ACCUMULATE { *output } else { T::ZERO };

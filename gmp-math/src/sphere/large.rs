@@ -79,11 +79,7 @@ impl<T: Scalar> Body<T, 3, 1> for Backward {
                     let rows = [sines, cosines, products, &direction_gradients.row(row)[part.clone()]];
                     let outputs = &mut angle_gradients.row(row)[part.clone()];
                     let tails = &mut tails[part.clone()];
-                    if self.accumulate {
-                        pull_back_row::<T, true>(rows, outputs, tails);
-                    } else {
-                        pull_back_row::<T, false>(rows, outputs, tails);
-                    }
+                    pull_back_row(rows, outputs, tails, self.accumulate);
                     // From the last row to the first and a part of each: the processor sees no stream in that.
                     if let Some(next) = row.checked_sub(CHUNK) {
                         prefetch(&angles.row(next)[part.clone()]);
