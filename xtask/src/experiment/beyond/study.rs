@@ -286,12 +286,13 @@ impl Study for Asked {
         }
     }
 
-    /// Of pictures by one epoch, which all others resemble.
+    /// On images by one epoch, which all others resemble.
     fn seconds(&self, run: &Run, end: Instant, stop: &Stop) -> Option<f64> {
-        let all = run.epoch_limit;
-        let epochs = if self.size(run).is_some() { all.min(1) } else { all };
-        let taken = by_carrying_out(self, &Run { epoch_limit: epochs, ..run.clone() }, end, stop)?;
-        Some(taken * all as f64 / epochs.max(1) as f64)
+        if !matches!(self.problem(run)?, Loaded::Pictures(_)) {
+            return by_carrying_out(self, run, end, stop);
+        }
+        let one_epoch = Run { epoch_limit: 1, ..run.clone() };
+        Some(by_carrying_out(self, &one_epoch, end, stop)? * run.epoch_limit as f64)
     }
 
     fn carry_out(&self, run: &Run, stop: &Stop) -> Finished {
