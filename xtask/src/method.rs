@@ -5,10 +5,11 @@
 
 use crate::report::color::Color;
 use crate::report::figure::Stroke;
+use crate::rival::Stepping;
 use crate::rival::projected::UnitVectors;
-use crate::rival::{Stepping, fixed_norm, geodesic, natural, scaled};
 use gmp_nn::zoo::Variant;
-use gmp_nn::{DirectionInit, GeometricOptions, Mlp, Normalization, Parameterization};
+use gmp_nn::{DirectionInit, Element, GeometricOptions, Mlp, Network, Normalization, Parameterization};
+use gmp_train::Optimizer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::ops::Deref;
@@ -174,7 +175,7 @@ pub static METHODS: [Method; 14] = [
         dash: Stroke::Dashes(&[12, 3]),
         in_paper: false,
         networks: &[],
-        stepping: Some(geodesic::stepping),
+        stepping: Some(Stepping::Geodesic),
     },
     Method {
         name: "projected",
@@ -198,7 +199,7 @@ pub static METHODS: [Method; 14] = [
         dash: Stroke::Dashes(&[8, 2, 2, 2]),
         in_paper: false,
         networks: &[],
-        stepping: Some(fixed_norm::stepping),
+        stepping: Some(Stepping::FixedNorm),
     },
     Method {
         name: "natural",
@@ -210,7 +211,7 @@ pub static METHODS: [Method; 14] = [
         dash: Stroke::Dashes(&[4, 1]),
         in_paper: false,
         networks: &[],
-        stepping: Some(natural::stepping),
+        stepping: Some(Stepping::Natural),
     },
     Method {
         name: "GmP/√n",
@@ -222,7 +223,7 @@ pub static METHODS: [Method; 14] = [
         dash: Stroke::Dashes(&[10, 2, 1, 2]),
         in_paper: false,
         networks: &[],
-        stepping: Some(scaled::stepping),
+        stepping: Some(Stepping::Scaled),
     },
 ];
 
@@ -280,7 +281,23 @@ pub fn names(methods: &[MethodId]) -> String {
     methods.iter().map(|method| method.name).collect::<Vec<_>>().join(", ")
 }
 
+/// The layer of every network here whose units have no activation.
+pub const OUTPUT_LAYER: &str = "output";
+
 impl Method {
+    /// An optimizer for `network` that takes the steps of `optimizer` in the way of the method.
+    #[must_use]
+    pub fn optimizer<T: Element>(
+        &self,
+        network: &Network<T>,
+        optimizer: Box<dyn Optimizer<T>>,
+    ) -> Box<dyn Optimizer<T>> {
+        match self.stepping {
+            Some(stepping) => stepping.around(network, optimizer),
+            None => optimizer,
+        }
+    }
+
     /// What the units of a convolutional network are made of.
     #[must_use]
     pub fn variant(&self) -> Variant {

@@ -8,7 +8,7 @@ use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;
 use gmp_nn::{Element, Rng};
-use gmp_train::{Adam, Dataset, EarlyStopping, Loss, Optimizer, ReduceOnPlateau, Restore, Trainer};
+use gmp_train::{Adam, Dataset, EarlyStopping, Loss, ReduceOnPlateau, Restore, Trainer};
 
 use super::timing::Rounds;
 use super::{Case, Work, Workload};
@@ -132,11 +132,7 @@ fn rival_step(method: MethodId, rounds: Rounds) -> Case {
         .expect("normal numbers are finite");
     let mut network = method.mlp(inputs, &[hidden], 1).build::<f64>(0).expect("the layers are not empty");
     let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
-    let adam: Box<dyn Optimizer<f64>> = Box::new(Adam::default());
-    let mut optimizer = match method.stepping {
-        Some(stepping) => stepping(&network, adam),
-        None => adam,
-    };
+    let mut optimizer = method.optimizer(&network, Box::new(Adam::default()));
     let timing = rounds.time_epochs(|watch| {
         trainer.fit(&mut network, &mut optimizer, &data, None, watch).expect("a small rate does not diverge");
     });

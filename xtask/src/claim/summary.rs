@@ -31,7 +31,7 @@ pub fn sentences(claims: &[Claim]) -> Vec<String> {
             empirical.len()
         );
         if open > 0 {
-            last += &format!(" Open: {}.", counted(&empirical, Outcome::Inconclusive));
+            last += &format!(" Open: {}.", open_questions(&empirical, claims));
         }
         let mut generated: Vec<&str> = empirical
             .iter()
@@ -119,19 +119,50 @@ fn listed(claims: &[&Claim], outcome: Outcome) -> String {
     told.collect::<Vec<_>>().join("; ")
 }
 
-/// `GmP has the lowest test RMSE (Figure 2(d)–(g)), 3 comparisons`, for every question with that outcome.
-fn counted(claims: &[&Claim], outcome: Outcome) -> String {
-    let mut questions: Vec<(&str, String, usize)> = Vec::new();
-    for claim in claims.iter().filter(|claim| claim.outcome == outcome) {
-        match questions.iter_mut().find(|(id, ..)| *id == claim.question) {
-            Some((.., count)) => *count += 1,
-            None => questions.push((&claim.question, told(claim), 1)),
+/// `GmP has the lowest test RMSE (Table 1), 3 comparisons (against SP alone: 1 equivalent)`, for every question with
+/// comparisons that are open: they may be decided against some of the baselines.
+fn open_questions(together: &[&Claim], claims: &[Claim]) -> String {
+    let open = || together.iter().filter(|claim| claim.outcome == Outcome::Inconclusive);
+    let mut questions: Vec<&Claim> = Vec::new();
+    for claim in open() {
+        if questions.iter().all(|known| known.question != claim.question) {
+            questions.push(claim);
         }
     }
-    let told = questions
-        .iter()
-        .map(|(_, told, count)| format!("{told}, {count} comparison{}", if *count == 1 { "" } else { "s" }));
-    told.collect::<Vec<_>>().join("; ")
+    let said = questions.into_iter().map(|question| {
+        let comparisons: Vec<&Claim> =
+            open().filter(|claim| claim.question == question.question).copied().collect();
+        let is_part = |claim: &&Claim| {
+            !claim.each
+                && comparisons.iter().any(|whole| {
+                    (&whole.question, &whole.dataset, &whole.rates, &whole.protocol)
+                        == (&claim.question, &claim.dataset, &claim.rates, &claim.protocol)
+                })
+        };
+        let parts: Vec<&Claim> = claims.iter().filter(is_part).collect();
+        let mut baselines: Vec<&str> = Vec::new();
+        for part in &parts {
+            if !baselines.contains(&&part.baseline[..]) {
+                baselines.push(&part.baseline);
+            }
+        }
+        let decided = baselines.into_iter().filter_map(|baseline| {
+            let outcomes = [Outcome::Supported, Outcome::Equivalent, Outcome::Contradicted];
+            let counts = outcomes.into_iter().filter_map(|outcome| {
+                let is_one = |part: &&&Claim| part.baseline == baseline && part.outcome == outcome;
+                let count = parts.iter().filter(is_one).count();
+                (count > 0).then(|| format!("{count} {outcome}"))
+            });
+            let counts: Vec<String> = counts.collect();
+            (!counts.is_empty()).then(|| format!("against {baseline} alone: {}", counts.join(", ")))
+        });
+        let decided: Vec<String> = decided.collect();
+        let (told, count) = (told(question), comparisons.len());
+        let plural = if count == 1 { "" } else { "s" };
+        let decided = if decided.is_empty() { String::new() } else { format!(" ({})", decided.join("; ")) };
+        format!("{told}, {count} comparison{plural}{decided}")
+    });
+    said.collect::<Vec<_>>().join("; ")
 }
 
 /// What is tested, as it stands within a sentence.
@@ -192,6 +223,10 @@ mod tests {
         }
     }
 
+    fn part(outcome: Outcome, rates: &str, baseline: &str) -> Claim {
+        Claim { each: false, baseline: baseline.to_owned(), ..claim(outcome, rates) }
+    }
+
     #[test]
     fn what_holds_what_does_not_and_what_is_open() {
         let claims = [
@@ -200,6 +235,10 @@ mod tests {
             claim(Outcome::Supported, "equal 0.3"),
             claim(Outcome::Contradicted, "equal 0.01"),
             claim(Outcome::Inconclusive, "own best"),
+            // Parts of the open comparison, and one of a comparison that is decided.
+            part(Outcome::Equivalent, "own best", "SP"),
+            part(Outcome::Inconclusive, "own best", "WN"),
+            part(Outcome::Supported, "authors", "SP"),
         ];
         let said = sentences(&claims);
         assert_eq!(
@@ -213,7 +252,8 @@ mod tests {
             said[1]
         );
         assert!(
-            said[2].contains("4 are decided, 1 are open") && said[2].contains("1 comparison."),
+            said[2].contains("4 are decided, 1 are open")
+                && said[2].ends_with("1 comparison (against SP alone: 1 equivalent)."),
             "{}",
             said[2]
         );

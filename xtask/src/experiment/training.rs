@@ -142,10 +142,7 @@ fn train(
         start.apply(&mut network, &train, run.seed);
     }
     let optimizer = setting.optimizer.unwrap_or(Optimizing::Adam).optimizer();
-    let optimizer = match run.method.stepping {
-        Some(stepping) => stepping(&network, optimizer),
-        None => optimizer,
-    };
+    let optimizer = run.method.optimizer(&network, optimizer);
     let optimizer = before(&mut network, optimizer);
     let (decide, restore) = match (run.protocol, &validation) {
         (Protocol::HeldOut | Protocol::Fold(_), _) => (validation.as_ref(), Restore::Always),

@@ -105,8 +105,9 @@ const WORDS: &str = "<details class=\"words\">\n<summary>How to read the outcome
     between two runs that share their seed, positive where it favours the claim: ln(baseline/subject) for errors and epochs, in percent; \
     log<sub>2</sub>(baseline/subject) for movement, in bits; subject − baseline for accuracies, in points. Beside it stands its 95% \
     interval.</p>\n<ul>\n<li><b>supported</b>: the whole interval lies above the smallest effect that matters.</li>\n<li><b>equivalent</b>: the 90% \
-    interval lies within the smallest effect that matters, on both sides of zero.</li>\n<li><b>contradicted</b>: the whole interval lies below the \
-    smallest effect that matters, the other way.</li>\n<li><b>inconclusive</b>: more seeds are needed to decide.</li>\n<li><b>not tested</b>: there \
+    interval lies within the smallest effect that matters, on both sides of zero.</li>\n<li><b>contradicted</b>: the whole interval lies where \
+    the baseline is better by more than the smallest effect that matters.</li>\n<li><b>inconclusive</b>: the interval leaves several of these \
+    possible; the claim says how many seeds would decide.</li>\n<li><b>not tested</b>: there \
     are no runs for it.</li>\n</ul>\n<p>“Each” means better than each of the baselines: supported where it is supported against all of them, \
     contradicted where it is contradicted against at least one. A star marks a decided outcome that does not remain after a correction for all \
     claims of the page together (Benjamini and Hochberg, 5%). A run that diverges is a loss for its side.</p>\n</details>\n";

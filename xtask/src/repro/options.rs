@@ -10,7 +10,7 @@ use crate::run::origin::{COMPILER, NUMERICS, REVISION, VERSION};
 use crate::statistics::SmallestEffects;
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -40,7 +40,7 @@ pub struct ReproCommand {
     #[arg(long, value_enum)]
     protocol: Option<Protocols>,
     /// Select data sets by name or path (see below); may be repeated
-    #[arg(long = "dataset", value_name = "NAME|PATH")]
+    #[arg(long = "dataset", value_name = "NAME|PATH", value_parser = dataset)]
     datasets: Vec<String>,
     /// Select methods, separated by commas (see below) [default: the experiment's]
     #[arg(long = "method", value_name = "METHOD", value_delimiter = ',')]
@@ -79,7 +79,7 @@ fn after_help() -> String {
     format!(
         "Data sets:\n  table1, theory  the name of a file in DATA-DIR/uci, or the path of a CSV file\n  fig4, table2    cifar10, imagenet32, \
          pictures (generated images), or the folder of a set\n  table3          the folder of ILSVRC; cifar10, imagenet32, pictures, or the folder \
-         of a set of 32×32 images\n  why             levy, banana, yacht, boston, energy, concrete, wine; for VGG-6: cifar10, pictures\n  other \
+         of a set of 32×32 images\n  why             levy, banana, yacht, boston, energy, concrete, wine; for VGG-6: cifar10, pictures\n  rivals          levy, banana, yacht, boston, energy, concrete; for VGG-6: cifar10, pictures\n  other \
          questions beyond the paper: those of levy, banana, yacht, boston, energy, concrete and ridge that they use\n\nMethods:\n  fig2            \
          {}\n  fig3, table1    {}\n  fig4, table2    {}\n  table3          {}\n\nFinished runs are kept in the output folder: after Ctrl-C, SIGTERM \
          or SIGHUP the same command continues from them. Networks on images log every run in OUT/vgg6/logs and OUT/table3/logs: epochs.jsonl and a \
@@ -89,6 +89,15 @@ fn after_help() -> String {
         known(Architecture::Vgg),
         known(Architecture::ResNet),
     )
+}
+
+/// A name or a path. It may hold commas, as names of files do, so that they do not separate data sets as they do methods.
+fn dataset(text: &str) -> Result<String, String> {
+    if text.contains(',') && !Path::new(text).exists() {
+        let each = text.split(',').map(|name| format!("--dataset {}", name.trim())).collect::<Vec<_>>();
+        return Err(format!("there is no such file; for several data sets write {}", each.join(" ")));
+    }
+    Ok(text.to_owned())
 }
 
 /// More threads than this per core only wait for each other: a run at 1,024 threads took 28 times as long on two cores. No
@@ -261,5 +270,17 @@ mod tests {
             let error = smallest_effects(wrong).unwrap_err();
             assert!(error.contains("such as rmse=0.05"), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn several_data_sets_in_one_option_are_refused_with_the_options_to_write_and_a_file_with_a_comma_is_read()
+    {
+        assert_eq!(dataset("yacht").unwrap(), "yacht");
+        let error = dataset("yacht, energy").unwrap_err();
+        assert!(error.ends_with("--dataset yacht --dataset energy"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a,b.csv");
+        std::fs::write(&file, "1,2\n").unwrap();
+        assert_eq!(dataset(file.to_str().unwrap()).unwrap(), file.to_str().unwrap());
     }
 }

@@ -7,26 +7,27 @@
 //! It is the rule that is known as Hyperball, for each unit instead of each matrix.
 
 use super::{gather, hidden, scatter};
+use gmp_math::Scalar;
 use gmp_math::tangent::{normalize, project, projected_step};
-use gmp_nn::{Network, ParamStore, Slot};
+use gmp_nn::{Element, Network, ParamStore, Slot};
 use gmp_train::{Error, Optimizer, OptimizerState};
 
 /// Fixed norms of all hidden units' weights, around `optimizer`.
 #[must_use]
-pub fn stepping(network: &Network<f64>, optimizer: Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>> {
+pub fn stepping<T: Element>(network: &Network<T>, optimizer: Box<dyn Optimizer<T>>) -> Box<dyn Optimizer<T>> {
     let slots = hidden(network, "weights");
     Box::new(FixedNorm { optimizer, slots, before: Vec::new(), scratch: Default::default() })
 }
 
-struct FixedNorm {
-    optimizer: Box<dyn Optimizer<f64>>,
+struct FixedNorm<T> {
+    optimizer: Box<dyn Optimizer<T>>,
     slots: Vec<Slot>,
-    before: Vec<f64>,
+    before: Vec<T>,
     scratch: [Vec<f64>; 2],
 }
 
-impl Optimizer<f64> for FixedNorm {
-    fn step(&mut self, parameters: &mut ParamStore<f64>, gradients: &[f64], learning_rate: f64) {
+impl<T: Scalar> Optimizer<T> for FixedNorm<T> {
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         self.before.clear();
         self.before.extend_from_slice(parameters.values());
         self.optimizer.step(parameters, gradients, learning_rate);
@@ -51,10 +52,10 @@ impl Optimizer<f64> for FixedNorm {
             }
         }
     }
-    fn state(&self) -> OptimizerState<f64> {
+    fn state(&self) -> OptimizerState<T> {
         self.optimizer.state()
     }
-    fn restore(&mut self, state: OptimizerState<f64>) -> Result<(), Error> {
+    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
         self.optimizer.restore(state)
     }
 }

@@ -8,8 +8,9 @@
 //! factor of the product of spheres.
 
 use super::{gather, hidden, scatter};
+use gmp_math::Scalar;
 use gmp_math::tangent::{geodesic_step, project, transport};
-use gmp_nn::{Network, ParamStore, Slot};
+use gmp_nn::{Element, Network, ParamStore, Slot};
 use gmp_train::{Error, Optimizer, OptimizerState};
 
 const BETAS: [f64; 2] = [0.9, 0.999];
@@ -17,7 +18,7 @@ const EPSILON: f64 = 1e-7;
 
 /// Adam on the spheres of all hidden units' directions, with `optimizer` for all other parameters.
 #[must_use]
-pub fn stepping(network: &Network<f64>, optimizer: Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>> {
+pub fn stepping<T: Element>(network: &Network<T>, optimizer: Box<dyn Optimizer<T>>) -> Box<dyn Optimizer<T>> {
     let slots = hidden(network, "direction");
     let units = slots.iter().map(|slot| slot.cols).sum();
     let numbers = slots.iter().map(|slot| slot.rows * slot.cols).sum();
@@ -33,11 +34,11 @@ pub fn stepping(network: &Network<f64>, optimizer: Box<dyn Optimizer<f64>>) -> B
 }
 
 /// Its own moments are no part of its state: runs of it are not continued.
-struct Geodesic {
-    optimizer: Box<dyn Optimizer<f64>>,
+struct Geodesic<T> {
+    optimizer: Box<dyn Optimizer<T>>,
     slots: Vec<Slot>,
     /// The gradients of all but the directions.
-    rest: Vec<f64>,
+    rest: Vec<T>,
     /// One tangent vector for each unit, one after the other.
     first: Vec<f64>,
     second: Vec<f64>,
@@ -45,12 +46,12 @@ struct Geodesic {
     scratch: [Vec<f64>; 3],
 }
 
-impl Optimizer<f64> for Geodesic {
-    fn step(&mut self, parameters: &mut ParamStore<f64>, gradients: &[f64], learning_rate: f64) {
+impl<T: Scalar> Optimizer<T> for Geodesic<T> {
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         self.rest.clear();
         self.rest.extend_from_slice(gradients);
         // A parameter without a gradient stays where it is.
-        self.slots.iter().for_each(|slot| self.rest[slot.range()].fill(0.0));
+        self.slots.iter().for_each(|slot| self.rest[slot.range()].fill(T::ZERO));
         self.optimizer.step(parameters, &self.rest, learning_rate);
         self.steps = self.steps.saturating_add(1);
         let corrections = BETAS.map(|beta| 1.0 - beta.powi(self.steps));
@@ -82,10 +83,10 @@ impl Optimizer<f64> for Geodesic {
             }
         }
     }
-    fn state(&self) -> OptimizerState<f64> {
+    fn state(&self) -> OptimizerState<T> {
         self.optimizer.state()
     }
-    fn restore(&mut self, state: OptimizerState<f64>) -> Result<(), Error> {
+    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
         self.optimizer.restore(state)
     }
 }

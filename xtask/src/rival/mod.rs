@@ -47,15 +47,46 @@ pub mod natural;
 pub mod projected;
 pub mod scaled;
 
-use gmp_nn::{Network, Slot};
+use crate::method::OUTPUT_LAYER;
+use gmp_math::Scalar;
+use gmp_nn::{Element, Network, Slot};
 use gmp_train::Optimizer;
 
-/// Wraps an optimizer in another one, for the steps of a method.
-pub type Stepping = fn(&Network<f64>, Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>>;
+/// How a method changes the steps of an optimizer, for networks of either precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stepping {
+    /// See [`geodesic`].
+    Geodesic,
+    /// See [`fixed_norm`].
+    FixedNorm,
+    /// See [`natural`].
+    Natural,
+    /// See [`scaled`].
+    Scaled,
+}
 
-/// The matrices of this name of every hidden layer.
-fn hidden(network: &Network<f64>, name: &str) -> Vec<Slot> {
-    let is_it = |full: &str| full.starts_with("hidden") && full.rsplit('.').next() == Some(name);
+impl Stepping {
+    /// An optimizer for `network` that takes the steps of `optimizer` in this way.
+    #[must_use]
+    pub fn around<T: Element>(
+        self,
+        network: &Network<T>,
+        optimizer: Box<dyn Optimizer<T>>,
+    ) -> Box<dyn Optimizer<T>> {
+        match self {
+            Self::Geodesic => geodesic::stepping(network, optimizer),
+            Self::FixedNorm => fixed_norm::stepping(network, optimizer),
+            Self::Natural => natural::stepping(network, optimizer),
+            Self::Scaled => scaled::stepping(network, optimizer),
+        }
+    }
+}
+
+/// The matrices of this name of every layer but the output: one column for each neuron of a dense layer, or filter of a
+/// convolution.
+fn hidden<T: Element>(network: &Network<T>, name: &str) -> Vec<Slot> {
+    let is_it =
+        |full: &str| full.rsplit_once('.').is_some_and(|(layer, last)| last == name && layer != OUTPUT_LAYER);
     network.parameters.entries().iter().filter(|entry| is_it(&entry.name)).map(|entry| entry.slot).collect()
 }
 
@@ -64,25 +95,26 @@ fn column(slot: Slot, unit: usize) -> impl Iterator<Item = usize> {
     (0..slot.rows).map(move |row| slot.offset + row * slot.cols + unit)
 }
 
-/// Copies the numbers of one unit.
-fn gather(slot: Slot, unit: usize, values: &[f64], into: &mut Vec<f64>) {
+/// Copies the numbers of one unit, in double precision.
+fn gather<T: Scalar>(slot: Slot, unit: usize, values: &[T], into: &mut Vec<f64>) {
     into.clear();
-    into.extend(column(slot, unit).map(|k| values[k]));
+    into.extend(column(slot, unit).map(|k| values[k].to_f64()));
 }
 
 /// Writes the numbers of one unit.
-fn scatter(slot: Slot, unit: usize, numbers: &[f64], values: &mut [f64]) {
-    column(slot, unit).zip(numbers).for_each(|(k, number)| values[k] = *number);
+fn scatter<T: Scalar>(slot: Slot, unit: usize, numbers: &[f64], values: &mut [T]) {
+    column(slot, unit).zip(numbers).for_each(|(k, number)| values[k] = T::from_f64(*number));
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::method::MethodId;
+    use crate::method::{self, MethodId};
     use crate::setting::Optimizing;
     use gmp_math::boundary::angle_between;
+    use gmp_nn::zoo::vgg6;
     use gmp_nn::{Boundaries, Rng};
-    use gmp_train::{Dataset, Loss, State, Step, Trainer};
+    use gmp_train::{Adam, Dataset, Loss, State, Step, Trainer};
     use std::ops::ControlFlow;
 
     /// The normals of every step.
@@ -114,6 +146,52 @@ pub(crate) mod tests {
         }
     }
 
+    /// In single precision, convolutional layers take the steps of double precision up to rounding, and the last layer takes those of
+    /// the optimizer inside.
+    #[test]
+    fn both_precisions_take_the_same_steps_in_every_layer_but_the_output() {
+        fn after<T: Element>(method: MethodId, stepping: Option<Stepping>) -> Network<T> {
+            let mut network: Network<T> = vgg6(&method.variant(), 2, 3).build(5).unwrap();
+            let adam = Box::new(Adam::default());
+            let mut optimizer: Box<dyn Optimizer<T>> = match stepping {
+                Some(stepping) => stepping.around(&network, adam),
+                None => adam,
+            };
+            let mut rng = Rng::new(6, "gradients");
+            for _ in 0..5 {
+                let count = network.parameters.values().len();
+                let gradients: Vec<T> = (0..count).map(|_| T::from_f64(rng.normal())).collect();
+                optimizer.step(&mut network.parameters, &gradients, 0.03);
+            }
+            network
+        }
+        for method in [method::GEODESIC, method::FIXED_NORM, method::NATURAL, method::SCALED] {
+            let (single, double) =
+                (after::<f32>(method, method.stepping), after::<f64>(method, method.stepping));
+            let values = single.parameters.values().iter().zip(double.parameters.values());
+            let furthest = values.map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+            assert!(furthest < 1e-4, "{method}: {furthest:e}");
+            let plain = after::<f64>(method, None);
+            let is_equal =
+                |name: &str| double.parameters.get(name).unwrap() == plain.parameters.get(name).unwrap();
+            let trained = trained(method);
+            assert!(
+                ["conv1", "conv6"].iter().all(|layer| !is_equal(&format!("{layer}.{trained}"))),
+                "{method}"
+            );
+            assert!(["output.weights", "output.bias"].into_iter().all(is_equal), "{method}");
+        }
+    }
+
+    /// The parameters that make the directions of a method's units.
+    fn trained(method: MethodId) -> &'static str {
+        match method.stepping {
+            Some(Stepping::Geodesic) => "direction",
+            Some(Stepping::FixedNorm) => "weights",
+            _ => "angles",
+        }
+    }
+
     /// Trains a method for 40 steps and returns the largest and the smallest turn of a unit in each; `check` sees the network after
     /// every step.
     pub(crate) fn turns(
@@ -127,8 +205,7 @@ pub(crate) mod tests {
         let x: Vec<f64> = (0..24 * inputs).map(|_| rng.normal()).collect();
         let y: Vec<f64> = x.chunks(inputs).map(|x| (2.0 * x[0]).sin() + x.iter().sum::<f64>()).collect();
         let data = Dataset::new(x, inputs, y, 1).unwrap();
-        let stepping = method.stepping.unwrap_or(|_, optimizer| optimizer);
-        let mut optimizer = stepping(&network, Optimizing::Adam.optimizer());
+        let mut optimizer = method.optimizer(&network, Optimizing::Adam.optimizer());
         let mut boundaries = Boundaries::default();
         network.boundaries("hidden1", &mut boundaries);
         let mut normals =

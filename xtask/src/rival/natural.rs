@@ -7,8 +7,9 @@
 //! pole, where √g is small, angles move far. Square roots below [`LEAST`] are replaced by it.
 
 use super::{column, gather, hidden};
+use gmp_math::Scalar;
 use gmp_math::sphere::metric;
-use gmp_nn::{Network, ParamStore, Slot};
+use gmp_nn::{Element, Network, ParamStore, Slot};
 use gmp_train::{Error, Optimizer, OptimizerState};
 
 /// The smallest square root of the metric by which steps are divided.
@@ -16,7 +17,7 @@ pub const LEAST: f64 = 0.05;
 
 /// Natural steps of all hidden units' angles, by the steps of `optimizer`.
 #[must_use]
-pub fn stepping(network: &Network<f64>, optimizer: Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>> {
+pub fn stepping<T: Element>(network: &Network<T>, optimizer: Box<dyn Optimizer<T>>) -> Box<dyn Optimizer<T>> {
     let slots = hidden(network, "angles");
     Box::new(Natural {
         optimizer,
@@ -28,18 +29,18 @@ pub fn stepping(network: &Network<f64>, optimizer: Box<dyn Optimizer<f64>>) -> B
     })
 }
 
-struct Natural {
-    optimizer: Box<dyn Optimizer<f64>>,
+struct Natural<T> {
+    optimizer: Box<dyn Optimizer<T>>,
     slots: Vec<Slot>,
-    before: Vec<f64>,
+    before: Vec<T>,
     /// √g of every angle, 1 of every other parameter.
     roots: Vec<f64>,
-    scaled: Vec<f64>,
+    scaled: Vec<T>,
     angles: Vec<f64>,
 }
 
-impl Optimizer<f64> for Natural {
-    fn step(&mut self, parameters: &mut ParamStore<f64>, gradients: &[f64], learning_rate: f64) {
+impl<T: Scalar> Optimizer<T> for Natural<T> {
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         self.before.clear();
         self.before.extend_from_slice(parameters.values());
         self.roots.clear();
@@ -54,19 +55,21 @@ impl Optimizer<f64> for Natural {
             }
         }
         self.scaled.clear();
-        self.scaled.extend(gradients.iter().zip(&self.roots).map(|(gradient, root)| gradient / root));
+        let divided = gradients.iter().zip(&self.roots).map(|(gradient, root)| gradient.to_f64() / root);
+        self.scaled.extend(divided.map(T::from_f64));
         self.optimizer.step(parameters, &self.scaled, learning_rate);
         let values = parameters.values_mut();
         for slot in &self.slots {
             for k in slot.range() {
-                values[k] = self.before[k] + (values[k] - self.before[k]) / self.roots[k];
+                let before = self.before[k].to_f64();
+                values[k] = T::from_f64(before + (values[k].to_f64() - before) / self.roots[k]);
             }
         }
     }
-    fn state(&self) -> OptimizerState<f64> {
+    fn state(&self) -> OptimizerState<T> {
         self.optimizer.state()
     }
-    fn restore(&mut self, state: OptimizerState<f64>) -> Result<(), Error> {
+    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
         self.optimizer.restore(state)
     }
 }

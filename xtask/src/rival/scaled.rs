@@ -2,23 +2,24 @@
 //! no more than that length, whatever the number of inputs n.
 
 use super::hidden;
-use gmp_nn::{Network, ParamStore, Slot};
+use gmp_math::Scalar;
+use gmp_nn::{Element, Network, ParamStore, Slot};
 use gmp_train::{Error, Optimizer, OptimizerState};
 
 /// Scaled steps of all hidden units' angles, by the steps of `optimizer`.
 #[must_use]
-pub fn stepping(network: &Network<f64>, optimizer: Box<dyn Optimizer<f64>>) -> Box<dyn Optimizer<f64>> {
+pub fn stepping<T: Element>(network: &Network<T>, optimizer: Box<dyn Optimizer<T>>) -> Box<dyn Optimizer<T>> {
     Box::new(Scaled { optimizer, slots: hidden(network, "angles"), before: Vec::new() })
 }
 
-struct Scaled {
-    optimizer: Box<dyn Optimizer<f64>>,
+struct Scaled<T> {
+    optimizer: Box<dyn Optimizer<T>>,
     slots: Vec<Slot>,
-    before: Vec<f64>,
+    before: Vec<T>,
 }
 
-impl Optimizer<f64> for Scaled {
-    fn step(&mut self, parameters: &mut ParamStore<f64>, gradients: &[f64], learning_rate: f64) {
+impl<T: Scalar> Optimizer<T> for Scaled<T> {
+    fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         self.before.clear();
         self.before.extend_from_slice(parameters.values());
         self.optimizer.step(parameters, gradients, learning_rate);
@@ -26,14 +27,15 @@ impl Optimizer<f64> for Scaled {
         for slot in &self.slots {
             let factor = (slot.rows as f64).sqrt().recip();
             for k in slot.range() {
-                values[k] = self.before[k] + factor * (values[k] - self.before[k]);
+                let before = self.before[k].to_f64();
+                values[k] = T::from_f64(before + factor * (values[k].to_f64() - before));
             }
         }
     }
-    fn state(&self) -> OptimizerState<f64> {
+    fn state(&self) -> OptimizerState<T> {
         self.optimizer.state()
     }
-    fn restore(&mut self, state: OptimizerState<f64>) -> Result<(), Error> {
+    fn restore(&mut self, state: OptimizerState<T>) -> Result<(), Error> {
         self.optimizer.restore(state)
     }
 }

@@ -60,7 +60,8 @@ fn of_arm(
     if !is_run(&method::GMP) || baselines.is_empty() {
         return claims;
     }
-    for &asks in asked.inquiry.asks {
+    let is_asked = |asks: &&Asks| kind.has_speed() || !matches!(asks, Asks::Epochs(_));
+    for &asks in asked.inquiry.asks.iter().filter(is_asked) {
         let figure = Claim::figure_beyond(asked.inquiry.id);
         let of = match question(&baselines, asks, kind) {
             Some(question) => {

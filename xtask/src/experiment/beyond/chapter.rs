@@ -327,23 +327,30 @@ fn outcomes(section: &Section) -> Option<Table> {
     })
 }
 
-/// How often GmP had the best results, learned fastest and tolerated most learning rates in each inquiry, as a table for a README.
+/// How often GmP had the best results, learned fastest and tolerated most learning rates in each inquiry, as a table for a
+/// README; without the inquiries that were not made.
 #[must_use]
 pub fn markdown(claims: &[Claim]) -> String {
+    let tally = Tally(claims);
     let mut table = "| | GmP has the best test result | learns fastest | tolerates the widest range of learning rates |\n|---|---|---|---|\n".to_owned();
     for experiment in REGISTRY.iter().filter(|experiment| experiment.chapter() == Chapter::Beyond) {
         let id = experiment.id();
-        let words = ["result", "epochs", "tolerance"].map(|asked| {
-            let question = format!("{id}.{asked}");
-            let tally = Tally(claims);
+        let questions = ["result", "epochs", "tolerance"].map(|asked| format!("{id}.{asked}"));
+        if questions.iter().all(|question| tally.of(question).all == 0) {
+            continue;
+        }
+        let words = questions.map(|question| {
             if tally.of(&question).all == 0 { "–".to_owned() } else { tally.words(&question) }
         });
         table += &format!("| {id} | {} |\n", words.join(" | "));
     }
-    table += &format!(
-        "\nSP and WN get better test results where their boundaries are held as still as those of GmP: {}.\n",
-        Tally(claims).words("why.limited")
-    );
+    let limited = "why.limited";
+    if tally.of(limited).all > 0 {
+        table += &format!(
+            "\nSP and WN get better test results where their boundaries are held as still as those of GmP: {}.\n",
+            tally.words(limited)
+        );
+    }
     table
 }
 
@@ -403,11 +410,13 @@ mod tests {
     }
 
     #[test]
-    fn a_row_for_each_inquiry() {
+    fn a_row_for_each_inquiry_that_was_made() {
         let claims = [claim(Outcome::Supported, "levy · 1"), claim(Outcome::Inconclusive, "levy · 4")];
         let table = markdown(&claims);
         assert!(table.contains("| depth | yes in 1 of 2 comparisons | – | – |\n"), "{table}");
-        assert!(table.contains("| why | – | – | – |\n"), "{table}");
+        assert!(!table.contains("why") && !table.contains("held as still"), "{table}");
+        let limited = Claim { question: "why.limited".to_owned(), ..claim(Outcome::Supported, "levy") };
+        assert!(markdown(&[limited]).contains("held as still as those of GmP: yes in 1 of 1 comparison"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::pictures::{self, Pictures};
 use crate::experiment::question::{Data, Quantity};
 use crate::experiment::training::{Problem, Watching, carry_out_stepping};
 use crate::experiment::{Context, Profile, measured};
+use crate::method::MethodId;
 use crate::problem::banana::{self, Banana};
 use crate::problem::uci::{self, Set};
 use crate::problem::{Setup, levy, ridge};
@@ -48,6 +49,13 @@ impl Kind {
     pub fn small() -> Vec<Self> {
         let sets = ["yacht", "boston", "energy", "concrete", "wine"].map(Self::Uci);
         [Self::Levy, Self::Banana].into_iter().chain(sets).collect()
+    }
+
+    /// Whether a method is compared on it: on pictures those without a normalization of their own, since all have input mean
+    /// normalization there.
+    #[must_use]
+    pub fn is_for(self, method: MethodId) -> bool {
+        self != Self::Pictures || (method.normalization)().is_none()
     }
 
     /// Whether it is pictures, or a set of Table 1 that is larger than the smallest, which the quick profile gives fewer runs.

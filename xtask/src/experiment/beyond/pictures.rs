@@ -224,7 +224,8 @@ impl Pictures {
         };
         let (mut held_out, mut test) = (as_stored(held_out)?, as_stored(test)?);
         let mut network: Network<f32> = network(run.method, self.width, &self.set).build(run.seed)?;
-        let mut optimizer = around.optimizer(&network, Box::new(Adam::default()));
+        let optimizer = run.method.optimizer(&network, Box::new(Adam::default()));
+        let mut optimizer = around.optimizer(&network, optimizer);
         let trainer = Trainer {
             monitor: Monitor::Validation(setup.monitor),
             metrics: vec![setup.metric],
@@ -386,6 +387,25 @@ mod tests {
         // Nothing but the fingerprints is kept on the way.
         let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
         assert!(files.into_iter().all(|file| file == "fingerprints.json"));
+    }
+
+    /// In an epoch of four steps no filter turns further than four turns of the method, by the learning rate each.
+    #[test]
+    fn rivals_are_trained_by_their_own_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = pictures(folder.path());
+        for method in [method::GEODESIC, method::PROJECTED, method::FIXED_NORM, method::NATURAL] {
+            let run = run(&pictures, method, None);
+            let record = trained(&pictures, &run, Around::Nothing);
+            assert!(record.value.is_some(), "{record:?}");
+            let turn = record.measures.as_ref().unwrap().in_training().unwrap().direction.before_reduction;
+            let (mean, largest) = (turn.mean.mean_of_log.exp2(), turn.max.mean_of_log.exp2());
+            assert!(mean > 1e-3 && mean <= largest, "{method}: {mean} {largest}");
+            if [method::GEODESIC, method::FIXED_NORM].contains(&method) {
+                assert!(largest <= 4.0 * 1.5 * run.lr, "{method}: {largest}");
+            }
+            assert_eq!(trained(&pictures, &run, Around::Nothing), record);
+        }
     }
 
     #[test]

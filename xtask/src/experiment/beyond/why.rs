@@ -101,21 +101,16 @@ fn intervened(intervention: Intervention) -> Setting {
 const ALL: usize = 1 << 20;
 const NOISIEST: usize = 4;
 
-/// The methods without a normalization of their own: those of VGG-6, where all of them have input mean normalization.
-fn is_compared(kind: Kind, method: MethodId) -> bool {
-    kind != Kind::Pictures || (method.normalization)().is_none()
-}
-
 fn arms(profile: Profile) -> Vec<Arm> {
     let is_limited = |_: Kind, method: MethodId| [method::SP, method::WN].contains(&method);
     // An epoch of a larger set has hundreds of steps in small batches. One of pictures has batches of 16 as it is.
     type On = fn(Kind, MethodId) -> bool;
     let (in_batches, in_small_batches): (On, On) = match profile {
         Profile::Quick => (|kind, _| !kind.is_larger(), |kind, _| !kind.is_larger()),
-        Profile::Full => (|kind, _| kind != Kind::Pictures, is_compared),
+        Profile::Full => (|kind, _| kind != Kind::Pictures, Kind::is_for),
     };
     vec![
-        Arm { on: is_compared, ..Arm::named("as in the paper", unchanged()) },
+        Arm { on: Kind::is_for, ..Arm::named("as in the paper", unchanged()) },
         Arm { on: |kind, _| kind == Kind::Banana, ..Arm::named("full batch", batch(ALL)) },
         Arm { on: in_batches, ..Arm::named("batch 16", batch(16)) },
         Arm { on: in_small_batches, ..Arm::named("batch 4", batch(NOISIEST)) },
@@ -393,7 +388,7 @@ fn scatter(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Panel {
     let label = if problem.kind().larger_is_better() { "error rate" } else { "test RMSE" };
     let axes = (Axis::linear(problem.kind().movement().name), Axis::log10(label));
     let panel = Panel::new(problem.id().name, axes.0, axes.1).legend(Legend::Above);
-    let is_run = |(_, method): &(usize, &MethodId)| is_compared(problem.kind(), **method);
+    let is_run = |(_, method): &(usize, &MethodId)| problem.kind().is_for(**method);
     asked.methods.iter().enumerate().filter(is_run).fold(panel, |panel, (k, &method)| {
         let of = points.iter().filter(|point| point.group.0 == method).map(|point| (point.x, point.y.exp()));
         let marker = [Marker::Dot, Marker::Diamond, Marker::Cross, Marker::Star][k % 4];

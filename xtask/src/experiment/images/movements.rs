@@ -9,6 +9,7 @@
 //! in a file of their own, of the last two epochs: a run that goes on from a checkpoint comes to the same numbers. Where that file is
 //! lost or damaged, the run starts again.
 
+use crate::method::OUTPUT_LAYER;
 use crate::report::write_atomically;
 use crate::run::execute::say;
 use crate::run::measures::{Convergence, Measures, Stability, Windows, reductions, tortuosity};
@@ -24,8 +25,6 @@ use std::path::{Path, PathBuf};
 /// Training images whose statistics stand for those of a batch: each of them has a thousand pixels, and there is a
 /// forward pass for every layer.
 pub const BATCH_PICTURES: usize = 64;
-/// The layer whose units have no activation.
-const OUTPUT: &str = "output";
 
 /// Pictures as a network takes them: one row of `columns` numbers for each pixel.
 pub struct Pixels {
@@ -170,7 +169,8 @@ fn plain(numbers: &[Option<f32>]) -> Vec<f32> {
 
 impl Moved {
     fn of(network: &Network<f32>, pixels: Option<&Pixels>, scratch: &mut (Tape<f32>, Vec<f32>)) -> Self {
-        let layers: Vec<String> = network.unit_layers().into_iter().filter(|name| name != OUTPUT).collect();
+        let layers: Vec<String> =
+            network.unit_layers().into_iter().filter(|name| name != OUTPUT_LAYER).collect();
         let (mut start, mut state) = (Vec::new(), State::default());
         for layer in &layers {
             let boundaries = read(network, layer, pixels, scratch);

@@ -1,6 +1,7 @@
 //! The units of a layer of hidden units by their numbers in a network's parameters: how far a step moves their boundaries, and
 //! how a step is changed.
 
+use crate::method::OUTPUT_LAYER;
 use gmp_math::Scalar;
 use gmp_math::boundary::angle_between;
 use gmp_math::sphere::directions;
@@ -9,8 +10,6 @@ use gmp_nn::{Element, Network, Rng, Slot};
 
 /// Halvings that find how much of a step is allowed.
 const HALVINGS: usize = 30;
-/// The layer whose units have no activation.
-const OUTPUT: &str = "output";
 
 /// Where the numbers are that the units of a layer are made of: neurons of a dense layer, or filters of a convolution.
 pub(super) struct Units {
@@ -36,7 +35,7 @@ impl Units {
     /// # Panics
     /// If one of them has another parameterization than SP, WN or GmP, or is normalized by its batch.
     pub(super) fn of<T: Element>(network: &Network<T>) -> Vec<Self> {
-        let layers = network.unit_layers().into_iter().filter(|layer| layer != OUTPUT);
+        let layers = network.unit_layers().into_iter().filter(|layer| layer != OUTPUT_LAYER);
         layers.map(|layer| Self::of_layer(network, &layer)).collect()
     }
 
