@@ -1,6 +1,7 @@
 //! Normalizations by the short names of the paper.
 
-use gmp_nn::Normalization;
+use crate::method::OUTPUT_LAYER;
+use gmp_nn::{LayerSpec, NetworkSpec, Normalization};
 use serde::{Deserialize, Serialize};
 
 /// What is normalized in the hidden layers.
@@ -50,4 +51,16 @@ impl Normalizing {
             Self::Layer => Normalization::layer(),
         }
     }
+}
+
+/// The network with this normalization behind the activations of every layer of units but the output, as layers of their own.
+#[must_use]
+pub fn behind_activations(spec: NetworkSpec, normalization: Normalization) -> NetworkSpec {
+    let with_norm = |(name, layer): (String, LayerSpec)| {
+        let is_hidden =
+            name != OUTPUT_LAYER && matches!(layer, LayerSpec::Dense(_) | LayerSpec::Convolution(_));
+        let norm = is_hidden.then(|| (format!("{name}.norm"), LayerSpec::normalization(normalization)));
+        std::iter::once((name, layer)).chain(norm)
+    };
+    NetworkSpec { layers: spec.layers.into_iter().flat_map(with_norm).collect(), ..spec }
 }

@@ -4,6 +4,7 @@
 //! biases, which are expressed in its parameterization. All draws come from one stream of the run's seed, so that every method
 //! starts as the same function.
 
+use crate::run::measures::ranges;
 use gmp_math::Mat;
 use gmp_math::geometric::to_geometric;
 use gmp_math::uniform::uniform_directions;
@@ -17,6 +18,9 @@ pub enum Start {
     /// Glorot's weights; biases with which every boundary goes through a training sample, drawn at random.
     #[serde(rename = "spread")]
     Spread,
+    /// The same through points that are uniformly distributed over the ranges of the inputs.
+    #[serde(rename = "spread uniformly")]
+    SpreadUniformly,
     /// Glorot's weights with the sign of the last coordinate lost, as the authors' conversion loses it.
     #[serde(rename = "half sphere")]
     HalfSphere,
@@ -36,6 +40,7 @@ impl Start {
     pub fn name(self) -> &'static str {
         match self {
             Self::Spread => "spread over the data",
+            Self::SpreadUniformly => "spread uniformly",
             Self::HalfSphere => "half sphere",
             Self::He => "He",
             Self::Uniform => "uniform directions",
@@ -69,6 +74,15 @@ impl Start {
                     let sample = &train.inputs()[row * inputs..(row + 1) * inputs];
                     let column = weights.iter().skip(unit).step_by(count);
                     *bias = -column.zip(sample).map(|(w, x)| w * x).sum::<f64>();
+                }
+            }
+            Self::SpreadUniformly => {
+                let ranges = ranges(train.inputs(), inputs);
+                for (unit, bias) in bias.iter_mut().enumerate() {
+                    let column = weights.iter().skip(unit).step_by(count);
+                    let along =
+                        column.zip(&ranges).map(|(w, (low, high))| w * (low + (high - low) * rng.uniform()));
+                    *bias = -along.sum::<f64>();
                 }
             }
             // With one input there is no angle whose sign could be lost.
@@ -148,7 +162,14 @@ mod tests {
         (network, data)
     }
 
-    const ALL: [Start; 5] = [Start::Spread, Start::HalfSphere, Start::He, Start::Uniform, Start::Orthogonal];
+    const ALL: [Start; 6] = [
+        Start::Spread,
+        Start::SpreadUniformly,
+        Start::HalfSphere,
+        Start::He,
+        Start::Uniform,
+        Start::Orthogonal,
+    ];
 
     #[test]
     fn every_method_starts_as_the_same_function() {
@@ -194,6 +215,17 @@ mod tests {
             assert!(data.inputs().chunks(3).any(is_on));
         }
         assert!(offsets.iter().any(|offset| offset.abs() > 0.1));
+        let (normals, offsets, data) = boundaries(Start::SpreadUniformly);
+        let ranges = ranges(data.inputs(), 3);
+        for (normal, offset) in normals.iter().zip(&offsets) {
+            // Some corners of the box are on one side of the boundary, and some on the other.
+            let ends = |pick: fn(f64, f64) -> f64| -> f64 {
+                normal.iter().zip(&ranges).map(|(n, (low, high))| pick(n * low, n * high)).sum()
+            };
+            assert!(ends(f64::min) <= -offset && -offset <= ends(f64::max));
+            let is_on = |sample: &[f64]| (dot(normal, sample) + offset).abs() < 1e-12;
+            assert!(!data.inputs().chunks(3).any(is_on));
+        }
         let (normals, ..) = boundaries(Start::Orthogonal);
         for block in normals.chunks(3) {
             assert!(dot(&block[0], &block[1]).abs() < 1e-12 && dot(&block[1], &block[2]).abs() < 1e-12);

@@ -60,7 +60,12 @@ fn of_arm(
     if !is_run(&method::GMP) || baselines.is_empty() {
         return claims;
     }
-    let is_asked = |asks: &&Asks| kind.has_speed() || !matches!(asks, Asks::Epochs(_));
+    let is_asked = |asks: &&Asks| match asks {
+        Asks::Epochs(_) => kind.has_speed(),
+        // At one learning rate there is no range of them.
+        Asks::Tolerance(_) => kind != Kind::Pictures || asked.rates_in(&arm.setting, kind).len() > 1,
+        Asks::Result(_) | Asks::Movement(_) => true,
+    };
     for &asks in asked.inquiry.asks.iter().filter(is_asked) {
         let figure = Claim::figure_beyond(asked.inquiry.id);
         let of = match question(&baselines, asks, kind) {

@@ -4,8 +4,8 @@
 //! the rate falls and when training stops, and the test images are used once, as on the other problems. A run takes seconds and
 //! keeps no checkpoints: one that is stopped starts again from the beginning.
 //!
-//! All parameterizations have input mean normalization, as GmP+IMN has in the paper, which leaves the direction of a filter to its
-//! own parameters; without a normalization, so narrow a network stays at chance level in so few epochs. For the same reason the
+//! All parameterizations have input mean normalization, as GmP+IMN has in the paper, unless the run has another one; it leaves the
+//! direction of a filter to its own parameters, and without a normalization, so narrow a network stays at chance level in so few epochs. For the same reason the
 //! optimizer is Adam, as on the other problems, in place of the paper's gradient descent with momentum.
 
 use crate::experiment::images::movements::Movements;
@@ -25,8 +25,7 @@ use crate::run::{Origin, Record, Run};
 use crate::setting::Setting;
 use crate::setting::intervention::Around;
 use anyhow::{Context as _, Result};
-use gmp_nn::zoo::vgg6;
-use gmp_nn::{Network, NetworkSpec, Normalization, Rng};
+use gmp_nn::{Network, NetworkSpec, Rng};
 use gmp_train::image::{ImageSource, Loader, Loading, Order, Preparation};
 use gmp_train::{
     Adam, EarlyStopping, End, Epoch, Error, Loss, Metric, Monitor, Observer, ReduceOnPlateau, Restore,
@@ -55,7 +54,8 @@ const WIDTH: Width = Width::over(16);
 const SIZES: [(usize, usize); 2] = [(800, 5), (4000, 30)];
 /// The learning rates of both profiles, lower than those of networks with one hidden layer.
 pub const RATES: [&[f64]; 2] = [&[0.001, LIMITED_AT], &[3e-4, 0.001, LIMITED_AT, 0.01, 0.03]];
-/// The one at which interventions are compared; in the quick profile it is the only one with interventions.
+/// The one at which interventions are compared; in the quick profile it is the only one with interventions, and with several
+/// normalizations.
 pub const LIMITED_AT: f64 = 0.003;
 /// The names by which a user chooses the images.
 pub const NAMES: [&str; 2] = [CIFAR10, GENERATED];
@@ -107,7 +107,7 @@ impl Pictures {
         let test = train.div_ceil(4).min(set.validation.len());
         hold_out(train, 0).with_context(|| format!("--pictures {train}"))?;
         let name = format!("{} ({train}), VGG-6 {width}", set.name);
-        let network = network(method::SP, width, &set).build::<f32>(0)?;
+        let network = network(&Setting::default(), method::SP, width, &set).build::<f32>(0)?;
         let multiply_adds = network.summary().multiply_adds().unwrap_or(0);
         Ok(Self {
             fingerprint: set.fingerprint(&context.out, context.threads)?,
@@ -153,7 +153,7 @@ impl Pictures {
     /// What a run takes.
     #[must_use]
     pub fn size(&self, run: &Run) -> Option<Size> {
-        let network = Trained::of(&network(run.method, self.width, &self.set))?;
+        let network = Trained::of(&network(&run.setting, run.method, self.width, &self.set))?;
         let (training, _) = hold_out(self.samples[0], run.seed).ok()?;
         let batch_size = run.setting.setup(&SETUP).batch_size;
         Some(Size::of(network, training.len(), run.epoch_limit, batch_size, None, held(&self.set)))
@@ -164,8 +164,8 @@ impl Pictures {
     pub fn described(&self) -> String {
         let (filters, [train, test]) = (self.width.filters(), self.samples);
         format!(
-            "On {}, VGG-6 has {filters}, {} and {} filters in its pairs of layers, with input mean normalization (IMN) after each of them, whatever \
-             the parameterization, and is trained by Adam in batches of {} with random flips; every seed draws {train} training images, of which a \
+            "On {}, VGG-6 has {filters}, {} and {} filters in its pairs of layers, with input mean normalization (IMN) after each of them unless \
+             stated otherwise, whatever the parameterization, and is trained by Adam in batches of {} with random flips; every seed draws {train} training images, of which a \
              fifth is held out, and {test} test images. The learning rate falls after {} epochs without a smaller loss on the held-out images, and \
              training stops after {}.",
             self.set.name,
@@ -211,7 +211,14 @@ impl Pictures {
     }
 
     fn trained(&self, run: &Run, around: Around<'_>, stop: &Stop) -> Result<Option<Record>, Error> {
-        let carried_out = Setting { batch_size: None, intervention: None, ..run.setting };
+        let carried_out = Setting {
+            batch_size: None,
+            intervention: None,
+            normalization: None,
+            after_activation: false,
+            fan_out: None,
+            ..run.setting
+        };
         assert!(carried_out.is_none(), "VGG-6 knows nothing of this setting: {carried_out}");
         let setup = run.setting.setup(&SETUP);
         let [training, held_out, test] = self.drawn(run.seed)?;
@@ -223,7 +230,8 @@ impl Pictures {
             Loader::new(source, Preparation::small(false), loading)
         };
         let (mut held_out, mut test) = (as_stored(held_out)?, as_stored(test)?);
-        let mut network: Network<f32> = network(run.method, self.width, &self.set).build(run.seed)?;
+        let mut network: Network<f32> =
+            network(&run.setting, run.method, self.width, &self.set).build(run.seed)?;
         let optimizer = run.method.optimizer(&network, Box::new(Adam::default()));
         let mut optimizer = around.optimizer(&network, optimizer);
         let trainer = Trainer {
@@ -273,10 +281,8 @@ impl Pictures {
     }
 }
 
-/// VGG-6 under a method, with input mean normalization.
-fn network(method: MethodId, width: Width, set: &Set) -> NetworkSpec {
-    let variant = method.variant().normalization(Normalization::input_mean());
-    vgg6(&variant, width.filters(), set.training.classes())
+fn network(setting: &Setting, method: MethodId, width: Width, set: &Set) -> NetworkSpec {
+    setting.vgg6(method, width.filters(), set.training.classes())
 }
 
 /// Keeps what is known of every epoch, and ends the run when the user stops the program.

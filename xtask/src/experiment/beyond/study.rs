@@ -41,7 +41,7 @@ pub struct Asked {
     pub methods: Vec<MethodId>,
     /// At which learning rates.
     pub rates: Vec<f64>,
-    /// At which ones on pictures, and with an intervention there.
+    /// At which ones on pictures, and with an intervention or several normalizations there.
     rates_on_pictures: [Vec<f64>; 2],
     /// Which seeds.
     pub seeds: Range<u64>,
@@ -150,12 +150,13 @@ impl Asked {
         self.rates_in(&Setting::default(), kind)
     }
 
-    /// The learning rates of a problem with a setting: on images there are fewer with an intervention in the quick profile.
+    /// The learning rates of a problem with a setting: on images there are fewer with an intervention, and of several normalizations, in
+    /// the quick profile.
     #[must_use]
     pub fn rates_in(&self, setting: &Setting, kind: Kind) -> &[f64] {
-        match (kind, setting.intervention) {
-            (Kind::Pictures, None) => &self.rates_on_pictures[0],
-            (Kind::Pictures, Some(_)) => &self.rates_on_pictures[1],
+        let has_many_runs = setting.intervention.is_some() || setting.normalization.is_some();
+        match kind {
+            Kind::Pictures => &self.rates_on_pictures[usize::from(has_many_runs)],
             _ => &self.rates,
         }
     }
