@@ -270,6 +270,11 @@ pub fn in_paper(architecture: Architecture) -> Vec<MethodId> {
     of(architecture).into_iter().filter(|method| method.in_paper).collect()
 }
 
+/// The other ways to a bounded turn, and other steps of angles, in no network of the paper.
+pub fn rivals() -> Vec<MethodId> {
+    all().into_iter().filter(|method| method.networks.is_empty()).collect()
+}
+
 /// The methods with which the paper compares GmP in dense networks.
 pub fn baselines() -> Vec<MethodId> {
     in_paper(Dense).into_iter().filter(|method| *method != GMP).collect()

@@ -4,7 +4,7 @@ use super::ask::Asks;
 use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
-use super::{Arm, Inquiry, in_paper, nothing};
+use super::{Arm, Inquiry, nothing, on_pictures, with_geodesic};
 use crate::claim::Claim;
 use crate::report::html::Block;
 use crate::run::results::Results;
@@ -27,8 +27,9 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
             })
             .collect()
     },
-    methods: in_paper,
+    methods: with_geodesic,
     rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
+    rates_on_pictures: on_pictures,
     problems: Kind::of,
     seeds: [5, 20],
     budget: 0.4,

@@ -62,8 +62,8 @@ fn of_arm(
     }
     let is_asked = |asks: &&Asks| match asks {
         Asks::Epochs(_) => kind.has_speed(),
-        // At one learning rate there is no range of them.
-        Asks::Tolerance(_) => kind != Kind::Pictures || asked.rates_in(&arm.setting, kind).len() > 1,
+        // The width of a range of two or three learning rates says more about the grid than about a method.
+        Asks::Tolerance(_) => kind != Kind::Pictures || asked.rates_in(&arm.setting, kind).len() > 3,
         Asks::Result(_) | Asks::Movement(_) => true,
     };
     for &asks in asked.inquiry.asks.iter().filter(is_asked) {
@@ -172,10 +172,13 @@ fn question(baselines: &[MethodId], asks: Asks, kind: Kind) -> Option<Question> 
     })
 }
 
-/// The methods that GmP is compared with: all of the inquiry, whatever the user leaves out.
+/// The methods that GmP is compared with: all of the inquiry, whatever the user leaves out, and what the user adds.
 fn baselines(asked: &Asked) -> Vec<MethodId> {
-    use crate::experiment::Experiment as _;
-    asked.inquiry.methods().into_iter().filter(|method| *method != method::GMP).collect()
+    let mut methods = (asked.inquiry.methods)();
+    let added = asked.methods.iter().filter(|method| !methods.contains(method)).copied();
+    methods.extend(added.collect::<Vec<_>>());
+    methods.retain(|method| *method != method::GMP);
+    methods
 }
 
 /// The tolerance of every seed of a method on one set; the results are those of one arm.

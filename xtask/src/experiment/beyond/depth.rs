@@ -4,7 +4,7 @@ use super::ask::Asks;
 use super::data::{Kind, Loaded};
 use super::show::{self, Interval, Shown};
 use super::study::Asked;
-use super::{Arm, Inquiry, in_paper, nothing};
+use super::{Arm, Inquiry, nothing, on_pictures, with_geodesic};
 use crate::claim::Claim;
 use crate::experiment::Profile;
 use crate::method::MethodId;
@@ -35,11 +35,12 @@ pub const DEPTH: Inquiry = Inquiry {
         };
         [1, 2, 4, 8, 16].map(arm).to_vec()
     },
-    methods: in_paper,
+    methods: with_geodesic,
     rates: |profile| match profile {
         Profile::Quick => vec![3e-3, 0.01, 0.03, 0.1],
         Profile::Full => vec![3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3],
     },
+    rates_on_pictures: on_pictures,
     problems: |profile| match profile {
         Profile::Quick => vec![Kind::Levy, Kind::Uci("yacht")],
         Profile::Full => Kind::of(profile),

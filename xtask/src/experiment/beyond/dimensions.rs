@@ -5,7 +5,7 @@ use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
 use super::width::transfer_of;
-use super::{Arm, Inquiry, RATES};
+use super::{Arm, Inquiry, RATES, on_pictures};
 use crate::claim::Claim;
 use crate::experiment::Profile;
 use crate::method::{self, MethodId};
@@ -39,6 +39,7 @@ pub const DIMENSIONS: Inquiry = Inquiry {
     },
     methods: || vec![method::SP, method::WN, method::GMP, method::SCALED, method::NATURAL, method::GEODESIC],
     rates: |_| RATES.to_vec(),
+    rates_on_pictures: on_pictures,
     problems: |_| vec![Kind::Ridge],
     seeds: [10, 30],
     budget: 1.0,

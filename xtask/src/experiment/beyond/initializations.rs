@@ -5,7 +5,7 @@ use super::compare::Compared;
 use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
-use super::{Arm, Inquiry};
+use super::{Arm, Inquiry, on_pictures};
 use crate::claim::Claim;
 use crate::method::{self, MethodId};
 use crate::report::html::Block;
@@ -26,7 +26,10 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
                as their fan-out in the released code: does it make a difference if they start with the weights of SP?",
     arms: |_| {
         let of = |start: Start| Arm {
-            on: |kind, _| kind != Kind::Pictures,
+            // Other weights are expressed in these three alone.
+            on: |kind, method| {
+                kind != Kind::Pictures && [method::SP, method::WN, method::GMP].contains(&method)
+            },
             ..Arm::named(start.name(), Setting { start: Some(start), ..Setting::default() })
         };
         let others = [
@@ -38,12 +41,13 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
             Start::Orthogonal,
         ];
         let fan_out = Setting { fan_out: Some(FanOut::Window), ..Setting::default() };
-        let fan_out = Arm { on: on_pictures, ..Arm::named("equal fan-outs", fan_out) };
+        let fan_out = Arm { on: on_pictures_only, ..Arm::named("equal fan-outs", fan_out) };
         let glorot = Arm { on: on_most, ..Arm::named("Glorot, λ = 0", Setting::default()) };
         [glorot].into_iter().chain(others.map(of)).chain([fan_out]).collect()
     },
     methods: || vec![method::SP, method::WN, method::GMP],
     rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
+    rates_on_pictures: on_pictures,
     problems: |profile| Kind::of(profile).into_iter().chain([Kind::Pictures]).collect(),
     seeds: [16, 40],
     budget: 0.8,
@@ -81,7 +85,7 @@ fn on_most(kind: Kind, method: MethodId) -> bool {
     kind != Kind::Pictures || method != method::WN
 }
 
-fn on_pictures(kind: Kind, method: MethodId) -> bool {
+fn on_pictures_only(kind: Kind, method: MethodId) -> bool {
     kind == Kind::Pictures && on_most(kind, method)
 }
 

@@ -52,10 +52,13 @@ pub struct Inquiry {
     pub question: &'static str,
     /// What is varied.
     pub arms: fn(Profile) -> Vec<Arm>,
-    /// The methods that are compared, unless an arm says otherwise. GmP is the subject of all comparisons.
+    /// The methods that are compared, unless an arm or the user says otherwise: with `--method` any rival can be added. GmP is the
+    /// subject of all comparisons.
     pub methods: fn() -> Vec<MethodId>,
     /// The learning rates of all methods.
     pub rates: fn(Profile) -> Vec<f64>,
+    /// Their learning rates on pictures, with what a run changes.
+    pub rates_on_pictures: fn(Profile, &Setting) -> &'static [f64],
     /// On which problems.
     pub problems: fn(Profile) -> Vec<Kind>,
     /// Seeds in the quick and in the full profile.
@@ -112,6 +115,21 @@ impl Arm {
 #[must_use]
 pub fn in_paper() -> Vec<MethodId> {
     method::in_paper(method::Architecture::Dense)
+}
+
+/// Those, and steps along great circles, the rival whose turn is exactly the length of the step.
+#[must_use]
+pub fn with_geodesic() -> Vec<MethodId> {
+    [in_paper(), vec![method::GEODESIC]].concat()
+}
+
+/// The learning rates on pictures in both profiles.
+#[must_use]
+pub fn on_pictures(profile: Profile, _: &Setting) -> &'static [f64] {
+    match profile {
+        Profile::Quick => &[0.001, 0.003],
+        Profile::Full => &[3e-4, 0.001, 0.003, 0.01, 0.03],
+    }
 }
 
 /// No claims over several arms.

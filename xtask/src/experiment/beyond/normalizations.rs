@@ -4,7 +4,7 @@ use super::ask::Asks;
 use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
-use super::{Arm, Inquiry, RATES, nothing};
+use super::{Arm, Inquiry, RATES, nothing, on_pictures};
 use crate::claim::Claim;
 use crate::experiment::Profile;
 use crate::method::{self, MethodId};
@@ -23,6 +23,10 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
     arms,
     methods: || vec![method::SP, method::WN, method::GMP],
     rates: |_| RATES.to_vec(),
+    rates_on_pictures: |profile, setting| match profile {
+        Profile::Quick => &[0.003],
+        Profile::Full => on_pictures(profile, setting),
+    },
     problems: |profile| Kind::of(profile).into_iter().chain([Kind::Pictures]).collect(),
     seeds: [6, 20],
     budget: 1.0,

@@ -4,7 +4,7 @@ use super::ask::Asks;
 use super::data::Kind;
 use super::show::{self, Shown};
 use super::study::Asked;
-use super::{Arm, Inquiry, RATES, in_paper, nothing};
+use super::{Arm, Inquiry, RATES, in_paper, nothing, on_pictures};
 use crate::claim::Claim;
 use crate::report::html::Block;
 use crate::run::results::Results;
@@ -25,6 +25,7 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
     },
     methods: in_paper,
     rates: |_| RATES.to_vec(),
+    rates_on_pictures: on_pictures,
     problems: Kind::of,
     seeds: [6, 20],
     budget: 1.0,

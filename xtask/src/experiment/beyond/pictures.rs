@@ -52,10 +52,7 @@ pub const SETUP: Setup = Setup {
 const WIDTH: Width = Width::over(16);
 /// Training images of a run, including those held out, and epochs: in the quick and in the full profile.
 const SIZES: [(usize, usize); 2] = [(800, 5), (4000, 30)];
-/// The learning rates of both profiles, lower than those of networks with one hidden layer.
-pub const RATES: [&[f64]; 2] = [&[0.001, LIMITED_AT], &[3e-4, 0.001, LIMITED_AT, 0.01, 0.03]];
-/// The one at which interventions are compared; in the quick profile it is the only one with interventions, and with several
-/// normalizations.
+/// The learning rate at which interventions are compared.
 pub const LIMITED_AT: f64 = 0.003;
 /// The names by which a user chooses the images.
 pub const NAMES: [&str; 2] = [CIFAR10, GENERATED];

@@ -8,6 +8,7 @@ use super::show::{self, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, RATES, in_paper, nothing};
 use crate::claim::Claim;
+use crate::experiment::Profile;
 use crate::method;
 use crate::report::html::Block;
 use crate::run::results::Results;
@@ -28,6 +29,11 @@ pub const RIVALS: Inquiry = Inquiry {
         [in_paper(), vec![method::GEODESIC, method::PROJECTED, method::FIXED_NORM, method::NATURAL]].concat()
     },
     rates: |_| RATES.to_vec(),
+    rates_on_pictures: |profile, _| match profile {
+        // A step of the geodesic rival turns a filter by the learning rate, and one of all its angles turns it many times further.
+        Profile::Quick => &[0.003, 0.01, 0.03],
+        Profile::Full => &[0.001, 0.003, 0.01, 0.03, 0.1],
+    },
     problems: |profile| Kind::of(profile).into_iter().chain([Kind::Pictures]).collect(),
     seeds: [20, 60],
     budget: 1.0,

@@ -1,11 +1,11 @@
 //! An inquiry with its data and what the user asked for: what is run, and what the reader is shown.
 
 use super::data::{Kind, Loaded};
-use super::pictures::{self, Pictures};
+use super::pictures::Pictures;
 use super::{Arm, Inquiry, ask, chapter, show};
 use crate::experiment::images::size::Size;
 use crate::experiment::{Context, Experiment, Profile, Study, by_carrying_out};
-use crate::method::MethodId;
+use crate::method::{self, MethodId};
 use crate::report::html::{Block, Section};
 use crate::report::number::rate;
 use crate::run::execute::{Finished, say};
@@ -41,8 +41,8 @@ pub struct Asked {
     pub methods: Vec<MethodId>,
     /// At which learning rates.
     pub rates: Vec<f64>,
-    /// At which ones on pictures, and with an intervention or several normalizations there.
-    rates_on_pictures: [Vec<f64>; 2],
+    /// Whether the user named them: they are those of pictures, too.
+    are_rates_named: bool,
     /// Which seeds.
     pub seeds: Range<u64>,
     /// How many of them are run on images and on the larger sets of Table 1, where the profile has fewer of them.
@@ -92,6 +92,8 @@ impl Asked {
     #[must_use]
     pub fn absent(inquiry: Inquiry, context: &Context) -> Self {
         let methods = inquiry.methods();
+        let added = method::rivals().into_iter().filter(|rival| !methods.contains(rival));
+        let known: Vec<MethodId> = methods.iter().copied().chain(added).collect();
         let [quick, full] = inquiry.seeds;
         let profile = context.profile;
         let seeds = context.seeds(quick, full);
@@ -111,12 +113,8 @@ impl Asked {
             problems: Vec::new(),
             missing,
             arms: (inquiry.arms)(profile),
-            methods: context.methods(&methods, &methods),
-            rates_on_pictures: match (&context.rates, profile) {
-                (None, Profile::Quick) => [pictures::RATES[0].to_vec(), vec![pictures::LIMITED_AT]],
-                (None, Profile::Full) => [pictures::RATES[1].to_vec(), pictures::RATES[1].to_vec()],
-                _ => [rates.clone(), rates.clone()],
-            },
+            methods: context.methods(&known, &methods),
+            are_rates_named: context.rates.is_some(),
             rates,
             seeds,
             few,
@@ -150,13 +148,13 @@ impl Asked {
         self.rates_in(&Setting::default(), kind)
     }
 
-    /// The learning rates of a problem with a setting: on images there are fewer with an intervention, and of several normalizations, in
-    /// the quick profile.
+    /// The learning rates of a problem with a setting.
     #[must_use]
     pub fn rates_in(&self, setting: &Setting, kind: Kind) -> &[f64] {
-        let has_many_runs = setting.intervention.is_some() || setting.normalization.is_some();
         match kind {
-            Kind::Pictures => &self.rates_on_pictures[usize::from(has_many_runs)],
+            Kind::Pictures if !self.are_rates_named => {
+                (self.inquiry.rates_on_pictures)(self.profile, setting)
+            }
             _ => &self.rates,
         }
     }

@@ -7,7 +7,7 @@ use super::mediation::{Point, direct, pseudo_values, slope_within};
 use super::pictures::LIMITED_AT;
 use super::show::{self, Shown};
 use super::study::Asked;
-use super::{Arm, Inquiry, in_paper};
+use super::{Arm, Inquiry, in_paper, on_pictures};
 use crate::claim::{Claim, Unit};
 use crate::experiment::Profile;
 use crate::experiment::question::Quantity;
@@ -35,6 +35,10 @@ pub const WHY: Inquiry = Inquiry {
     arms,
     methods: in_paper,
     rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
+    rates_on_pictures: |profile, setting| match (profile, setting.intervention) {
+        (Profile::Quick, Some(_)) => &[LIMITED_AT],
+        _ => on_pictures(profile, setting),
+    },
     problems: |_| Kind::small().into_iter().chain([Kind::Pictures]).collect(),
     seeds: [10, 30],
     budget: 0.5,

@@ -5,7 +5,7 @@ use super::data::{Kind, Loaded};
 use super::kernel::{lazy, over_epochs};
 use super::show::{self, Shown};
 use super::study::Asked;
-use super::{Arm, Inquiry, RATES, in_paper};
+use super::{Arm, Inquiry, RATES, in_paper, on_pictures};
 use crate::claim::{Claim, Origin, Runs, Unit};
 use crate::experiment::Profile;
 use crate::experiment::ask::{combined, judged};
@@ -37,6 +37,7 @@ pub const WIDTH: Inquiry = Inquiry {
     },
     methods: in_paper,
     rates: |_| RATES.to_vec(),
+    rates_on_pictures: on_pictures,
     problems: |profile| match profile {
         Profile::Quick => vec![Kind::Levy, Kind::Uci("yacht")],
         Profile::Full => vec![Kind::Levy, Kind::Banana, Kind::Uci("yacht")],
