@@ -7,6 +7,7 @@ use crate::report::color::Color;
 use crate::report::figure::Stroke;
 use crate::rival::Stepping;
 use crate::rival::projected::UnitVectors;
+use crate::rival::recentred::Charts;
 use gmp_nn::zoo::Variant;
 use gmp_nn::{DirectionInit, Element, GeometricOptions, Mlp, Network, Normalization, Parameterization};
 use gmp_train::Optimizer;
@@ -54,7 +55,7 @@ pub enum Architecture {
 use Architecture::{Dense, ResNet, Vgg};
 
 /// Every method, in the order of tables and legends.
-pub static METHODS: [Method; 14] = [
+pub static METHODS: [Method; 15] = [
     Method {
         name: "SP",
         parameterization: Parameterization::Standard,
@@ -225,6 +226,18 @@ pub static METHODS: [Method; 14] = [
         networks: &[],
         stepping: Some(Stepping::Scaled),
     },
+    Method {
+        name: "recentred",
+        parameterization: Parameterization::Custom(&Charts),
+        normalization: none,
+        directions: DirectionInit::Exact,
+        paper_rate: 0.1,
+        color: Color::PURPLE,
+        dash: Stroke::Dashes(&[7, 2, 3, 2]),
+        in_paper: false,
+        networks: &[],
+        stepping: Some(Stepping::Recentred),
+    },
 ];
 
 /// Standard parameterization.
@@ -250,6 +263,8 @@ pub const FIXED_NORM: MethodId = MethodId::named("fixed norm");
 pub const NATURAL: MethodId = MethodId::named("natural");
 /// Geometric parameterization with steps divided by the root of the number of angles.
 pub const SCALED: MethodId = MethodId::named("GmP/√n");
+/// Geometric parameterization in coordinates that are reflected anew when a unit nears a pole.
+pub const RECENTRED: MethodId = MethodId::named("recentred");
 
 fn none() -> Normalization {
     Normalization::None
@@ -419,7 +434,7 @@ mod tests {
         let error = "GMPP".parse::<MethodId>().unwrap_err();
         assert!(error.ends_with(
             "expected one of SP, WN, WN+MBN, BN, GmP, GmP+IMN, GmP-half-sphere, WN+IMN, LN, \
-                 geodesic, projected, fixed norm, natural, GmP/√n"
+                 geodesic, projected, fixed norm, natural, GmP/√n, recentred"
         ));
         assert!(serde_json::from_str::<MethodId>("\"gmp\"").is_err(), "records have the exact name");
     }

@@ -122,8 +122,15 @@ fn step<T: Element>(method: MethodId, batch: usize, rounds: Rounds) -> Case {
     }
 }
 
-const RIVALS: [MethodId; 6] =
-    [method::GMP, method::GEODESIC, method::PROJECTED, method::FIXED_NORM, method::NATURAL, method::SCALED];
+const RIVALS: [MethodId; 7] = [
+    method::GMP,
+    method::GEODESIC,
+    method::PROJECTED,
+    method::FIXED_NORM,
+    method::NATURAL,
+    method::SCALED,
+    method::RECENTRED,
+];
 
 /// The same step in double precision with what a method puts around the optimizer.
 fn rival_step(method: MethodId, rounds: Rounds) -> Case {

@@ -10,6 +10,7 @@
 //! | [`fixed_norm`] | w, b; ‖w‖ stays as it was initialized | arctan of the learning rate, exactly |
 //! | [`natural`] | θ, λ, r; steps of angles divided by the square root of the metric | the step's length, to first order |
 //! | [`scaled`] | θ, λ, r; steps of angles divided by √(n − 1) | at most the step of one angle, if all steps are equal |
+//! | [`recentred`] | θ, λ, r; new coordinates for a unit that nears a pole | at most the step's length, and at least half of it to first order |
 //!
 //! In a network of your own, choose the parameterization and, if the method has one, wrap any optimizer in that of
 //! the method. This example uses the geodesic method; `projected` needs no special optimizer:
@@ -45,6 +46,7 @@ pub mod fixed_norm;
 pub mod geodesic;
 pub mod natural;
 pub mod projected;
+pub mod recentred;
 pub mod scaled;
 
 use crate::method::OUTPUT_LAYER;
@@ -63,6 +65,8 @@ pub enum Stepping {
     Natural,
     /// See [`scaled`].
     Scaled,
+    /// See [`recentred`].
+    Recentred,
 }
 
 impl Stepping {
@@ -78,6 +82,7 @@ impl Stepping {
             Self::FixedNorm => fixed_norm::stepping(network, optimizer),
             Self::Natural => natural::stepping(network, optimizer),
             Self::Scaled => scaled::stepping(network, optimizer),
+            Self::Recentred => recentred::stepping(network, optimizer),
         }
     }
 }
@@ -157,15 +162,19 @@ pub(crate) mod tests {
                 Some(stepping) => stepping.around(&network, adam),
                 None => adam,
             };
+            // A unit has to turn far before it is recentred.
+            let rate = if method == method::RECENTRED { 0.2 } else { 0.03 };
             let mut rng = Rng::new(6, "gradients");
             for _ in 0..5 {
                 let count = network.parameters.values().len();
                 let gradients: Vec<T> = (0..count).map(|_| T::from_f64(rng.normal())).collect();
-                optimizer.step(&mut network.parameters, &gradients, 0.03);
+                optimizer.step(&mut network.parameters, &gradients, rate);
             }
             network
         }
-        for method in [method::GEODESIC, method::FIXED_NORM, method::NATURAL, method::SCALED] {
+        for method in
+            [method::GEODESIC, method::FIXED_NORM, method::NATURAL, method::SCALED, method::RECENTRED]
+        {
             let (single, double) =
                 (after::<f32>(method, method.stepping), after::<f64>(method, method.stepping));
             let values = single.parameters.values().iter().zip(double.parameters.values());
