@@ -31,7 +31,7 @@ pub const RIVALS: Inquiry = Inquiry {
     rates: |_| RATES.to_vec(),
     rates_on_pictures: |profile, _| match profile {
         // A step of the geodesic rival turns a filter by the learning rate, and one of all its angles turns it many times further.
-        Profile::Quick => &[0.003, 0.01, 0.03],
+        Profile::Quick => &[0.003, 0.01],
         Profile::Full => &[0.001, 0.003, 0.01, 0.03, 0.1],
     },
     problems: |profile| Kind::of(profile).into_iter().chain([Kind::Pictures]).collect(),
