@@ -66,14 +66,19 @@ fn of_arm(
         Asks::Tolerance(_) => kind != Kind::Pictures || asked.rates_in(&arm.setting, kind).len() > 3,
         Asks::Result(_) | Asks::Movement(_) => true,
     };
+    // Where the inquiry has a single learning rate, methods are compared at that one.
+    let only = match asked.rates_in(&arm.setting, kind) {
+        [only] if context.rates.is_none() => std::slice::from_ref(only),
+        _ => &[],
+    };
     for &asks in asked.inquiry.asks.iter().filter(is_asked) {
         let figure = Claim::figure_beyond(asked.inquiry.id);
-        let of = match question(&baselines, asks, kind) {
+        let of = match question(&baselines, asks, kind, !only.is_empty()) {
             Some(question) => {
                 let asker = Asker {
                     context,
                     methods: &asked.methods,
-                    equal: &[],
+                    equal: only,
                     store: asked.inquiry.id,
                     pools: false,
                 };
@@ -132,11 +137,14 @@ fn in_arm(mut claim: Claim, arm: &Arm, figure: &str) -> Claim {
 }
 
 /// A question that single runs answer; none for the tolerance, which takes several.
-fn question(baselines: &[MethodId], asks: Asks, kind: Kind) -> Option<Question> {
+fn question(baselines: &[MethodId], asks: Asks, kind: Kind, is_at_one_rate: bool) -> Option<Question> {
     let (id, statement, tested, quantity) = match asks {
         Asks::Result(id) => (
             id,
-            "GmP gives the best test result, each method at its own best learning rate.",
+            match is_at_one_rate {
+                true => "GmP gives the best test result, all methods at one learning rate.",
+                false => "GmP gives the best test result, each method at its own best learning rate.",
+            },
             "GmP has the best test result",
             kind.result(),
         ),
@@ -165,8 +173,8 @@ fn question(baselines: &[MethodId], asks: Asks, kind: Kind) -> Option<Question> 
         baselines: baselines.to_vec(),
         protocols: &[Protocol::HeldOut],
         at_authors_rates: false,
-        at_equal_rates: false,
-        at_best_rate: true,
+        at_equal_rates: is_at_one_rate,
+        at_best_rate: !is_at_one_rate,
         headline: false,
         asks_for_seeds: false,
     })

@@ -64,7 +64,7 @@ pub const DEPTH: Inquiry = Inquiry {
         "A unit is dead where its output is the same for every training sample at the end of training.",
         "The turns of BN's normals are those of its weights; its statistics do not change the direction of a normal.",
     ],
-    duration: ["1 min", "20 h"],
+    duration: ["1 min", "3 h"],
 };
 
 fn depth(arm: &Arm) -> f64 {

@@ -81,7 +81,7 @@ pub const DIMENSIONS: Inquiry = Inquiry {
         "400 samples are too few for any method to learn a ridge in many dimensions: there, the comparison is of how well the training samples are \
          fitted and how far boundaries move.",
     ],
-    duration: ["1 min", "12 h"],
+    duration: ["1 min", "1 h"],
 };
 
 fn inputs(arm: &Arm) -> f64 {

@@ -7,6 +7,7 @@ use super::show::{self, Shown};
 use super::study::Asked;
 use super::{Arm, Inquiry, on_pictures};
 use crate::claim::Claim;
+use crate::experiment::Profile;
 use crate::method::{self, MethodId};
 use crate::report::html::Block;
 use crate::run::results::Results;
@@ -47,7 +48,10 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
     },
     methods: || vec![method::SP, method::WN, method::GMP],
     rates: |_| vec![0.003, 0.01, 0.03, 0.1, 0.3],
-    rates_on_pictures: on_pictures,
+    rates_on_pictures: |profile, setting| match profile {
+        Profile::Quick => &[0.003],
+        Profile::Full => on_pictures(profile, setting),
+    },
     problems: |profile| Kind::of(profile).into_iter().chain([Kind::Pictures]).collect(),
     seeds: [16, 40],
     budget: 0.8,
@@ -77,7 +81,7 @@ pub const INITIALIZATIONS: Inquiry = Inquiry {
         "With one input (levy) a direction is a sign: the half sphere changes nothing, and with uniform and orthogonal directions all weights have \
          the same length.",
     ],
-    duration: ["2 min", "4 h"],
+    duration: ["2 min", "3 h"],
 };
 
 /// On pictures SP and GmP, whose fan-outs differ.

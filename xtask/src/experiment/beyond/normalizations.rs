@@ -22,7 +22,10 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
                place and after the activation.",
     arms,
     methods: || vec![method::SP, method::WN, method::GMP],
-    rates: |_| RATES.to_vec(),
+    rates: |profile| match profile {
+        Profile::Quick => RATES[1..6].to_vec(),
+        Profile::Full => RATES.to_vec(),
+    },
     rates_on_pictures: |profile, setting| match profile {
         Profile::Quick => &[0.003],
         Profile::Full => on_pictures(profile, setting),
@@ -49,7 +52,8 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
         "The usual place of BN, MBN and LN is between the linear map and the ReLU. That of IMN is before the linear map, where it normalizes the input of \
          the layer; the inputs of banana and of the sets of Table 1 are standardized already. After the activation, a normalization is a layer of \
          its own, as IMN is in the paper's networks on images.",
-        "On VGG-6 the normalization is the same in every layer but the output. The quick profile compares SP and GmP there, at the learning rate 0.003. It \
+        "On VGG-6 the normalization is the same in every layer but the output. The quick profile compares SP and GmP there, at the learning rate 0.003, \
+         without MBN and without LN after the activation. It \
          is a narrow network trained for a short time by Adam on few images: its results say nothing about the paper's network.",
         "Constants are those of Keras. MBN cancels the bias, so units under it have none, whatever the parameterization.",
         "Movement is not compared: under LN the boundary of a unit is not a hyperplane.",
@@ -58,9 +62,10 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
 };
 
 fn arms(profile: Profile) -> Vec<Arm> {
-    let on = match profile {
-        Profile::Quick => |kind: Kind, method: MethodId| kind != Kind::Pictures || method != method::WN,
-        Profile::Full => |_: Kind, _: MethodId| true,
+    let is_on_pictures = |after_activation: bool, normalizing: Normalizing| match normalizing {
+        Normalizing::BatchMean => false,
+        Normalizing::Layer => !after_activation,
+        Normalizing::None | Normalizing::Batch | Normalizing::InputMean => true,
     };
     let places = [false, true].into_iter().flat_map(|after_activation| {
         let is_there =
@@ -72,6 +77,12 @@ fn arms(profile: Profile) -> Vec<Arm> {
             };
             let setting =
                 Setting { normalization: Some(normalizing), after_activation, ..Setting::default() };
+            let on: fn(Kind, MethodId) -> bool =
+                match (profile, is_on_pictures(after_activation, normalizing)) {
+                    (Profile::Full, _) => |_, _| true,
+                    (Profile::Quick, true) => |kind, method| kind != Kind::Pictures || method != method::WN,
+                    (Profile::Quick, false) => |kind, _| kind != Kind::Pictures,
+                };
             Arm { on, ..Arm::named(label, setting) }
         })
     });

@@ -59,7 +59,7 @@ pub const OPTIMIZERS: Inquiry = Inquiry {
         "All optimizers have the same grid of learning rates. Where the learning rates that a method tolerates reach the end of the grid, its \
          tolerance is a lower bound.",
     ],
-    duration: ["1 min", "8 h"],
+    duration: ["1 min", "1 h"],
 };
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {

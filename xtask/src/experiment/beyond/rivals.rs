@@ -66,7 +66,7 @@ pub const RIVALS: Inquiry = Inquiry {
          its speed, since it meets the target in the first epochs.",
         "The theorems are in gmp-math (THEORY.md, section 6), where property tests check them in both precisions.",
     ],
-    duration: ["2 min", "8 h"],
+    duration: ["2 min", "5 h"],
 };
 
 fn blocks(asked: &Asked, results: &Results<'_>, claims: &[Claim]) -> Vec<Block> {

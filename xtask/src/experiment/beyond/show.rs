@@ -157,7 +157,11 @@ fn arms_panel(asked: &Asked, arms: &[Results<'_>], problem: &Loaded, what: Shown
         panel = panel.with(Layer::points(means, method.color, marker(k)).labelled(method.name));
     }
     if is_empty {
-        panel.title = format!("{}: no method reached it with all seeds", panel.title);
+        let why = match what {
+            Shown::Tolerance => "there is no range of learning rates",
+            _ => "no method reached it with all seeds",
+        };
+        panel.title = format!("{}: {why}", panel.title);
     }
     panel
 }

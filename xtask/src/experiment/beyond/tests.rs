@@ -1,7 +1,10 @@
 //! Every inquiry as small as it can be: its plan, its runs, its claims and its figures, of real training.
 
-use super::chapter;
+use super::normalizations::NORMALIZATIONS;
+use super::rivals::RIVALS;
+use super::study::Asked;
 use super::why::WHY;
+use super::{Inquiry, ask, chapter};
 use crate::claim::Claim;
 use crate::experiment::images::Options;
 use crate::experiment::{Chapter, Context, Experiment, Prepared, REGISTRY, Study};
@@ -12,7 +15,7 @@ use crate::run::stop::Stop;
 use crate::run::store::Store;
 use crate::run::{Record, Run};
 use crate::statistics::Outcome;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -154,4 +157,31 @@ fn what_has_no_data_says_so() {
         assert!(untested.iter().all(|claim| claim.outcome == Outcome::NotTested && claim.n == 0));
         assert!(untested.iter().any(|claim| claim.reason.contains("for a reason")), "{}", experiment.id());
     }
+}
+
+/// On pictures the quick profile has one learning rate of every normalization, and two of the rivals; speed is not compared.
+#[test]
+fn on_pictures_methods_are_compared_at_the_learning_rates_that_there_are() {
+    let context = Context::default();
+    let on_pictures = |inquiry: Inquiry| {
+        let mut claims = ask::all(&Asked::absent(inquiry, &context), &context, None, "for a reason");
+        claims.retain(|claim| claim.dataset.starts_with("VGG-6"));
+        claims
+    };
+    let of = |claims: &[Claim]| -> BTreeSet<(String, String)> {
+        claims.iter().map(|claim| (claim.question.clone(), claim.rates.clone())).collect()
+    };
+    let expected = |pairs: &[(&str, &str)]| -> BTreeSet<(String, String)> {
+        pairs.iter().map(|(question, rates)| ((*question).to_owned(), (*rates).to_owned())).collect()
+    };
+    let normalizations = on_pictures(NORMALIZATIONS);
+    assert_eq!(of(&normalizations), expected(&[("normalizations.result", "equal 0.003")]));
+    assert!(
+        normalizations
+            .iter()
+            .all(|claim| claim.baseline != "WN" && claim.statement.contains("one learning rate"))
+    );
+    let rivals = on_pictures(RIVALS);
+    assert_eq!(of(&rivals), expected(&[("rivals.movement", "own best"), ("rivals.result", "own best")]));
+    assert!(rivals.iter().all(|claim| claim.baseline != "BN"));
 }

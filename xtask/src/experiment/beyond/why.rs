@@ -86,7 +86,7 @@ pub const WHY: Inquiry = Inquiry {
          (b) are from the jackknife over seeds. Runs that diverged have no movement and are left out of (b).",
         "The learning rate changes both the movement and the result of a method; (b) between seeds, at one method and learning rate, is free of this effect.",
     ],
-    duration: ["2 min", "26 h"],
+    duration: ["2 min", "4 h"],
 };
 
 fn unchanged() -> Setting {

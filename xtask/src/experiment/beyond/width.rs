@@ -93,7 +93,7 @@ pub const WIDTH: Inquiry = Inquiry {
          Glorot's variances the kernel would move under gradient descent, too, by a fraction that does not depend on the width (THEORY.md, section \
          7).",
     ],
-    duration: ["2 min", "30 h"],
+    duration: ["2 min", "9 h"],
 };
 
 pub(super) fn width(arm: &Arm) -> f64 {
