@@ -115,8 +115,7 @@ fn both(quick: &str, full: &[&str]) -> String {
 /// More seeds may decide what was open, but do not overturn what was decided.
 #[test]
 fn no_outcome_of_the_quick_profile_is_the_opposite_of_the_full_one() {
-    for agreement in [agreement("quick", &["full", "table1"]), agreement("beyond", &["beyond-full"])] {
-        assert_eq!(agreement.opposite, 0, "{agreement}");
-        assert!(agreement.both_decided > 20, "{agreement}");
-    }
+    let agreement = agreement("quick", &["full", "table1"]);
+    assert_eq!(agreement.opposite, 0, "{agreement}");
+    assert!(agreement.both_decided > 100, "{agreement}");
 }
