@@ -33,8 +33,8 @@ fn options_that_no_named_experiment_heeds_are_refused_by_name() {
     assert_eq!(
         refused(&["fig2", "--epochs", "5", "--dataset", "nosuch", "--width", "1/8"]),
         "error: none of fig2 uses these options: --dataset is for theory, fig4, table1, table2, table3, why, optimizers, \
-         activations, normalizations, depth, width, dimensions, initializations, rivals; --width is for fig4, table2, table3, why; --epochs is for \
-         fig4, table2, table3, why\n"
+         activations, normalizations, depth, width, dimensions, initializations, rivals; --width is for fig4, table2, table3, why, normalizations, \
+         initializations, rivals; --epochs is for fig4, table2, table3, why, normalizations, initializations, rivals\n"
     );
     for option in [["--seeds", "2"], ["--protocol", "paper"], ["--method", "SP"], ["--lr", "1"]] {
         assert!(refused(&["fig1", "fig5", option[0], option[1]]).contains(option[0]), "{option:?}");
