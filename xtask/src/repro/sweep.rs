@@ -21,7 +21,9 @@ use crate::run::trace::Trace;
 use crate::run::{Record, Run, line};
 use anyhow::{Context as _, Result, anyhow, bail};
 use gmp_train::exchange::{Exchange, Lost, gather};
-use messages::{Answer, MOST_BETWEEN_LOOKS, Order, Outcome, Pace, Report, out_of_turn, read, send, silent};
+use messages::{
+    Answer, End, MOST_BETWEEN_LOOKS, Order, Outcome, Pace, Report, out_of_turn, read, send, silent,
+};
 use serve::serve;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -53,9 +55,12 @@ pub(super) fn share_runs(
             Some((_, Prepared::Ready(study))) => study.carry_out(run, stop),
             _ => bail!("a run of an experiment that this rank has not prepared"),
         };
-        let code = serve(&mut **ranks.exchange(), carry_out, stop, Pace::USUAL);
-        // The end of MPI would wait for the first rank, which is lost.
-        return code.map(ExitCode::from).inspect_err(|_| ranks.leave());
+        let end = serve(&mut **ranks.exchange(), carry_out, stop, Pace::USUAL);
+        // The end of MPI would wait for the ranks that are lost; an error means that the first one is.
+        if end.as_ref().map_or(true, |end| end.has_lost) {
+            ranks.leave();
+        }
+        return end.map(|end| ExitCode::from(end.code));
     }
     let places = places.iter().map(|places| serde_json::from_slice(places)).collect::<Result<_, _>>()?;
     let sweep = Sweep::new(places);
@@ -66,7 +71,7 @@ pub(super) fn share_runs(
         sweep.end(spread::code(&done));
         done
     });
-    if sweep.has_lost() {
+    if sweep.lock().has_lost() {
         ranks.leave();
     }
     done
@@ -281,8 +286,10 @@ impl Sweep {
             stop.store(true, Ordering::Relaxed);
         }
         let mut state = self.lock();
+        let has_lost = state.has_lost();
         // One that was given up has no place here any more.
-        let end = if link.is_given_up { Some(1) } else { state.end };
+        let code = if link.is_given_up { Some(1) } else { state.end };
+        let end = code.map(|code| End { code, has_lost });
         let peer = &mut state.ranks[link.rank];
         for (number, outcome) in report.ended {
             if let Some(waiting) = peer.waiting.remove(&number) {
@@ -311,14 +318,14 @@ impl Sweep {
         say(&format!("WARNING: {why}: its runs are given to others"));
         self.changed.notify_all();
     }
-
-    /// Whether a rank was lost.
-    fn has_lost(&self) -> bool {
-        self.lock().ranks.iter().any(|peer| peer.is_lost)
-    }
 }
 
 impl State {
+    /// Whether a rank was lost.
+    fn has_lost(&self) -> bool {
+        self.ranks.iter().any(|peer| peer.is_lost)
+    }
+
     fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers

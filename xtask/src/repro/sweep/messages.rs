@@ -37,8 +37,16 @@ pub(super) struct Answer {
     pub(super) orders: Vec<Order>,
     /// Whether the runs that are under way are to be given up.
     pub(super) stop: bool,
-    /// To end with this exit code.
-    pub(super) end: Option<u8>,
+    pub(super) end: Option<End>,
+}
+
+/// How a rank is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct End {
+    /// Its exit code.
+    pub(super) code: u8,
+    /// Whether a rank is lost: MPI's own end (`MPI_Finalize`) would wait for that one, possibly for ever.
+    pub(super) has_lost: bool,
 }
 
 /// A run to carry out.

@@ -1,6 +1,6 @@
 //! The ranks of a sweep but the first: they carry out the runs that it orders.
 
-use super::messages::{Answer, Order, Outcome, Pace, Report, out_of_turn, send, wait_for};
+use super::messages::{Answer, End, Order, Outcome, Pace, Report, out_of_turn, send, wait_for};
 use crate::run::execute::{Finished, attempt};
 use crate::run::stop::Stop;
 use crate::run::trace::Trace;
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread::{self, Scope};
 
-/// Carries out the runs that rank 0 orders, by their experiment, until it is told to end: with which exit code.
+/// Carries out the runs that rank 0 orders, by their experiment, until it is told how to end.
 ///
 /// # Errors
 /// If rank 0 is lost.
@@ -20,13 +20,13 @@ pub(super) fn serve(
     carry_out: impl Fn(usize, &Run) -> Finished + Sync,
     stop: &Stop,
     pace: Pace,
-) -> Result<u8> {
+) -> Result<End> {
     let carry_out = &carry_out;
     thread::scope(|scope| {
-        let code = serve_on(scope, exchange, carry_out, stop, pace);
+        let end = serve_on(scope, exchange, carry_out, stop, pace);
         // What is still under way is waited for.
         stop.store(true, Ordering::Relaxed);
-        Ok(code?)
+        Ok(end?)
     })
 }
 
@@ -36,7 +36,7 @@ fn serve_on<'scope>(
     carry_out: &'scope (impl Fn(usize, &Run) -> Finished + Sync),
     stop: &'scope Stop,
     pace: Pace,
-) -> Result<u8, Lost> {
+) -> Result<End, Lost> {
     let (sender, receiver) = mpsc::channel();
     let [shortest, longest] = pace.report;
     let mut pause = shortest;
@@ -55,8 +55,8 @@ fn serve_on<'scope>(
         if answer.stop {
             stop.store(true, Ordering::Relaxed);
         }
-        if let Some(code) = answer.end {
-            return Ok(code);
+        if let Some(end) = answer.end {
+            return Ok(end);
         }
         for Order { number, experiment, run } in answer.orders {
             has_news = true;

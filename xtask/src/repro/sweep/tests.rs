@@ -54,6 +54,9 @@ impl Study for Fake<'_> {
     }
 }
 
+/// The end of a sweep that nothing happened to.
+const DONE: End = End { code: 0, has_lost: false };
+
 fn trained(run: &Run) -> Finished {
     let value = (run.seed as f64 + 0.1).sqrt();
     let curves =
@@ -122,8 +125,8 @@ fn on_threads(
     out: &Path,
     pace: Pace,
     study: impl Fn(usize) -> Box<dyn Study> + Sync,
-    serve: impl Fn(&mut ThreadRank, &dyn Study, &Stop) -> Result<u8> + Sync,
-) -> (Result<bool>, Vec<Result<u8>>) {
+    serve: impl Fn(&mut ThreadRank, &dyn Study, &Stop) -> Result<End> + Sync,
+) -> (Result<bool>, Vec<Result<End>>) {
     let (study, serve) = (&study, &serve);
     let mut all = threads(ranks);
     let mut first = all.remove(0);
@@ -141,7 +144,7 @@ fn on_threads(
     })
 }
 
-fn serve_study(exchange: &mut dyn Exchange, study: &dyn Study, stop: &Stop) -> Result<u8> {
+fn serve_study(exchange: &mut dyn Exchange, study: &dyn Study, stop: &Stop) -> Result<End> {
     serve(exchange, |_, run| study.carry_out(run, stop), stop, QUICK)
 }
 
@@ -156,7 +159,7 @@ fn any_number_of_ranks_leaves_the_files_of_one_process() {
             serve_study(exchange, study, stop)
         });
         assert!(done.unwrap());
-        assert!(others.iter().all(|code| matches!(code, Ok(0))), "{others:?}");
+        assert!(others.iter().all(|end| matches!(end, Ok(DONE))), "{others:?}");
         assert_eq!(files(out.path()), expected, "{ranks} ranks with {places} places");
     }
 }
@@ -224,9 +227,10 @@ fn the_runs_of_a_rank_that_is_lost_go_to_others() {
                 // Heard again after it was given up, if rank 0 is still there.
                 send(exchange, 0, &Report { number: u64::MAX, ended: Vec::new(), stop: false })?;
             }
-            Ok(7)
+            Ok(End { code: 7, ..DONE })
         });
-        assert!(done.unwrap() && matches!(others[0], Ok(0)), "{others:?}");
+        // The other one must not wait for it at the end.
+        assert!(done.unwrap() && matches!(others[0], Ok(End { code: 0, has_lost: true })), "{others:?}");
         assert!(taken.into_inner() > 0);
         assert_eq!(files(out.path()), expected, "silent: {is_silent}");
     }
@@ -242,7 +246,7 @@ fn a_rank_that_was_given_up_and_speaks_again_is_told_to_end() {
     first.receive(1, &mut message).unwrap();
     sweep.answer(&mut link, &mut first, &message, &Stop::default()).unwrap();
     let answer: Answer = wait_for(&mut second, 0, QUICK).unwrap();
-    assert!(answer.end == Some(1) && link.is_closed);
+    assert!(answer.end.is_some_and(|end| end.code == 1) && link.is_closed);
     // What it said is not taken twice, and nothing damaged is taken.
     assert!(sweep.answer(&mut link, &mut first, &message, &Stop::default()).is_err());
     for bit in 0..8 * message.len() {
@@ -351,7 +355,7 @@ fn a_signal_to_any_rank_stops_all() {
             });
             let study = Fake { first: 20, rank: 0, work };
             assert!(!lead(&mut first, &study, out.path(), 1, (&stop, QUICK)).unwrap());
-            assert!(others.into_iter().all(|rank| matches!(rank.join().unwrap(), Ok(0))));
+            assert!(others.into_iter().all(|rank| matches!(rank.join().unwrap(), Ok(DONE))));
         });
         let store = Store::open(out.path(), "test").unwrap();
         assert_eq!(runs(20).iter().filter(|run| store.find(run).is_some()).count(), 4);
@@ -388,7 +392,7 @@ fn on_a_simulated_cluster_every_schedule_leaves_the_files_of_one_process() {
             if rank == 0 {
                 return lead(node, &study(0), out.path(), places, (&stop, pace)).map(u8::from);
             }
-            serve(node, |_, run| study(rank).carry_out(run, &stop), &stop, pace)
+            serve(node, |_, run| study(rank).carry_out(run, &stop), &stop, pace).map(|end| end.code)
         });
         assert!(matches!(ends[0], Some(Ok(1))), "schedule {seed}, {fate:?}: {:?}", ends[0]);
         assert_eq!(files(out.path()), expected, "schedule {seed}, {fate:?}");
