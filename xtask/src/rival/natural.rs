@@ -25,7 +25,7 @@ pub fn stepping<T: Element>(network: &Network<T>, optimizer: Box<dyn Optimizer<T
         before: Vec::new(),
         roots: Vec::new(),
         scaled: Vec::new(),
-        angles: Vec::new(),
+        scratch: Default::default(),
     })
 }
 
@@ -36,7 +36,7 @@ struct Natural<T> {
     /// √g of every angle, 1 of every other parameter.
     roots: Vec<f64>,
     scaled: Vec<T>,
-    angles: Vec<f64>,
+    scratch: [Vec<f64>; 2],
 }
 
 impl<T: Scalar> Optimizer<T> for Natural<T> {
@@ -45,13 +45,13 @@ impl<T: Scalar> Optimizer<T> for Natural<T> {
         self.before.extend_from_slice(parameters.values());
         self.roots.clear();
         self.roots.resize(gradients.len(), 1.0);
-        let mut of_unit = Vec::new();
+        let [angles, g] = &mut self.scratch;
         for &slot in &self.slots {
-            of_unit.resize(slot.rows, 0.0);
+            g.resize(slot.rows, 0.0);
             for unit in 0..slot.cols {
-                gather(slot, unit, &self.before, &mut self.angles);
-                metric(&self.angles, 1, &mut of_unit);
-                column(slot, unit).zip(&of_unit).for_each(|(k, g)| self.roots[k] = g.sqrt().max(LEAST));
+                gather(slot, unit, &self.before, angles);
+                metric(angles, 1, g);
+                column(slot, unit).zip(&*g).for_each(|(k, g)| self.roots[k] = g.sqrt().max(LEAST));
             }
         }
         self.scaled.clear();

@@ -121,21 +121,29 @@ impl<T: Scalar> Rule<T> for Reflection {
 
 /// Reflects every column x at the plane orthogonal to the column v of `charts`: x − 2 v ⟨v, x⟩/⟨v, v⟩, or x if v is 0.
 fn reflect<T: Scalar>(charts: &[T], units: usize, columns: &mut [T]) {
-    let mut sums = vec![[T::ZERO; 2]; units];
-    for (v, x) in charts.chunks_exact(units).zip(columns.chunks_exact(units)) {
-        for ((sum, &v), &x) in sums.iter_mut().zip(v).zip(x) {
-            sum[0] += v * v;
-            sum[1] += v * x;
+    for first in (0..units).step_by(BLOCK) {
+        let block = first..units.min(first + BLOCK);
+        let mut sums = [[T::ZERO; 2]; BLOCK];
+        for (v, x) in charts.chunks_exact(units).zip(columns.chunks_exact(units)) {
+            for ((sum, &v), &x) in sums.iter_mut().zip(&v[block.clone()]).zip(&x[block.clone()]) {
+                sum[0] += v * v;
+                sum[1] += v * x;
+            }
         }
-    }
-    let factor = |[square, along]: [T; 2]| if square > T::ZERO { (along + along) / square } else { T::ZERO };
-    let factors: Vec<T> = sums.into_iter().map(factor).collect();
-    for (v, x) in charts.chunks_exact(units).zip(columns.chunks_exact_mut(units)) {
-        for ((x, &v), &factor) in x.iter_mut().zip(v).zip(&factors) {
-            *x -= factor * v;
+        let factors = sums.map(|[square, along]| match square > T::ZERO {
+            true => (along + along) / square,
+            false => T::ZERO,
+        });
+        for (v, x) in charts.chunks_exact(units).zip(columns.chunks_exact_mut(units)) {
+            for ((x, &v), &factor) in x[block.clone()].iter_mut().zip(&v[block.clone()]).zip(&factors) {
+                *x -= factor * v;
+            }
         }
     }
 }
+
+/// Columns that are reflected together, with their sums on the stack.
+const BLOCK: usize = 16;
 
 /// The smallest √g of a direction s is that of the last angle, the product of the sines of all others: √(s²ₙ₋₁ + s²ₙ).
 fn least_root(s: &[f64]) -> f64 {
@@ -172,7 +180,7 @@ fn centre(chart: &[f64], angles: &mut [f64]) {
 #[must_use]
 pub fn stepping<T: Element>(network: &Network<T>, optimizer: Box<dyn Optimizer<T>>) -> Box<dyn Optimizer<T>> {
     let slots = hidden(network, "angles").into_iter().zip(hidden(network, "chart")).collect();
-    Box::new(Recentred { optimizer, slots, before: Vec::new() })
+    Box::new(Recentred { optimizer, slots, before: Vec::new(), scratch: Default::default() })
 }
 
 struct Recentred<T> {
@@ -180,33 +188,35 @@ struct Recentred<T> {
     /// The angles and the charts of each layer.
     slots: Vec<(Slot, Slot)>,
     before: Vec<T>,
+    scratch: [Vec<f64>; 3],
 }
 
 impl<T: Scalar> Optimizer<T> for Recentred<T> {
+    /// Only a step in which a unit gets a new chart allocates: a copy of what the optimizer remembers.
     fn step(&mut self, parameters: &mut ParamStore<T>, gradients: &[T], learning_rate: f64) {
         self.before.clear();
         self.before.extend_from_slice(parameters.values());
         self.optimizer.step(parameters, gradients, learning_rate);
         let values = parameters.values_mut();
-        let (mut angles, mut u, mut old) = (Vec::new(), Vec::new(), Vec::new());
+        let [angles, u, old] = &mut self.scratch;
         let mut state = None;
         for &(slot, chart) in &self.slots {
             u.resize(chart.rows, 0.0);
             for unit in 0..slot.cols {
-                gather(slot, unit, values, &mut angles);
-                directions(&angles, 1, &mut u);
-                if !is_near_pole(&u) {
+                gather(slot, unit, values, angles);
+                directions(angles, 1, u);
+                if !is_near_pole(u) {
                     continue;
                 }
-                gather(chart, unit, values, &mut old);
-                reflect(&old, 1, &mut u);
-                let new = centred_at(&u);
-                centre(&new, &mut angles);
-                scatter(slot, unit, &angles, values);
+                gather(chart, unit, values, old);
+                reflect(old, 1, u);
+                let new = centred_at(u);
+                centre(&new, angles);
+                scatter(slot, unit, angles, values);
                 scatter(chart, unit, &new, values);
-                gather(slot, unit, &self.before, &mut angles);
+                gather(slot, unit, &self.before, angles);
                 let state = state.get_or_insert_with(|| self.optimizer.state());
-                carry_over(state, slot, unit, &angles, [&old, &new]);
+                carry_over(state, slot, unit, angles, [old, &new]);
             }
         }
         if let Some(state) = state {
