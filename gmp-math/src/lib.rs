@@ -12,8 +12,8 @@
 //! - [`tangent`]: steps of unit vectors without angles, and their effect
 //! - [`neural_tangent`]: how the outputs of a wide layer move under gradient descent, per parameterization
 //! - [`uniform`]: uniform directions and the distribution of their angles
-//! - [`Scalar`], [`trig`], [`simd`]: `f32` or `f64`, the vectorised sine and cosine, and the run-time choice of
-//!   vector instructions
+//! - [`Scalar`], [`trig`], [`elementary`], [`simd`]: `f32` or `f64`, vectorised elementary functions, and the run-time choice
+//!   of vector instructions
 //! - `parallel`, with the feature `rayon`: the kernels of training on several threads
 //! - `NotOnePiece` and conversions between [`Mat`] and arrays, with the feature `ndarray`
 //! - [`theory`]: definitions and theorems
@@ -26,6 +26,7 @@ mod arrays;
 pub mod boundary;
 #[allow(unsafe_code)]
 mod columns;
+pub mod elementary;
 mod error;
 pub mod geometric;
 mod mat;

@@ -4,6 +4,7 @@ use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::elementary;
 use crate::trig::SinCosWithinLimit;
 
 mod sealed {
@@ -26,9 +27,9 @@ mod sealed {
 /// # Which functions have the same bits everywhere
 ///
 /// Arithmetic, `mul_add`, `sqrt`, `abs`, `floor`, `round_ties_even`, `copysign`, `max` and `min` are exact or rounded once.
-/// `tanh`, `exp_m1`, `erf` and `powf` are those of the `libm` crate, the same code on every machine. `exp`, `ln`, `ln_1p`,
+/// `tanh`, `exp_m1`, `erf` and `powf` are those of the `libm` crate, the same on every machine. `exp`, `ln`, `ln_1p`,
 /// `sin`, `cos`, `atan2`, `hypot` and `powi` are the platform's and may differ in the last bit between operating systems.
-/// ([`trig`](crate::trig) has a sine and a cosine with the same bits everywhere.)
+/// ([`trig`](crate::trig) has a sine and a cosine with the same bits everywhere, [`elementary`] the logarithm of 1 + x.)
 ///
 /// ```
 /// use gmp_math::Scalar;
@@ -107,9 +108,9 @@ pub trait Scalar:
     fn atan2(self, other: Self) -> Self;
     /// √(`self`² + `other`²) without overflow or underflow on the way.
     fn hypot(self, other: Self) -> Self;
-    /// e to the power of `self`, minus 1, accurate near 0: to 1 ulp, from the `libm` crate.
+    /// e to the power of `self`, minus 1, accurate near 0: to 1 ulp, the bits of the `libm` crate. Loops over it are vectorised.
     fn exp_m1(self) -> Self;
-    /// Hyperbolic tangent, to 2.5 ulp, from the `libm` crate.
+    /// Hyperbolic tangent, to 2.5 ulp, the bits of the `libm` crate. Loops over it are vectorised.
     fn tanh(self) -> Self;
     /// Error function 2/√π ∫₀ˣ e^(−t²) dt, to 1 ulp, from the `libm` crate.
     fn erf(self) -> Self;
@@ -205,13 +206,13 @@ macro_rules! scalar {
             fn hypot(self, other: Self) -> Self {
                 $t::hypot(self, other)
             }
-            #[inline]
+            #[inline(always)]
             fn exp_m1(self) -> Self {
-                libm::$exp_m1(self)
+                elementary::$exp_m1(self)
             }
-            #[inline]
+            #[inline(always)]
             fn tanh(self) -> Self {
-                libm::$tanh(self)
+                elementary::$tanh(self)
             }
             #[inline]
             fn erf(self) -> Self {
@@ -248,5 +249,5 @@ macro_rules! scalar {
         }
     };
 }
-scalar!(f32, "f32", expm1f, tanhf, erff, powf);
-scalar!(f64, "f64", expm1, tanh, erf, pow);
+scalar!(f32, "f32", exp_m1_f32, tanh_f32, erff, powf);
+scalar!(f64, "f64", exp_m1_f64, tanh_f64, erf, pow);

@@ -2,6 +2,7 @@
 
 use super::{Pointwise, Reads};
 use gmp_math::Scalar;
+use gmp_math::elementary::erfc;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// g(z) = z Φ(z) with slope Φ(z) + z φ(z), where Φ and φ are the distribution function and the density of the standard
@@ -35,7 +36,7 @@ impl Pointwise for Gelu {
 /// Φ(z). Its complement 1 − Φ(−z) would lose all digits where Φ is small.
 #[inline(always)]
 fn distribution<T: Scalar>(z: T) -> T {
-    T::from_f64(0.5 * libm::erfc(-FRAC_1_SQRT_2 * z.to_f64()))
+    T::from_f64(0.5 * erfc(-FRAC_1_SQRT_2 * z.to_f64()))
 }
 
 /// φ(z).

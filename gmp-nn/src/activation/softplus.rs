@@ -2,6 +2,7 @@
 
 use super::{Pointwise, Reads};
 use gmp_math::Scalar;
+use gmp_math::elementary::ln_1p;
 
 /// g(z) = ln(1 + eᶻ), with slope 1 − e⁻ᵍ.
 ///
@@ -25,7 +26,7 @@ impl Pointwise for Softplus {
     fn value<T: Scalar>(self, z: T) -> T {
         let small = T::ONE / (T::ONE + z.abs().exp_m1());
         // Not `Scalar::ln_1p`, which is the platform's.
-        z.max(T::ZERO) + T::from_f64(libm::log1p(small.to_f64()))
+        z.max(T::ZERO) + T::from_f64(ln_1p(small.to_f64()))
     }
     #[inline(always)]
     fn slope<T: Scalar>(self, y: T) -> T {

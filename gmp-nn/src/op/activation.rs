@@ -131,10 +131,13 @@ impl<T: Scalar, A: Pointwise> Kernel for Slope<'_, T, A> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        self.dx.add_each(self.dy.iter().zip(self.read).map(|(&dy, &read)| {
+        let (mut dx, is_fresh) = self.dx.into_parts();
+        // A plain loop: a closure as large as some slopes would not be inlined, and be compiled for the default target.
+        for ((dx, &dy), &read) in dx.data_mut().iter_mut().zip(self.dy).zip(self.read) {
             let slope = self.activation.slope(read);
-            if slope == T::ZERO { T::ZERO } else { dy * slope }
-        }));
+            let part = if slope == T::ZERO { T::ZERO } else { dy * slope };
+            *dx = if is_fresh { part } else { *dx + part };
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::problem::levy;
 use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;
-use gmp_nn::{Element, Rng};
+use gmp_nn::{Activation, Element, Rng};
 use gmp_train::{Adam, Dataset, EarlyStopping, Loss, ReduceOnPlateau, Restore, Trainer};
 
 use super::timing::Rounds;
@@ -19,10 +19,10 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
         Workload::Gemm => GEMM_SHAPES.into_iter().for_each(|shape| report(product(shape, rounds))),
         Workload::Mlp => {
             for (batch, method) in steps() {
-                report(step::<f64>(method, batch, rounds));
+                report(step::<f64>(workload, (method, Activation::Relu), batch, rounds));
             }
             for (batch, method) in steps() {
-                report(step::<f32>(method, batch, rounds));
+                report(step::<f32>(workload, (method, Activation::Relu), batch, rounds));
             }
         }
         Workload::Levy => {
@@ -30,10 +30,20 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
                 report(levy_run(method, rounds));
             }
         }
-        Workload::Rivals => RIVALS.into_iter().for_each(|method| report(rival_step(method, rounds))),
+        Workload::Rivals => RIVALS.into_iter().for_each(|method| {
+            report(step::<f64>(workload, (method, Activation::Relu), 404, rounds));
+        }),
         Workload::Transform => {
             transforms::<f64>(rounds, report);
             transforms::<f32>(rounds, report);
+        }
+        Workload::Activations => {
+            for activation in
+                Activation::ALL.into_iter().filter(|&activation| activation != Activation::Identity)
+            {
+                report(step::<f64>(workload, (method::GMP, activation), 1024, rounds));
+                report(step::<f32>(workload, (method::GMP, activation), 1024, rounds));
+            }
         }
         Workload::Conv | Workload::Vgg6 | Workload::Resnet18 => unreachable!("measured elsewhere"),
     }
@@ -98,26 +108,35 @@ fn products_of_a_step(samples: usize, inputs: usize, hidden: usize) -> usize {
     2 * samples * hidden * (2 * inputs + 3)
 }
 
-/// One epoch of [`Trainer::fit`] on a single batch, as every training run has it.
-fn step<T: Element>(method: MethodId, batch: usize, rounds: Rounds) -> Case {
-    let (inputs, hidden) = (13, 100);
-    let data = Dataset::new(draw::<T>("inputs", batch * inputs), inputs, draw("targets", batch), 1)
+/// Inputs and hidden units of the network whose steps are timed.
+const INPUTS: usize = 13;
+const HIDDEN: usize = 100;
+
+/// One epoch of [`Trainer::fit`] on a single batch, as every training run has it, with what the method puts around the optimizer.
+fn step<T: Element>(
+    workload: Workload,
+    (method, activation): (MethodId, Activation),
+    batch: usize,
+    rounds: Rounds,
+) -> Case {
+    let data = Dataset::new(draw::<T>("inputs", batch * INPUTS), INPUTS, draw("targets", batch), 1)
         .expect("normal numbers are finite");
-    let mut network = method.mlp(inputs, &[hidden], 1).build::<T>(0).expect("the layers are not empty");
+    let network = method.mlp(INPUTS, &[HIDDEN], 1).activation(activation);
+    let mut network = network.build::<T>(0).expect("the layers are not empty");
     let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
+    let mut optimizer = method.optimizer(&network, Box::new(Adam::default()));
     let timing = rounds.time_epochs(|watch| {
-        trainer
-            .fit(&mut network, &mut Adam::default(), &data, None, watch)
-            .expect("a small rate does not diverge");
+        trainer.fit(&mut network, &mut optimizer, &data, None, watch).expect("a small rate does not diverge");
     });
+    let what = if workload == Workload::Activations { activation.to_string() } else { method.to_string() };
     Case {
-        workload: Workload::Mlp,
-        name: format!("{method}-b{batch}-{}", type_name::<T>()),
+        workload,
+        name: format!("{what}-b{batch}-{}", type_name::<T>()),
         metric: "us/step",
         unit: "us",
         timing,
         figure: microseconds,
-        work: flops::<T>(products_of_a_step(batch, inputs, hidden)),
+        work: flops::<T>(products_of_a_step(batch, INPUTS, HIDDEN)),
         peak_memory: None,
     }
 }
@@ -131,29 +150,6 @@ const RIVALS: [MethodId; 7] = [
     method::SCALED,
     method::RECENTRED,
 ];
-
-/// The same step in double precision with what a method puts around the optimizer.
-fn rival_step(method: MethodId, rounds: Rounds) -> Case {
-    let (batch, inputs, hidden) = (404, 13, 100);
-    let data = Dataset::new(draw("inputs", batch * inputs), inputs, draw("targets", batch), 1)
-        .expect("normal numbers are finite");
-    let mut network = method.mlp(inputs, &[hidden], 1).build::<f64>(0).expect("the layers are not empty");
-    let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
-    let mut optimizer = method.optimizer(&network, Box::new(Adam::default()));
-    let timing = rounds.time_epochs(|watch| {
-        trainer.fit(&mut network, &mut optimizer, &data, None, watch).expect("a small rate does not diverge");
-    });
-    Case {
-        workload: Workload::Rivals,
-        name: format!("{method}-b{batch}-float64"),
-        metric: "us/step",
-        unit: "us",
-        timing,
-        figure: microseconds,
-        work: flops::<f64>(products_of_a_step(batch, inputs, hidden)),
-        peak_memory: None,
-    }
-}
 
 /// The paper's one-dimensional run, its schedules on, with a patience that lets it reach the last epoch.
 fn levy_run(method: MethodId, rounds: Rounds) -> Case {

@@ -7,6 +7,7 @@
 //! | `levy` | a whole run of 10,000 epochs on 50 points |
 //! | `rivals` | one training step under GmP and the other ways to a bounded turn |
 //! | `transform` | angles to directions, without and with the backward pass |
+//! | `activations` | one training step under GmP with each activation |
 //! | `conv` | a pass of a convolution in f32, counted as a direct one |
 //! | `vgg6` | one training step of the paper's VGG-6 on 32 images: forward, backward, SGD with momentum |
 //! | `resnet18` | the same of ResNet-18 on 8 images |
@@ -118,6 +119,8 @@ enum Workload {
     Rivals,
     /// Angles of n×512 weights to directions, and the vector-Jacobian product
     Transform,
+    /// One training step as in mlp, of 1024 samples under GmP, with every activation
+    Activations,
     /// Passes of the convolutions of both networks, f32
     Conv,
     /// One training step of VGG-6: batch 32, softmax cross-entropy, SGD with momentum; all six methods, f32
@@ -127,12 +130,13 @@ enum Workload {
 }
 
 impl Workload {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Gemm,
         Self::Mlp,
         Self::Levy,
         Self::Rivals,
         Self::Transform,
+        Self::Activations,
         Self::Conv,
         Self::Vgg6,
         Self::Resnet18,
@@ -146,6 +150,7 @@ impl Workload {
             Self::Levy => "levy",
             Self::Rivals => "rivals",
             Self::Transform => "transform",
+            Self::Activations => "activations",
             Self::Conv => "conv",
             Self::Vgg6 => "vgg6",
             Self::Resnet18 => "resnet18",
@@ -284,7 +289,7 @@ fn measure(
     let machine = if arguments.json { None } else { Some(Machine::measure(threads.into())) };
     if let Some(machine) = &machine {
         let head = format!(
-            "{:<10}{:<26}{:<16}{:>12}  {:<8}{:>12}  of the limit",
+            "{:<12}{:<26}{:<16}{:>12}  {:<8}{:>12}  of the limit",
             "workload", "case", "metric", "median", "unit", "spread"
         );
         let intro = format!("{}, {} kernels", report.processor, simd::arm());
@@ -384,7 +389,7 @@ impl Case {
             format!("-{:.0}% +{:.0}%", 100.0 * (1.0 - fastest / median), 100.0 * (slowest / median - 1.0));
         let memory = self.peak_memory.map_or(String::new(), |peak| format!(", peak memory {peak:.0} MiB"));
         format!(
-            "{workload:<10}{:<26}{:<16}{value:>12.decimals$}  {:<8}{spread:>12}  {:>4.0}% of {what}{memory}",
+            "{workload:<12}{:<26}{:<16}{value:>12.decimals$}  {:<8}{spread:>12}  {:>4.0}% of {what}{memory}",
             self.name,
             self.metric,
             self.unit,

@@ -119,6 +119,9 @@ impl<T: Scalar> Rule<T> for Reflection {
     }
 }
 
+/// Columns that are reflected together, with their sums on the stack.
+const BLOCK: usize = 16;
+
 /// Reflects every column x at the plane orthogonal to the column v of `charts`: x − 2 v ⟨v, x⟩/⟨v, v⟩, or x if v is 0.
 fn reflect<T: Scalar>(charts: &[T], units: usize, columns: &mut [T]) {
     for first in (0..units).step_by(BLOCK) {
@@ -141,9 +144,6 @@ fn reflect<T: Scalar>(charts: &[T], units: usize, columns: &mut [T]) {
         }
     }
 }
-
-/// Columns that are reflected together, with their sums on the stack.
-const BLOCK: usize = 16;
 
 /// The smallest √g of a direction s is that of the last angle, the product of the sines of all others: √(s²ₙ₋₁ + s²ₙ).
 fn least_root(s: &[f64]) -> f64 {

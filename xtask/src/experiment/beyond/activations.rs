@@ -63,7 +63,7 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
         "The leaky ReLU has slope 0.01 for negative inputs. A hard tanh has two kinks, and so two boundaries per unit.",
         "Where the learning rates that a method tolerates reach the end of the grid, its tolerance is a lower bound.",
     ],
-    duration: ["1 min", "4 h"],
+    duration: ["1 min", "2 h"],
 };
 
 fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
