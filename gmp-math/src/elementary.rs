@@ -324,6 +324,37 @@ pub fn erfc(argument: f64) -> f64 {
     if argument.is_nan() { argument } else { result }
 }
 
+/// √(x² + y²) to 1 ulp, without overflow or underflow on the way.
+///
+/// Source: Borges, "An Improved Algorithm for hypot(a,b)", arXiv 1904.09481, in the form of glibc 2.35.
+#[inline(always)]
+pub(crate) fn hypot_f64(x: f64, y: f64) -> f64 {
+    let (x, y) = (x.abs(), y.abs());
+    let (large, small) = if x < y { (y, x) } else { (x, y) };
+    let scale = select_f64(small < power_f64(-459.0), power_f64(600.0), 1.0);
+    let scale = select_f64(large > power_f64(511.0), power_f64(-600.0), scale);
+    let (a, b) = (large * scale, small * scale);
+    let root = (a * a + b * b).sqrt();
+    // What the rounded root is too large by, from the differences to the nearer of its bounds.
+    let (above_b, above_a) = (root - b, root - a);
+    let near_b = [a * (2.0 * above_b - a), (above_b - 2.0 * (a - b)) * above_b];
+    let near_a = [2.0 * above_a * (a - 2.0 * b), (4.0 * above_a - b) * b + above_a * above_a];
+    let is_near_b = root <= 2.0 * b;
+    let error = select_f64(is_near_b, near_b[0], near_a[0]) + select_f64(is_near_b, near_b[1], near_a[1]);
+    let result = (root - error / (2.0 * root)) / scale;
+    let result = if small * power_f64(54.0) <= large { large + small } else { result };
+    let is_infinite = large == f64::INFINITY || small == f64::INFINITY;
+    if is_infinite { f64::INFINITY } else { result }
+}
+
+/// √(x² + y²), by way of double precision, where the squares are exact.
+#[inline(always)]
+pub(crate) fn hypot_f32(x: f32, y: f32) -> f32 {
+    let (wide_x, wide_y) = (f64::from(x), f64::from(y));
+    let result = (wide_x * wide_x + wide_y * wide_y).sqrt() as f32;
+    if x.abs() == f32::INFINITY || y.abs() == f32::INFINITY { f32::INFINITY } else { result }
+}
+
 /// e^x for x below 709.
 #[inline(always)]
 fn exp(argument: f64) -> f64 {

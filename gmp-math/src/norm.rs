@@ -4,7 +4,13 @@
 pub(crate) fn norm(numbers: impl Iterator<Item = f64> + Clone) -> f64 {
     let squares: f64 = numbers.clone().map(|x| x * x).sum();
     // Squares that underflow are lost only beside ones 10^26 larger.
-    if squares > 1e-280 && squares < 1e300 { squares.sqrt() } else { numbers.fold(0.0, f64::hypot) }
+    if is_safe(squares) { squares.sqrt() } else { numbers.fold(0.0, f64::hypot) }
+}
+
+/// Whether the root of a sum of squares is the norm, and a norm that numbers can be divided by.
+#[inline(always)]
+pub(crate) fn is_safe(squares: f64) -> bool {
+    squares > 1e-280 && squares < 1e300
 }
 
 /// A power of two s and ‖s·x‖, for x/‖x‖ = s·x/‖s·x‖ to the last digits: s is 1 unless ‖x‖ is past the range or too near its

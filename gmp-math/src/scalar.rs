@@ -27,8 +27,8 @@ mod sealed {
 /// # Which functions have the same bits everywhere
 ///
 /// Arithmetic, `mul_add`, `sqrt`, `abs`, `floor`, `round_ties_even`, `copysign`, `max` and `min` are exact or rounded once.
-/// `tanh`, `exp_m1`, `erf` and `powf` are those of the `libm` crate, the same on every machine. `exp`, `ln`, `ln_1p`,
-/// `sin`, `cos`, `atan2`, `hypot` and `powi` are the platform's and may differ in the last bit between operating systems.
+/// `tanh`, `exp_m1`, `erf` and `powf` are those of the `libm` crate, and `hypot` that of glibc 2.35, the same on every machine.
+/// `exp`, `ln`, `ln_1p`, `sin`, `cos`, `atan2` and `powi` are the platform's and may differ in the last bit between operating systems.
 /// ([`trig`](crate::trig) has a sine and a cosine with the same bits everywhere, [`elementary`] the logarithm of 1 + x.)
 ///
 /// ```
@@ -106,7 +106,7 @@ pub trait Scalar:
     fn cos(self) -> Self;
     /// Angle of the point (x = `other`, y = `self`), in (−π, π].
     fn atan2(self, other: Self) -> Self;
-    /// √(`self`² + `other`²) without overflow or underflow on the way.
+    /// √(`self`² + `other`²) without overflow or underflow on the way, to 1 ulp. Loops over it are vectorised.
     fn hypot(self, other: Self) -> Self;
     /// e to the power of `self`, minus 1, accurate near 0: to 1 ulp, the bits of the `libm` crate. Loops over it are vectorised.
     fn exp_m1(self) -> Self;
@@ -148,7 +148,7 @@ pub trait Scalar:
 }
 
 macro_rules! scalar {
-    ($t:ident, $name:literal, $exp_m1:ident, $tanh:ident, $erf:ident, $powf:ident) => {
+    ($t:ident, $name:literal, $exp_m1:ident, $tanh:ident, $erf:ident, $powf:ident, $hypot:ident) => {
         impl Scalar for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -204,7 +204,7 @@ macro_rules! scalar {
             }
             #[inline(always)]
             fn hypot(self, other: Self) -> Self {
-                $t::hypot(self, other)
+                elementary::$hypot(self, other)
             }
             #[inline(always)]
             fn exp_m1(self) -> Self {
@@ -249,5 +249,5 @@ macro_rules! scalar {
         }
     };
 }
-scalar!(f32, "f32", exp_m1_f32, tanh_f32, erff, powf);
-scalar!(f64, "f64", exp_m1_f64, tanh_f64, erf, pow);
+scalar!(f32, "f32", exp_m1_f32, tanh_f32, erff, powf, hypot_f32);
+scalar!(f64, "f64", exp_m1_f64, tanh_f64, erf, pow, hypot_f64);

@@ -151,3 +151,28 @@ fn double_precision_is_libm_s() {
         libm::erfc,
     );
 }
+
+/// The platform's is of unknown making: they may differ in the last bit.
+#[test]
+fn hypotenuses_are_the_platform_s_to_1_ulp() {
+    let x = many_f64();
+    let y: Vec<f64> =
+        x.iter().rev().zip(&x).map(|(&y, &x)| if y.to_bits() % 2 == 0 { y } else { x * (y % 4.0) }).collect();
+    let mut differ = 0;
+    for (&x, &y) in x.iter().zip(&y) {
+        let (ours, expected) = (Scalar::hypot(x, y), x.hypot(y));
+        let is_near =
+            |a: f64, b: f64| a == b || a == b.next_up() || a == b.next_down() || (a.is_nan() && b.is_nan());
+        assert!(is_near(ours, expected), "hypot({x:e}, {y:e}): {ours:e}, expected {expected:e}");
+        differ += u32::from(ours.to_bits() != expected.to_bits() && !ours.is_nan());
+        let (x, y) = (x as f32, y as f32);
+        let (ours, expected) = (Scalar::hypot(x, y), x.hypot(y));
+        let is_near = ours == expected || ours == expected.next_up() || ours == expected.next_down();
+        assert!(
+            is_near || (ours.is_nan() && expected.is_nan()),
+            "hypot({x:e}, {y:e}): {ours:e}, expected {expected:e}"
+        );
+        differ += u32::from(ours.to_bits() != expected.to_bits() && !ours.is_nan());
+    }
+    println!("{differ} of {} differ from the platform's in the last bit", 2 * x.len());
+}

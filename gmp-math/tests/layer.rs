@@ -86,6 +86,56 @@ proptest! {
     }
 }
 
+/// Numbers whose squares leave the range, too, and what is no number.
+fn extreme() -> impl Strategy<Value = f64> {
+    let others = [0.0, 1e-320, 1e-200, 1e-140, 1e-30, 1e30, 1e160, 1e308, f64::INFINITY, f64::NAN];
+    prop_oneof![20 => -3.0..3.0, 1 => prop::sample::select(others.to_vec())]
+}
+
+/// The turns and spatial locations of more units than are computed side by side, some of which did not turn or turned back.
+fn compare_many<T: Scalar>(inputs: usize, units: usize, numbers: &[f64]) {
+    let mut numbers = numbers.iter().map(|x| T::from_f64(*x)).cycle();
+    let mut draw = |len: usize| -> Vec<T> { numbers.by_ref().take(len).collect() };
+    let [before, mut after] = [draw(inputs * units), draw(inputs * units)];
+    let bias = draw(units);
+    for i in 0..after.len() {
+        match i % units % 5 {
+            0 => after[i] = before[i],
+            1 => after[i] = -before[i],
+            _ => {}
+        }
+    }
+    let (w, v) = (Mat::new(&before, inputs, units), Mat::new(&after, inputs, units));
+    let wide = |m: Mat<'_, T>, j: usize| -> Vec<f64> { m.col(j).map(Scalar::to_f64).collect() };
+    let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+    let mut wide_turns = vec![0.0; units];
+    turns_into(w, v, &mut wide_turns);
+    let turns = turns(w, v);
+    let mut locations = vec![T::ZERO; inputs * units];
+    spatial_locations(&before, &bias, units, &mut locations);
+    for j in 0..units {
+        let expected = angle_between(&wide(w, j), &wide(v, j));
+        assert!(same(wide_turns[j], expected), "{} for {expected}", wide_turns[j]);
+        assert!(same(turns[j].to_f64(), T::from_f64(expected).to_f64()), "{} for {expected}", turns[j]);
+        let boundary = Boundary::new(wide(w, j), bias[j].to_f64());
+        // A location that is too far away is infinite in a layer, and none of a single unit.
+        let Some(expected) = boundary.spatial_location() else { continue };
+        for (i, expected) in expected.into_iter().enumerate() {
+            let (found, expected) = (locations[i * units + j].to_f64(), T::from_f64(expected).to_f64());
+            assert!(same(found, expected), "{found} for {expected}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn many_units_are_computed_like_one(inputs in 1..6usize, units in 1..40usize, numbers in prop::collection::vec(extreme(), 240)) {
+        compare_many::<f64>(inputs, units, &numbers);
+        compare_many::<f32>(inputs, units, &numbers);
+    }
+}
+
 /// The matrices of a layer with 3 units, and the column of a unit.
 fn column(numbers: &[f64], units: usize, unit: usize) -> Vec<f64> {
     numbers.iter().skip(unit).step_by(units).copied().collect()

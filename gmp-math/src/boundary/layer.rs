@@ -1,6 +1,8 @@
 //! The boundaries of all units of a layer at once.
 
 use super::{Boundary, angle, location_change, normalizer};
+use crate::norm::is_safe;
+use crate::simd::{Kernel, dispatch};
 use crate::sphere::{directions, expect_shape, rows};
 use crate::{Mat, Scalar};
 
@@ -44,14 +46,69 @@ pub fn spatial_locations<T: Scalar>(weights: &[T], offsets: &[T], units: usize, 
     let inputs = rows("weights", weights.len(), units);
     expect_shape("offsets", offsets.len(), 1, units);
     expect_shape("locations", locations.len(), inputs, units);
-    for (unit, offset) in offsets.iter().enumerate() {
-        let column = (0..inputs).map(|input| input * units + unit);
-        let normalized = normalizer(column.clone().map(|at| weights[at]));
-        for at in column {
-            // Two divisions, since the square of the norm may leave the range.
-            locations[at] = T::from_f64(-normalized(*offset) * normalized(weights[at]) + 0.0);
+    dispatch(Locations { weights: Mat::new(weights, inputs, units), offsets, locations });
+}
+
+/// Units that are computed side by side, by the operations for a single one in their order.
+const BLOCK: usize = 16;
+
+struct Locations<'a, T> {
+    weights: Mat<'a, T>,
+    offsets: &'a [T],
+    locations: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Locations<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Self { weights, offsets, locations } = self;
+        let units = weights.cols();
+        for first in (0..units).step_by(BLOCK) {
+            let block = first..units.min(first + BLOCK);
+            let squares = sums_of_squares(weights, first);
+            let mut distances = [0.0; BLOCK];
+            let norms = squares.map(f64::sqrt);
+            for ((distance, &offset), norm) in distances.iter_mut().zip(&offsets[block.clone()]).zip(norms) {
+                *distance = -(offset.to_f64() / norm);
+            }
+            for input in 0..weights.rows() {
+                let (from, to) = (&weights.row(input)[block.clone()], input * units + first);
+                let columns =
+                    locations[to..][..from.len()].iter_mut().zip(from).zip(norms.iter().zip(&distances));
+                for ((location, &weight), (&norm, &distance)) in columns {
+                    // Two divisions, since the square of the norm may leave the range.
+                    *location = T::from_f64(distance * (weight.to_f64() / norm) + 0.0);
+                }
+            }
+            for unit in block.filter(|unit| !is_safe(squares[unit - first])) {
+                location_of(weights, offsets[unit], unit, locations);
+            }
         }
     }
+}
+
+/// The spatial location of a unit whose norm takes care.
+#[cold]
+#[inline(never)]
+fn location_of<T: Scalar>(weights: Mat<'_, T>, offset: T, unit: usize, locations: &mut [T]) {
+    let normalized = normalizer(weights.col(unit));
+    for (input, weight) in weights.col(unit).enumerate() {
+        locations[input * weights.cols() + unit] =
+            T::from_f64(-normalized(offset) * normalized(weight) + 0.0);
+    }
+}
+
+/// ‖w‖² of the units from `first` on, as many as a block has.
+#[inline(always)]
+fn sums_of_squares<T: Scalar>(weights: Mat<'_, T>, first: usize) -> [f64; BLOCK] {
+    let mut squares = [0.0; BLOCK];
+    for input in 0..weights.rows() {
+        for (sum, weight) in squares.iter_mut().zip(&weights.row(input)[first..]) {
+            *sum += weight.to_f64() * weight.to_f64();
+        }
+    }
+    squares
 }
 
 /// The angle in radians by which the boundary of every unit turned between two matrices of weights, n × h each: one
@@ -76,7 +133,7 @@ pub fn turns<T: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>) -> Vec<T> {
     turns
 }
 
-/// [`turns`], written into a row of h.
+/// [`turns`], written into a row of h, in either precision: the angles are computed in double precision.
 ///
 /// ```
 /// use gmp_math::{Mat, boundary::turns_into};
@@ -88,12 +145,65 @@ pub fn turns<T: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>) -> Vec<T> {
 /// # Panics
 /// If the shapes differ or `turns` does not have one number per column.
 #[track_caller]
-pub fn turns_into<T: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>, turns: &mut [T]) {
+pub fn turns_into<T: Scalar, U: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>, turns: &mut [U]) {
     expect_same("after", after, before);
     expect_row("turns", turns.len(), before);
-    for (unit, turn) in turns.iter_mut().enumerate() {
-        *turn = angle(before.col(unit), after.col(unit));
+    if [before, after].iter().all(|weights| weights.col_stride() == 1) {
+        dispatch(Turns { before, after, turns });
+    } else {
+        turns
+            .iter_mut()
+            .enumerate()
+            .for_each(|(unit, turn)| *turn = U::from_f64(turn_of(before, after, unit)));
     }
+}
+
+struct Turns<'a, T, U> {
+    before: Mat<'a, T>,
+    after: Mat<'a, T>,
+    turns: &'a mut [U],
+}
+
+impl<T: Scalar, U: Scalar> Kernel for Turns<'_, T, U> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Self { before, after, turns } = self;
+        for first in (0..turns.len()).step_by(BLOCK) {
+            let block = first..turns.len().min(first + BLOCK);
+            let squares = [before, after].map(|weights| sums_of_squares(weights, first));
+            let [norms_before, norms_after] = squares.map(|squares| squares.map(f64::sqrt));
+            let (mut differences, mut sums) = ([0.0; BLOCK], [0.0; BLOCK]);
+            for input in 0..before.rows() {
+                let pairs = before.row(input)[block.clone()].iter().zip(&after.row(input)[block.clone()]);
+                let norms = norms_before.iter().zip(&norms_after);
+                for (((&a, &b), (norm_a, norm_b)), (difference, sum)) in
+                    pairs.zip(norms).zip(differences.iter_mut().zip(&mut sums))
+                {
+                    let (a, b) = (a.to_f64() / norm_a, b.to_f64() / norm_b);
+                    *difference += (a - b) * (a - b);
+                    *sum += (a + b) * (a + b);
+                }
+            }
+            for unit in block {
+                let i = unit - first;
+                let all_safe =
+                    [squares[0][i], squares[1][i], differences[i], sums[i]].into_iter().all(is_safe);
+                turns[unit] = U::from_f64(match all_safe {
+                    true => 2.0 * differences[i].sqrt().atan2(sums[i].sqrt()),
+                    false => turn_of(before, after, unit),
+                });
+            }
+        }
+    }
+}
+
+/// The turn of a unit by itself, whatever its norms and the order of the matrices in memory.
+#[cold]
+#[inline(never)]
+fn turn_of<T: Scalar>(before: Mat<'_, T>, after: Mat<'_, T>, unit: usize) -> f64 {
+    let [before, after] = [before, after].map(|weights| weights.col(unit).map(Scalar::to_f64));
+    angle(before, after)
 }
 
 /// [`turns`] between two matrices of angles, (n−1) × h each: the angle between u(θ) before and after, per unit.

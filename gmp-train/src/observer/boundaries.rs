@@ -3,8 +3,11 @@
 use super::{Epoch, Observer};
 use crate::Model;
 use gmp_autograd::{Mat, Tape};
-use gmp_math::boundary::angle_between;
+use gmp_math::Scalar;
+use gmp_math::boundary::turns_into;
+use gmp_math::simd::{Kernel, dispatch};
 use gmp_nn::{Boundaries, Element};
+use std::f64::consts::PI;
 use std::ops::ControlFlow;
 
 /// Mean, median and maximum over the units of one quantity at one epoch.
@@ -83,7 +86,6 @@ pub struct BoundaryChanges<T: Element> {
     before: Snapshot<T>,
     after: Snapshot<T>,
     values: Vec<f64>,
-    column: [Vec<f64>; 2],
 }
 
 /// Where boundaries are read.
@@ -165,7 +167,6 @@ impl<T: Element> BoundaryChanges<T> {
             before,
             after: Snapshot::default(),
             values: Vec::new(),
-            column: Default::default(),
         }
     }
 
@@ -189,18 +190,36 @@ impl<T: Element> BoundaryChanges<T> {
     }
 }
 
+/// Adds up how far every column of a matrix moved: one hypotenuse after another, all columns side by side.
+struct Moved<'a, T> {
+    before: &'a [T],
+    after: &'a [T],
+    moved: &'a mut [f64],
+}
+
+impl<T: Element> Kernel for Moved<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let units = self.moved.len();
+        for (before, after) in self.before.chunks_exact(units).zip(self.after.chunks_exact(units)) {
+            for ((moved, before), after) in self.moved.iter_mut().zip(before).zip(after) {
+                *moved = Scalar::hypot(*moved, after.to_f64() - before.to_f64());
+            }
+        }
+    }
+}
+
 impl<T: Element> Observer<T> for BoundaryChanges<T> {
     fn on_epoch(&mut self, epoch: &Epoch<'_, T>) -> ControlFlow<()> {
         self.watched.take(epoch.model, &mut self.after);
         self.rates.push(epoch.record.learning_rate);
         let (before, after) = (&self.before, &self.after);
         let (units, inputs) = (after.boundaries.units(), after.boundaries.inputs());
-        let column = |numbers: &[T], j: usize, i: usize| numbers[i * units + j].to_f64();
         self.values.clear();
-        self.values.extend((0..units).map(|j| {
-            let moved = |i| column(&after.locations, j, i) - column(&before.locations, j, i);
-            (0..inputs).fold(0.0, |norm: f64, i| norm.hypot(moved(i)))
-        }));
+        self.values.resize(units, 0.0);
+        let moved = &mut self.values[..];
+        dispatch(Moved { before: &before.locations, after: &after.locations, moved });
         self.unmoved += self.values.iter().filter(|x| **x == 0.0).count();
         for (path, moved) in self.path.iter_mut().zip(&self.values) {
             if moved.is_finite() {
@@ -210,19 +229,15 @@ impl<T: Element> Observer<T> for BoundaryChanges<T> {
         let undefined = self.values.iter().filter(|x| !x.is_finite()).count();
         self.location.push(Change::of(&mut self.values));
         self.values.clear();
-        let [a, b] = &mut self.column;
-        self.values.extend((0..units).map(|j| {
-            let of = |numbers: &[T], i| column(numbers, j, i);
-            let (from, to) = (&before.boundaries.normals, &after.boundaries.normals);
-            if inputs == 1 {
-                return if of(from, 0) * of(to, 0) < 0.0 { std::f64::consts::PI } else { 0.0 };
+        self.values.resize(units, 0.0);
+        let (from, to) = (&before.boundaries.normals[..], &after.boundaries.normals[..]);
+        if inputs == 1 {
+            for ((turn, from), to) in self.values.iter_mut().zip(from).zip(to) {
+                *turn = if from.to_f64() * to.to_f64() < 0.0 { PI } else { 0.0 };
             }
-            for (column, numbers) in [(&mut *a, from), (&mut *b, to)] {
-                column.clear();
-                column.extend((0..inputs).map(|i| of(numbers, i)));
-            }
-            angle_between(a, b)
-        }));
+        } else {
+            turns_into(Mat::new(from, inputs, units), Mat::new(to, inputs, units), &mut self.values);
+        }
         self.undefined += undefined.max(self.values.iter().filter(|x| !x.is_finite()).count());
         self.direction.push(Change::of(&mut self.values));
         std::mem::swap(&mut self.before, &mut self.after);

@@ -44,10 +44,11 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
 }
 
-/// The claims that sentences are made of: those on all baselines together, where there are several.
+/// The claims that sentences are made of: those on all baselines together, where there are several and each of them was run.
 fn counted(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
     let stem = |claim: &Claim| claim.id.rsplit_once('/').map(|(stem, _)| stem.to_owned());
-    let together: Vec<Option<String>> = claims.iter().filter(|claim| claim.each).map(stem).collect();
+    let together: Vec<Option<String>> =
+        claims.iter().filter(|claim| claim.each && claim.n > 0).map(stem).collect();
     claims.iter().filter(move |claim| claim.each || !together.contains(&stem(claim)))
 }
 
@@ -407,6 +408,20 @@ mod tests {
             panic!()
         };
         assert_eq!((&points[..], &label[..]), (&[(2.0, 0.0), (-4.0, 0.0), (FURTHEST, 0.0)][..], "supported"));
+    }
+
+    #[test]
+    fn single_baselines_are_counted_where_not_all_were_run() {
+        let single = claim(Outcome::Supported, "levy");
+        let all = |n| Claim {
+            id: "depth.result/levy/each".to_owned(),
+            each: true,
+            n,
+            ..claim(Outcome::Inconclusive, "levy")
+        };
+        let count = |claims: &[Claim]| Tally(claims).of("depth.result");
+        assert_eq!(count(&[single.clone(), all(0)]), Count { yes: 1, all: 1, ..Count::default() });
+        assert_eq!(count(&[single, all(5)]), Count { all: 1, ..Count::default() });
     }
 
     #[test]
