@@ -1,6 +1,6 @@
 //! From questions and records to claims.
 
-use super::question::{Data, Question};
+use super::question::{Data, Question, Sides};
 use super::tables::Rate;
 use super::{Context, Profile};
 use crate::claim::{Claim, Runs};
@@ -102,7 +102,8 @@ impl Asker<'_> {
         };
         let sides =
             results.and_then(|results| question.sides(results, data.id, baseline, protocol, rate, u64::MAX));
-        let Some((seeds, sides)) = sides.and_then(|sides| Some((sides.seeds()?, sides))) else {
+        let seeds = sides.as_ref().map_or_else(Vec::new, Sides::seeds);
+        let (Some(sides), [first, .., last] | [first @ last]) = (sides, &seeds[..]) else {
             claim.reason = self.why_not(question, data, baseline, protocol, rate);
             return claim;
         };
@@ -112,10 +113,18 @@ impl Asker<'_> {
             file: format!("{}/runs.jsonl", self.store),
             method: method.to_string(),
             rates,
-            seeds,
+            seeds: [*first, *last],
             setting: Setting::default(),
         };
         let mut claim = filled(claim, sides.judge(scale, smallest, ALPHA, data.population));
+        let neither = seeds.len() - claim.n;
+        if claim.n == 0 {
+            claim.reason = format!(
+                "In none of {neither} pairs does a run have a number: all diverged, or never got there."
+            );
+        } else if neither > 0 {
+            claim.reason += &format!(" {neither} pairs are left out, since neither run has a number.");
+        }
         if claim.outcome == Outcome::NotTested {
             claim.reason += &data.limits.as_ref().map_or_else(String::new, |why| format!(" {why}"));
         }
@@ -345,5 +354,77 @@ pub fn correct_for_all(claims: &mut [Claim]) {
     let stand = crate::statistics::page_wide(&judgements, ALPHA);
     for (k, stands) in judged.into_iter().zip(stand) {
         claims[k].stands = claims[k].outcome.is_decided().then_some(stands);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::Origin;
+    use crate::experiment::question::Quantity;
+    use crate::run::execute::tests::{record, runs};
+    use crate::run::results::SetId;
+    use crate::run::store::Store;
+    use crate::run::{Record, Run};
+
+    /// The claim on ten seeds at equal rates, of which both runs of the first `neither` diverged and the baseline's run of the next one.
+    fn asked(neither: u64) -> Claim {
+        let of = |method: MethodId, value: fn(u64, u64) -> Option<f64>| {
+            let records = runs(10).into_iter().map(move |run| (run.seed, record(&Run { method, ..run })));
+            records.map(move |(seed, record)| Record { value: value(seed, neither), ..record })
+        };
+        let ours = of(method::GMP, |seed, neither| (seed >= neither).then_some(1.0));
+        let theirs =
+            of(method::SP, |seed, neither| (seed > neither).then_some(2.0 + 1e-3 * (seed % 3) as f64));
+        let records: Vec<Record> = ours.chain(theirs).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), "test").unwrap();
+        let results = Results::new(records.iter().collect(), &store);
+        let question = Question {
+            id: "test.result",
+            origin: Origin::Ours,
+            figure: "",
+            statement: "",
+            tested: "",
+            quantity: Quantity::RMSE,
+            subject: method::GMP,
+            baselines: vec![method::SP],
+            protocols: &[Protocol::Paper],
+            at_authors_rates: false,
+            at_equal_rates: true,
+            at_best_rate: false,
+            headline: false,
+            asks_for_seeds: false,
+        };
+        let data = Data {
+            id: SetId { name: &records[0].run.dataset, fingerprint: &records[0].run.data },
+            population: Population::Draws,
+            generated: false,
+            headline: false,
+            limits: None,
+        };
+        let context = Context::default();
+        let methods = [method::GMP, method::SP];
+        let asker =
+            Asker { context: &context, methods: &methods, equal: &[0.1], store: "test", pools: false };
+        asker.ask(&[question], &[data], Some(&results)).remove(0)
+    }
+
+    #[test]
+    fn pairs_of_which_neither_run_has_a_number_are_left_out() {
+        let all = asked(0);
+        assert_eq!((all.n, all.outcome), (10, Outcome::Supported), "{}", all.reason);
+        assert!(!all.reason.contains("left out"));
+        let some = asked(3);
+        assert_eq!((some.n, some.outcome), (7, Outcome::Supported), "{}", some.reason);
+        assert!(
+            some.reason.contains("3 pairs are left out, since neither run has a number."),
+            "{}",
+            some.reason
+        );
+        // No pair in which there is no difference that matters: no pair at all.
+        let none = asked(10);
+        assert_eq!((none.n, none.outcome, none.estimate), (0, Outcome::NotTested, None));
+        assert!(none.reason.starts_with("In none of 10 pairs does a run have a number"), "{}", none.reason);
     }
 }

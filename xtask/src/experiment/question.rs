@@ -325,17 +325,16 @@ impl Sides {
         }
     }
 
-    /// First and last seed of both.
+    /// The seeds of both, in ascending order.
     #[must_use]
-    pub fn seeds(&self) -> Option<[u64; 2]> {
-        let common: Vec<u64> = match self {
+    pub fn seeds(&self) -> Vec<u64> {
+        match self {
             Self::Fixed([ours, theirs], _) => {
                 ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
             }
             Self::Chosen([ours, theirs]) | Self::ChosenBySeed([ours, theirs]) => {
                 ours.keys().filter(|seed| theirs.contains_key(seed)).copied().collect()
             }
-        };
-        Some([*common.first()?, *common.last()?])
+        }
     }
 }

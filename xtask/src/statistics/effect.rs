@@ -1,8 +1,9 @@
 //! The effect of a subject against a baseline: one number for each seed, positive where it favours the subject.
 //!
 //! **Runs that diverged.** A run without a finite number is a loss for its side: the effect is −∞ where the subject
-//! diverged and the baseline did not, +∞ where it was the other way round, and 0 where both did, since neither was
-//! better. Nothing is left out. A run that never reached a target is treated in the same way.
+//! diverged and the baseline did not, and +∞ where it was the other way round. Where both did, the pair says nothing about
+//! which is better, nor that there is no difference: it is left out. A run that never reached a target is treated in the same
+//! way.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,11 +23,12 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// The effect of one pair of runs. A ratio of 0 to a positive number is infinite, that of 0 to 0 is 1.
+    /// The effect of one pair of runs; NaN where neither has a finite number. A ratio of 0 to a positive number is infinite, that
+    /// of 0 to 0 is 1.
     #[must_use]
     pub fn effect(self, subject: f64, baseline: f64) -> f64 {
         match (subject.is_finite(), baseline.is_finite()) {
-            (false, false) => return 0.0,
+            (false, false) => return f64::NAN,
             (false, true) => return f64::NEG_INFINITY,
             (true, false) => return f64::INFINITY,
             (true, true) => {}
@@ -58,14 +60,14 @@ impl Scale {
     }
 }
 
-/// The effects of the seeds that both sides have, in the order of the seeds. A number that is not finite, NaN among
-/// them, is a run that diverged.
+/// The effects of the seeds that both sides have, in the order of the seeds, without those of which both diverged. A number that is
+/// not finite, NaN among them, is a run that diverged.
 ///
 /// ```
 /// use std::collections::BTreeMap;
 /// use xtask::statistics::{Scale, paired_effects};
-/// let accuracy = BTreeMap::from([(0, 0.9), (1, f64::NAN), (2, 0.5)]);
-/// let baseline = BTreeMap::from([(0, 0.8), (1, 0.8), (2, f64::NAN), (3, 0.7)]);
+/// let accuracy = BTreeMap::from([(0, 0.9), (1, f64::NAN), (2, 0.5), (4, f64::NAN)]);
+/// let baseline = BTreeMap::from([(0, 0.8), (1, 0.8), (2, f64::NAN), (3, 0.7), (4, f64::NAN)]);
 /// let effects = paired_effects(Scale::Difference, &accuracy, &baseline);
 /// assert!((effects[0] - 0.1).abs() < 1e-12);
 /// assert_eq!(effects[1..], [f64::NEG_INFINITY, f64::INFINITY]);
@@ -73,7 +75,7 @@ impl Scale {
 #[must_use]
 pub fn paired_effects(scale: Scale, subject: &BTreeMap<u64, f64>, baseline: &BTreeMap<u64, f64>) -> Vec<f64> {
     let pairs = subject.iter().filter_map(|(seed, s)| baseline.get(seed).map(|b| (*s, *b)));
-    pairs.map(|(s, b)| scale.effect(s, b)).collect()
+    pairs.map(|(s, b)| scale.effect(s, b)).filter(|effect| !effect.is_nan()).collect()
 }
 
 /// The smallest effects that matter. What is smaller is called equivalent, be it significant or not.
@@ -145,7 +147,7 @@ mod tests {
             for broken in [f64::NAN, f64::INFINITY] {
                 assert_eq!(scale.effect(broken, 1.0), f64::NEG_INFINITY);
                 assert_eq!(scale.effect(1.0, broken), f64::INFINITY);
-                assert_eq!(scale.effect(broken, f64::NAN), 0.0);
+                assert!(scale.effect(broken, f64::NAN).is_nan());
             }
         }
     }

@@ -200,10 +200,10 @@ pub fn judge_choice(
             centre
         })
         .collect();
-    let n = effects.len() as f64;
     // Of n means without one: (n−1)/n Σ(x − x̄)² = (n−1)²/n s².
+    let n = seeds.len() as f64;
     let jackknife = without.as_deref().and_then(standard_deviation).map(|s| s * (n - 1.0) / n.sqrt());
-    let student = standard_deviation(&effects).map(|s| s / n.sqrt());
+    let student = standard_deviation(&effects).map(|s| s / (effects.len() as f64).sqrt());
     let widening = jackknife
         .zip(student)
         .map_or(1.0, |(jackknife, student)| if student > 0.0 { (jackknife / student).max(1.0) } else { 1.0 });

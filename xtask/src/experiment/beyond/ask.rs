@@ -11,7 +11,7 @@ use crate::experiment::question::{Data, Question};
 use crate::method::{self, MethodId};
 use crate::run::results::{Cell, Results, SetId};
 use crate::run::{Protocol, Record};
-use crate::statistics::{Outcome, Scale, paired_effects};
+use crate::statistics::{Scale, paired_effects};
 use std::collections::BTreeMap;
 
 /// What is asked within an arm, under the name of its question.
@@ -82,47 +82,13 @@ fn of_arm(
                     store: asked.inquiry.id,
                     pools: false,
                 };
-                let number = question.quantity.number;
-                let claims = asker.ask(&[question], std::slice::from_ref(data), results);
-                match (asks, results) {
-                    (Asks::Epochs(_), Some(results)) => without_unreached(claims, results, data.id, number),
-                    _ => claims,
-                }
+                asker.ask(&[question], std::slice::from_ref(data), results)
             }
             None => tolerances(asked, context, asks, kind, (data, &baselines), results),
         };
         claims.extend(of.into_iter().map(|claim| in_arm(claim, arm, &figure)));
     }
     claims
-}
-
-/// The same claims, without those about two methods that both never reached the target: that is not a result.
-fn without_unreached(
-    claims: Vec<Claim>,
-    results: &Results<'_>,
-    set: SetId<'_>,
-    number: fn(&Record) -> Option<f64>,
-) -> Vec<Claim> {
-    let reached = |name: &str| {
-        let of = |record: &&&Record| record.set() == set && record.run.method.name == name;
-        results.records.iter().filter(of).any(|record| number(record).is_some())
-    };
-    let checked = claims.into_iter().filter(|claim| !claim.each).map(|claim| {
-        if claim.n == 0 || reached(&claim.subject) || reached(&claim.baseline) {
-            return claim;
-        }
-        Claim {
-            outcome: Outcome::NotTested,
-            reason: "No run of either method reached the target.".to_owned(),
-            n: 0,
-            estimate: None,
-            low: None,
-            high: None,
-            judgement: None,
-            ..claim
-        }
-    });
-    combined(checked.collect())
 }
 
 /// The claim as one of an arm.
