@@ -123,7 +123,8 @@ impl Asker<'_> {
                 "In none of {neither} pairs does a run have a number: all diverged, or never got there."
             );
         } else if neither > 0 {
-            claim.reason += &format!(" {neither} pairs are left out, since neither run has a number.");
+            claim.reason +=
+                &format!(" Pairs of which neither run has a number, and which are left out: {neither}.");
         }
         if claim.outcome == Outcome::NotTested {
             claim.reason += &data.limits.as_ref().map_or_else(String::new, |why| format!(" {why}"));
@@ -417,11 +418,7 @@ mod tests {
         assert!(!all.reason.contains("left out"));
         let some = asked(3);
         assert_eq!((some.n, some.outcome), (7, Outcome::Supported), "{}", some.reason);
-        assert!(
-            some.reason.contains("3 pairs are left out, since neither run has a number."),
-            "{}",
-            some.reason
-        );
+        assert!(some.reason.contains("and which are left out: 3."), "{}", some.reason);
         // No pair in which there is no difference that matters: no pair at all.
         let none = asked(10);
         assert_eq!((none.n, none.outcome, none.estimate), (0, Outcome::NotTested, None));

@@ -44,11 +44,14 @@ pub fn opening(sections: &[Section]) -> Option<Section> {
     Some(Section { id: ID.to_owned(), title: "Beyond the paper".to_owned(), blocks, ..Section::default() })
 }
 
-/// The claims that sentences are made of: those on all baselines together, where there are several and each of them was run.
+/// The claims that sentences are made of: those on all baselines together, where there are several and some such claim of the question
+/// was tested. None is where `--method` leaves out a baseline.
 fn counted(claims: &[Claim]) -> impl Iterator<Item = &Claim> {
     let stem = |claim: &Claim| claim.id.rsplit_once('/').map(|(stem, _)| stem.to_owned());
+    let tested: Vec<&str> =
+        claims.iter().filter(|claim| claim.each && claim.n > 0).map(|claim| &claim.question[..]).collect();
     let together: Vec<Option<String>> =
-        claims.iter().filter(|claim| claim.each && claim.n > 0).map(stem).collect();
+        claims.iter().filter(|claim| claim.each && tested.contains(&&claim.question[..])).map(stem).collect();
     claims.iter().filter(move |claim| claim.each || !together.contains(&stem(claim)))
 }
 
@@ -421,7 +424,10 @@ mod tests {
         };
         let count = |claims: &[Claim]| Tally(claims).of("depth.result");
         assert_eq!(count(&[single.clone(), all(0)]), Count { yes: 1, all: 1, ..Count::default() });
-        assert_eq!(count(&[single, all(5)]), Count { all: 1, ..Count::default() });
+        assert_eq!(count(&[single.clone(), all(5)]), Count { all: 1, ..Count::default() });
+        // One of the baselines had no run with a number, elsewhere all had.
+        let elsewhere = Claim { id: "depth.result/banana/each".to_owned(), ..all(5) };
+        assert_eq!(count(&[single, all(0), elsewhere]), Count { all: 1, ..Count::default() });
     }
 
     #[test]
