@@ -118,11 +118,12 @@ impl Asker<'_> {
         };
         let mut claim = filled(claim, sides.judge(scale, smallest, ALPHA, data.population));
         let neither = seeds.len() - claim.n;
-        if claim.n == 0 {
+        // A single seed has no others to choose its learning rate.
+        if claim.n == 0 && neither > 1 {
             claim.reason = format!(
                 "In none of {neither} pairs does a run have a number: all diverged, or never got there."
             );
-        } else if neither > 0 {
+        } else if claim.n > 0 && neither > 0 {
             claim.reason +=
                 &format!(" Pairs of which neither run has a number, and which are left out: {neither}.");
         }
