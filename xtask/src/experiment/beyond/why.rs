@@ -349,7 +349,8 @@ fn noise(asked: &Asked, results: &Results<'_>, problem: &Loaded) -> Vec<Claim> {
         let effects: Vec<f64> = advantage[0]
             .iter()
             .filter_map(|(seed, noisy)| Some(noisy - advantage[1].get(seed)?))
-            .map(|effect| if effect.is_nan() { 0.0 } else { effect })
+            // Where neither run of an arm has a number, or both arms were lost.
+            .filter(|effect| !effect.is_nan())
             .collect();
         let compared = Compared {
             question: "why.noise",
