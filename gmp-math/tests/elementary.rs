@@ -75,24 +75,27 @@ fn many_f64() -> Vec<f64> {
     all
 }
 
-#[test]
-fn single_precision_is_libm_s() {
-    // A prime, so that the last bits vary.
-    let x = all_f32(1009);
+fn compare_singles(x: &[f32]) {
     compare(
         "exp_m1",
-        &x,
+        x,
         #[inline(always)]
         |x: f32| Scalar::exp_m1(x),
         libm::expm1f,
     );
     compare(
         "tanh",
-        &x,
+        x,
         #[inline(always)]
         |x: f32| Scalar::tanh(x),
         libm::tanhf,
     );
+}
+
+#[test]
+fn single_precision_is_libm_s() {
+    // A prime, so that the last bits vary.
+    compare_singles(&all_f32(1009));
 }
 
 /// Takes minutes: `cargo test --release -p gmp-math --test elementary -- --ignored`.
@@ -102,20 +105,7 @@ fn every_single_precision_number_is_libm_s() {
     for upper in 0..=u16::MAX {
         let x: Vec<f32> =
             (0..=u16::MAX).map(|lower| f32::from_bits(u32::from(upper) << 16 | u32::from(lower))).collect();
-        compare(
-            "exp_m1",
-            &x,
-            #[inline(always)]
-            |x: f32| Scalar::exp_m1(x),
-            libm::expm1f,
-        );
-        compare(
-            "tanh",
-            &x,
-            #[inline(always)]
-            |x: f32| Scalar::tanh(x),
-            libm::tanhf,
-        );
+        compare_singles(&x);
     }
 }
 

@@ -182,11 +182,9 @@ impl<T: Element> BoundaryChanges<T> {
 
     /// The distance of every unit's spatial location from its initial one.
     pub fn displacement(&self) -> impl Iterator<Item = f64> + '_ {
-        let units = self.path.len();
-        (0..units).map(move |j| {
-            let coordinates = (j..self.start.len()).step_by(units);
-            coordinates.fold(0.0, |norm: f64, i| norm.hypot(self.end()[i].to_f64() - self.start[i].to_f64()))
-        })
+        let mut moved = vec![0.0; self.path.len()];
+        dispatch(Moved { before: &self.start, after: self.end(), moved: &mut moved });
+        moved.into_iter()
     }
 }
 

@@ -168,7 +168,7 @@ pub struct Judgement {
 /// Judges a claim by its effects, one for each seed, positive where they favour it.
 ///
 /// `smallest` is the smallest effect that matters, on the scale of the effects; `alpha` is most often [`ALPHA`]. A NaN
-/// counts as −∞: a run that diverged never disappears ([`effect`](super::effect)).
+/// counts as −∞; [`paired_effects`](super::paired_effects) makes none.
 ///
 /// # Panics
 /// If `smallest` is negative or not finite.
