@@ -121,7 +121,7 @@ impl Asker<'_> {
         // A single seed has no others to choose its learning rate.
         if claim.n == 0 && neither > 1 {
             claim.reason = format!(
-                "In none of {neither} pairs does a run have a number: all diverged, or never got there."
+                "In none of {neither} pairs does a run have a number: all diverged or never reached the target."
             );
         } else if claim.n > 0 && neither > 0 {
             claim.reason +=
