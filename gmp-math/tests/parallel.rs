@@ -34,22 +34,39 @@ fn bits<T: Scalar>(inputs: usize, units: usize, threads: &rayon::ThreadPool) {
     assert!(run(false) == threads.install(|| run(true)), "{name}");
 }
 
-/// Layers above and below the size worth sharing, with ragged splits, on 1, 2, 3 and 8 threads, five times each.
-#[test]
-fn any_number_of_threads_gives_the_same_bits() {
-    for count in [1, 2, 3, 8] {
-        let threads = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
-        assert_eq!(threads.install(parallel::threads), count);
-        for _ in 0..5 {
-            for (inputs, units) in [(100, 600), (9, 7), (70, 333), (300, 100), (40_000, 1), (2000, 17)] {
-                bits::<f32>(inputs, units, &threads);
-                bits::<f64>(inputs, units, &threads);
-            }
+/// Layers above and below the size worth sharing, with ragged splits, five times each.
+fn same_bits_on(count: usize) {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
+    assert_eq!(threads.install(parallel::threads), count);
+    for _ in 0..5 {
+        for (inputs, units) in [(100, 600), (9, 7), (70, 333), (300, 100), (40_000, 1), (2000, 17)] {
+            bits::<f32>(inputs, units, &threads);
+            bits::<f64>(inputs, units, &threads);
         }
-        // So large that sines and cosines are not saved.
-        bits::<f32>(3000, 357, &threads);
-        bits::<f64>(3000, 357, &threads);
     }
+    // So large that sines and cosines are not saved.
+    bits::<f32>(3000, 357, &threads);
+    bits::<f64>(3000, 357, &threads);
+}
+
+#[test]
+fn one_thread_gives_the_same_bits() {
+    same_bits_on(1);
+}
+
+#[test]
+fn two_threads_give_the_same_bits() {
+    same_bits_on(2);
+}
+
+#[test]
+fn three_threads_give_the_same_bits() {
+    same_bits_on(3);
+}
+
+#[test]
+fn eight_threads_give_the_same_bits() {
+    same_bits_on(8);
 }
 
 #[test]
