@@ -1,9 +1,10 @@
 //! Every operation of this crate against central differences, in shapes that take each of its paths.
 
 use gmp_autograd::{Tape, Var, check};
-use gmp_nn::Rng;
+use gmp_math::simd::{self, Arm};
 use gmp_nn::conv::{Geometry, Images, Padding, Window};
 use gmp_nn::op::{self, Activation};
+use gmp_nn::{Element, Rng};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -223,6 +224,46 @@ fn a_large_mean_costs_layer_normalization_no_digits() {
     let y = op::layer_norm(&mut tape, x, 0.0);
     for (found, deviation) in tape.value(y).data().iter().zip([-2.0, -1.0, 3.0, 0.0]) {
         assert!((found - deviation / 3.5_f64.sqrt()).abs() < 1e-15, "{found}");
+    }
+}
+
+/// Sums of several rows are formed side by side, with the bits of one row after the other, on every arm, below and above the size that
+/// is shared by threads.
+#[test]
+fn layer_normalization_has_the_bits_of_one_row_after_the_other() {
+    fn bits<T: Element>(rows: usize, columns: usize) {
+        let mut rng = Rng::new(1, "rows");
+        let [x, dy] =
+            [(); 2].map(|()| -> Vec<T> { (0..rows * columns).map(|_| T::from_f64(rng.normal())).collect() });
+        let (mut y, mut dx) = (Vec::new(), Vec::new());
+        let share = T::ONE / T::from_usize(columns);
+        for (x, dy) in x.chunks(columns).zip(dy.chunks(columns)) {
+            let mean = x.iter().copied().sum::<T>() * share;
+            let variance = x.iter().map(|&x| (x - mean) * (x - mean)).sum::<T>() * share;
+            let inverse = T::ONE / (variance + T::from_f64(1e-3)).sqrt();
+            let row: Vec<T> = x.iter().map(|&x| (x - mean) * inverse).collect();
+            let mean = dy.iter().copied().sum::<T>() * share;
+            let along = dy.iter().zip(&row).map(|(&dy, &y)| dy * y).sum::<T>() * share;
+            dx.extend(dy.iter().zip(&row).map(|(&dy, &y)| (dy - mean - y * along) * inverse));
+            y.extend(row);
+        }
+        for arm in Arm::available() {
+            let _forced = simd::force(arm);
+            let mut tape = Tape::new();
+            tape.begin(&x);
+            let x = tape.parameter(0, rows, columns);
+            let found = op::layer_norm(&mut tape, x, T::from_f64(1e-3));
+            assert!(tape.value(found).data() == y, "{arm}, {rows}×{columns}, forward");
+            let dy = tape.input(&dy, rows, columns);
+            let product = gmp_autograd::op::mul(&mut tape, found, dy);
+            let sum = gmp_autograd::op::sum(&mut tape, product);
+            tape.backward(sum);
+            assert!(tape.parameter_gradients() == dx, "{arm}, {rows}×{columns}, backward");
+        }
+    }
+    for [rows, columns] in [[1, 1], [3, 7], [8, 100], [29, 13], [70_001, 4]] {
+        bits::<f32>(rows, columns);
+        bits::<f64>(rows, columns);
     }
 }
 

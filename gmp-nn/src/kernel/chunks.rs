@@ -40,6 +40,11 @@ impl Chunks {
         self.len / columns
     }
 
+    /// Rows of every chunk but the last, which has no more.
+    pub(crate) fn rows_of_one(self, columns: usize) -> usize {
+        self.chunk.min(self.len) / columns
+    }
+
     /// The numbers of chunk `i`.
     pub(crate) fn of<T>(self, i: usize, matrix: &[T]) -> &[T] {
         &matrix[i * self.chunk..self.len.min((i + 1) * self.chunk)]

@@ -86,6 +86,7 @@ mod tests {
         for (parameterization, normalization) in [
             (Parameterization::WeightNorm, Normalization::batch_mean()),
             (Parameterization::Standard, Normalization::batch()),
+            (Parameterization::Standard, Normalization::layer()),
             (Parameterization::Geometric, Normalization::input_mean()),
         ] {
             let variant = Variant::new(parameterization).normalization(normalization);
@@ -119,6 +120,8 @@ mod tests {
             "op::batch_norm::statistics",
             "op::batch_norm::batch_norm",
             "op::batch_norm::BatchNorm",
+            "op::layer_norm::layer_norm",
+            "op::layer_norm::LayerNorm",
             "op::mean_norm::mean_norm",
             "op::mean_norm::MeanNorm",
             "op::weight_norm::weight_norm",

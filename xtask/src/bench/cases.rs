@@ -1,13 +1,15 @@
 //! The cases: the shapes, data and settings that the other implementations are timed with.
 
+use std::fmt::Display;
 use std::hint::black_box;
 
 use crate::method::{self, Architecture, MethodId};
 use crate::problem::levy;
+use crate::setting::Normalizing;
 use gmp_autograd::{Mat, MatMut};
 use gmp_math::{Scalar, parallel, sphere};
 use gmp_nn::gemm::gemm;
-use gmp_nn::{Activation, Element, Rng};
+use gmp_nn::{Activation, Element, Mlp, Rng};
 use gmp_train::{Adam, Dataset, EarlyStopping, Loss, ReduceOnPlateau, Restore, Trainer};
 
 use super::timing::Rounds;
@@ -19,10 +21,10 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
         Workload::Gemm => GEMM_SHAPES.into_iter().for_each(|shape| report(product(shape, rounds))),
         Workload::Mlp => {
             for (batch, method) in steps() {
-                report(step::<f64>(workload, (method, Activation::Relu), batch, rounds));
+                report(step::<f64>(workload, method, method, batch, rounds, plain));
             }
             for (batch, method) in steps() {
-                report(step::<f32>(workload, (method, Activation::Relu), batch, rounds));
+                report(step::<f32>(workload, method, method, batch, rounds, plain));
             }
         }
         Workload::Levy => {
@@ -31,7 +33,7 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
             }
         }
         Workload::Rivals => RIVALS.into_iter().for_each(|method| {
-            report(step::<f64>(workload, (method, Activation::Relu), 404, rounds));
+            report(step::<f64>(workload, method, method, 404, rounds, plain));
         }),
         Workload::Transform => {
             transforms::<f64>(rounds, report);
@@ -41,8 +43,17 @@ pub(super) fn measure(workload: Workload, rounds: Rounds, report: &mut dyn FnMut
             for activation in
                 Activation::ALL.into_iter().filter(|&activation| activation != Activation::Identity)
             {
-                report(step::<f64>(workload, (method::GMP, activation), 1024, rounds));
-                report(step::<f32>(workload, (method::GMP, activation), 1024, rounds));
+                let with = |network: Mlp| network.activation(activation);
+                report(step::<f64>(workload, activation, method::GMP, 1024, rounds, with));
+                report(step::<f32>(workload, activation, method::GMP, 1024, rounds, with));
+            }
+        }
+        Workload::Normalizations => {
+            for normalizing in Normalizing::ALL {
+                let with = |network: Mlp| network.normalization(normalizing.normalization());
+                let name = if normalizing == Normalizing::None { "none" } else { normalizing.name() };
+                report(step::<f64>(workload, name, method::GMP, 1024, rounds, with));
+                report(step::<f32>(workload, name, method::GMP, 1024, rounds, with));
             }
         }
         Workload::Conv | Workload::Vgg6 | Workload::Resnet18 => unreachable!("measured elsewhere"),
@@ -112,23 +123,29 @@ fn products_of_a_step(samples: usize, inputs: usize, hidden: usize) -> usize {
 const INPUTS: usize = 13;
 const HIDDEN: usize = 100;
 
+/// A network as its method has it.
+fn plain(network: Mlp) -> Mlp {
+    network
+}
+
 /// One epoch of [`Trainer::fit`] on a single batch, as every training run has it, with what the method puts around the optimizer.
 fn step<T: Element>(
     workload: Workload,
-    (method, activation): (MethodId, Activation),
+    what: impl Display,
+    method: MethodId,
     batch: usize,
     rounds: Rounds,
+    with: impl Fn(Mlp) -> Mlp,
 ) -> Case {
     let data = Dataset::new(draw::<T>("inputs", batch * INPUTS), INPUTS, draw("targets", batch), 1)
         .expect("normal numbers are finite");
-    let network = method.mlp(INPUTS, &[HIDDEN], 1).activation(activation);
+    let network = with(method.mlp(INPUTS, &[HIDDEN], 1));
     let mut network = network.build::<T>(0).expect("the layers are not empty");
     let trainer = Trainer::new(Loss::MeanAbsoluteError, batch, usize::MAX, 1e-3);
     let mut optimizer = method.optimizer(&network, Box::new(Adam::default()));
     let timing = rounds.time_epochs(|watch| {
         trainer.fit(&mut network, &mut optimizer, &data, None, watch).expect("a small rate does not diverge");
     });
-    let what = if workload == Workload::Activations { activation.to_string() } else { method.to_string() };
     Case {
         workload,
         name: format!("{what}-b{batch}-{}", type_name::<T>()),

@@ -8,6 +8,7 @@
 //! | `rivals` | one training step under GmP and the other ways to a bounded turn |
 //! | `transform` | angles to directions, without and with the backward pass |
 //! | `activations` | one training step under GmP with each activation |
+//! | `normalizations` | the same with each normalization |
 //! | `conv` | a pass of a convolution in f32, counted as a direct one |
 //! | `vgg6` | one training step of the paper's VGG-6 on 32 images: forward, backward, SGD with momentum |
 //! | `resnet18` | the same of ResNet-18 on 8 images |
@@ -121,6 +122,8 @@ enum Workload {
     Transform,
     /// One training step as in mlp, of 1024 samples under GmP, with every activation
     Activations,
+    /// The same with every normalization
+    Normalizations,
     /// Passes of the convolutions of both networks, f32
     Conv,
     /// One training step of VGG-6: batch 32, softmax cross-entropy, SGD with momentum; all six methods, f32
@@ -130,13 +133,14 @@ enum Workload {
 }
 
 impl Workload {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Gemm,
         Self::Mlp,
         Self::Levy,
         Self::Rivals,
         Self::Transform,
         Self::Activations,
+        Self::Normalizations,
         Self::Conv,
         Self::Vgg6,
         Self::Resnet18,
@@ -151,6 +155,7 @@ impl Workload {
             Self::Rivals => "rivals",
             Self::Transform => "transform",
             Self::Activations => "activations",
+            Self::Normalizations => "normalizations",
             Self::Conv => "conv",
             Self::Vgg6 => "vgg6",
             Self::Resnet18 => "resnet18",
