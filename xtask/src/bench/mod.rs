@@ -294,7 +294,7 @@ fn measure(
     let machine = if arguments.json { None } else { Some(Machine::measure(threads.into())) };
     if let Some(machine) = &machine {
         let head = format!(
-            "{:<12}{:<32}{:<16}{:>12}  {:<8}{:>12}  of the limit",
+            "{:<15}{:<32}{:<16}{:>12}  {:<8}{:>12}  of the limit",
             "workload", "case", "metric", "median", "unit", "spread"
         );
         let intro = format!("{}, {} kernels", report.processor, simd::arm());
@@ -394,7 +394,7 @@ impl Case {
             format!("-{:.0}% +{:.0}%", 100.0 * (1.0 - fastest / median), 100.0 * (slowest / median - 1.0));
         let memory = self.peak_memory.map_or(String::new(), |peak| format!(", peak memory {peak:.0} MiB"));
         format!(
-            "{workload:<12}{:<32}{:<16}{value:>12.decimals$}  {:<8}{spread:>12}  {:>4.0}% of {what}{memory}",
+            "{workload:<15}{:<32}{:<16}{value:>12.decimals$}  {:<8}{spread:>12}  {:>4.0}% of {what}{memory}",
             self.name,
             self.metric,
             self.unit,

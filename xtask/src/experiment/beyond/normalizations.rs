@@ -19,7 +19,7 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
     question: "The paper compares GmP with batch normalization as if they were alternatives, and gives its networks on images an input mean \
                normalization that the other parameterizations do not get. Here every normalization is combined with every parameterization: \
                none, batch (BN), mean-only batch (MBN), input mean (IMN) and layer normalization (LN) under SP, WN and GmP, each in its usual \
-               place and after the activation.",
+               place and, where that makes a difference, after the activation.",
     arms,
     methods: || vec![method::SP, method::WN, method::GMP],
     rates: |profile| match profile {
@@ -51,7 +51,7 @@ pub const NORMALIZATIONS: Inquiry = Inquiry {
     notes: &[
         "The usual place of BN, MBN and LN is between the linear map and the ReLU. That of IMN is before the linear map, where it normalizes the input of \
          the layer; the inputs of banana and of the sets of Table 1 are standardized already. After the activation, a normalization is a layer of \
-         its own, as IMN is in the paper's networks on images.",
+         its own, as IMN is in the paper's networks on images. MBN in that place would be the same operation as IMN and is not run again.",
         "On VGG-6 the normalization is the same in every layer but the output. The quick profile compares SP and GmP there, at the learning rate 0.003, \
          without MBN and without LN after the activation. It \
          is a narrow network trained for a short time by Adam on few images: its results say nothing about the paper's network.",
@@ -68,8 +68,10 @@ fn arms(profile: Profile) -> Vec<Arm> {
         Normalizing::None | Normalizing::Batch | Normalizing::InputMean => true,
     };
     let places = [false, true].into_iter().flat_map(|after_activation| {
-        let is_there =
-            move |normalizing: &Normalizing| *normalizing != Normalizing::None || !after_activation;
+        // Behind the activation nothing is nothing, and MBN is the IMN of the next layer.
+        let is_there = move |normalizing: &Normalizing| {
+            !after_activation || !matches!(normalizing, Normalizing::None | Normalizing::BatchMean)
+        };
         Normalizing::ALL.into_iter().filter(is_there).map(move |normalizing| {
             let label = match after_activation {
                 true => format!("{}, after ReLU", normalizing.name()),
