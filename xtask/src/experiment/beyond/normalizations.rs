@@ -68,7 +68,7 @@ fn arms(profile: Profile) -> Vec<Arm> {
         Normalizing::None | Normalizing::Batch | Normalizing::InputMean => true,
     };
     let places = [false, true].into_iter().flat_map(|after_activation| {
-        // Behind the activation nothing is nothing, and MBN is the IMN of the next layer.
+        // Without a normalization there are not two places, and MBN after the activation is the IMN of the next layer.
         let is_there = move |normalizing: &Normalizing| {
             !after_activation || !matches!(normalizing, Normalizing::None | Normalizing::BatchMean)
         };
