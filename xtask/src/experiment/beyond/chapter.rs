@@ -88,8 +88,10 @@ fn name(question: &str) -> String {
         "lazy" => "lazier when wider, at own rates".to_owned(),
         "lazy.equal" => "lazier when wider, at one rate".to_owned(),
         "start" => "other init. is better".to_owned(),
-        "limited" => format!("held still: {what}"),
-        "jittered" => format!("not jittered: {what}"),
+        "limited" => format!("held still, at own rates: {what}"),
+        "limited.equal" => format!("held still, at one rate: {what}"),
+        "jittered" => format!("not jittered, at own rates: {what}"),
+        "jittered.equal" => format!("not jittered, at one rate: {what}"),
         "within" => format!("less movement, within a method: {what}"),
         "between" => format!("less movement, between methods: {what}"),
         "seeds" => format!("less movement, between seeds: {what}"),
@@ -332,7 +334,7 @@ fn outcomes(section: &Section) -> Option<Table> {
 }
 
 /// How often GmP had the best results, learned fastest and tolerated most learning rates in each inquiry, as a table for a
-/// README; without the inquiries that were not made.
+/// README; without the inquiries that were not made. A second table says what it changes to limit the movement of boundaries.
 #[must_use]
 pub fn markdown(claims: &[Claim]) -> String {
     let tally = Tally(claims);
@@ -348,12 +350,16 @@ pub fn markdown(claims: &[Claim]) -> String {
         });
         table += &format!("| {id} | {} |\n", words.join(" | "));
     }
-    let limited = "why.limited";
-    if tally.of(limited).all > 0 {
-        table += &format!(
-            "\nSP and WN get better test results where their boundaries are held as still as those of GmP: {}.\n",
-            tally.words(limited)
-        );
+    if tally.of("why.limited").all > 0 {
+        table += "\n| SP and WN with their boundaries held as still as those of GmP | better test results | faster learning |\n|---|---|---|\n";
+        for (at, limited) in [
+            ("each at its own best learning rate", "why.limited"),
+            ("with the limit and without it, at one learning rate", "why.limited.equal"),
+        ] {
+            let [result, speed] =
+                [limited, &format!("{limited}.epochs")].map(|question| tally.words(question));
+            table += &format!("| {at} | {result} | {speed} |\n");
+        }
     }
     table
 }
@@ -437,14 +443,20 @@ mod tests {
         assert!(table.contains("| depth | yes in 1 of 2 comparisons | – | – |\n"), "{table}");
         assert!(!table.contains("why") && !table.contains("held as still"), "{table}");
         let limited = Claim { question: "why.limited".to_owned(), ..claim(Outcome::Supported, "levy") };
-        assert!(markdown(&[limited]).contains("held as still as those of GmP: yes in 1 of 1 comparison"));
+        let table = markdown(&[limited]);
+        assert!(
+            table
+                .contains("| each at its own best learning rate | yes in 1 of 1 comparison | not compared |"),
+            "{table}"
+        );
     }
 
     #[test]
     fn the_picture_names_its_questions_in_words() {
         assert_eq!(name("depth.result"), "best result");
         assert_eq!(name("depth.epochs"), "learns fastest");
-        assert_eq!(name("why.limited.epochs"), "held still: speed");
+        assert_eq!(name("why.limited.epochs"), "held still, at own rates: speed");
+        assert_eq!(name("why.limited.equal"), "held still, at one rate: result");
         assert_eq!(name("why.within"), "less movement, within a method: result");
     }
 

@@ -97,7 +97,7 @@ impl Standing {
             (Self::Mixed, _) => {
                 "is better than GmP in some comparisons and worse, slower or less tolerant in others"
             }
-            (Self::Open, _) => "is shown to have neither better nor worse results than GmP",
+            (Self::Open, _) => "is not shown to have better or worse results than GmP",
             (Self::Absent, _) => "was not compared",
         }
     }
