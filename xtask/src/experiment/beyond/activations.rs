@@ -23,7 +23,7 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
         others
             .map(|activation| {
                 let setting = Setting { activation: Some(activation), ..Setting::default() };
-                Arm::named(activation.name().replace('_', " "), setting)
+                Arm::named(label(activation), setting)
             })
             .collect()
     },
@@ -42,8 +42,9 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Other activations: {} (best results: {}; least movement: {}). With an activation that is not homogeneous, a radius outside of it cannot \
-             make the unit steeper; a radius inside of it was not tested.",
+            "Other activations: {} (best results: {}; least movement: {}). Best results with activations that are positively homogeneous, as ReLU, leaky ReLU \
+             and |x| are: {}; with the others: {}. A radius outside of an activation that is not homogeneous cannot make the unit steeper; a radius \
+             inside of it was not tested.",
             tally.verdict(
                 "activations.result",
                 [
@@ -54,7 +55,9 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
                 ]
             ),
             tally.words("activations.result"),
-            tally.words("activations.movement")
+            tally.words("activations.movement"),
+            tally.words_in("activations.result", is_homogeneous),
+            tally.words_in("activations.result", |arm| !is_homogeneous(arm))
         )
     },
     notes: &[
@@ -71,4 +74,27 @@ fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
                    learning rates that each method tolerates with results within 5% of its best (bottom).";
     let shown = [Shown::Result, Shown::Movement, Shown::Tolerance];
     vec![Block::Figure(show::figure(asked, results, &shown, caption))]
+}
+
+/// The name of its arm.
+fn label(activation: Activation) -> String {
+    activation.name().replace('_', " ")
+}
+
+fn is_homogeneous(arm: &str) -> bool {
+    Activation::ALL.into_iter().any(|activation| activation.is_homogeneous() && label(activation) == arm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Profile;
+
+    #[test]
+    fn three_arms_are_homogeneous() {
+        let arms = (ACTIVATIONS.arms)(Profile::Quick);
+        let names: Vec<&str> =
+            arms.iter().map(|arm| &arm.label[..]).filter(|label| is_homogeneous(label)).collect();
+        assert_eq!(names, ["relu", "leaky relu", "absolute value"]);
+    }
 }

@@ -243,7 +243,14 @@ impl<'a> Tally<'a> {
     /// `yes in 3 and no in 1 of 18 comparisons`.
     #[must_use]
     pub fn words(&self, question: &str) -> String {
-        let count = self.of(question);
+        self.words_in(question, |_| true)
+    }
+
+    /// The same of the comparisons in some arms of an inquiry alone, by their names.
+    #[must_use]
+    pub fn words_in(&self, question: &str, is_in: impl Fn(&str) -> bool) -> String {
+        let is_asked = |claim: &Claim| is_in(claim.dataset.split_once(" · ").map_or("", |(_, arm)| arm));
+        let count = Count::of(counted(self.0).filter(|claim| claim.question == question && is_asked(claim)));
         match (count.all, count.said()) {
             (0, _) => "not compared".to_owned(),
             (1, Some(said)) => format!("{said} of 1 comparison"),
@@ -405,6 +412,9 @@ mod tests {
         assert_eq!(Tally(&claims[..1]).verdict("depth.result", texts), "no");
         assert_eq!(Tally(&[]).verdict("depth.result", texts), "open");
         assert_eq!(tally.words("depth.epochs"), "not compared");
+        assert_eq!(tally.words_in("depth.result", |arm| arm == "2"), "no in 1 of 1 comparison");
+        assert_eq!(tally.words_in("depth.result", |arm| arm != "1"), "no in 1 of 2 comparisons");
+        assert_eq!(tally.words_in("depth.result", |arm| arm == "3"), "not compared");
         assert!(effects(&section).is_none(), "none of them has an effect");
         let at = |estimate| Claim {
             estimate: Some(estimate),
