@@ -61,7 +61,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// An effect as a reader can take it in: `+24%`, `+1.5 bits`, `−0.4 points`.
+    /// An effect as a reader can take it in, without its unit: `+24.0%`, `+1.50` (bits), `−0.40` (points).
     #[must_use]
     pub fn show(self, effect: f64) -> String {
         let signed = |value: f64, decimals: usize| {

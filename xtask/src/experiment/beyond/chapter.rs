@@ -169,14 +169,11 @@ pub fn found(claims: &[Claim]) -> Vec<String> {
             parts.push(format!("open in {open}"));
         }
         let against = if first.each { format!(" against {}", first.baseline) } else { String::new() };
-        let middle = middle(&all).map_or_else(String::new, |middle| {
-            format!("; the median effect is {}{}", first.unit.show(middle), unit(first))
-        });
         let count = match all.len() {
             1 => "1 comparison".to_owned(),
             count => format!("{count} comparisons"),
         };
-        said.push(format!("{}{against}: of {count}, {}{middle}.", first.tested, parts.join(", ")));
+        said.push(format!("{}{against}: of {count}, {}{}.", first.tested, parts.join(", "), medians(&all)));
     }
     if said.is_empty() { vec!["Nothing was compared in this run.".to_owned()] } else { said }
 }
@@ -193,7 +190,8 @@ fn listed(claims: &[&Claim]) -> String {
             None if claim.subject.is_empty() => String::new(),
             None => format!(", {} against {}", claim.subject, claim.baseline),
         };
-        format!("{}{against} {}", claim.dataset, claim.effect())
+        let unit = if claim.estimate.is_some() { unit(claim.unit) } else { "" };
+        format!("{}{against} {}{unit}", claim.dataset, claim.effect())
     };
     let mut names: Vec<String> = claims.iter().take(NAMED).map(name).collect();
     if claims.len() > NAMED {
@@ -202,15 +200,26 @@ fn listed(claims: &[&Claim]) -> String {
     names.join("; ")
 }
 
-/// The median of the estimates that are numbers, the smaller one of two in the middle, where at least three are.
-fn middle(claims: &[&Claim]) -> Option<f64> {
-    let mut effects: Vec<f64> = claims.iter().filter_map(|claim| claim.estimate).collect();
-    effects.sort_by(f64::total_cmp);
-    (effects.len() > 2).then(|| effects[(effects.len() - 1) / 2])
+/// `; the median effect is +1.2%`: of errors and of accuracies each, where at least three are numbers.
+fn medians(claims: &[&Claim]) -> String {
+    let of = |measured: Unit| {
+        let is_it = |claim: &&&Claim| claim.unit == measured;
+        let mut effects: Vec<f64> = claims.iter().filter(is_it).filter_map(|claim| claim.estimate).collect();
+        effects.sort_by(f64::total_cmp);
+        // The smaller one of two in the middle.
+        let middle = (effects.len() > 2).then(|| effects[(effects.len() - 1) / 2])?;
+        Some(format!("{}{}", measured.show(middle), unit(measured)))
+    };
+    let units = [Unit::LogRatio, Unit::Bits, Unit::Share, Unit::Number];
+    match &units.into_iter().filter_map(of).collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        [one] => format!("; the median effect is {one}"),
+        several => format!("; the median effects are {}", several.join(" and ")),
+    }
 }
 
-fn unit(claim: &Claim) -> &'static str {
-    match claim.unit {
+fn unit(unit: Unit) -> &'static str {
+    match unit {
         Unit::LogRatio | Unit::Number => "",
         Unit::Bits => " bits",
         Unit::Share => " points",
@@ -427,6 +436,28 @@ mod tests {
             panic!()
         };
         assert_eq!((&points[..], &label[..]), (&[(2.0, 0.0), (-4.0, 0.0), (FURTHEST, 0.0)][..], "supported"));
+    }
+
+    #[test]
+    fn effects_of_errors_and_of_accuracies_are_not_mixed() {
+        let of = |unit, estimate| Claim {
+            unit,
+            estimate: Some(estimate),
+            low: Some(0.0),
+            high: Some(0.5),
+            ..claim(Outcome::Supported, "levy")
+        };
+        let errors = [0.1, 0.2, 0.3].map(|effect| of(Unit::LogRatio, effect));
+        let accuracies = [0.01, 0.02, 0.03].map(|effect| of(Unit::Share, effect));
+        assert!(found(&errors)[0].ends_with("; the median effect is +20.0%."), "{:?}", found(&errors));
+        let said = found(&[&errors[..], &accuracies].concat());
+        assert!(said[0].ends_with("; the median effects are +20.0% and +2.00 points."), "{said:?}");
+        assert!(!found(&errors[..2])[0].contains("median"));
+        assert!(
+            found(&accuracies)[0].contains("levy +1.00 [+0.00, +50.00] points; "),
+            "{:?}",
+            found(&accuracies)
+        );
     }
 
     #[test]
