@@ -23,7 +23,7 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
         others
             .map(|activation| {
                 let setting = Setting { activation: Some(activation), ..Setting::default() };
-                Arm::named(label(activation), setting)
+                Arm::named(activation.name().replace('_', " "), setting)
             })
             .collect()
     },
@@ -56,8 +56,8 @@ pub const ACTIVATIONS: Inquiry = Inquiry {
             ),
             tally.words("activations.result"),
             tally.words("activations.movement"),
-            tally.words_in("activations.result", is_homogeneous),
-            tally.words_in("activations.result", |arm| !is_homogeneous(arm))
+            tally.of_settings("activations.result", is_homogeneous).words(),
+            tally.of_settings("activations.result", |setting| !is_homogeneous(setting)).words()
         )
     },
     notes: &[
@@ -76,13 +76,8 @@ fn blocks(asked: &Asked, results: &Results<'_>, _: &[Claim]) -> Vec<Block> {
     vec![Block::Figure(show::figure(asked, results, &shown, caption))]
 }
 
-/// The name of its arm.
-fn label(activation: Activation) -> String {
-    activation.name().replace('_', " ")
-}
-
-fn is_homogeneous(arm: &str) -> bool {
-    Activation::ALL.into_iter().any(|activation| activation.is_homogeneous() && label(activation) == arm)
+fn is_homogeneous(setting: Setting) -> bool {
+    setting.activation.is_some_and(Activation::is_homogeneous)
 }
 
 #[cfg(test)]
@@ -94,7 +89,7 @@ mod tests {
     fn three_arms_are_homogeneous() {
         let arms = (ACTIVATIONS.arms)(Profile::Quick);
         let names: Vec<&str> =
-            arms.iter().map(|arm| &arm.label[..]).filter(|label| is_homogeneous(label)).collect();
+            arms.iter().filter(|arm| is_homogeneous(arm.setting)).map(|arm| &arm.label[..]).collect();
         assert_eq!(names, ["relu", "leaky relu", "absolute value"]);
     }
 }

@@ -6,7 +6,9 @@ use crate::experiment::{Chapter, Experiment, REGISTRY};
 use crate::report::color::Color;
 use crate::report::figure::{Axis, Figure, Layer, Legend, Marker, Panel, Stroke};
 use crate::report::html::{Block, Section, Table};
+use crate::setting::Setting;
 use crate::statistics::Outcome;
+use crate::statistics::median::median;
 use std::collections::BTreeMap;
 
 /// The name of the opening on the command line, where it stands for all questions, and in links.
@@ -204,10 +206,8 @@ fn listed(claims: &[&Claim]) -> String {
 fn medians(claims: &[&Claim]) -> String {
     let of = |measured: Unit| {
         let is_it = |claim: &&&Claim| claim.unit == measured;
-        let mut effects: Vec<f64> = claims.iter().filter(is_it).filter_map(|claim| claim.estimate).collect();
-        effects.sort_by(f64::total_cmp);
-        // The smaller one of two in the middle.
-        let middle = (effects.len() > 2).then(|| effects[(effects.len() - 1) / 2])?;
+        let effects: Vec<f64> = claims.iter().filter(is_it).filter_map(|claim| claim.estimate).collect();
+        let middle = median(&effects).filter(|_| effects.len() > 2)?;
         Some(format!("{}{}", measured.show(middle), unit(measured)))
     };
     let units = [Unit::LogRatio, Unit::Bits, Unit::Share, Unit::Number];
@@ -249,23 +249,17 @@ impl<'a> Tally<'a> {
         Count::of(self.0.iter().filter(is_it))
     }
 
+    /// The same of the comparisons of runs with some settings alone.
+    #[must_use]
+    pub fn of_settings(&self, question: &str, is_one: impl Fn(Setting) -> bool) -> Count {
+        let is_one = |claim: &&Claim| claim.runs.first().is_some_and(|runs| is_one(runs.setting));
+        Count::of(counted(self.0).filter(|claim| claim.question == question).filter(is_one))
+    }
+
     /// `yes in 3 and no in 1 of 18 comparisons`.
     #[must_use]
     pub fn words(&self, question: &str) -> String {
-        self.words_in(question, |_| true)
-    }
-
-    /// The same of the comparisons in some arms of an inquiry alone, by their names.
-    #[must_use]
-    pub fn words_in(&self, question: &str, is_in: impl Fn(&str) -> bool) -> String {
-        let is_asked = |claim: &Claim| is_in(claim.dataset.split_once(" · ").map_or("", |(_, arm)| arm));
-        let count = Count::of(counted(self.0).filter(|claim| claim.question == question && is_asked(claim)));
-        match (count.all, count.said()) {
-            (0, _) => "not compared".to_owned(),
-            (1, Some(said)) => format!("{said} of 1 comparison"),
-            (all, Some(said)) => format!("{said} of {all} comparisons"),
-            (all, None) => format!("open in all {all} comparisons"),
-        }
+        self.of(question).words()
     }
 
     /// One of four texts: where more than half of the comparisons say yes, where they say no, where they say that there is no difference
@@ -304,6 +298,17 @@ impl Count {
             same: count.same + usize::from(claim.outcome == Outcome::Equivalent),
             all: count.all + 1,
         })
+    }
+
+    /// `yes in 3 and no in 1 of 18 comparisons`.
+    #[must_use]
+    pub fn words(self) -> String {
+        match (self.all, self.said()) {
+            (0, _) => "not compared".to_owned(),
+            (1, Some(said)) => format!("{said} of 1 comparison"),
+            (all, Some(said)) => format!("{said} of {all} comparisons"),
+            (all, None) => format!("open in all {all} comparisons"),
+        }
     }
 
     /// `yes in 3 and no in 1`; none where nothing was decided.
@@ -383,7 +388,8 @@ pub fn markdown(claims: &[Claim]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claim::Origin;
+    use crate::claim::{Origin, Runs};
+    use gmp_nn::Activation;
 
     fn claim(outcome: Outcome, dataset: &str) -> Claim {
         Claim {
@@ -421,9 +427,6 @@ mod tests {
         assert_eq!(Tally(&claims[..1]).verdict("depth.result", texts), "no");
         assert_eq!(Tally(&[]).verdict("depth.result", texts), "open");
         assert_eq!(tally.words("depth.epochs"), "not compared");
-        assert_eq!(tally.words_in("depth.result", |arm| arm == "2"), "no in 1 of 1 comparison");
-        assert_eq!(tally.words_in("depth.result", |arm| arm != "1"), "no in 1 of 2 comparisons");
-        assert_eq!(tally.words_in("depth.result", |arm| arm == "3"), "not compared");
         assert!(effects(&section).is_none(), "none of them has an effect");
         let at = |estimate| Claim {
             estimate: Some(estimate),
@@ -436,6 +439,30 @@ mod tests {
             panic!()
         };
         assert_eq!((&points[..], &label[..]), (&[(2.0, 0.0), (-4.0, 0.0), (FURTHEST, 0.0)][..], "supported"));
+    }
+
+    #[test]
+    fn comparisons_of_some_settings_are_counted_alone() {
+        let of = |outcome, activation| {
+            let setting = Setting { activation: Some(activation), ..Setting::default() };
+            let runs = Runs {
+                file: "depth/runs.jsonl".to_owned(),
+                method: "GmP".to_owned(),
+                rates: vec![0.1],
+                seeds: [0, 4],
+                setting,
+            };
+            Claim { runs: vec![runs], ..claim(outcome, "levy") }
+        };
+        let claims = [
+            of(Outcome::Supported, Activation::Relu),
+            of(Outcome::Contradicted, Activation::Tanh),
+            of(Outcome::Inconclusive, Activation::Gelu),
+        ];
+        let words = |is_one: fn(Setting) -> bool| Tally(&claims).of_settings("depth.result", is_one).words();
+        assert_eq!(words(|setting| setting.activation == Some(Activation::Tanh)), "no in 1 of 1 comparison");
+        assert_eq!(words(|setting| setting.activation != Some(Activation::Relu)), "no in 1 of 2 comparisons");
+        assert_eq!(words(|setting| setting.activation.is_none()), "not compared");
     }
 
     #[test]

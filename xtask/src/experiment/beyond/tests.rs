@@ -88,6 +88,30 @@ fn every_inquiry_is_planned_carried_out_and_reported() {
         let compared: Vec<&Claim> = section.claims.iter().filter(|claim| claim.n == 2).collect();
         assert!(compared.len() > 3, "{id}: {} claims of two seeds", compared.len());
         assert!(compared.iter().all(|claim| !claim.outcome.is_decided() && !claim.runs.is_empty()));
+        // A sentence names its comparisons by these, so that no two of one question may have them all in common.
+        let named: HashSet<_> = compared
+            .iter()
+            .map(|claim| (&claim.question, &claim.dataset, &claim.subject, &claim.baseline))
+            .collect();
+        assert_eq!(named.len(), compared.len(), "{id}: two comparisons of one question have one name");
+        if id == "why" {
+            let at = |question: &str| -> HashSet<&str> {
+                let of = section.claims.iter().filter(|claim| claim.question == question);
+                of.map(|claim| &claim.rates[..]).collect()
+            };
+            for question in ["why.limited", "why.limited.epochs", "why.jittered", "why.jittered.epochs"] {
+                assert_eq!(at(question), HashSet::from(["own best"]), "{question}");
+            }
+            for question in [
+                "why.limited.equal",
+                "why.limited.equal.epochs",
+                "why.jittered.equal",
+                "why.jittered.equal.epochs",
+            ] {
+                let rates = at(question);
+                assert!(!rates.is_empty() && rates.iter().all(|at| at.starts_with("equal ")), "{question}");
+            }
+        }
         if id == "width" {
             let is_lazy = |claim: &&&Claim| claim.question == "width.lazy";
             let lazy: Vec<_> = compared.iter().filter(is_lazy).collect();

@@ -47,8 +47,8 @@ pub const WHY: Inquiry = Inquiry {
     show: blocks,
     advice: |tally| {
         format!(
-            "Stability as the cause: {} (each at its own best learning rate, better test results: {}; faster learning: {}; with and without the limit at one \
-             learning rate, better test results: {}; faster learning: {}). Within a method, along its learning rates, less movement goes with smaller errors: \
+            "Stability as the cause: {} (each at its own best learning rate, better test results: {}; faster learning: {}; with the limit and without it at \
+             one learning rate, better test results: {}; faster learning: {}). Within a method, along its learning rates, less movement goes with smaller errors: \
              {}; with faster learning: {}. Between methods at one learning rate, it goes with smaller errors: {}; with faster learning: {}. GmP is better than \
              another method at equal movement: {}. GmP helps against the noise of small batches: {}.",
             tally.verdict(
@@ -84,8 +84,8 @@ pub const WHY: Inquiry = Inquiry {
          filters together, from epoch to epoch. The batch size is 16, and the quick profile has interventions only at the learning rate 0.003. It is \
          a narrow network trained for a short time by Adam on few images: its results say nothing about the paper's network.",
         "With one input (levy) no direction can turn: there, the movement that is limited or added is that of the spatial location φ.",
-        "An intervention is compared twice: with and without it at the best learning rate of either, which says whether the method becomes better, \
-         and both at one learning rate (0.1; VGG-6 0.003), where nothing but the intervention differs.",
+        "A method with an intervention is compared with the same method without it twice: each at its own best learning rate, which says whether the \
+         method becomes better, and both at one learning rate (0.1; VGG-6 0.003), where nothing but the intervention differs.",
         "A unit whose boundary would move too far takes a shorter step in all of its parameters, length and bias included. The optimizer's moments \
          are not changed. The limit for each step comes from a reference run of GmP with the same data, seed, learning rate and stopping rules.",
         "Jitter is random, while the movement of SP follows a gradient: harm done by jitter would not show that the movement of SP does harm.",
